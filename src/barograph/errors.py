@@ -1,0 +1,55 @@
+"""Every error that barograph raises on purpose.
+
+::
+
+    BarographError
+    ├── InputError      data that cannot be read or understood: says which file, column and row
+    ├── SpecError       what the user asked for does not hold together: all problems at once
+    ├── MismatchError   two things that cannot be compared or merged
+    └── FormatError     a saved file that is damaged, or written by a newer barograph
+
+A number that cannot be computed is not an error: it is an :class:`~barograph.outcome.Undefined`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class BarographError(Exception):
+    """Base of all errors below. The message is written for the user and stands alone."""
+
+
+class InputError(BarographError):
+    """Data cannot be read or understood."""
+
+
+class SpecError(BarographError):
+    """What the user asked for does not hold together; `problems` lists everything that is wrong."""
+
+    def __init__(self, problems: str | Sequence[str], *, where: str = "") -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        head = f"{where}: " if where else ""
+        body = self.problems[0] if len(self.problems) == 1 else "".join(f"\n  - {p}" for p in self.problems)
+        super().__init__(f"{head}{body}")
+
+
+class MismatchError(BarographError):
+    """Two things cannot be compared or merged."""
+
+
+class FormatError(BarographError):
+    """A saved file is damaged, or was written by a newer version."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest known name, or an empty string.
+
+    >>> did_you_mean("lable", ["label", "score"])
+    " Did you mean 'label'?"
+    >>> did_you_mean("zzz", ["label"])
+    ''
+    """
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

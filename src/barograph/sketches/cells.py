@@ -1,0 +1,152 @@
+"""The one table behind estimated performance, decomposition and root cause: leaf × score bin × outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import MismatchError
+from barograph.sketches.serial import pack, unpack
+
+# Sums over the labelled rows of a regression cell, with y the label, p the prediction and e = p - y.
+REGRESSION_SUMS = (
+    "error",  # e
+    "absolute_error",  # |e|
+    "squared_error",  # e²
+    "fourth_power_error",  # e⁴
+    "label",  # y
+    "squared_label",  # y²
+    "percentage_rows",  # 1 where y != 0
+    "percentage_error",  # |e / y| where y != 0
+    "squared_percentage_error",
+    "log_rows",  # 1 where y > -1 and p > -1
+    "squared_log_error",  # (ln(1 + p) - ln(1 + y))²
+    "fourth_power_log_error",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BinaryCells:
+    """Counts of a yes-or-no question by leaf of the reference's partition, score bin and outcome.
+
+    Axis J holds score bins; where the prediction does not follow from the score, each score bin stands
+    there twice, once for each predicted class. `predicted` (J,) is the predicted class of a bin, `order` (J,) the rank
+    of its score (equal for the two halves of one score bin) and `first_fine` (ranks + 1,) the position of each
+    rank's first bin among the bins of the :class:`~barograph.sketches.scores.ScoreTable`, closed by their number.
+    Rows without a valid score are in no cell. `counts` is (L, J, 3) with outcomes NEGATIVE, POSITIVE, PENDING.
+    """
+
+    predicted: npt.NDArray[np.bool_]
+    order: npt.NDArray[np.int64]
+    first_fine: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    def empty(self) -> Self:
+        """Return the table of no rows with this one's layout."""
+        return self._with(np.zeros_like(self.counts))
+
+    def _with(self, counts: npt.NDArray[np.int64]) -> Self:
+        return type(self)(predicted=self.predicted, order=self.order, first_fine=self.first_fine, counts=counts)
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Return the rows of each cell, labelled or not, as (L, J)."""
+        return np.asarray(self.counts.sum(axis=2))
+
+    def merge(self, other: Self) -> Self:
+        """Return the table of both sets of rows."""
+        if self.counts.shape != other.counts.shape or not np.array_equal(self.predicted, other.predicted):
+            raise MismatchError("Cells of different partitions cannot be merged: use one reference for both.")
+        return self._with(self.counts + other.counts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BinaryCells) and self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        return hash(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        arrays = {
+            "predicted": self.predicted,
+            "order": self.order,
+            "first_fine": self.first_fine,
+            "counts": self.counts,
+        }
+        return pack("binary cells", 1, {}, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the sketch that `to_bytes` wrote."""
+        _, arrays = unpack(data, kind="binary cells", version=1)
+        return cls(**arrays)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RegressionCells:
+    """Counts and sums of a regression by leaf of the reference's partition and prediction bin.
+
+    `edges` are the J - 1 cut points of the J prediction bins; `counts` is (L, J, 2): labelled, pending;
+    `sums` is (L, J, 12): `REGRESSION_SUMS` over the labelled rows. Rows without a finite prediction are in no cell:
+    `unpredicted` counts them.
+    """
+
+    edges: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+    sums: npt.NDArray[np.float64]
+    unpredicted: int = 0
+
+    @classmethod
+    def empty(cls, edges: npt.NDArray[np.float64], *, leaves: int) -> Self:
+        """Return the table of no rows."""
+        bins = len(edges) + 1
+        return cls(
+            edges=np.asarray(edges, np.float64),
+            counts=np.zeros((leaves, bins, 2), np.int64),
+            sums=np.zeros((leaves, bins, len(REGRESSION_SUMS))),
+        )
+
+    @property
+    def n(self) -> int:
+        """Return the rows with a prediction and a label."""
+        return int(self.counts[:, :, 0].sum())
+
+    @property
+    def rows(self) -> int:
+        """Return all rows."""
+        return int(self.counts.sum()) + self.unpredicted
+
+    def total(self, name: str) -> float:
+        """Return one of `REGRESSION_SUMS` over all cells."""
+        return float(self.sums[:, :, REGRESSION_SUMS.index(name)].sum())
+
+    def merge(self, other: Self) -> Self:
+        """Return the table of both sets of rows."""
+        if self.counts.shape != other.counts.shape or not np.array_equal(self.edges, other.edges):
+            raise MismatchError("Cells of different partitions cannot be merged: use one reference for both.")
+        return type(self)(
+            edges=self.edges,
+            counts=self.counts + other.counts,
+            sums=self.sums + other.sums,
+            unpredicted=self.unpredicted + other.unpredicted,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RegressionCells) and self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        return hash(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        arrays = {"edges": self.edges, "counts": self.counts, "sums": self.sums}
+        return pack("regression cells", 1, {"unpredicted": self.unpredicted}, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the sketch that `to_bytes` wrote."""
+        meta, arrays = unpack(data, kind="regression cells", version=1)
+        return cls(edges=arrays["edges"], counts=arrays["counts"], sums=arrays["sums"], unpredicted=meta["unpredicted"])

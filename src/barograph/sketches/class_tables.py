@@ -1,0 +1,58 @@
+"""What a multiclass model is measured from: one yes-or-no table a class, and the confusion table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import MismatchError
+from barograph.sketches.confusion import Confusion
+from barograph.sketches.scores import ScoreTable
+from barograph.sketches.serial import pack, unpack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassTables:
+    """For each class `k` the `ScoreTable` of the question "is it k?", and the `Confusion` of all classes."""
+
+    scores: tuple[ScoreTable, ...]
+    confusion: Confusion
+
+    @classmethod
+    def empty(cls, classes: Sequence[str], edges: Sequence[npt.NDArray[np.float64]]) -> Self:
+        """Return the tables of no rows; `edges` are the score cut points of each class."""
+        return cls(scores=tuple(ScoreTable.empty(e) for e in edges), confusion=Confusion.empty(classes))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names of the classes, in the order of `scores`."""
+        return self.confusion.classes
+
+    @property
+    def n(self) -> int:
+        """Return the rows with a known prediction and a known label."""
+        return self.confusion.n
+
+    def merge(self, other: Self) -> Self:
+        """Return the tables of both sets of rows."""
+        if len(self.scores) != len(other.scores):
+            raise MismatchError("Tables of different classes cannot be merged: use one reference for both.")
+        scores = tuple(a.merge(b) for a, b in zip(self.scores, other.scores, strict=True))
+        return type(self)(scores=scores, confusion=self.confusion.merge(other.confusion))
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        parts = [self.confusion.to_bytes(), *(s.to_bytes() for s in self.scores)]
+        arrays = {str(i): np.frombuffer(part, np.uint8) for i, part in enumerate(parts)}
+        return pack("class tables", 1, {}, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the sketch that `to_bytes` wrote."""
+        _, arrays = unpack(data, kind="class tables", version=1)
+        parts = [arrays[str(i)].tobytes() for i in range(len(arrays))]
+        return cls(scores=tuple(map(ScoreTable.from_bytes, parts[1:])), confusion=Confusion.from_bytes(parts[0]))

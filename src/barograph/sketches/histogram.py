@@ -1,0 +1,212 @@
+"""Counts of numbers in fixed bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Self  # Any: dataclass equality and array dtypes
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import MismatchError
+from barograph.sketches.serial import pack, unpack
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """Counts of finite numbers between fixed cut points.
+
+    `edges` are `K` ascending cut points and `counts` has `K + 1` numbers: values below the first edge,
+    in `[edges[i - 1], edges[i])`, and at or above the last edge. A value that is heavy in the reference
+    (zero, say) has a bin of its own, from the value to the next larger float. Bins are fixed by the
+    reference and never chosen from current data. `below_sum` and `above_sum` are the sums of the values in
+    the two open bins, so that distances know how far out they lie; `minimum` and `maximum` are exact
+    (+inf and -inf when there are no rows).
+
+    >>> h = Histogram(edges=(10, 20), counts=(5, 3, 2))
+    >>> h.n, h.shares().tolist()
+    (10, [0.5, 0.3, 0.2])
+    >>> h.merge(Histogram.empty((10, 20))) == h
+    True
+    """
+
+    edges: Floats
+    counts: Ints
+    below_sum: float = 0.0
+    above_sum: float = 0.0
+    minimum: float = inf
+    maximum: float = -inf
+
+    def __init__(
+        self,
+        edges: Sequence[float] | Floats,
+        counts: Sequence[int] | Ints,
+        below_sum: float = 0.0,
+        above_sum: float = 0.0,
+        minimum: float = inf,
+        maximum: float = -inf,
+    ) -> None:
+        as_edges, as_counts = np.asarray(edges, np.float64), np.asarray(counts, np.int64)
+        if as_counts.shape != (len(as_edges) + 1,):
+            raise ValueError(f"{len(as_edges)} edges need {len(as_edges) + 1} counts, got {as_counts.shape}.")
+        for name, value in (
+            ("edges", as_edges),
+            ("counts", as_counts),
+            ("below_sum", float(below_sum)),
+            ("above_sum", float(above_sum)),
+            ("minimum", float(minimum)),
+            ("maximum", float(maximum)),
+        ):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def empty(cls, edges: Sequence[float] | Floats) -> Self:
+        """Return the histogram of no rows."""
+        return cls(edges, np.zeros(len(edges) + 1, np.int64))
+
+    @property
+    def n(self) -> int:
+        """Return the number of finite values."""
+        return int(self.counts.sum())
+
+    def shares(self, *, smoothing: float = 0.0) -> Floats:
+        """Return the share of each bin, with `smoothing` rows added to each; all zero with no rows."""
+        weights = self.counts + smoothing
+        total = weights.sum()
+        return np.asarray(weights / total if total else weights, np.float64)
+
+    def coarsen(self, cuts: Ints) -> Histogram:
+        """Return the same rows in fewer bins: those between `edges[cuts]`, ascending positions in `edges`."""
+        starts = np.concatenate(([0], np.asarray(cuts, np.int64) + 1))
+        return Histogram(
+            self.edges[cuts],
+            np.add.reduceat(self.counts, starts),
+            self.below_sum,
+            self.above_sum,
+            self.minimum,
+            self.maximum,
+        )
+
+    def merge(self, other: Self) -> Self:
+        """Return the histogram of both sets of rows; raise MismatchError when the edges differ."""
+        check_same_bins(self, other)
+        return type(self)(
+            self.edges,
+            self.counts + other.counts,
+            self.below_sum + other.below_sum,
+            self.above_sum + other.above_sum,
+            min(self.minimum, other.minimum),
+            max(self.maximum, other.maximum),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        scalars = (self.below_sum, self.above_sum, self.minimum, self.maximum)
+        return (self.edges.tobytes(), self.counts.tobytes(), *scalars)
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        tail = np.array([self.below_sum, self.above_sum, self.minimum, self.maximum])
+        return pack("histogram", 1, {}, {"edges": self.edges, "counts": self.counts, "tail": tail})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the sketch that `to_bytes` wrote."""
+        _, arrays = unpack(data, kind="histogram", version=1)
+        return cls(arrays["edges"], arrays["counts"], *arrays["tail"].tolist())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Categories:
+    """Counts of the reference's most frequent categories, of its other ones, and of unseen ones.
+
+    `counts` has `len(names) + 2` numbers: one a name, then known categories outside the list, then
+    categories that the reference does not have.
+
+    >>> c = Categories(("red", "blue"), (5, 3, 0, 2))
+    >>> c.n, c.shares().tolist()
+    (10, [0.5, 0.3, 0.0, 0.2])
+    """
+
+    names: tuple[str, ...]
+    counts: Ints = field()
+
+    def __init__(self, names: Sequence[str], counts: Sequence[int] | Ints) -> None:
+        as_counts = np.asarray(counts, np.int64)
+        if as_counts.shape != (len(names) + 2,):
+            raise ValueError(f"{len(names)} names need {len(names) + 2} counts, got {as_counts.shape}.")
+        object.__setattr__(self, "names", tuple(names))
+        object.__setattr__(self, "counts", as_counts)
+
+    @classmethod
+    def empty(cls, names: Sequence[str]) -> Self:
+        """Return the counts of no rows."""
+        return cls(names, np.zeros(len(names) + 2, np.int64))
+
+    @property
+    def n(self) -> int:
+        """Return the number of values."""
+        return int(self.counts.sum())
+
+    def shares(self, *, smoothing: float = 0.0) -> Floats:
+        """Return the share of each category, with `smoothing` rows added to each; all zero with no rows."""
+        weights = self.counts + smoothing
+        total = weights.sum()
+        return np.asarray(weights / total if total else weights, np.float64)
+
+    def coarsen(self, cuts: Ints) -> Categories:
+        """Return the same rows with only the names at the positions `cuts`; the rest joins `other`."""
+        kept = self.counts[cuts]
+        other = self.counts[:-1].sum() - kept.sum()
+        return Categories([self.names[i] for i in cuts], np.concatenate((kept, [other, self.counts[-1]])))
+
+    def merge(self, other: Self) -> Self:
+        """Return the counts of both sets of rows; raise MismatchError when the names differ."""
+        check_same_bins(self, other)
+        return type(self)(self.names, self.counts + other.counts)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Categories)
+            and self.names == other.names
+            and self.counts.tobytes() == other.counts.tobytes()
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.names, self.counts.tobytes()))
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        return pack("categories", 1, {"names": list(self.names)}, {"counts": self.counts})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the sketch that `to_bytes` wrote."""
+        meta, arrays = unpack(data, kind="categories", version=1)
+        return cls(meta["names"], arrays["counts"])
+
+
+Binned = Histogram | Categories
+
+
+def check_same_bins(a: Binned, b: Binned) -> None:
+    """Raise MismatchError unless both sketches count the same bins."""
+    if isinstance(a, Histogram) and isinstance(b, Histogram):
+        same = a.edges is b.edges or np.array_equal(a.edges, b.edges)
+    else:
+        same = isinstance(a, Categories) and isinstance(b, Categories) and a.names == b.names
+    if not same:
+        raise MismatchError(
+            "Summaries with different bins cannot be compared or merged. Profile both sets of rows with one "
+            "reference: reference.profile(frame)."
+        )

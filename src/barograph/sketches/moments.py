@@ -1,0 +1,124 @@
+"""Means, variances and covariances, as sums that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import MismatchError
+from barograph.sketches.serial import pack, unpack
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Sums of `z = (x - center) / scale` and `z * z` over the finite values of a column.
+
+    `center` and `scale` are the reference mean and standard deviation: the shift keeps the sums accurate
+    where the mean is large beside the spread.
+
+    >>> m = Moments(center=10.0, scale=2.0, n=2, z=1.0, zz=1.0)  # the values 10 and 12
+    >>> m.mean, m.variance
+    (11.0, 1.0)
+    """
+
+    center: float
+    scale: float
+    n: int = 0
+    z: float = 0.0
+    zz: float = 0.0
+
+    @classmethod
+    def empty(cls, *, center: float, scale: float) -> Self:
+        """Return the moments of no rows."""
+        return cls(center=center, scale=scale)
+
+    @property
+    def mean(self) -> float:
+        """Return the mean, in the column's unit; raise ZeroDivisionError with no rows."""
+        return self.center + self.scale * self.z / self.n
+
+    @property
+    def variance(self) -> float:
+        """Return the population variance, in the column's unit squared; never negative."""
+        return max(0.0, self.zz / self.n - (self.z / self.n) ** 2) * self.scale**2
+
+    def merge(self, other: Self) -> Self:
+        """Return the moments of both sets of rows."""
+        if (self.center, self.scale) != (other.center, other.scale):
+            raise MismatchError("Moments with different centres cannot be merged: use one reference for both.")
+        return type(self)(
+            center=self.center,
+            scale=self.scale,
+            n=self.n + other.n,
+            z=self.z + other.z,
+            zz=self.zz + other.zz,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        return pack("moments", 1, {"n": self.n}, {"sums": np.array([self.center, self.scale, self.z, self.zz])})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the sketch that `to_bytes` wrote."""
+        meta, arrays = unpack(data, kind="moments", version=1)
+        center, scale, z, zz = arrays["sums"].tolist()
+        return cls(center=center, scale=scale, n=meta["n"], z=z, zz=zz)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Covariance:
+    """Sums of the standardised numeric features and of their products, over all rows.
+
+    A value that is missing or not finite counts as the reference mean (`z = 0`), and `z` is cut at ±20 so
+    that one absurd value cannot hide everything else.
+    """
+
+    names: tuple[str, ...]
+    n: int
+    z: Floats  # (k,)
+    zz: Floats  # (k, k)
+
+    @classmethod
+    def empty(cls, names: Sequence[str]) -> Self:
+        """Return the sums of no rows."""
+        k = len(names)
+        return cls(names=tuple(names), n=0, z=np.zeros(k), zz=np.zeros((k, k)))
+
+    @property
+    def mean(self) -> Floats:
+        """Return the mean of each standardised feature; zeros with no rows."""
+        return self.z / max(self.n, 1)
+
+    @property
+    def matrix(self) -> Floats:
+        """Return the population covariance of the standardised features; zeros with no rows."""
+        return self.zz / max(self.n, 1) - np.outer(self.mean, self.mean)
+
+    def merge(self, other: Self) -> Self:
+        """Return the sums of both sets of rows."""
+        if self.names != other.names:
+            raise MismatchError("Covariances of different features cannot be merged: use one reference for both.")
+        return type(self)(names=self.names, n=self.n + other.n, z=self.z + other.z, zz=self.zz + other.zz)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Covariance) and self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        return hash(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        return pack("covariance", 1, {"names": list(self.names), "n": self.n}, {"z": self.z, "zz": self.zz})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the sketch that `to_bytes` wrote."""
+        meta, arrays = unpack(data, kind="covariance", version=1)
+        return cls(names=tuple(meta["names"]), n=meta["n"], z=arrays["z"], zz=arrays["zz"])
