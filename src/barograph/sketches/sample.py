@@ -62,10 +62,12 @@ class Sample:
         k: int,
     ) -> Self:
         """Return the sample of these rows, in any order."""
-        # Rows that share a hash are ordered by content, so that the one that stays does not depend on the order.
-        order = np.lexsort((*outputs.T, *codes.T, hashes))
-        first = np.ones(len(order), bool)
-        first[1:] = hashes[order][1:] != hashes[order][:-1]
+        order = np.argsort(hashes, kind="stable")
+        first = _first_of_each(hashes[order])
+        if not first.all():
+            # Rows that share a hash are ordered by content, so that which one stays does not depend on their order.
+            order = np.lexsort((*outputs.T, *codes.T, hashes))
+            first = _first_of_each(hashes[order])
         keep = order[first][:k]
         return cls(k=k, hashes=hashes[keep], codes=codes[keep], outputs=outputs[keep])
 
@@ -85,3 +87,9 @@ class Sample:
         """Return the sketch that `to_bytes` wrote."""
         meta, arrays = unpack(data, kind="sample", version=1)
         return cls(k=meta["k"], **arrays)
+
+
+def _first_of_each(ascending: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    first = np.ones(len(ascending), bool)
+    first[1:] = ascending[1:] != ascending[:-1]
+    return first

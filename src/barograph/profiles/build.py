@@ -1,0 +1,305 @@
+"""Rows to profiles, in one pass, in threads, in bounded memory.
+
+Each thread takes every `threads`-th part of the rows (a Parquet row group, a slice of a frame), encodes it block by
+block and counts into tables of its own; the tables are added at the end, in a fixed order, so that the result does not
+depend on which thread was faster.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from barograph.chunks import (
+    Chunk,
+    ChunkRule,
+    RowChunks,
+    TimeChunks,
+    edges_in_microseconds,
+    from_microseconds,
+)
+from barograph.errors import InputError
+from barograph.profiles import columns as arrow
+from barograph.profiles import kernels
+from barograph.profiles.encode import BottomIds, BottomRows, Counter, count_batch
+from barograph.profiles.profiles import Profiles
+from barograph.profiles.read import Part, Rows, Source, open_rows
+from barograph.profiles.tables import Tables, add_tables, empty_tables
+from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
+
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
+
+MAX_GROUP_CELLS = 2**27  # numbers that the tables of one thread may hold: 1 GiB
+
+
+def build_profiles(
+    yardstick: Yardstick,
+    source: Source | Rows,
+    *,
+    chunk: ChunkRule | None = None,
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> Profiles:
+    """Return the profiles of all rows of `source`, one a chunk and segment.
+
+    Without a `chunk` rule there is one chunk. Rows without a usable timestamp, where the rule needs one, are in no
+    chunk and counted in `outside`. No rows give no chunks.
+    """
+    rows = source if isinstance(source, Rows) else open_rows(source)
+    cut = _cut(rows, yardstick, chunk)
+    parts = list(rows.parts)
+    report = _Report(progress, rows.rows)
+    workers = max(1, min(threads or os.cpu_count() or 1, len(parts)))
+    if workers * _size(yardstick, len(cut.chunks)) > MAX_GROUP_CELLS:
+        workers = 1
+    starts = _starts(parts, rows.schema.names[0])
+    wanted = [c for c in yardstick.schema.columns() if c in rows.schema.names]
+
+    def work(worker: int) -> Counter:
+        counter = _empty_counter(yardstick, len(cut.chunks))
+        for i in range(worker, len(parts), workers):
+            position = starts[i]
+            for batch in parts[i].batches(wanted):
+                count_batch(counter, batch, cut.assign(batch, position), position)
+                position += batch.num_rows
+                report.add(batch.num_rows)
+        return counter
+
+    if workers == 1:
+        counters = [work(0)]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            counters = list(pool.map(work, range(workers)))
+    return _finish(yardstick, rows, cut, counters)
+
+
+# Which chunk each row belongs to
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """The chunks of these rows and how to find a row's chunk: by time, by its rank in time, or by its position."""
+
+    chunks: tuple[Chunk, ...]
+    timestamp: str | None
+    zone: str
+    edges: Ints | None = None
+    chunk_of_position: Ints | None = None
+    size: int | None = None
+
+    def assign(self, batch: pa.RecordBatch, first_row: int) -> Ints:
+        """Return the chunk of each row of a batch that begins at position `first_row`."""
+        n = batch.num_rows
+        if self.chunk_of_position is not None:
+            return self.chunk_of_position[first_row : first_row + n]
+        if self.edges is not None:
+            times, null = _times(batch, self.timestamp, self.zone)
+            out = np.empty(n, np.int64)
+            kernels.find_chunks(times, null, self.edges, out)
+            return out
+        if self.size is not None:
+            return np.arange(first_row, first_row + n, dtype=np.int64) // self.size
+        return np.zeros(n, np.int64)
+
+
+def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None) -> _Cut:
+    schema = yardstick.schema
+    has_time = schema.timestamp is not None and schema.timestamp in rows.schema.names
+    timestamp, zone = schema.timestamp if has_time else None, schema.timezone
+    if isinstance(rule, TimeChunks) and timestamp is None:
+        raise InputError(
+            f"{rows.name}: cutting by {rule.unit!r} needs a timestamp column, and "
+            + (f"{schema.timestamp!r} is not in the data." if schema.timestamp else "none is named.")
+            + " Name one with `timestamp`, or cut by rows, for example 5000rows."
+        )
+    if timestamp is None:
+        return _cut_by_position(rows, rule)
+    times, null = _all_times(rows, timestamp, zone)
+    known = times[~null]
+    if not len(known):
+        if len(times) and isinstance(rule, TimeChunks):
+            raise InputError(
+                f"{rows.name}: column {timestamp!r} has no usable time in {len(times)} rows. "
+                "Give another timestamp column, or cut by rows, for example 5000rows."
+            )
+        return _cut_by_position(rows, rule if isinstance(rule, RowChunks) else None, count=len(times))
+    if isinstance(rule, TimeChunks):
+        return _cut_by_time(known, rule, timestamp, zone)
+    if rule is None:
+        chunk = Chunk(key="all", start=from_microseconds(known.min()), end=from_microseconds(known.max()))
+        return _Cut((chunk,), timestamp, zone)
+    return _cut_by_rank(times, null, rule, timestamp, zone)
+
+
+def _cut_by_time(known: Ints, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
+    first, last = int(known.min()), int(known.max())
+    edges = edges_in_microseconds(rule, first, last)
+    starts = [from_microseconds(e) for e in edges]
+    step = int(np.median(np.abs(np.diff(known[: 2**20])))) if len(known) > 1 else 0
+    chunks = []
+    for i in range(len(edges) - 1):
+        # The data fills an end interval if its outermost row is about as near the border as rows are to each other,
+        # or within 2 % of the interval.
+        slack = max(2 * step, (edges[i + 1] - edges[i]) // 50)
+        complete = (i > 0 or first - edges[0] <= slack) and (i < len(edges) - 2 or edges[-1] - last <= slack)
+        chunks.append(Chunk(key=rule.key(starts[i]), start=starts[i], end=starts[i + 1], complete=bool(complete)))
+    return _Cut(tuple(chunks), timestamp, zone, edges=edges)
+
+
+def _cut_by_rank(times: Ints, null: npt.NDArray[np.bool_], rule: RowChunks, timestamp: str, zone: str) -> _Cut:
+    known = np.flatnonzero(~null)
+    if np.any(np.diff(times[known]) < 0):
+        known = known[np.argsort(times[known], kind="stable")]
+    chunk_of = np.full(len(times), -1, np.int64)
+    chunk_of[known] = np.arange(len(known)) // rule.size
+    chunks = []
+    for i, start in enumerate(range(0, len(known), rule.size)):
+        part = known[start : start + rule.size]
+        chunks.append(
+            Chunk(
+                key=rule.key(i, len(part)),
+                start=from_microseconds(times[part[0]]),
+                end=from_microseconds(times[part[-1]]),
+                complete=len(part) == rule.size,
+            )
+        )
+    return _Cut(tuple(chunks), timestamp, zone, chunk_of_position=chunk_of)
+
+
+def _cut_by_position(rows: Rows, rule: ChunkRule | None, count: int | None = None) -> _Cut:
+    if not isinstance(rule, RowChunks):
+        some = count is None or count > 0
+        return _Cut((Chunk(key="all"),) if some and rows.rows != 0 else (), None, "UTC")
+    n = rows.rows if rows.rows is not None else count
+    if n is None:
+        n = sum(batch.num_rows for part in rows.parts for batch in part.batches(list(rows.schema.names[:1])))
+    sizes = [min(rule.size, n - start) for start in range(0, n, rule.size)]
+    chunks = tuple(Chunk(key=rule.key(i, s), complete=s == rule.size) for i, s in enumerate(sizes))
+    return _Cut(chunks, None, "UTC", size=rule.size)
+
+
+def _all_times(rows: Rows, timestamp: str, zone: str) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    read = [_times(batch, timestamp, zone) for part in rows.parts for batch in part.batches([timestamp])]
+    if not read:
+        return np.empty(0, np.int64), np.empty(0, bool)
+    return np.concatenate([t for t, _ in read]), np.concatenate([n for _, n in read])
+
+
+def _times(batch: pa.RecordBatch, timestamp: str | None, zone: str) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    times, null, wrong = arrow.times(batch.column(timestamp), zone)
+    missing = np.zeros(len(times), bool) if null is None else null
+    return times, missing if wrong is None else missing | wrong
+
+
+# Before and after the pass
+
+
+@dataclass(slots=True)
+class _Report:
+    progress: Progress | None
+    total: int | None
+    done: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def add(self, rows: int) -> None:
+        if self.progress is not None:
+            with self.lock:
+                self.done += rows
+                self.progress(self.done, self.total)
+
+
+def _starts(parts: Sequence[Part], column: str) -> list[int]:
+    """Return the position of the first row of each part; a part of unknown length is read through once."""
+    starts = [0]
+    for part, following in pairwise(parts):
+        if following.first_row is not None:
+            starts.append(following.first_row)
+            continue
+        n = part.rows if part.rows is not None else sum(batch.num_rows for batch in part.batches([column]))
+        starts.append(starts[-1] + n)
+    return starts
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _size(yardstick: Yardstick, chunks: int) -> int:
+    one = sum(a.size for a in empty_tables(yardstick, 1, products=True).values())
+    return one * chunks * (1 + sum(s.width for s in yardstick.segments.values()))
+
+
+def _empty_counter(yardstick: Yardstick, chunks: int) -> Counter:
+    return Counter(
+        yardstick=yardstick,
+        tables=empty_tables(yardstick, chunks, products=True),
+        segment_tables=[
+            empty_tables(yardstick, chunks * column.width, products=False) for column in yardstick.segments.values()
+        ],
+        samples=BottomRows.empty(chunks, features=len(yardstick.schema.features)),
+        ids=BottomIds.empty(chunks) if yardstick.schema.id else None,
+    )
+
+
+def _finish(yardstick: Yardstick, rows: Rows, cut: _Cut, counters: list[Counter]) -> Profiles:
+    first, *others = counters
+    everything = np.arange(len(cut.chunks), dtype=np.intp)
+    for other in others:
+        add_tables(first.tables, other.tables, everything)
+        for into, tables in zip(first.segment_tables, other.segment_tables, strict=True):
+            add_tables(into, tables, np.arange(len(tables["rows"]), dtype=np.intp))
+        first.samples.kept = [a.merge(b) for a, b in zip(first.samples.kept, other.samples.kept, strict=True)]
+        if first.ids is not None and other.ids is not None:
+            first.ids.kept = [a.merge(b) for a, b in zip(first.ids.kept, other.ids.kept, strict=True)]
+        first.outside += other.outside
+    names: list[str] = []
+    segment_tables: list[Tables] = []
+    for column, table in zip(yardstick.segments.values(), first.segment_tables, strict=True):
+        for code, value in enumerate(segment_values(column)):
+            names.append(f"{column.name}={value}")
+            segment_tables.append(_every(table, code, column.width))
+    return Profiles(
+        yardstick=yardstick,
+        chunks=cut.chunks,
+        tables=first.tables,
+        segments=tuple(names),
+        segment_tables=tuple(segment_tables),
+        samples=tuple(first.samples.kept),
+        ids=tuple(first.ids.kept) if first.ids else (),
+        outside=first.outside,
+        missing_columns=tuple(c for c in yardstick.schema.columns() if c not in rows.schema.names),
+        extra_columns=_extra(yardstick, rows),
+        type_changes=_type_changes(yardstick, rows),
+    )
+
+
+def segment_values(column: CategoricalBins) -> tuple[str, ...]:
+    """Return the name of each code of a segment column."""
+    return (*column.names, "(other)", "(unseen)", "(missing)", "(mistyped)")
+
+
+def _every(table: Tables, code: int, width: int) -> Tables:
+    return {name: array[code::width] for name, array in table.items()}
+
+
+def _extra(yardstick: Yardstick, rows: Rows) -> tuple[str, ...]:
+    known = {*yardstick.schema.columns(), *yardstick.schema.ignored}
+    return tuple(c for c in rows.schema.names if c not in known)
+
+
+def _type_changes(yardstick: Yardstick, rows: Rows) -> tuple[str, ...]:
+    """Return the numeric columns of the reference that now come as text, where the source knows its types."""
+    texts = {field.name for field in rows.schema if _is_text(field.type)}
+    if len(texts) == len(rows.schema):  # a CSV file, where everything is text
+        return ()
+    return tuple(c.name for c in yardstick.columns if isinstance(c, NumericBins) and c.name in texts)

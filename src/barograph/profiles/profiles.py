@@ -1,0 +1,341 @@
+"""Profiles: what is kept of the rows. A `Profile` is all sketches of one chunk and segment, read from shared arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.chunks import Chunk, from_microseconds, to_microseconds
+from barograph.errors import InputError, MismatchError, did_you_mean
+from barograph.profiles.tables import Tables, add_tables, column_slice, empty_tables, merge_groups
+from barograph.profiles.yardstick import BinaryOutcome, CategoricalBins, NumericBins, Yardstick
+from barograph.sketches import Sketch
+from barograph.sketches.cells import BinaryCells, RegressionCells
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.confusion import Confusion
+from barograph.sketches.counts import Counts
+from barograph.sketches.distinct import Distinct
+from barograph.sketches.histogram import Binned, Categories, Histogram
+from barograph.sketches.moments import Covariance, Moments
+from barograph.sketches.sample import Sample
+from barograph.sketches.scores import ScoreTable
+from barograph.sketches.serial import pack, unpack
+from barograph.spec.schema import Task
+
+FORMAT_VERSION = 1
+ALL = ""  # the segment that holds every row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """All sketches of one chunk and one segment. `segment` is "" for all rows, else, say, "origin=JFK"."""
+
+    yardstick: Yardstick
+    chunk: Chunk
+    segment: str
+    tables: Tables
+    row: int
+    _sample: Sample | None = None
+    _ids: Distinct | None = None
+
+    @property
+    def n(self) -> int:
+        """Return the number of rows."""
+        return int(self.tables["rows"][self.row])
+
+    def counts(self, column: str) -> Counts:
+        """Return how many values of `column` are present, and in what ways the others are not."""
+        bins = self._bins(column)
+        codes = self.tables["counts"][self.row, column_slice(self.yardstick, column)]
+        special = dict(zip(bins.SPECIAL, codes[bins.bins :].tolist(), strict=True))
+        if isinstance(bins, NumericBins):
+            # Without any finite number in the reference there is one bin, and no range to be out of.
+            ends = {"below": int(codes[0]), "above": int(codes[bins.bins - 1])} if bins.bins > 1 else {}
+        else:
+            ends = {"other": int(codes[-4]), "unseen": int(codes[-3])}
+        return Counts(rows=self.n, **special, **ends)
+
+    def binned(self, column: str, bins: Literal["fine", "coarse"] = "fine") -> Binned:
+        """Return the distribution of a feature, score, prediction or label."""
+        spec = self._bins(column)
+        codes = self.tables["counts"][self.row, column_slice(self.yardstick, column)]
+        sketch: Binned
+        if isinstance(spec, NumericBins):
+            i = self.yardstick.numeric[column]
+            below, above = self.tables["sums"][self.row, i, 2:].tolist()
+            low, high = self.tables["lows"][self.row, i], self.tables["highs"][self.row, i]
+            sketch = Histogram(spec.edges, codes[: spec.bins], below, above, low, high)
+        else:
+            sketch = Categories(spec.names, codes[: spec.bins])
+        return sketch if bins == "fine" else sketch.coarsen(spec.cuts)
+
+    def moments(self, column: str) -> Moments:
+        """Return the mean and variance sums of a numeric column."""
+        spec, i = self._bins(column), self.yardstick.numeric[column]
+        assert isinstance(spec, NumericBins)
+        finite = int(self.tables["counts"][self.row, column_slice(self.yardstick, column)][: spec.bins].sum())
+        z, zz = self.tables["sums"][self.row, i, :2].tolist()
+        return Moments(center=spec.center, scale=spec.scale, n=finite, z=z, zz=zz)
+
+    @property
+    def covariance(self) -> Covariance | None:
+        """Return the second moments of the numeric features; None where they are not kept (segments)."""
+        if "products.n" not in self.tables:
+            return None
+        lower = self.tables["products.zz"][self.row]
+        return Covariance(
+            names=self.yardstick.covariance,
+            n=int(self.tables["products.n"][self.row]),
+            z=self.tables["products.z"][self.row],
+            zz=lower + np.tril(lower, -1).T,
+        )
+
+    @property
+    def ids(self) -> Distinct | None:
+        """Return the different event ids; None without an id column, or for a segment."""
+        return self._ids
+
+    @property
+    def sample(self) -> Sample | None:
+        """Return the sample of rows; None for a segment."""
+        return self._sample
+
+    @property
+    def outcomes(self) -> ScoreTable | ClassTables | RegressionCells | None:
+        """Return what performance is computed from; None where the model's predictions are not in the data."""
+        if self.yardstick.regression:
+            return self.cells_of_regression
+        if not self.yardstick.outcomes:
+            return None
+        tables = [self._scores(i, outcome) for i, outcome in enumerate(self.yardstick.outcomes)]
+        if self.yardstick.schema.task is Task.BINARY:
+            return tables[0]
+        confusion = Confusion(
+            classes=self.yardstick.schema.classes,
+            counts=self.tables["confusion.counts"][self.row],
+            loss=self.tables["confusion.loss"][self.row],
+        )
+        return ClassTables(scores=tuple(tables), confusion=confusion)
+
+    @property
+    def cells(self) -> tuple[BinaryCells, ...]:
+        """Return leaf × score bin × outcome: one table for a binary model, one a class for a multiclass model."""
+        return tuple(
+            outcome.cells(self.tables[f"outcomes.{i}.cells"][self.row])
+            for i, outcome in enumerate(self.yardstick.outcomes)
+        )
+
+    @property
+    def cells_of_regression(self) -> RegressionCells | None:
+        """Return leaf × prediction bin with sums of errors; None unless the task is regression."""
+        if (regression := self.yardstick.regression) is None:
+            return None
+        return RegressionCells(
+            edges=regression.edges,
+            counts=self.tables["regression.counts"][self.row],
+            sums=self.tables["regression.sums"][self.row],
+            unpredicted=int(self.tables["regression.unpredicted"][self.row]),
+        )
+
+    @property
+    def errors(self) -> Histogram | None:
+        """Return the distribution of prediction − label; None unless the task is regression."""
+        if (regression := self.yardstick.regression) is None:
+            return None
+        counts = self.tables["errors.counts"][self.row, : regression.errors.bins]
+        below, above = self.tables["errors.sums"][self.row, 2:].tolist()
+        low, high = self.tables["errors.lows"][self.row], self.tables["errors.highs"][self.row]
+        return Histogram(regression.errors.edges, counts, below, above, low, high)
+
+    @property
+    def label_coverage(self) -> float | None:
+        """Return the share of rows whose label has arrived; None without a label column or rows."""
+        label = self.yardstick.schema.label
+        if label is None or label not in self.yardstick.position or not self.n:
+            return None
+        return self.counts(label).present / self.n
+
+    def _scores(self, i: int, outcome: BinaryOutcome) -> ScoreTable:
+        return ScoreTable(
+            edges=outcome.edges,
+            counts=self.tables[f"outcomes.{i}.counts"][self.row],
+            sums=self.tables[f"outcomes.{i}.sums"][self.row],
+            unpredicted=self.tables[f"outcomes.{i}.unpredicted"][self.row],
+        )
+
+    def _bins(self, column: str) -> NumericBins | CategoricalBins:
+        position = self.yardstick.position
+        if column not in position:
+            raise InputError(f"No profile of column {column!r} was made.{did_you_mean(column, position)}")
+        return self.yardstick.columns[position[column]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles(Sequence[Profile]):
+    """The profiles of one set of rows: all chunks in the order of time, first of all rows, then of each segment.
+
+    Row `i` of `tables` is chunk `i` with all rows, and row `i` of `segment_tables[j]` its rows in segment `j`. Second
+    moments, samples and ids exist for all rows only. Rows that fell in no chunk (no usable timestamp) are counted in
+    `outside`. The last three fields say how the columns differ from those of the reference.
+    """
+
+    yardstick: Yardstick
+    chunks: tuple[Chunk, ...]
+    tables: Tables
+    segments: tuple[str, ...] = ()
+    segment_tables: tuple[Tables, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    ids: tuple[Distinct, ...] = ()
+    outside: int = 0
+    missing_columns: tuple[str, ...] = ()
+    extra_columns: tuple[str, ...] = ()
+    type_changes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.chunks) * (1 + len(self.segments))
+
+    @overload
+    def __getitem__(self, index: int) -> Profile: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Profile]: ...
+    def __getitem__(self, index: int | slice) -> Profile | list[Profile]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        segment, chunk = divmod(index % len(self), len(self.chunks))
+        return self.at(chunk, ALL if segment == 0 else self.segments[segment - 1])
+
+    def at(self, chunk: int, segment: str = ALL) -> Profile:
+        """Return the profile of the chunk at this position."""
+        if segment == ALL:
+            sample = self.samples[chunk] if self.samples else None
+            ids = self.ids[chunk] if self.ids else None
+            return Profile(self.yardstick, self.chunks[chunk], ALL, self.tables, chunk, sample, ids)
+        tables = self.segment_tables[self.segments.index(segment)]
+        return Profile(self.yardstick, self.chunks[chunk], segment, tables, chunk)
+
+    def select(self, segment: str = ALL) -> Iterator[Profile]:
+        """Yield the profiles of one segment, in the order of chunks."""
+        return (self.at(chunk, segment) for chunk in range(len(self.chunks)))
+
+    def total(self, segment: str = ALL) -> Profile:
+        """Return one profile of all chunks."""
+        starts = [c.start for c in self.chunks if c.start]
+        ends = [c.end for c in self.chunks if c.end]
+        chunk = Chunk(key="all", start=min(starts, default=None), end=max(ends, default=None))
+        if not self.chunks:
+            return Profile(self.yardstick, chunk, segment, empty_tables(self.yardstick, 1, products=True), 0)
+        if segment != ALL:
+            tables = self.segment_tables[self.segments.index(segment)]
+            return Profile(self.yardstick, chunk, segment, merge_groups(tables), 0)
+        sample = _merge_all(self.samples)
+        return Profile(self.yardstick, chunk, ALL, merge_groups(self.tables), 0, sample, _merge_all(self.ids))
+
+    def merge(self, other: Profiles) -> Profiles:
+        """Return the profiles of both sets of rows; chunks with the same key become one."""
+        if self.yardstick is not other.yardstick or self.segments != other.segments:
+            raise MismatchError("Profiles of different references cannot be merged: profile both with one reference.")
+        both: dict[str, Chunk] = {}
+        for chunk in (*self.chunks, *other.chunks):
+            old = both.setdefault(chunk.key, chunk)
+            if old != chunk:
+                both[chunk.key] = replace(old, complete=old.complete or chunk.complete)
+        far = from_microseconds(0)
+        chunks = tuple(sorted(both.values(), key=lambda c: (to_microseconds(c.start or far), c.key)))
+        index = {chunk.key: i for i, chunk in enumerate(chunks)}
+        where = [np.array([index[c.key] for c in p.chunks], np.intp) for p in (self, other)]
+
+        def combine(parts: Sequence[Tables], *, products: bool) -> Tables:
+            into = empty_tables(self.yardstick, len(chunks), products=products)
+            for positions, tables in zip(where, parts, strict=True):
+                add_tables(into, tables, positions)
+            return into
+
+        segment_tables = zip(self.segment_tables, other.segment_tables, strict=True)
+        return Profiles(
+            yardstick=self.yardstick,
+            chunks=chunks,
+            tables=combine([self.tables, other.tables], products=True),
+            segments=self.segments,
+            segment_tables=tuple(combine(pair, products=False) for pair in segment_tables),
+            samples=_merge_by_chunk(self.samples, other.samples, where),
+            ids=_merge_by_chunk(self.ids, other.ids, where),
+            outside=self.outside + other.outside,
+            missing_columns=tuple(c for c in self.missing_columns if c in other.missing_columns),
+            extra_columns=tuple(dict.fromkeys((*self.extra_columns, *other.extra_columns))),
+            type_changes=tuple(dict.fromkeys((*self.type_changes, *other.type_changes))),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form, without the yardstick."""
+        arrays = {f"all/{name}": array for name, array in self.tables.items()}
+        for i, tables in enumerate(self.segment_tables):
+            arrays |= {f"segment{i}/{name}": array for name, array in tables.items()}
+        sketches = [sketch.to_bytes() for sketch in self.samples] + [sketch.to_bytes() for sketch in self.ids]
+        for i, data in enumerate(sketches):
+            arrays[f"sketch{i}"] = np.frombuffer(data, np.uint8)
+        times = [[c.start and to_microseconds(c.start), c.end and to_microseconds(c.end)] for c in self.chunks]
+        meta = {
+            "chunks": [[c.key, *t, c.complete] for c, t in zip(self.chunks, times, strict=True)],
+            "segments": list(self.segments),
+            "samples": len(self.samples),
+            "ids": len(self.ids),
+            "outside": self.outside,
+            "missing_columns": list(self.missing_columns),
+            "extra_columns": list(self.extra_columns),
+            "type_changes": list(self.type_changes),
+        }
+        return pack("profiles", FORMAT_VERSION, meta, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, yardstick: Yardstick) -> Profiles:
+        """Return the profiles that `to_bytes` wrote, measured with `yardstick`."""
+        meta, arrays = unpack(data, kind="profiles", version=FORMAT_VERSION)
+
+        def under(prefix: str) -> Tables:
+            return {name.split("/", 1)[1]: a for name, a in arrays.items() if name.startswith(prefix + "/")}
+
+        def time(value: int | None) -> object:
+            return None if value is None else from_microseconds(value)
+
+        chunks = tuple(
+            Chunk(key=key, start=time(start), end=time(end), complete=complete)  # type: ignore[arg-type]  # JSON
+            for key, start, end, complete in meta["chunks"]
+        )
+        sketches = [arrays[f"sketch{i}"].tobytes() for i in range(meta["samples"] + meta["ids"])]
+        return cls(
+            yardstick=yardstick,
+            chunks=chunks,
+            tables=under("all"),
+            segments=tuple(meta["segments"]),
+            segment_tables=tuple(under(f"segment{i}") for i in range(len(meta["segments"]))),
+            samples=tuple(map(Sample.from_bytes, sketches[: meta["samples"]])),
+            ids=tuple(map(Distinct.from_bytes, sketches[meta["samples"] :])),
+            outside=meta["outside"],
+            missing_columns=tuple(meta["missing_columns"]),
+            extra_columns=tuple(meta["extra_columns"]),
+            type_changes=tuple(meta["type_changes"]),
+        )
+
+
+S = TypeVar("S", bound=Sketch)
+
+
+def _merge_all(sketches: Sequence[S]) -> S | None:
+    merged: S | None = None
+    for sketch in sketches:
+        merged = sketch if merged is None else merged.merge(sketch)
+    return merged
+
+
+def _merge_by_chunk(ours: Sequence[S], theirs: Sequence[S], where: Sequence[npt.NDArray[np.intp]]) -> tuple[S, ...]:
+    merged: dict[int, S] = {}
+    for positions, sketches in zip(where, (ours, theirs), strict=True):
+        for position, sketch in zip(positions.tolist(), sketches, strict=False):
+            merged[position] = merged[position].merge(sketch) if position in merged else sketch
+    return tuple(merged[i] for i in sorted(merged))

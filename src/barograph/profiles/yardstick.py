@@ -1,0 +1,181 @@
+"""What rows are measured with: the bins of each column, the partition of the features, the score bins.
+
+A yardstick is learned once from the reference (`barograph.reference.fit`) and never changes: it turns each value
+into a small integer code, and everything else counts codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.sketches.cells import BinaryCells
+from barograph.spec.schema import Schema
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+GRID_CELLS = 16_384  # of the uniform grid that narrows the search for a bin; 64 kB, stays in the L2 cache
+MAX_Z = 20.0  # standardised values are cut here in sums of products, so that one absurd value hides nothing else
+
+
+@dataclass(frozen=True, eq=False)
+class NumericBins:
+    """Bins of a numeric column: see `sketches.histogram.Histogram` for `edges`.
+
+    The first edge is the reference minimum and the last the next float above its maximum, so the two open bins hold
+    what is out of range. `cuts` are the positions of the edges that also bound coarse bins. After the `K + 1` bins
+    come the codes of values that are no finite number.
+    """
+
+    SPECIAL: ClassVar[tuple[str, ...]] = ("null", "nan", "negative_inf", "positive_inf", "type_errors")
+
+    name: str
+    edges: Floats
+    cuts: Ints
+    center: float
+    scale: float
+
+    @property
+    def bins(self) -> int:
+        """Return the number of bins, the two open ones included."""
+        return len(self.edges) + 1
+
+    @property
+    def width(self) -> int:
+        """Return the number of codes."""
+        return self.bins + len(self.SPECIAL)
+
+    @cached_property
+    def grid(self) -> tuple[float, float, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Return origin, inverse step, and the lowest and highest bin that a value in each grid cell can be in."""
+        low, high = np.quantile(self.edges, [0.002, 0.998]) if len(self.edges) > 2 else (0.0, 1.0)
+        step = (high - low) / GRID_CELLS
+        if not (np.isfinite(step) and step > 0 and np.isfinite(1 / step)):
+            low, step = float(self.edges[0]) if len(self.edges) else 0.0, 1.0
+        # A cell is widened by one on both sides, so that rounding of (x - low) / step can never exclude the right bin.
+        cells = low + step * np.arange(-1, GRID_CELLS + 2)
+        lowest = np.searchsorted(self.edges, cells[:-2], side="right")[:GRID_CELLS].astype(np.int32)
+        highest = np.searchsorted(self.edges, cells[2:], side="right")[:GRID_CELLS].astype(np.int32)
+        lowest[0], highest[-1] = 0, len(self.edges)
+        return float(low), float(1 / step), lowest, highest
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalBins:
+    """Categories of a column: the `names` that are counted one by one, the reference's `others`, and unseen ones.
+
+    `others` is None when the reference has too many categories to remember: then none counts as unseen.
+    A column without `names` (text, embeddings, times) is only checked for presence.
+    """
+
+    SPECIAL: ClassVar[tuple[str, ...]] = ("null", "type_errors")
+
+    name: str
+    names: tuple[str, ...]
+    others: tuple[str, ...] | None
+    cuts: Ints  # positions of the names that coarse bins keep
+    classes: bool = False  # a label or prediction: values are matched as classes are, whatever their type
+
+    @property
+    def bins(self) -> int:
+        """Return the number of bins: names, other, unseen."""
+        return len(self.names) + 2
+
+    @property
+    def width(self) -> int:
+        """Return the number of codes."""
+        return self.bins + len(self.SPECIAL)
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """Return the code of each known category."""
+        other = len(self.names)
+        return {**dict.fromkeys(self.others or (), other), **{name: i for i, name in enumerate(self.names)}}
+
+    @property
+    def unknown(self) -> int:
+        """Return the code of a category that is not in `codes`."""
+        return len(self.names) + (self.others is not None)
+
+
+ColumnBins = NumericBins | CategoricalBins
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """A binary tree over codes. Node `i` sends a row left where `goes_left[i, code of features[i]]`.
+
+    `children` is (nodes, 2): a node, or `-1 - leaf`. `features` are positions in `Yardstick.columns`.
+    A partition without nodes has one leaf.
+    """
+
+    features: npt.NDArray[np.int32]
+    goes_left: npt.NDArray[np.bool_]
+    children: npt.NDArray[np.int32]
+    leaves: int
+    rules: tuple[str, ...] = ()  # of each leaf, for people
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryOutcome:
+    """How a yes-or-no question is counted: fine score bins and the cells made of them.
+
+    `cell_of` is (2, B): the cell bin of a predicted class and a fine score bin.
+    """
+
+    edges: Floats
+    cell_of: npt.NDArray[np.int32]
+    predicted: npt.NDArray[np.bool_]
+    order: Ints
+    first_fine: Ints
+
+    def cells(self, counts: Ints) -> BinaryCells:
+        """Return the sketch with these counts, (L, J, 3)."""
+        return BinaryCells(predicted=self.predicted, order=self.order, first_fine=self.first_fine, counts=counts)
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionOutcome:
+    """How a regression is counted: the cut points of its prediction bins, and the bins of its errors."""
+
+    edges: Floats
+    errors: NumericBins
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """Everything that is needed to encode rows.
+
+    `columns` are the features in the schema's order, then the scores, the prediction and the label, as far as they
+    exist. `outcomes` has one entry for a binary model, one a class for a multiclass model, and is empty without a
+    prediction; a regression has `regression` instead. `segments` holds the categories of each segment column.
+    """
+
+    schema: Schema
+    columns: tuple[ColumnBins, ...]
+    partition: Partition
+    outcomes: tuple[BinaryOutcome, ...] = ()
+    regression: RegressionOutcome | None = None
+    segments: Mapping[str, CategoricalBins] = field(default_factory=dict)
+    covariance: tuple[str, ...] = ()  # the numeric features whose second moments are kept
+
+    @cached_property
+    def offsets(self) -> Ints:
+        """Return where the codes of each column begin in the one long vector of counts, closed by its length."""
+        return np.concatenate(([0], np.cumsum([c.width for c in self.columns]))).astype(np.int64)
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Return the position of each column in `columns`."""
+        return {column.name: i for i, column in enumerate(self.columns)}
+
+    @cached_property
+    def numeric(self) -> dict[str, int]:
+        """Return the position of each numeric column among the numeric ones."""
+        return {c.name: i for i, c in enumerate(c for c in self.columns if isinstance(c, NumericBins))}

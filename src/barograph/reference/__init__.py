@@ -1,0 +1,1 @@
+"""What is learned from reference data: bins, partition, calibration, natural variability."""

@@ -1,0 +1,243 @@
+"""Learn a reference: two passes over the data, the first to learn the yardstick from a sample, the second to count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any  # role overrides are passed through to the inference of the schema
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from barograph.errors import InputError
+from barograph.profiles import columns as arrow
+from barograph.profiles.build import Progress, build_profiles
+from barograph.profiles.encode import PRESENCE_ONLY, encode_column
+from barograph.profiles.kernels import find_leaves
+from barograph.profiles.read import Rows, Source, open_rows, sample_rows
+from barograph.profiles.yardstick import (
+    BinaryOutcome,
+    CategoricalBins,
+    ColumnBins,
+    NumericBins,
+    RegressionOutcome,
+    Yardstick,
+)
+from barograph.reference.bins import class_bins, fit_categorical_bins, fit_numeric_bins, presence_bins
+from barograph.reference.partition import fit_partition, single_leaf
+from barograph.reference.reference import Reference, block_rule
+from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
+from barograph.spec.infer import infer_schema
+from barograph.spec.schema import ColumnType, Schema, Task
+
+FIT_ROWS = 200_000  # rows from which bins and categories are learned
+TREE_ROWS = 100_000
+MAX_COVARIANCE = 64  # numeric features whose second moments are kept: work and size grow with the square
+MAX_SEGMENT_VALUES = 50
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.uint16]
+
+
+def fit(
+    reference: Source | Rows,
+    schema: Schema | None = None,
+    *,
+    progress: Progress | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    **roles: Any,
+) -> Reference:
+    """Learn a reference from data on which the model was known to be good.
+
+    Without a `schema`, roles are found by conventional column names; `roles` (task, label, score, prediction,
+    timestamp, id, features, ignore, segments, timezone, threshold, positive, types) override them. Labels may be
+    missing, but without any there is no realised performance to compare with. Raises InputError with no rows, and
+    SpecError, with all problems at once, when the roles do not fit the columns.
+    """
+    rows = reference if isinstance(reference, Rows) else open_rows(reference)
+    decisions: tuple[str, ...] = ()
+    if schema is None:
+        inferred = infer_schema(sample_rows(rows, list(rows.schema.names), 10_000, seed=seed), rows.schema, **roles)
+        schema, decisions = inferred.schema, inferred.decisions
+    wanted = [c for c in schema.columns() if c in rows.schema.names]
+    table = sample_rows(rows, wanted, FIT_ROWS, seed=seed)
+    if not table.num_rows:
+        raise InputError(f"{rows.name}: the reference has no rows. Give data on which the model was known to be good.")
+    yardstick, leaf_codes = fit_yardstick(schema, table)
+    count = rows.rows if rows.rows is not None else _count(rows)
+    blocks = build_profiles(yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
+    return Reference(yardstick, blocks, leaf_codes, decisions)
+
+
+def fit_yardstick(schema: Schema, table: pa.Table) -> tuple[Yardstick, npt.NDArray[np.int64]]:
+    """Return the yardstick of a sample of reference rows, and the counts of that sample by leaf and code."""
+    table = table.combine_chunks()
+    features = tuple(_feature_bins(table, name, kind) for name, kind in schema.features.items())
+    outputs = _Outputs(schema, table)
+    schema = outputs.schema
+    yardstick = Yardstick(
+        schema=schema,
+        columns=(*features, *outputs.columns()),
+        partition=single_leaf(),
+        outcomes=outputs.binary,
+        regression=outputs.regression,
+        segments={name: _segment_bins(table, name) for name in schema.segments},
+        covariance=tuple(c.name for c in features if isinstance(c, NumericBins))[:MAX_COVARIANCE],
+    )
+    codes = np.vstack([encode_column(yardstick, c.name, _column(table, c.name)) for c in yardstick.columns])
+    target, known = outputs.target()
+    at = np.flatnonzero(known)[:TREE_ROWS]
+    if len(at):
+        yardstick = replace(yardstick, partition=fit_partition(features, codes[: len(features), at], target[at]))
+    return yardstick, _leaf_codes(yardstick, codes)
+
+
+def _leaf_codes(yardstick: Yardstick, codes: Codes) -> npt.NDArray[np.int64]:
+    tree, offsets = yardstick.partition, yardstick.offsets
+    leaves = np.empty(codes.shape[1], np.int32)
+    find_leaves(codes, tree.features, tree.goes_left, tree.children, leaves)
+    counts = np.zeros((tree.leaves, offsets[-1]), np.int64)
+    for i, column in enumerate(yardstick.columns):
+        joint = leaves.astype(np.int64) * column.width + codes[i]
+        table = np.bincount(joint, minlength=tree.leaves * column.width)
+        counts[:, offsets[i] : offsets[i + 1]] = table.reshape(tree.leaves, column.width)
+    return counts
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _feature_bins(table: pa.Table, name: str, kind: ColumnType) -> ColumnBins:
+    if name not in table.column_names or kind in PRESENCE_ONLY:
+        return presence_bins(name)
+    if kind is ColumnType.NUMERIC:
+        return fit_numeric_bins(name, _numbers(table, name))
+    return _category_bins(table, name)
+
+
+def _category_bins(table: pa.Table, name: str) -> CategoricalBins:
+    indices, values = arrow.categories(_column(table, name))
+    counts = np.bincount(indices[indices >= 0], minlength=len(values))
+    texts = [str(v) for v in values]
+    return fit_categorical_bins(name, [t for t, n in zip(texts, counts, strict=True) if n], counts[counts > 0])
+
+
+def _segment_bins(table: pa.Table, name: str) -> CategoricalBins:
+    bins = _category_bins(table, name)
+    names, rest = bins.names[:MAX_SEGMENT_VALUES], bins.names[MAX_SEGMENT_VALUES:]
+    others = None if bins.others is None else (*rest, *bins.others)
+    return CategoricalBins(name, names, others, np.arange(len(names), dtype=np.int64))
+
+
+def _numbers(table: pa.Table, name: str) -> Floats:
+    values, null, wrong = arrow.numbers(_column(table, name))
+    bad = np.zeros(len(values), bool)
+    for mask in (null, wrong):
+        if mask is not None:
+            bad |= mask
+    return np.where(bad, np.nan, values)
+
+
+class _Outputs:
+    """What the model says and what was true, in the sample: the bins of both, and the target of the partition."""
+
+    def __init__(self, schema: Schema, table: pa.Table) -> None:
+        self.schema, self.table = schema, table
+        self.binary: tuple[BinaryOutcome, ...] = ()
+        self.regression: RegressionOutcome | None = None
+        n = table.num_rows
+        if schema.task is Task.REGRESSION:
+            self.prediction = self._number(schema.prediction)
+            self.label = self._number(schema.label)
+            if schema.prediction:
+                self.regression = fit_regression_outcome(self.prediction, self.label)
+            return
+        self.label_class = self._classes(schema.label)
+        self.predicted = self._classes(schema.prediction)
+        self.scores = {c: self._number(column) for c, column in schema.scores.items()}
+        if not schema.scores and not schema.prediction:
+            return
+        nothing = np.full(n, np.nan)
+        if schema.task is Task.BINARY:
+            score = self.scores.get(schema.positive, nothing)
+            threshold = self._threshold(score)
+            positive = self.label_class == 1
+            self.binary = (fit_binary_outcome(score, positive, threshold=threshold),)
+            if threshold is not None:
+                self.schema = replace(schema, threshold=threshold)
+            return
+        cell_bins = max(5, min(20, 600 // len(schema.classes)))
+        self.binary = tuple(
+            fit_binary_outcome(self.scores.get(c, nothing), self.label_class == i, threshold=None, cell_bins=cell_bins)
+            for i, c in enumerate(schema.classes)
+        )
+
+    def _threshold(self, score: Floats) -> float | None:
+        """Return the threshold that the prediction follows from; None where it follows from none."""
+        if not self.schema.prediction:
+            return self.schema.threshold
+        both = np.isfinite(score) & (self.predicted >= 0)
+        if not both.any():
+            return None
+        said = self.predicted[both] == 1
+        if np.array_equal(said, score[both] >= self.schema.threshold):
+            return self.schema.threshold
+        return find_threshold(score[both], said)
+
+    def _number(self, name: str | None) -> Floats:
+        if name is None or name not in self.table.column_names:
+            return np.full(self.table.num_rows, np.nan)
+        return _numbers(self.table, name)
+
+    def _classes(self, name: str | None) -> npt.NDArray[np.int64]:
+        if name is None or name not in self.table.column_names:
+            return np.full(self.table.num_rows, -1, np.int64)
+        return arrow.class_codes(_column(self.table, name), self.schema.classes).astype(np.int64)
+
+    def columns(self) -> tuple[ColumnBins, ...]:
+        """Return the bins of scores, prediction and label."""
+        schema, bins = self.schema, []
+        if schema.task is Task.REGRESSION:
+            for name, values in ((schema.prediction, "prediction"), (schema.label, "label")):
+                if name:
+                    bins.append(fit_numeric_bins(name, getattr(self, values)))
+            return tuple(bins)
+        for c, column in schema.scores.items():
+            bins.append(fit_numeric_bins(column, self.scores[c], low=0.0, high=1.0))
+        for name in (schema.prediction, schema.label):
+            if name:
+                bins.append(class_bins(name, schema.classes))  # type: ignore[arg-type]  # the list holds both kinds
+        return tuple(bins)
+
+    def target(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return what the partition separates, and the rows where it is known.
+
+        The label of a classifier and the absolute error of a regression; where no label has arrived, the score or
+        the prediction.
+        """
+        if self.schema.task is Task.REGRESSION:
+            error = np.abs(self.prediction - self.label)
+            target = error if np.isfinite(error).any() else self.prediction
+            return target, np.isfinite(target)
+        if (self.label_class >= 0).any():
+            target = self._one_hot(self.label_class)
+            return target, self.label_class >= 0
+        if self.scores:
+            score = next(iter(self.scores.values()))
+            return score, np.isfinite(score)
+        if (self.predicted >= 0).any():
+            return self._one_hot(self.predicted), self.predicted >= 0
+        return np.zeros(self.table.num_rows), np.zeros(self.table.num_rows, np.bool_)  # nothing to separate
+
+    def _one_hot(self, classes: npt.NDArray[np.int64]) -> Floats:
+        every = np.arange(len(self.schema.classes))
+        one_hot: Floats = (classes[:, None] == every).astype(np.float64)
+        return one_hot[:, 1] if self.schema.task is Task.BINARY else one_hot
+
+
+def _count(rows: Rows) -> int:
+    first = list(rows.schema.names[:1])
+    return sum(batch.num_rows for part in rows.parts for batch in part.batches(first))

@@ -1,0 +1,110 @@
+"""The reference: the yardstick learned from good data, and the profiles of that data itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.chunks import ChunkRule, RowChunks, parse_chunk_rule
+from barograph.errors import FormatError
+from barograph.profiles.build import Progress, build_profiles
+from barograph.profiles.profiles import ALL, Profile, Profiles
+from barograph.profiles.read import Rows, Source
+from barograph.profiles.yardstick import Yardstick
+from barograph.reference.calibration import Calibration
+from barograph.reference.serial import yardstick_from, yardstick_parts
+from barograph.sketches.scores import ScoreTable
+from barograph.sketches.serial import pack, unpack
+from barograph.spec.schema import Schema
+
+FORMAT_VERSION = 1
+BLOCKS = 20
+SMALLEST_BLOCK = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What current data is compared with.
+
+    `blocks` are the profiles of about 20 runs of reference rows, in the order of time where there is a timestamp:
+    how much they differ from each other is the natural variability. `leaf_codes` counts a sample of the reference by
+    leaf and code: (leaves, codes). `decisions` says in words how each role was found.
+    """
+
+    yardstick: Yardstick
+    blocks: Profiles
+    leaf_codes: npt.NDArray[np.int64]
+    decisions: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> Schema:
+        """Return the roles and types of the columns."""
+        return self.yardstick.schema
+
+    @cached_property
+    def total(self) -> Profile:
+        """Return the profile of all reference rows."""
+        return self.blocks.total()
+
+    def total_of(self, segment: str = ALL) -> Profile:
+        """Return the profile of the reference rows of one segment."""
+        return self.total if segment == ALL else self.blocks.total(segment)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """Return the calibration of the score of a binary model; None without reference labels."""
+        outcomes = self.total.outcomes
+        return Calibration.of(outcomes) if isinstance(outcomes, ScoreTable) else None
+
+    def profile(
+        self,
+        frame: Source | Rows,
+        *,
+        chunk: str | ChunkRule | None = None,
+        progress: Progress | None = None,
+        threads: int | None = None,
+    ) -> Profiles:
+        """Return the profiles of a frame or file, measured with this reference.
+
+        `chunk` is, for example, "1d", "1w", "1mo" or "5000rows"; without it, all rows are one chunk. The frame
+        may hold columns that the reference does not know, and lack some: both are listed in the result.
+        """
+        rule = parse_chunk_rule(chunk, zone=self.schema.timezone) if isinstance(chunk, str) else chunk
+        return build_profiles(self.yardstick, frame, chunk=rule, progress=progress, threads=threads)
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        meta, arrays = yardstick_parts(self.yardstick)
+        arrays["blocks"] = np.frombuffer(self.blocks.to_bytes(), np.uint8)
+        arrays["leaf_codes"] = self.leaf_codes
+        return pack("reference", FORMAT_VERSION, {**meta, "decisions": list(self.decisions)}, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Reference:
+        """Return the reference that `to_bytes` wrote; raise FormatError for damaged or newer data."""
+        meta, arrays = unpack(data, kind="reference", version=FORMAT_VERSION)
+        yardstick = yardstick_from(meta, arrays)
+        blocks = Profiles.from_bytes(arrays["blocks"].tobytes(), yardstick)
+        return cls(yardstick, blocks, arrays["leaf_codes"], tuple(meta["decisions"]))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the reference to one file."""
+        Path(path).write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Reference:
+        """Return the reference that `save` wrote."""
+        try:
+            return cls.from_bytes(Path(path).read_bytes())
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from error
+
+
+def block_rule(rows: int) -> ChunkRule:
+    """Return how `rows` reference rows are cut into blocks."""
+    return RowChunks(max(SMALLEST_BLOCK, -(-rows // BLOCKS)))

@@ -1,0 +1,95 @@
+"""A yardstick as plain values and arrays, and back."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any  # the header is JSON, the arrays are of several dtypes
+
+import numpy.typing as npt
+
+from barograph.profiles.yardstick import (
+    BinaryOutcome,
+    CategoricalBins,
+    ColumnBins,
+    NumericBins,
+    Partition,
+    RegressionOutcome,
+    Yardstick,
+)
+from barograph.spec.schema import ColumnType, Schema, Task
+
+Meta = dict[str, Any]
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def yardstick_parts(yardstick: Yardstick) -> tuple[Meta, Arrays]:
+    """Return the header and the arrays that `yardstick_from` reads."""
+    arrays: Arrays = {}
+    tree = yardstick.partition
+    arrays |= {"tree.features": tree.features, "tree.goes_left": tree.goes_left, "tree.children": tree.children}
+    for i, outcome in enumerate(yardstick.outcomes):
+        arrays |= {f"outcome{i}.{name}": getattr(outcome, name) for name in BinaryOutcome.__dataclass_fields__}
+    regression = yardstick.regression
+    meta: Meta = {
+        "schema": _plain(yardstick.schema),
+        "columns": [_column(c, f"column{i}", arrays) for i, c in enumerate(yardstick.columns)],
+        "segments": [_column(c, f"segment{i}", arrays) for i, c in enumerate(yardstick.segments.values())],
+        "leaves": tree.leaves,
+        "rules": list(tree.rules),
+        "outcomes": len(yardstick.outcomes),
+        "errors": _column(regression.errors, "errors", arrays) if regression else None,
+        "covariance": list(yardstick.covariance),
+    }
+    if regression:
+        arrays["regression.edges"] = regression.edges
+    return meta, arrays
+
+
+def yardstick_from(meta: Meta, arrays: Arrays) -> Yardstick:
+    """Return the yardstick that `yardstick_parts` took apart."""
+    errors = _column_from(meta["errors"], "errors", arrays) if meta["errors"] else None
+    segments = [_column_from(c, f"segment{i}", arrays) for i, c in enumerate(meta["segments"])]
+    tree = (arrays["tree.features"], arrays["tree.goes_left"], arrays["tree.children"])
+    return Yardstick(
+        schema=_schema_from(meta["schema"]),
+        columns=tuple(_column_from(c, f"column{i}", arrays) for i, c in enumerate(meta["columns"])),
+        partition=Partition(*tree, meta["leaves"], tuple(meta["rules"])),
+        outcomes=tuple(
+            BinaryOutcome(**{name: arrays[f"outcome{i}.{name}"] for name in BinaryOutcome.__dataclass_fields__})
+            for i in range(meta["outcomes"])
+        ),
+        regression=RegressionOutcome(arrays["regression.edges"], errors) if isinstance(errors, NumericBins) else None,
+        segments={s.name: s for s in segments if isinstance(s, CategoricalBins)},
+        covariance=tuple(meta["covariance"]),
+    )
+
+
+def _column(column: ColumnBins, key: str, arrays: Arrays) -> Meta:
+    arrays[f"{key}.cuts"] = column.cuts
+    if isinstance(column, CategoricalBins):
+        others = None if column.others is None else list(column.others)
+        return {"name": column.name, "names": list(column.names), "others": others, "classes": column.classes}
+    arrays[f"{key}.edges"] = column.edges
+    return {"name": column.name, "center": column.center, "scale": column.scale}
+
+
+def _column_from(meta: Meta, key: str, arrays: Arrays) -> ColumnBins:
+    cuts = arrays[f"{key}.cuts"]
+    if "names" in meta:
+        others = None if meta["others"] is None else tuple(meta["others"])
+        return CategoricalBins(meta["name"], tuple(meta["names"]), others, cuts, meta["classes"])
+    return NumericBins(meta["name"], arrays[f"{key}.edges"], cuts, meta["center"], meta["scale"])
+
+
+def _plain(schema: Schema) -> Meta:
+    names = schema.__dataclass_fields__
+    plain = {name: getattr(schema, name) for name in names if name not in ("features", "scores")}
+    return {**plain, "features": [[k, v.value] for k, v in schema.features.items()], "scores": dict(schema.scores)}
+
+
+def _schema_from(plain: Meta) -> Schema:
+    listed: Meta = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+    listed["task"] = Task(plain["task"])
+    listed["features"] = MappingProxyType({k: ColumnType(v) for k, v in plain["features"]})
+    listed["scores"] = MappingProxyType(dict(plain["scores"]))
+    return Schema(**listed)
