@@ -17,6 +17,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from barograph.chunks import (
     Chunk,
@@ -74,11 +75,9 @@ def build_profiles(
                 report.add(batch.num_rows)
         return counter
 
-    if workers == 1:
-        counters = [work(0)]
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            counters = list(pool.map(work, range(workers)))
+    # Each worker multiplies small matrices: threads of the linear algebra library would only get in its way.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+        counters = list(pool.map(work, range(workers)))
     return _finish(yardstick, rows, cut, counters)
 
 
@@ -102,9 +101,12 @@ class _Cut:
         if self.chunk_of_position is not None:
             return self.chunk_of_position[first_row : first_row + n]
         if self.edges is not None:
-            times, null = _times(batch, self.timestamp, self.zone)
+            times, null, wrong = arrow.times(batch.column(self.timestamp), self.zone)
             out = np.empty(n, np.int64)
-            kernels.find_chunks(times, null, self.edges, out)
+            kernels.find_chunks(times, self.edges, out)
+            for mask in (null, wrong):
+                if mask is not None:
+                    out[mask] = -1
             return out
         if self.size is not None:
             return np.arange(first_row, first_row + n, dtype=np.int64) // self.size
@@ -123,35 +125,65 @@ def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None) -> _Cut:
         )
     if timestamp is None:
         return _cut_by_position(rows, rule)
-    times, null = _all_times(rows, timestamp, zone)
-    known = times[~null]
-    if not len(known):
-        if len(times) and isinstance(rule, TimeChunks):
+    if isinstance(rule, RowChunks):
+        times, null = _all_times(rows, timestamp, zone)
+        if null.all():
+            return _cut_by_position(rows, rule, count=len(times))
+        return _cut_by_rank(times, null, rule, timestamp, zone)
+    span = _time_span(rows, timestamp, zone)
+    if span.first > span.last:
+        if span.rows and rule is not None:
             raise InputError(
-                f"{rows.name}: column {timestamp!r} has no usable time in {len(times)} rows. "
+                f"{rows.name}: column {timestamp!r} has no usable time in {span.rows} rows. "
                 "Give another timestamp column, or cut by rows, for example 5000rows."
             )
-        return _cut_by_position(rows, rule if isinstance(rule, RowChunks) else None, count=len(times))
-    if isinstance(rule, TimeChunks):
-        return _cut_by_time(known, rule, timestamp, zone)
+        return _cut_by_position(rows, None, count=span.rows)
     if rule is None:
-        chunk = Chunk(key="all", start=from_microseconds(known.min()), end=from_microseconds(known.max()))
-        return _Cut((chunk,), timestamp, zone)
-    return _cut_by_rank(times, null, rule, timestamp, zone)
+        chunk = Chunk(key="all", start=from_microseconds(span.first), end=from_microseconds(span.last))
+        return _Cut((chunk,), None, zone)
+    return _cut_by_time(span, rule, timestamp, zone)
 
 
-def _cut_by_time(known: Ints, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
-    first, last = int(known.min()), int(known.max())
-    edges = edges_in_microseconds(rule, first, last)
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The first and last time of `rows` rows (`first > last`: none), and a typical distance between two rows."""
+
+    first: int
+    last: int
+    rows: int
+    step: int
+
+
+def _time_span(rows: Rows, timestamp: str, zone: str) -> _Span:
+    def of(part: Part) -> _Span:
+        first, last, count, step = 2**62, -(2**62), 0, 0
+        for batch in part.batches([timestamp]):
+            times, null, wrong = arrow.times(batch.column(timestamp), zone)
+            bad = null if wrong is None else wrong if null is None else null | wrong
+            low, high = kernels.time_span(times, np.empty(0, np.bool_) if bad is None else bad, bad is not None)
+            if len(times) > 1 and not count:
+                step = int(np.median(np.abs(np.diff(times[:10_000]))))
+            first, last, count = min(first, int(low)), max(last, int(high)), count + batch.num_rows
+        return _Span(first, last, count, step)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        spans = list(pool.map(of, rows.parts)) or [_Span(0, -1, 0, 0)]
+    first, last = min(s.first for s in spans), max(s.last for s in spans)
+    return _Span(first, last, sum(s.rows for s in spans), max(s.step for s in spans))
+
+
+def _cut_by_time(span: _Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
+    edges = edges_in_microseconds(rule, span.first, span.last)
     starts = [from_microseconds(e) for e in edges]
-    step = int(np.median(np.abs(np.diff(known[: 2**20])))) if len(known) > 1 else 0
     chunks = []
     for i in range(len(edges) - 1):
         # The data fills an end interval if its outermost row is about as near the border as rows are to each other,
         # or within 2 % of the interval.
-        slack = max(2 * step, (edges[i + 1] - edges[i]) // 50)
-        complete = (i > 0 or first - edges[0] <= slack) and (i < len(edges) - 2 or edges[-1] - last <= slack)
-        chunks.append(Chunk(key=rule.key(starts[i]), start=starts[i], end=starts[i + 1], complete=bool(complete)))
+        slack = max(2 * span.step, (edges[i + 1] - edges[i]) // 50)
+        begins, ends = i > 0 or span.first - edges[0] <= slack, i < len(edges) - 2 or edges[-1] - span.last <= slack
+        chunks.append(
+            Chunk(key=rule.key(starts[i]), start=starts[i], end=starts[i + 1], complete=bool(begins and ends))
+        )
     return _Cut(tuple(chunks), timestamp, zone, edges=edges)
 
 

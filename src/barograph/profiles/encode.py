@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ def count_batch(counter: Counter, batch: pa.RecordBatch, chunk: npt.NDArray[np.i
     """Add the rows of `batch` to `counter`; `chunk` is the chunk of each row, -1 for none."""
     yardstick, schema = counter.yardstick, counter.yardstick.schema
     n = batch.num_rows
-    counter.outside += int((chunk < 0).sum())
+    counter.outside += int(np.count_nonzero(chunk < 0))
     read = _read_columns(yardstick, batch)
     groups = [_segment_groups(yardstick.segments[name], batch, name, chunk) for name in yardstick.segments]
     hashes = _hashes(batch, schema.id, first_row)
@@ -71,16 +72,16 @@ def count_batch(counter: Counter, batch: pa.RecordBatch, chunk: npt.NDArray[np.i
         targets = [(chunk[rows], counter.tables)]
         targets += [(group[rows], tables) for group, tables in zip(groups, counter.segment_tables, strict=True)]
         for group, tables in targets:
-            _count(tables["rows"], group)
+            kernels.count_rows(group, tables["rows"])
             for i, column in enumerate(yardstick.columns):
                 _count_column(yardstick, column, i, read, rows, group, block[i], tables, z, z_of)
-        kernels.find_leaves(block, *_tree(yardstick), leaves[rows])
+        if yardstick.partition.leaves > 1:
+            kernels.find_leaves(block, *_tree(yardstick), leaves[rows])
         for group, tables in targets:
             if outputs is not None:
                 _count_outputs(yardstick, outputs, rows, group, leaves[rows], tables)
         if z_of:
-            t = counter.tables
-            kernels.sum_products(z, chunk[rows], t["products.n"], t["products.z"], t["products.zz"])
+            _sum_products(z, chunk[rows], counter.tables)
     sampled = outputs.sampled if outputs is not None else np.full((n, 3), np.nan)
     features = len(schema.features)
     counter.samples.add(chunk, hashes, codes[:features].T, sampled)
@@ -102,10 +103,6 @@ def encode_column(yardstick: Yardstick, name: str, array: pa.Array) -> npt.NDArr
         _numeric(column, values, flags, group, codes, np.empty((0, 0), np.int64), np.empty((0, 4)), low, low, _NOTHING)
         return codes
     return read.codes[name]
-
-
-def _count(rows: npt.NDArray[np.int64], group: Groups) -> None:
-    rows += np.bincount(group[group >= 0], minlength=len(rows))
 
 
 def _tree(yardstick: Yardstick) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
@@ -174,15 +171,11 @@ def _read_columns(yardstick: Yardstick, batch: pa.RecordBatch, only: str | None 
     return read
 
 
-def _flags(null: npt.NDArray[np.bool_] | None, wrong: npt.NDArray[np.bool_] | None, n: int) -> npt.NDArray[np.uint8]:
-    if null is None and wrong is None:
-        return _NO_FLAGS
-    flags = np.zeros(n, np.uint8)
-    if null is not None:
-        flags[null] = 1
-    if wrong is not None:
-        flags[wrong] = 2
-    return flags
+def _flags(null: arrow.Mask | None, wrong: arrow.Mask | None, n: int) -> npt.NDArray[np.uint8]:
+    if wrong is None:
+        return _NO_FLAGS if null is None else null.view(np.uint8)
+    flags = wrong.astype(np.uint8) * np.uint8(2)
+    return flags if null is None else np.where(null, np.uint8(1), flags)
 
 
 def _category_codes(column: CategoricalBins, array: pa.Array) -> npt.NDArray[np.uint16]:
@@ -209,6 +202,21 @@ def _segment_groups(column: CategoricalBins, batch: pa.RecordBatch, name: str, c
     else:
         codes = np.full(batch.num_rows, column.bins, np.int64)
     return np.where(chunk < 0, -1, chunk * column.width + codes)
+
+
+def _sum_products(z: Floats, group: Groups, tables: Tables) -> None:
+    """Add the columns of `z` (k, rows) and their outer products to the sums of each group."""
+    borders = np.flatnonzero(np.diff(group)) + 1
+    if len(borders) > 32:  # not in the order of time
+        order = np.argsort(group, kind="stable")
+        z, group = z[:, order], group[order]
+        borders = np.flatnonzero(np.diff(group)) + 1
+    for start, end in pairwise((0, *borders.tolist(), len(group))):
+        if (g := group[start]) >= 0:
+            part = z[:, start:end]
+            tables["products.n"][g] += end - start
+            tables["products.z"][g] += part.sum(axis=1)
+            tables["products.zz"][g] += part @ part.T
 
 
 # Outcomes: what the model said and what was true
@@ -295,6 +303,7 @@ def _count_outputs(
             leaf,
             group,
             outcome.edges,
+            outcome.narrowed,
             threshold,
             outcome.cell_of,
             tables[f"outcomes.{i}.counts"],
@@ -382,7 +391,8 @@ def _below(
     chunk: Groups, hashes: npt.NDArray[np.uint64], limits: npt.NDArray[np.uint64], k: int | None
 ) -> list[tuple[int, npt.NDArray[np.intp]]]:
     """Return, by chunk, the rows at or below the limit (at most the `k` smallest, with their ties)."""
-    candidates = np.flatnonzero((chunk >= 0) & (hashes <= limits[chunk]))
+    found = np.empty(len(hashes), np.intp)
+    candidates = found[: kernels.find_small(hashes, chunk, limits, found)]
     if not len(candidates):
         return []
     order = candidates[np.argsort(chunk[candidates], kind="stable")]

@@ -11,12 +11,12 @@ _options: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": False, "er
 
 
 @njit(**_options)
-def find_chunks(times, null, edges, out):  # type: ignore[no-untyped-def]  # compiled: types come from the call
+def find_chunks(times, edges, out):  # type: ignore[no-untyped-def]  # compiled: types come from the call
     """Write the position of the interval `[edges[i], edges[i + 1])` of each time; -1 where there is none."""
     c, last = 0, len(edges) - 2
     for i in range(len(times)):
         t = times[i]
-        if null[i] or t < edges[0] or t >= edges[last + 1]:
+        if t < edges[0] or t >= edges[last + 1]:
             out[i] = -1
             continue
         if not edges[c] <= t < edges[c + 1]:
@@ -26,59 +26,80 @@ def find_chunks(times, null, edges, out):  # type: ignore[no-untyped-def]  # com
 
 @njit(**_options)
 def count_numeric(  # type: ignore[no-untyped-def]
-    values, flags, edges, origin, inverse, lowest, highest, center, scale, group, codes, counts, sums, lows, highs, z
+    values, flags, edges, origin, inverse, narrowed, center, scale, group, codes, counts, sums, lows, highs, z
 ):
     """Encode one numeric column and count it.
 
-    `flags` is 0 for a value, 1 for null, 2 for a type error (or empty: all are values); `codes`, `z` are written;
-    `counts` (G, width), `sums` (G, 4: z, zz, below, above), `lows`, `highs` (G,) are added to. Rows of group -1 are
-    encoded, not counted. `z` may be empty.
+    `flags` is 0 for a value, 1 for null, 2 for a type error (or empty: all are values); `narrowed` (cells, 2) holds the
+    lowest and highest bin of each grid cell; `codes`, `z` are written; `counts` (G, width), `sums` (G, 4: z, zz, below,
+    above), `lows`, `highs` (G,) are added to. Rows of group -1 are encoded, not counted. `z` may be empty.
     """
-    bins = len(edges) + 1
-    k = len(edges)
-    cells = len(lowest)
+    k, bins, n = len(edges), len(edges) + 1, len(values)
+    top = np.float64(len(narrowed) - 1)
     with_flags, with_z = len(flags) > 0, len(z) > 0
-    for i in range(len(values)):
-        g = group[i]
-        x = values[i]
-        if with_z:
-            z[i] = 0.0
-        if with_flags and flags[i]:
-            code = bins if flags[i] == 1 else bins + 4
-        elif x != x:
-            code = bins + 1
-        elif x == np.inf:
-            code = bins + 3
-        elif x == -np.inf:
-            code = bins + 2
-        else:
-            f = (x - origin) * inverse
-            cell = 0 if f < 0 else (cells - 1 if f >= cells else int(f))
-            a, b = lowest[cell], highest[cell]
-            while a < b:  # the first edge above x lies in [a, b]
-                mid = (a + b) >> 1
-                if x >= edges[mid]:
-                    a = mid + 1
-                else:
-                    b = mid
-            code = a
-            u = (x - center) / scale
-            if with_z:
-                z[i] = min(max(u, -20.0), 20.0)
-            if g >= 0:
-                sums[g, 0] += u
-                sums[g, 1] += u * u
+    per_scale = 1.0 / scale
+    start = 0
+    while start < n:
+        # Rows mostly come in the order of time: over a run of one group, its sums stay in registers.
+        g = group[start]
+        end = start + 1
+        while end < n and group[end] == g:
+            end += 1
+        first, second, below, above = 0.0, 0.0, 0.0, 0.0
+        low, high = np.inf, -np.inf
+        for i in range(start, end):
+            x = values[i]
+            u = 0.0
+            if with_flags and flags[i] != 0:
+                codes[i] = bins if flags[i] == 1 else bins + 4
+            elif abs(x) < np.inf:
+                f = min(max((x - origin) * inverse, 0.0), top)
+                cell = np.uint32(f)
+                a = np.uint32(narrowed[cell, 0])
+                b = np.uint32(narrowed[cell, 1])
+                while a < b:  # the first edge above x lies in [a, b]
+                    mid = (a + b) >> np.uint32(1)
+                    if x >= edges[mid]:
+                        a = mid + np.uint32(1)
+                    else:
+                        b = mid
+                codes[i] = a
+                u = (x - center) * per_scale
+                first += u
+                second += u * u
+                low = min(low, x)
+                high = max(high, x)
                 if a == 0:
-                    sums[g, 2] += x
+                    below += x
                 elif a == k:
-                    sums[g, 3] += x
-                if x < lows[g]:
-                    lows[g] = x
-                if x > highs[g]:
-                    highs[g] = x
-        codes[i] = code
+                    above += x
+                u = min(max(u, -20.0), 20.0)
+            elif x == np.inf:
+                codes[i] = bins + 3
+            elif x == -np.inf:
+                codes[i] = bins + 2
+            else:
+                codes[i] = bins + 1
+            if with_z:
+                z[i] = u
         if g >= 0:
-            counts[g, code] += 1
+            for i in range(start, end):
+                counts[g, codes[i]] += 1
+            sums[g, 0] += first
+            sums[g, 1] += second
+            sums[g, 2] += below
+            sums[g, 3] += above
+            lows[g] = min(lows[g], low)
+            highs[g] = max(highs[g], high)
+        start = end
+
+
+@njit(**_options)
+def count_rows(group, rows):  # type: ignore[no-untyped-def]
+    """Count the rows of each group."""
+    for i in range(len(group)):
+        if group[i] >= 0:
+            rows[group[i]] += 1
 
 
 @njit(**_options)
@@ -109,7 +130,7 @@ def find_leaves(codes, features, goes_left, children, leaves):  # type: ignore[n
 
 @njit(**_options)
 def count_scores(  # type: ignore[no-untyped-def]
-    score, predicted, outcome, leaf, group, edges, threshold, cell_of, counts, sums, unpredicted, cells
+    score, predicted, outcome, leaf, group, edges, narrowed, threshold, cell_of, counts, sums, unpredicted, cells
 ):
     """Count the answers to one yes-or-no question.
 
@@ -119,6 +140,7 @@ def count_scores(  # type: ignore[no-untyped-def]
     """
     eps = 2.220446049250313e-16
     bins = len(edges) + 1
+    last = np.float64(len(narrowed) - 1)
     for i in range(len(score)):
         g = group[i]
         if g < 0:
@@ -133,11 +155,12 @@ def count_scores(  # type: ignore[no-untyped-def]
         if not valid:
             counts[g, p, bins, y] += 1
             continue
-        a, b = 0, bins - 1
-        while a < b:
-            mid = (a + b) >> 1
+        cell = np.uint32(s * last)
+        a, b = np.uint32(narrowed[cell, 0]), np.uint32(narrowed[cell, 1])
+        while a < b:  # the first edge above s lies in [a, b]
+            mid = (a + b) >> np.uint32(1)
             if s >= edges[mid]:
-                a = mid + 1
+                a = mid + np.uint32(1)
             else:
                 b = mid
         counts[g, p, a, y] += 1
@@ -210,23 +233,26 @@ def count_regression(prediction, label, leaf, group, edges, counts, sums, unpred
 
 
 @njit(**_options)
-def sum_products(z, group, n, first, second):  # type: ignore[no-untyped-def]
-    """Add the rows of `z` (k, rows) and the lower triangle of their outer products to each group's sums."""
-    k = z.shape[0]
-    row = np.empty(k)
-    for i in range(z.shape[1]):
+def find_small(hashes, group, limits, out):  # type: ignore[no-untyped-def]
+    """Write the positions of the rows whose hash is at most the limit of their group; return how many there are."""
+    found = 0
+    for i in range(len(hashes)):
         g = group[i]
-        if g < 0:
+        if g >= 0 and hashes[i] <= limits[g]:
+            out[found] = i
+            found += 1
+    return found
+
+
+@njit(**_options)
+def time_span(times, null, with_null):  # type: ignore[no-untyped-def]
+    """Return the smallest and largest time; the largest is below the smallest where there is none."""
+    low, high = np.int64(2**63 - 1), np.int64(-(2**63) + 1)
+    for i in range(len(times)):
+        if with_null and null[i]:
             continue
-        n[g] += 1
-        for a in range(k):
-            row[a] = z[a, i]
-            first[g, a] += row[a]
-        target = second[g]
-        for a in range(k):
-            x = row[a]
-            for b in range(a + 1):
-                target[a, b] += x * row[b]
+        low, high = min(low, times[i]), max(high, times[i])
+    return low, high
 
 
 @njit(**_options)

@@ -86,12 +86,11 @@ class Profile:
         """Return the second moments of the numeric features; None where they are not kept (segments)."""
         if "products.n" not in self.tables:
             return None
-        lower = self.tables["products.zz"][self.row]
         return Covariance(
             names=self.yardstick.covariance,
             n=int(self.tables["products.n"][self.row]),
             z=self.tables["products.z"][self.row],
-            zz=lower + np.tril(lower, -1).T,
+            zz=self.tables["products.zz"][self.row],
         )
 
     @property

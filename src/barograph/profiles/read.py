@@ -66,8 +66,9 @@ def _open_path(text: str) -> Rows:
     if path.name.lower().endswith(read_csv.SUFFIXES):
         return read_csv.open_csv([path], str(path))
     if not path.name.lower().endswith(_PARQUET_SUFFIXES) and not read_parquet.is_parquet(path):
+        names = ", ".join(read_csv.SUFFIXES)
         raise InputError(
-            f"{str(path)!r} is neither Parquet (by its first bytes) nor CSV (by its name: {', '.join(read_csv.SUFFIXES)}). "
+            f"{str(path)!r} is neither Parquet (by its first bytes) nor CSV (by its name: {names}). "
             "Convert it, or read it with Polars or pandas and pass the frame."
         )
     return read_parquet.rows_of([read_parquet.open_file(path)], str(path))

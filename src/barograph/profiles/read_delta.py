@@ -27,7 +27,7 @@ def open_delta(folder: Path) -> Rows:
         table = DeltaTable(str(folder))
         protocol = table.protocol()
         schema = pa.schema(table.schema().to_arrow())
-        added = pa.record_batch(table.get_add_actions(flatten=True))
+        added = pa.table(table.get_add_actions(flatten=True))
     except (DeltaError, OSError, pa.ArrowException) as error:
         detail = str(error).strip().split("\n")[0].rstrip(".")
         raise InputError(f"{str(folder)!r} is not a whole Delta table: {detail}. Copy or repair it.") from error
@@ -44,7 +44,7 @@ def open_delta(folder: Path) -> Rows:
     return read_parquet.rows_of(files, str(folder), schema)
 
 
-def _in_order(added: pa.RecordBatch) -> list[dict[str, Any]]:
+def _in_order(added: pa.Table) -> list[dict[str, Any]]:
     """Return the files as they were written: the time of the log, then the path."""
     return sorted(added.to_pylist(), key=lambda action: (action["modification_time"], action["path"]))
 

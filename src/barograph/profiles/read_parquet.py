@@ -84,6 +84,7 @@ class _Reader:
                 metadata=file.metadata,
                 read_dictionary=[c for c in own if c in file.dictionary],
                 buffer_size=_BUFFER_BYTES,
+                pre_buffer=False,  # which would read whole row groups ahead
             ) as opened,
         ):
             batches = opened.iter_batches(BATCH_ROWS, row_groups=list(self.groups), columns=own, use_threads=False)

@@ -54,7 +54,7 @@ def empty_tables(yardstick: Yardstick, groups: int, *, products: bool) -> Tables
         k = len(yardstick.covariance)
         tables["products.n"] = np.zeros(groups, np.int64)
         tables["products.z"] = np.zeros((groups, k))
-        tables["products.zz"] = np.zeros((groups, k, k))  # lower triangle only, until it is read
+        tables["products.zz"] = np.zeros((groups, k, k))
     return tables
 
 

@@ -1,0 +1,1 @@
+"""What is watched, and the pure evaluation of profiles to result rows."""

@@ -1,0 +1,35 @@
+"""A monitor: one metric of one column and segment, and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any  # options of metrics are of any type
+
+from barograph.metrics import Metric
+
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """What is watched. `column` is None for the model as a whole, `segment` "" for all rows.
+
+    `alerts` says whether a breach is reported to people; the other monitors describe. `tolerance` replaces the
+    metric's default.
+    """
+
+    metric: Metric
+    column: str | None = None
+    segment: str = ""
+    alerts: bool = True
+    tolerance: float | None = None
+    options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
+    suffix: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the monitor's name, unique within a model: family, metric, column and segment."""
+        parts = [self.metric.family, self.metric.name + self.suffix, self.column, self.segment]
+        return ".".join(part for part in parts if part)

@@ -1,0 +1,98 @@
+"""Apply a metric to a profile: find the sketches that its annotations ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, get_args  # annotations are classes or unions of classes
+
+from barograph.metrics import Metric
+from barograph.outcome import Outcome, Undefined
+from barograph.profiles.profiles import Profile
+from barograph.profiles.yardstick import NumericBins, Yardstick
+from barograph.sketches.cells import BinaryCells, RegressionCells
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.counts import Counts
+from barograph.sketches.distinct import Distinct
+from barograph.sketches.histogram import Categories, Histogram
+from barograph.sketches.moments import Covariance
+from barograph.sketches.sample import Sample
+from barograph.sketches.scores import ScoreTable
+
+NOT_KEPT = "the profiles do not keep what this metric needs"
+
+
+@cache
+def wanted(metric: Metric, name: str = "current") -> frozenset[type]:
+    """Return the sketches that a metric accepts as `current` or `reference`; empty where it takes none."""
+    hint = metric.inputs.get(name)
+    return frozenset() if hint is None else frozenset(get_args(hint) or (hint,))
+
+
+def is_per_column(metric: Metric) -> bool:
+    """Return whether a metric is about one column."""
+    return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family in ("quality", "drift")
+
+
+def applies(metric: Metric, yardstick: Yardstick, column: str | None) -> bool:
+    """Return whether a metric can be computed for a column (or, with None, for the model as a whole)."""
+    sketches = wanted(metric)
+    if column is None:
+        outcomes = yardstick.outcomes
+        return bool(
+            (ScoreTable in sketches and len(outcomes) == 1)
+            or (ClassTables in sketches and len(outcomes) > 1)
+            or (BinaryCells in sketches and len(outcomes) == 1)
+            or (RegressionCells in sketches and yardstick.regression is not None)
+            or (Histogram in sketches and metric.family == "performance" and yardstick.regression is not None)
+            or (Covariance in sketches and len(yardstick.covariance) > 1)
+            or (Sample in sketches and yardstick.schema.features)
+            or (Distinct in sketches and yardstick.schema.id is not None)
+        )
+    bins = yardstick.columns[yardstick.position[column]]
+    if Counts in sketches:
+        return True
+    if isinstance(bins, NumericBins):
+        return Histogram in sketches
+    return Categories in sketches and bool(bins.names)
+
+
+def measure(
+    metric: Metric,
+    current: Profile,
+    reference: Profile | None = None,
+    *,
+    column: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Return the outcome of a metric for a profile; `reference` is needed by metrics that compare.
+
+    A metric that gets no sketch, or whose result is not finite, is Undefined.
+    """
+    arguments: dict[str, Any] = {"current": sketch(metric, current, column)}
+    if wanted(metric, "reference"):
+        if reference is None:
+            return Undefined("there is nothing to compare with")
+        arguments["reference"] = sketch(metric, reference, column)
+    if any(value is None for value in arguments.values()):
+        return Undefined(NOT_KEPT)
+    return metric.function(**arguments, **(options or {}))
+
+
+def sketch(metric: Metric, profile: Profile, column: str | None) -> object | None:
+    """Return the sketch of a profile that a metric asks for."""
+    sketches = wanted(metric)
+    if column is not None:
+        return profile.counts(column) if Counts in sketches else profile.binned(column, metric.bins)
+    if Histogram in sketches:
+        return profile.errors
+    if Covariance in sketches:
+        return profile.covariance
+    if Sample in sketches:
+        return profile.sample
+    if Distinct in sketches:
+        return profile.ids
+    if sketches & {ScoreTable, ClassTables} or metric.family == "performance":
+        return profile.outcomes
+    cells = profile.cells
+    return cells[0] if cells else profile.cells_of_regression

@@ -1,0 +1,111 @@
+"""A report: everything that one check found, and how to hand it on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any  # Any: JSON values
+
+from barograph.alerts.alert import Alert
+from barograph.alerts.incident import Incident
+from barograph.alerts.severity import Severity
+from barograph.monitors.results import Result, results_frame
+from barograph.profiles.profiles import Profiles
+from barograph.reference.reference import Reference
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotChecked:
+    """Something that was not checked, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """What a check found. `verdict` is one sentence; `severity` is None when nothing fires.
+
+    `rows` are all result rows; `results` is the same as a Polars frame.
+    """
+
+    model: str
+    reference: Reference
+    profiles: Profiles
+    rows: Sequence[Result]
+    alerts: Sequence[Alert]
+    incidents: Sequence[Incident]
+    not_checked: Sequence[NotChecked]
+    verdict: str
+    severity: Severity | None
+
+    @cached_property
+    def results(self) -> pl.DataFrame:
+        """Return the result rows as a frame: the columns are documented in ARCHITECTURE.md."""
+        return results_frame(list(self.rows))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, ready for JSON: times in ISO 8601 UTC, absent values None."""
+        return {
+            "format": FORMAT_VERSION,
+            "model": self.model,
+            "verdict": self.verdict,
+            "severity": self.severity.value if self.severity else None,
+            "results": [_plain(row) for row in self.results.to_dicts()],
+            "alerts": [_plain(alert.to_dict()) for alert in self.alerts],
+            "incidents": [_plain(incident.to_dict()) for incident in self.incidents],
+            "not_checked": [{"what": n.what, "why": n.why} for n in self.not_checked],
+        }
+
+    def to_json(self) -> str:
+        """Return the report as JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+
+    def write_json(self, path: str | PathLike[str]) -> None:
+        """Write the report as JSON."""
+        Path(path).write_text(self.to_json(), encoding="utf-8")
+
+    def write_parquet(self, path: str | PathLike[str]) -> None:
+        """Write the result rows as Parquet."""
+        self.results.write_parquet(path)
+
+    def to_html(self) -> str:
+        """Return a self-contained page that opens without a network."""
+        from barograph.report.html import page
+
+        return page(self)
+
+    def write_html(self, path: str | PathLike[str]) -> None:
+        """Write the page."""
+        Path(path).write_text(self.to_html(), encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        from barograph.report.html import fragment
+
+        return fragment(self)
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.model}: {self.verdict}>"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
