@@ -28,8 +28,11 @@ from barograph.reference.partition import fit_partition, single_leaf
 from barograph.reference.reference import Reference, block_rule
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
 from barograph.spec.infer import infer_schema
+from barograph.spec.roles import Roles
 from barograph.spec.schema import ColumnType, Schema, Task
 
+NO_ROWS = "{}: the reference has no rows. Give data on which the model was known to be good."
+INFER_ROWS = 10_000  # rows that roles and types are found from
 FIT_ROWS = 200_000  # rows from which bins and categories are learned
 TREE_ROWS = 100_000
 MAX_COVARIANCE = 64  # numeric features whose second moments are kept: work and size grow with the square
@@ -58,12 +61,15 @@ def fit(
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
     decisions: tuple[str, ...] = ()
     if schema is None:
-        inferred = infer_schema(sample_rows(rows, list(rows.schema.names), 10_000, seed=seed), rows.schema, **roles)
+        sample = sample_rows(rows, list(rows.schema.names), INFER_ROWS, seed=seed)
+        if not sample.num_rows:
+            raise InputError(NO_ROWS.format(rows.name))
+        inferred = infer_schema(sample, roles=Roles.of(roles))
         schema, decisions = inferred.schema, inferred.decisions
     wanted = [c for c in schema.columns() if c in rows.schema.names]
     table = sample_rows(rows, wanted, FIT_ROWS, seed=seed)
     if not table.num_rows:
-        raise InputError(f"{rows.name}: the reference has no rows. Give data on which the model was known to be good.")
+        raise InputError(NO_ROWS.format(rows.name))
     yardstick, leaf_codes = fit_yardstick(schema, table)
     count = rows.rows if rows.rows is not None else _count(rows)
     blocks = build_profiles(yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
