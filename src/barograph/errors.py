@@ -30,9 +30,9 @@ class SpecError(BarographError):
 
     def __init__(self, problems: str | Sequence[str], *, where: str = "") -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
-        head = f"{where}: " if where else ""
-        body = self.problems[0] if len(self.problems) == 1 else "".join(f"\n  - {p}" for p in self.problems)
-        super().__init__(f"{head}{body}")
+        lines = self.problems if len(self.problems) == 1 else [f"\n  - {problem}" for problem in self.problems]
+        head = f"{where}:{' ' if len(self.problems) == 1 else ''}" if where else ""
+        super().__init__(head + "".join(lines))
 
 
 class MismatchError(BarographError):

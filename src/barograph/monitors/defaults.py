@@ -32,9 +32,9 @@ def default_monitors(
 ) -> list[Monitor]:
     """Return the monitors of a model: everything in the catalogue that its columns and predictions allow.
 
-    Segments are watched for performance, for the primary drift metric and for missing values. `values` is the value of a
-    TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics that train a model on the samples
-    (`domain_classifier`, `mmd`) take seconds and are computed on demand only.
+    Segments are watched for performance, for the primary drift metric and for missing values. `values` is the value of
+    a TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics that train a model on the
+    samples (`domain_classifier`, `mmd`) take seconds and are computed on demand only.
     """
     monitors = []
     for metric in catalogue().values():

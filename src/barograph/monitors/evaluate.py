@@ -14,10 +14,11 @@ from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.measure import measure, wanted
 from barograph.reference.reference import Reference
 from barograph.reference.variability import NONE, Variability, variability
-from barograph.rules.limits import Limits, Status, limit_of_distance, limits_around
+from barograph.rules.limits import ALPHA, Limits, Status, limit_of_distance, limits_around
 from barograph.sketches.counts import Counts
 
 WITHOUT_ROWS = ("row_count",)  # metrics that say something about a chunk with no rows
+GROWS_WITH_ROWS = ("chi_square",)  # a test statistic, not the size of an effect: no limit fits two sizes of chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +37,31 @@ def evaluate(
     model: str = "model",
     version: str = "",
     as_of: datetime | None = None,
+    alpha: float = ALPHA,
 ) -> list[Result]:
     """Return one row for each monitor and chunk, in the order of monitors and chunks.
 
-    Segments without any row in a chunk give no row there: nothing was expected.
+    Segments without any row in a chunk give no row there: nothing was expected. `alpha` is the chance of a breach of
+    one monitor in one chunk when nothing has changed and its tolerance is zero.
     """
     blocks = list(reference.blocks.select())
     natural: dict[tuple[str, str, str | None], Variability] = {}
     results: list[Result] = []
     by_segment = {segment: list(profiles.select(segment)) for segment in {m.segment for m in monitors}}
     totals = {segment: reference.total_of(segment) for segment in by_segment}
-    coverage = {segment: [p.label_coverage for p in part] for segment, part in by_segment.items()}
     for monitor in monitors:
         metric, total = monitor.metric, totals[monitor.segment]
         key = (metric.family, metric.name + monitor.suffix, monitor.column)
         if key not in natural:
             natural[key] = _natural(metric, blocks, reference.total, monitor)
         mark = Yardmark(_of_reference(monitor, total), natural[key])
-        for profile, labelled in zip(by_segment[monitor.segment], coverage[monitor.segment], strict=True):
+        for profile in by_segment[monitor.segment]:
             if monitor.segment != ALL and not profile.n:
                 continue
             outcome = _outcome(monitor, profile, total)
-            results.append(_result(monitor, profile, outcome, mark, model, version, as_of, labelled))
+            results.append(
+                result(monitor, profile, outcome, mark, model=model, version=version, as_of=as_of, alpha=alpha)
+            )
     return results
 
 
@@ -80,16 +84,22 @@ def _outcome(monitor: Monitor, profile: Profile, total: Profile) -> Outcome:
     return measure(monitor.metric, profile, total, column=monitor.column, options=monitor.options)
 
 
-def _result(
+def result(
     monitor: Monitor,
     profile: Profile,
     outcome: Outcome,
     mark: Yardmark,
+    *,
     model: str,
     version: str,
     as_of: datetime | None,
-    labelled: float | None,
+    alpha: float = ALPHA,
+    standard_error: float | None = None,
 ) -> Result:
+    """Return the row of one outcome, judged by the limits around the reference.
+
+    `standard_error` is that of the outcome where it is more than what sampling alone explains.
+    """
     metric, chunk = monitor.metric, profile.chunk
     reference_value = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
     where = {
@@ -97,7 +107,7 @@ def _result(
         "version": version,
         "monitor": monitor.name,
         "metric": metric.name + monitor.suffix,
-        "family": metric.family,
+        "family": monitor.family,
         "column": monitor.column,
         "segment": monitor.segment or None,
         "chunk": chunk.key,
@@ -107,12 +117,12 @@ def _result(
         "chunk_start": chunk.start,
         "chunk_end": chunk.end,
         "as_of": as_of,
-        "label_coverage": labelled,
+        "label_coverage": profile.label_coverage,
         "reference_value": reference_value,
     }
     if isinstance(outcome, Undefined):
         return Result(**common, n=profile.n, status=Status.UNDEFINED, reason=outcome.reason)  # type: ignore[arg-type]  # built from parts of known types
-    limits, reason = _limits(monitor, outcome, mark)
+    limits, reason = _limits(monitor, outcome, mark, alpha, standard_error)
     status = limits.status(outcome.value) if limits else Status.OK
     return Result(
         **common,  # type: ignore[arg-type]  # built from parts of known types
@@ -127,16 +137,27 @@ def _result(
     )
 
 
-def _limits(monitor: Monitor, outcome: Estimate, mark: Yardmark) -> tuple[Limits | None, str | None]:
+def _limits(
+    monitor: Monitor, outcome: Estimate, mark: Yardmark, alpha: float, standard_error: float | None
+) -> tuple[Limits | None, str | None]:
     """Return the limits of an outcome, or None and why it has none."""
     metric, natural = monitor.metric, mark.variability
     if metric.name in WITHOUT_ROWS:
         return Limits(lower=1, upper=None, tolerated_lower=1, tolerated_upper=None), None
+    if metric.name in GROWS_WITH_ROWS:
+        return None, "without limits: it grows with the number of rows"
     if wanted(metric, "reference"):
         if outcome.null_mean is None or outcome.null_sd is None:
             return None, "without limits: what it is with no change is not known"
-        moments = {"mean": natural.mean, "sd": natural.sd}
-        return limit_of_distance(metric, outcome, **moments, tolerance=monitor.tolerance), None
+        return limit_of_distance(
+            metric,
+            outcome,
+            mean=natural.mean,
+            sd=natural.sd,
+            blocks=natural.blocks,
+            tolerance=monitor.tolerance,
+            alpha=alpha,
+        ), None
     if isinstance(mark.outcome, Undefined):
         return None, f"without limits: {mark.outcome.reason} in the reference"
     return limits_around(
@@ -146,6 +167,7 @@ def _limits(monitor: Monitor, outcome: Estimate, mark: Yardmark) -> tuple[Limits
         sd=natural.sd,
         blocks=natural.blocks,
         tolerance=monitor.tolerance,
+        alpha=alpha,
         # A share may be exact zero or one in the reference: then its own error says nothing, and the chunk's does.
-        standard_error=outcome.standard_error if Counts in wanted(metric) else None,
+        standard_error=outcome.standard_error if Counts in wanted(metric) else standard_error,
     ), None

@@ -17,7 +17,7 @@ class Monitor:
     """What is watched. `column` is None for the model as a whole, `segment` "" for all rows.
 
     `alerts` says whether a breach is reported to people; the other monitors describe. `tolerance` replaces the
-    metric's default.
+    metric's default; `suffix` tells apart monitors of one metric with different `options`.
     """
 
     metric: Metric
@@ -27,9 +27,13 @@ class Monitor:
     tolerance: float | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
     suffix: str = ""
+    family: str = ""  # of its results; default: the metric's
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.family or self.metric.family)
 
     @property
     def name(self) -> str:
         """Return the monitor's name, unique within a model: family, metric, column and segment."""
-        parts = [self.metric.family, self.metric.name + self.suffix, self.column, self.segment]
+        parts = [self.family, self.metric.name + self.suffix, self.column, self.segment]
         return ".".join(part for part in parts if part)

@@ -39,6 +39,11 @@ from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
 
+UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
+MOST_CHUNKS = 60
+FEWER_CHUNKS = 20
+ENOUGH_ROWS = 500
+
 MAX_GROUP_CELLS = 2**27  # numbers that the tables of one thread may hold: 1 GiB
 
 
@@ -130,7 +135,7 @@ def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None) -> _Cut:
         if null.all():
             return _cut_by_position(rows, rule, count=len(times))
         return _cut_by_rank(times, null, rule, timestamp, zone)
-    span = _time_span(rows, timestamp, zone)
+    span = time_span(rows, timestamp, zone)
     if span.first > span.last:
         if span.rows and rule is not None:
             raise InputError(
@@ -145,7 +150,7 @@ def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None) -> _Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
     """The first and last time of `rows` rows (`first > last`: none), and a typical distance between two rows."""
 
     first: int
@@ -154,8 +159,10 @@ class _Span:
     step: int
 
 
-def _time_span(rows: Rows, timestamp: str, zone: str) -> _Span:
-    def of(part: Part) -> _Span:
+def time_span(rows: Rows, timestamp: str, zone: str) -> Span:
+    """Return the first and last time of a timestamp column."""
+
+    def of(part: Part) -> Span:
         first, last, count, step = 2**62, -(2**62), 0, 0
         for batch in part.batches([timestamp]):
             times, null, wrong = arrow.times(batch.column(timestamp), zone)
@@ -164,15 +171,15 @@ def _time_span(rows: Rows, timestamp: str, zone: str) -> _Span:
             if len(times) > 1 and not count:
                 step = int(np.median(np.abs(np.diff(times[:10_000]))))
             first, last, count = min(first, int(low)), max(last, int(high)), count + batch.num_rows
-        return _Span(first, last, count, step)
+        return Span(first, last, count, step)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        spans = list(pool.map(of, rows.parts)) or [_Span(0, -1, 0, 0)]
+        spans = list(pool.map(of, rows.parts)) or [Span(0, -1, 0, 0)]
     first, last = min(s.first for s in spans), max(s.last for s in spans)
-    return _Span(first, last, sum(s.rows for s in spans), max(s.step for s in spans))
+    return Span(first, last, sum(s.rows for s in spans), max(s.step for s in spans))
 
 
-def _cut_by_time(span: _Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
+def _cut_by_time(span: Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
     edges = edges_in_microseconds(rule, span.first, span.last)
     starts = [from_microseconds(e) for e in edges]
     chunks = []
@@ -233,6 +240,29 @@ def _times(batch: pa.RecordBatch, timestamp: str | None, zone: str) -> tuple[Int
 
 
 # Before and after the pass
+
+
+def default_chunk(rows: Rows, yardstick: Yardstick) -> ChunkRule | None:
+    """Return how these rows are cut when the user does not say.
+
+    By the shortest calendar interval that gives at most `MOST_CHUNKS` chunks of `ENOUGH_ROWS` rows on average; without
+    timestamps, by as many rows as give `FEWER_CHUNKS` chunks. None, one chunk for all rows, where there are too few.
+    """
+    schema = yardstick.schema
+    if schema.timestamp in rows.schema.names and schema.timestamp is not None:
+        span = time_span(rows, schema.timestamp, schema.timezone)
+        if span.first <= span.last:
+            for unit, seconds in UNIT_SECONDS.items():
+                chunks = max(1.0, (span.last - span.first) / 1e6 / seconds)
+                if chunks <= MOST_CHUNKS and span.rows / chunks >= ENOUGH_ROWS:
+                    return TimeChunks(unit, schema.timezone)
+            return None
+    n = (
+        rows.rows
+        if rows.rows is not None
+        else sum(len(b) for p in rows.parts for b in p.batches(rows.schema.names[:1]))
+    )
+    return RowChunks(max(ENOUGH_ROWS, -(-n // FEWER_CHUNKS))) if n >= 2 * ENOUGH_ROWS else None
 
 
 @dataclass(slots=True)

@@ -59,10 +59,10 @@ def is_null(array: Column) -> Mask:
 def numbers(array: Column) -> Numbers:
     """Return the values of a column as numbers.
 
-    Integers, floats, decimals and booleans (1 and 0) are numbers; durations are in seconds. Text is a number if
-    all of it, but for spaces around it, is one in decimal or exponent form (`inf` and `nan` too); empty text is
-    null, other text is a type error. Anything else that is not null is a type error. NaN stays NaN, apart from
-    null. A float64 column without nulls is not copied, so the result may be read-only.
+    Integers, floats, decimals and booleans (1 and 0) are numbers; durations and times of the day are in seconds.
+    Text is a number if all of it, but for spaces around it, is one in decimal or exponent form (`inf` and `nan`
+    too); empty text is null, other text is a type error. Anything else that is not null is a type error. NaN stays
+    NaN, apart from null. A float64 column without nulls is not copied, so the result may be read-only.
 
     >>> numbers(pa.array(["1.5", " 2", "", "two", None])).values.tolist()
     [1.5, 2.0, nan, nan, nan]
@@ -81,6 +81,9 @@ def numbers(array: Column) -> Numbers:
     if pt.is_duration(kind):
         microseconds = pc.cast(array, pa.duration("us"), safe=False).cast(pa.int64()).cast(pa.float64(), safe=False)
         return Numbers(microseconds.to_numpy(zero_copy_only=False) / 1e6, _nulls(array), None)
+    if pt.is_time(kind):
+        since_midnight = pc.cast(pc.cast(array, pa.time64("us"), safe=False), pa.int64())
+        return Numbers(_numpy(pc.cast(since_midnight, pa.float64())) / 1e6, _nulls(array), None)
     if _is_text(kind):
         return _numbers_of_text(array)
     return Numbers(np.full(len(array), np.nan), _nulls(array), _some(~is_null(array)))

@@ -29,9 +29,9 @@ def fit_binary_outcome(
     every, hits = np.sort(scores[valid]), np.sort(scores[valid & positive])
     cuts = [_quantiles(every, FINE_SCORE_BINS // 2), _quantiles(hits, FINE_SCORE_BINS // 2)]
     must = np.array([threshold]) if threshold is not None and 0 < threshold <= 1 else np.empty(0)
-    edges = np.unique(np.concatenate((*cuts, must)))
-    edges = edges[(edges > 0) & (edges <= 1)]
     coarse = np.unique(np.concatenate((_quantiles(every, cell_bins), must)))
+    edges = np.unique(np.concatenate((*cuts, coarse)))
+    edges = edges[(edges > 0) & (edges <= 1)]
     coarse = coarse[np.isin(coarse, edges)]
     rank_of = np.searchsorted(coarse, np.concatenate(([-np.inf], edges)), side="right")  # cell rank of each fine bin
     ranks = len(coarse) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -21,7 +22,8 @@ class Variability:
     reference, by how much a block's distance exceeds what sampling explains. Both are zero for independent rows.
 
     The between-block variance is found by the method of moments [1]_: the variance of the blocks' values less the mean
-    of their sampling variances, not below zero.
+    of their sampling variances, not below zero. About 20 blocks say little of it, so both numbers are upper 80 %
+    confidence bounds: that is what it takes to keep the stated rate of false alarms on average over references.
 
     .. [1] R. DerSimonian, N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7, 1986.
     """
@@ -32,6 +34,8 @@ class Variability:
 
 
 NONE = Variability()
+CONFIDENCE = 0.8
+Z_OF_CONFIDENCE = 0.8416  # the normal quantile of CONFIDENCE
 
 
 def variability(metric: Metric, blocks: Sequence[Profile], total: Profile, *, column: str | None = None) -> Variability:
@@ -47,8 +51,22 @@ def variability(metric: Metric, blocks: Sequence[Profile], total: Profile, *, co
         overlap = (1.0 - share) / (1.0 + share)
         sampling = np.array([o.null_sd or 0.0 for o in outcomes]) ** 2 * overlap
         expected = np.mean([o.null_mean or 0.0 for o in outcomes]) * overlap
+        error = float(values.std(ddof=1)) / sqrt(len(values))
         mean = max(0.0, float(values.mean() - expected))
+        mean += Z_OF_CONFIDENCE * error if mean > error else 0.0
     else:
         sampling, mean = np.array([o.standard_error or 0.0 for o in outcomes]) ** 2, 0.0
-    between = float(values.var(ddof=1) - sampling.mean())
-    return Variability(sd=max(0.0, between) ** 0.5, mean=mean, blocks=len(outcomes))
+    sd = sqrt(max(0.0, float(values.var(ddof=1) - sampling.mean()))) * _sd_bound(len(outcomes))
+    if wanted(metric, "reference"):
+        # A later chunk is not part of the reference, and lies further from it; a distance that natural shifts make is
+        # spread at least as widely as an exponential one, whatever 20 blocks happen to show.
+        mean /= overlap
+        sd = max(sd / overlap, mean)
+    return Variability(sd=sd, mean=mean, blocks=len(outcomes))
+
+
+def _sd_bound(blocks: int) -> float:
+    """Return the factor from a standard deviation of `blocks` normal values to its upper confidence bound."""
+    from scipy.special import chdtri
+
+    return sqrt((blocks - 1) / float(chdtri(blocks - 1, CONFIDENCE)))

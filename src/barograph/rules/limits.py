@@ -68,7 +68,8 @@ def limits_around(
     chance = max(error * sqrt(max(reference.n, 1) / max(n, 1)), standard_error or 0.0)
     noise = quantile(alpha, blocks if sd > 0 else 0) * sqrt(chance**2 + error**2 + sd**2)
     lower, upper = reference.value - margin - noise, reference.value + margin + noise
-    below, above = reference.value - margin, reference.value + margin
+    # Without a tolerance there is nothing between "within noise" and "beyond it".
+    below, above = (reference.value - margin, reference.value + margin) if margin else (lower, upper)
     if metric.better == "higher":
         return Limits(lower=lower, upper=None, tolerated_lower=below, tolerated_upper=None)
     if metric.better == "lower":
@@ -82,6 +83,7 @@ def limit_of_distance(
     *,
     mean: float = 0.0,
     sd: float = 0.0,
+    blocks: int = 0,
     tolerance: float | None = None,
     alpha: float = ALPHA,
 ) -> Limits:
@@ -89,13 +91,14 @@ def limit_of_distance(
 
     With no change a distance has the moments `null_mean` and `null_sd` (independent rows), to which the natural
     variability adds `mean` and `sd`. A gamma distribution with these two moments has the right shape for squared
-    distances (chi-squared) and is close for the others; where it would be below, the normal quantile counts.
+    distances (chi-squared) and is close for the others; where it would be below, the quantile of Student's t counts.
     """
     margin = metric.tolerance if tolerance is None else tolerance
     center = (current.null_mean or 0.0) + mean
     spread = sqrt((current.null_sd or 0.0) ** 2 + sd**2)
-    noise = max(_gamma_quantile(alpha, center, spread), center + quantile(alpha) * spread)
-    return Limits(lower=None, upper=margin + noise, tolerated_lower=None, tolerated_upper=margin + center)
+    noise = max(_gamma_quantile(alpha, center, spread), center + quantile(alpha, blocks if sd > 0 else 0) * spread)
+    tolerated = margin + (center if margin else noise)
+    return Limits(lower=None, upper=margin + noise, tolerated_lower=None, tolerated_upper=tolerated)
 
 
 def default_tolerance(metric: Metric, reference_value: float) -> float:

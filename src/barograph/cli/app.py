@@ -1,0 +1,63 @@
+"""The `barograph` command: its subcommands, and how errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from barograph.cli import check, demo, init, metrics, profile, spec
+from barograph.errors import BarographError
+
+EXIT_FIRING = 1
+EXIT_BAD_INPUT = 2
+
+app = typer.Typer(
+    name="barograph",
+    help="Watch machine-learning models in production: is one going wrong, how much does it cost, and why?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("check")(check.check)
+app.command("demo")(demo.demo)
+app.command("init")(init.init)
+app.command("profile")(profile.profile)
+app.command("metrics")(metrics.metrics)
+app.add_typer(spec.app, name="spec")
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"barograph {installed('barograph')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; end with 0, 1 (something fires) or 2 (bad input), never with a traceback."""
+    try:
+        app()
+    except BarographError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_BAD_INPUT)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except Exception as error:  # the edge: whatever happens, a person reads one message, and can ask for the rest
+        if os.environ.get("BAROGRAPH_TRACEBACK"):
+            raise
+        _fail(
+            f"barograph itself failed: {type(error).__name__}: {error}. Set BAROGRAPH_TRACEBACK=1 for the "
+            "traceback, and report it with the data's column types if you can."
+        )
+
+
+def _fail(message: str) -> None:
+    print(f"barograph: {message}", file=sys.stderr)
+    sys.exit(EXIT_BAD_INPUT)

@@ -1,0 +1,58 @@
+"""`barograph init`: a specification file from a reference."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barograph.cli import options
+from barograph.errors import InputError
+
+
+def init(
+    reference: Annotated[str, typer.Argument(help="Good data: a Parquet, CSV or Delta path.")],
+    out: Annotated[Path, typer.Option(help="Where the specification is written; - prints it.")] = Path("model.toml"),
+    task: options.Task = None,
+    label: options.Label = None,
+    score: options.Score = None,
+    prediction: options.Prediction = None,
+    timestamp: options.Timestamp = None,
+    id: options.Id = None,
+    features: options.Features = None,
+    ignore: options.Ignore = None,
+    timezone: options.Zone = None,
+    segment: options.Segment = None,
+) -> None:
+    """Write a specification with the roles and types that are found in a reference."""
+    from barograph.profiles.read import open_rows, sample_rows
+    from barograph.reference.fit import INFER_ROWS
+    from barograph.spec.write import init_spec
+    from barograph.spec.infer import infer_schema
+
+    given = options.roles(
+        task=task,
+        label=label,
+        score=score,
+        prediction=prediction,
+        timestamp=timestamp,
+        id=id,
+        features=features,
+        ignore=ignore,
+        timezone=timezone,
+        segment=segment,
+    )
+    rows = open_rows(reference)
+    inferred = infer_schema(sample_rows(rows, list(rows.schema.names), INFER_ROWS), **given)
+    text = init_spec(inferred, reference=reference)
+    if str(out) == "-":
+        print(text, end="")
+        return
+    if out.exists():
+        raise InputError(f"{out} exists already. Choose another place with --out, or remove it.")
+    out.write_text(text, encoding="utf-8")
+    for decision in inferred.decisions:
+        print(f"  {decision}", file=sys.stderr)
+    print(f"Wrote {out}. Look it over, then: barograph check {reference} CURRENT --spec {out}")

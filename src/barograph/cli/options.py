@@ -1,0 +1,94 @@
+"""Options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any  # Any: role overrides are of several types
+
+import typer
+
+from barograph.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Spec = Annotated[str | None, typer.Option("--spec", help="A specification file (TOML). Options override it.")]
+Task = Annotated[str | None, typer.Option(help="binary, multiclass or regression.")]
+Label = Annotated[str | None, typer.Option(help="Column with what was later true.")]
+Score = Annotated[
+    str | None,
+    typer.Option(help="Column with the probability of the positive class, or class=column,class=column."),
+]
+Prediction = Annotated[str | None, typer.Option(help="Column with what the model said.")]
+Timestamp = Annotated[str | None, typer.Option(help="Column with the time of the event.")]
+Id = Annotated[str | None, typer.Option("--id", help="Column with the identity of the event.")]
+Features = Annotated[str | None, typer.Option(help="Feature columns, separated by commas. Default: all others.")]
+Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, separated by commas.")]
+Zone = Annotated[str | None, typer.Option("--timezone", help="Zone of times without one, and of the calendar.")]
+Segment = Annotated[list[str] | None, typer.Option("--segment", help="Column whose values are watched one by one.")]
+Chunk = Annotated[
+    str | None, typer.Option(help="1h, 1d, 1w, 1mo, 1q, 1y or, say, 5000rows. Default: chosen from the data.")
+]
+
+
+def roles(
+    *,
+    task: str | None,
+    label: str | None,
+    score: str | None,
+    prediction: str | None,
+    timestamp: str | None,
+    id: str | None,
+    features: str | None,
+    ignore: str | None,
+    timezone: str | None,
+    segment: list[str] | None,
+) -> dict[str, Any]:
+    """Return the roles that were given on the command line, as `fit` takes them."""
+    given: dict[str, Any] = {
+        "task": task,
+        "label": label,
+        "score": _score(score),
+        "prediction": prediction,
+        "timestamp": timestamp,
+        "id": id,
+        "features": _list(features),
+        "ignore": _list(ignore),
+        "timezone": timezone,
+        "segments": segment or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _list(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _score(text: str | None) -> str | dict[str, str] | None:
+    if text is None or "=" not in text:
+        return text
+    pairs = [part.split("=", 1) for part in text.split(",")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise SpecError(f"--score must be a column, or class=column,class=column. Got {text!r}.")
+    return {name.strip(): column.strip() for name, column in pairs}
+
+
+@contextmanager
+def progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Show a bar while rows are read, on a terminal; nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def show(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show

@@ -1,0 +1,50 @@
+"""`barograph profile`: learn a reference once, and keep it in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barograph.cli import options
+
+
+def profile(
+    reference: Annotated[str, typer.Argument(help="Good data: a Parquet, CSV or Delta path.")],
+    out: Annotated[Path, typer.Option(help="Where the reference is saved.")] = Path("reference.barograph"),
+    spec: options.Spec = None,
+    task: options.Task = None,
+    label: options.Label = None,
+    score: options.Score = None,
+    prediction: options.Prediction = None,
+    timestamp: options.Timestamp = None,
+    id: options.Id = None,
+    features: options.Features = None,
+    ignore: options.Ignore = None,
+    timezone: options.Zone = None,
+    segment: options.Segment = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Learn a reference from good data and save it: `check` takes the file instead of the data, and is faster."""
+    from barograph.report.check import learn
+
+    given = options.roles(
+        task=task,
+        label=label,
+        score=score,
+        prediction=prediction,
+        timestamp=timestamp,
+        id=id,
+        features=features,
+        ignore=ignore,
+        timezone=timezone,
+        segment=segment,
+    )
+    with options.progress("reading", quiet=quiet) as bar:
+        learned, _ = learn(reference, spec=spec, progress=bar, **given)
+    learned.save(out)
+    if not quiet:
+        for decision in learned.decisions:
+            print(f"  {decision}")
+        print(f"Saved {learned.total.n:,} rows as {out} ({out.stat().st_size / 1e6:.1f} MB).")

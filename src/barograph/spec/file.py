@@ -1,0 +1,221 @@
+"""The specification file: what a user says of a model, as TOML. Two lines are enough; the rest has defaults."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any  # Any: what stands in a file, before it is checked
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+
+from barograph.chunks import parse_chunk_rule
+from barograph.errors import SpecError, did_you_mean
+from barograph.spec import roles as read
+from barograph.spec.schema import ColumnType, Task
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+_PERIODS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}  # days
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+        raise ValueError("This must be a finite number.")
+    return float(value)
+
+
+def _amount(value: object) -> float:
+    if _number(value) < 0:
+        raise ValueError("This must be zero or more.")
+    return _number(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("This must be a text.")
+    return value
+
+
+def _chunk(value: object) -> str:
+    try:
+        parse_chunk_rule(_text(value))
+    except SpecError as error:
+        raise ValueError(str(error).split(" Got ")[0]) from None
+    return str(value)
+
+
+def _one_of(kind: str) -> AfterValidator:
+    """Check a name against those that exist, where the caller says which do."""
+
+    def check(value: str, info: ValidationInfo) -> str:
+        known = (info.context or {}).get(kind)
+        if known is not None and value not in known:
+            raise ValueError(f"There is no such {kind}.{did_you_mean(value, known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _budget(value: object) -> str:
+    false_alarms_per_day(_text(value))
+    return str(value)
+
+
+def false_alarms_per_day(budget: str) -> float:
+    """Return the rate that a budget allows.
+
+    >>> round(1 / false_alarms_per_day("1 false alarm per month"), 2)
+    30.44
+    """
+    match = re.fullmatch(r"(?:at most )?(\d+(?:\.\d+)?) false alarms? (?:a|per) (\w+)", budget.strip().casefold())
+    if not match or match[2] not in _PERIODS or not float(match[1]):
+        raise ValueError(f"This must be as in '1 false alarm per month', with one of {', '.join(_PERIODS)}.")
+    return float(match[1]) / _PERIODS[match[2]]
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Number = Annotated[float, BeforeValidator(_number)]
+Amount = Annotated[float, BeforeValidator(_amount)]
+Column = Annotated[str, BeforeValidator(read.as_column)]
+Columns = Annotated[tuple[str, ...], BeforeValidator(read.as_columns)]
+MetricName = Annotated[str, BeforeValidator(_text), _one_of("metric")]
+
+
+class Value(BaseModel):
+    """What each outcome of a decision is worth, in one currency; costs are negative."""
+
+    model_config = _FROZEN
+
+    tn: Number = 0.0
+    fp: Number = 0.0
+    fn: Number = 0.0
+    tp: Number = 0.0
+
+
+class MonitorSpec(BaseModel):
+    """One thing to watch besides what is watched by default, or in another way than by default."""
+
+    model_config = _FROZEN
+
+    metric: MetricName
+    columns: Columns | None = None
+    segment: Text | None = None
+    rule: Annotated[str, BeforeValidator(_text), _one_of("rule")] | None = None
+    weight: Amount = 1.0
+    tolerance: Amount | None = None
+
+
+class ModelSpec(BaseModel):
+    """A whole specification. What is None is found in the data."""
+
+    model_config = _FROZEN
+
+    name: Text = "model"
+    version: Text = "1"
+    task: Annotated[Task, BeforeValidator(read.as_task)] | None = None
+    label: Column | None = None
+    label_timestamp: Column | None = None
+    score: Annotated[str | Mapping[str, str], BeforeValidator(read.as_score)] | None = None
+    prediction: Column | None = None
+    threshold: Annotated[float, BeforeValidator(read.as_threshold)] = 0.5
+    positive: Annotated[str, BeforeValidator(read.as_class)] | None = None
+    classes: Annotated[tuple[str, ...], BeforeValidator(read.as_classes)] = ()
+    timestamp: Column | None = None
+    timezone: Annotated[str, BeforeValidator(read.as_zone)] = "UTC"
+    id: Column | None = None
+    features: Columns | None = None
+    ignore: Columns = ()
+    segments: Columns = ()
+    groups: Columns = ()
+    types: Mapping[Column, Annotated[ColumnType, BeforeValidator(read.as_type)]] = Field(default_factory=dict)
+    reference: Text | None = None
+    chunk: Annotated[str, BeforeValidator(_chunk)] | None = None
+    budget: Annotated[str, BeforeValidator(_budget)] = "1 false alarm per month"
+    tolerance: Mapping[MetricName, Amount] = Field(default_factory=dict)
+    value: Value | None = None
+    monitors: tuple[MonitorSpec, ...] = ()
+
+    def roles(self) -> dict[str, Any]:
+        """Return what is said of the columns, as keywords of `infer_schema` and `fit`."""
+        return {key: getattr(self, key) for key in ROLE_KEYS if getattr(self, key) != _DEFAULTS[key]}
+
+
+_DEFAULTS = {name: info.get_default(call_default_factory=True) for name, info in ModelSpec.model_fields.items()}
+ROLE_KEYS = tuple(name for name in ModelSpec.model_fields if name in read.Roles.__slots__)
+
+
+def load_spec(
+    source: str | os.PathLike[str], *, metrics: Collection[str] | None = None, rules: Collection[str] | None = None
+) -> ModelSpec:
+    """Read a specification from a TOML file, or from a text: one with a `=` or a line break that is no name of a file.
+
+    `metrics` and `rules` are the names that exist; without them, names are not checked.
+
+    >>> spec = load_spec('task = "binary"\\nlabel = "late"')
+    >>> spec.label, spec.threshold
+    ('late', 0.5)
+    >>> load_spec('lable = "late"\\nthreshold = "high"')
+    Traceback (most recent call last):
+    barograph.errors.SpecError: specification:
+      - $.threshold: This must be a number from 0 to 1. Got 'high'.
+      - $.lable: there is no such key. Did you mean 'label'?
+
+    Raises SpecError with everything that is wrong, each with its path and value.
+    """
+    text, where = _read(source)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"this is not TOML: {error}. Texts need quotation marks.", where=where) from error
+    context = {"metric": metrics, "rule": rules}
+    try:
+        return ModelSpec.model_validate(data, context=context)
+    except ValidationError as error:
+        raise SpecError([_problem(dict(e)) for e in error.errors()], where=where) from None
+
+
+def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
+    if isinstance(source, str) and not source.endswith(".toml") and ("\n" in source or "=" in source):
+        return source, "specification"
+    try:
+        return Path(source).read_text("utf-8-sig"), os.fspath(source)
+    except FileNotFoundError:
+        raise SpecError(f"There is no specification {os.fspath(source)!r}. `barograph init` writes one.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            f"The specification {os.fspath(source)!r} cannot be read: {error}. It must be UTF-8."
+        ) from error
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    """Turn one of pydantic's errors into a line: path, what is wrong, value."""
+    location: Sequence[str | int] = error["loc"]
+    path = "$" + "".join(_step(step) for step in location if step not in ("[key]",))
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{path}: there is no such key.{did_you_mean(str(location[-1]), _keys_beside(location))}"
+        case "missing":
+            return f"{path}: this is needed."
+        case "value_error":
+            message = str(error["ctx"]["error"])
+        case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":
+            message = "This must be a table."
+        case "tuple_type" | "list_type":
+            message = f"This must be a list of tables: write [[{location[-1]}]]."
+        case _:
+            message = f"{error['msg']}."
+    return f"{path}: {message} Got {error['input']!r}."
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if re.fullmatch(r"[\w-]+", step) else f"[{step!r}]"
+
+
+def _keys_beside(location: Sequence[str | int]) -> list[str]:
+    if len(location) > 1 and location[0] in ("monitors", "value"):
+        return list((MonitorSpec if location[0] == "monitors" else Value).model_fields)
+    return list(ModelSpec.model_fields)

@@ -1,0 +1,361 @@
+"""From a frame's columns, and what the user says of them, to a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any  # Any: values of whichever type a column has
+
+import pyarrow as pa
+
+from barograph.errors import SpecError, did_you_mean
+from barograph.spec.classes import MAX_CLASSES, Outputs, binary_classes, by_class, in_order, infer_task
+from barograph.spec.column_types import column_type, distinct, is_time, numbers_of
+from barograph.spec.roles import Roles
+from barograph.spec.schema import ColumnType, Schema, Task
+
+# The names by which a role is found, without regard to case, the first one first.
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "id": ("id", "event_id", "prediction_id"),
+        "timestamp": ("timestamp", "datetime", "ts"),
+        "label": ("y_true", "target", "label"),
+        "label_timestamp": ("label_timestamp",),
+        "prediction": ("y_pred", "prediction"),
+        "score": ("y_pred_proba", "score", "proba"),
+    }
+)
+SCORE_PREFIXES = ("y_pred_proba_", "proba_", "score_")  # before the name of a class
+MOSTLY = 0.9  # of the values of a score found by name are probabilities; the others count as out of range
+_TIMES = ("timestamp", "label_timestamp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferred:
+    """A schema, and how each part of it was found, a line each: "label: `late` (as given)"."""
+
+    schema: Schema
+    decisions: tuple[str, ...]
+
+
+def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any) -> Inferred:
+    """Find the role and type of every column from names and a sample of rows; what is given in `roles` stands.
+
+    `roles` are the fields of :class:`~barograph.spec.roles.Roles`. `schema` has all columns of the source, where the
+    sample lacks some.
+
+    A feature is every column without another role, except: a column with a conventional name of a role that
+    another column has, score columns of single classes that are not needed, nested columns, groups, and what is
+    ignored. A segment is a feature as well. Listing `features` overrides all of that.
+
+    >>> table = pa.table({"ts": ["2024-01-01"], "x": [1.0], "score": [0.2], "y_true": [0]})
+    >>> inferred = infer_schema(table)
+    >>> inferred.schema.task.value, inferred.schema.classes, list(inferred.schema.features)
+    ('binary', ('0', '1'), ['x'])
+    >>> inferred.decisions[0]
+    'timestamp: `ts` (by name)'
+
+    Raises SpecError with everything that does not hold together.
+    """
+    for column in schema or ():
+        if column.name not in sample.column_names:
+            sample = sample.append_column(column.name, pa.nulls(sample.num_rows, column.type))
+    search = _Search(sample=sample, roles=Roles.of(roles))
+    search.check_columns()
+    search.find_roles()
+    search.find_class_scores()
+    task, classes = search.find_task()
+    features = search.find_features(task, classes)
+    if search.problems:
+        raise SpecError(search.problems)
+    said, found = search.roles, search.found
+    resolved = Schema(
+        task=task,
+        features=MappingProxyType(features),
+        id=found.get("id"),
+        timestamp=found.get("timestamp"),
+        timezone=said.timezone,
+        label=found.get("label"),
+        label_timestamp=found.get("label_timestamp"),
+        prediction=found.get("prediction"),
+        scores=MappingProxyType(search.scores),
+        classes=classes,
+        threshold=said.threshold,
+        segments=said.segments,
+        groups=said.groups,
+        ignored=tuple(search.ignored),
+    )
+    return Inferred(schema=resolved, decisions=tuple(search.decisions))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Search:
+    """What has been found so far. The methods run in the order in which they stand."""
+
+    sample: pa.Table
+    roles: Roles
+    found: dict[str, str] = field(default_factory=dict)  # role to column
+    class_scores: dict[str, str] = field(default_factory=dict)  # class, as written in the name, to column
+    scores: dict[str, str] = field(default_factory=dict)  # class to column, resolved
+    ignored: dict[str, str] = field(default_factory=dict)  # column to reason
+    problems: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.sample.column_names)
+
+    def values(self, role: str) -> list[Any] | None:
+        column = self.found.get(role)
+        return None if column is None else distinct(self.sample.column(column))
+
+    def check_columns(self) -> None:
+        """Note given columns that do not exist, and columns with two roles that exclude each other."""
+        roles, uses = self.roles, dict[str, list[str]]()
+        single = {role: given for role in NAMES if isinstance(given := getattr(roles, role), str)}
+        scores = roles.score if isinstance(roles.score, Mapping) else {}
+        for role, column in [*single.items(), *(("score", column) for column in scores.values())]:
+            self._exists(role, column)
+            uses.setdefault(column, []).append(role)
+        for role in ("features", "ignore", "segments", "groups", "types"):
+            for column in getattr(roles, role) or ():
+                self._exists(role, column)
+                if role in ("features", "ignore"):
+                    uses.setdefault(column, []).append(role)
+        for column, several in uses.items():
+            if len(several) > 1:
+                self.problems.append(
+                    f"{column!r} is given as {' and '.join(several)}. A column has one of these roles."
+                )
+        for column in (*roles.segments, *roles.groups):
+            if column in roles.ignore:
+                self.problems.append(
+                    f"{column!r} is both ignored and a segment or group. Take it from one of the lists."
+                )
+
+    def _exists(self, role: str, column: str) -> None:
+        if column not in self.names:
+            close = did_you_mean(column, self.names)
+            told = any("The columns are" in problem for problem in self.problems)
+            remedy = close or ("" if told else f" The columns are {_listed(self.names)}.")
+            self.problems.append(f"{role}: there is no column {column!r}.{remedy}")
+
+    def find_roles(self) -> None:
+        """Take the columns that are given; look for the other roles by name."""
+        roles = self.roles
+        placed = {*(roles.features or ()), *roles.ignore, *roles.segments, *roles.groups}
+        given = {v for role in NAMES if isinstance(v := getattr(roles, role), str)}
+        given |= set(roles.score.values()) if isinstance(roles.score, Mapping) else set()
+        free = [name for name in self.names if name not in placed | given]
+        for role, known in NAMES.items():
+            said = getattr(roles, role)
+            matches = sorted((n for n in free if n.casefold() in known), key=lambda n: known.index(n.casefold()))
+            if isinstance(said, str):
+                if said in self.names:
+                    self._take(role, said, "as given", must=True)
+            elif said is None:
+                while matches and role not in self.found:
+                    self._take(role, matches.pop(0), "by name", must=False)
+            for name in matches:
+                has = self.found.get(role)
+                self.ignored[name] = f"by its name a {role.replace('_', ' ')}" + (
+                    f", but that is `{has}`" if has else ""
+                )
+
+    def _take(self, role: str, column: str, reason: str, *, must: bool) -> None:
+        if role in _TIMES and not is_time(self.sample.column(column)):
+            example = next(iter(distinct(self.sample.column(column))), None)
+            text = f"{column!r} does not hold times that can be read, but for example {example!r}."
+            if must:
+                remedy = "Use timestamps, ISO 8601 text such as '2024-01-31T08:30:00Z', or time since 1970."
+                self.problems.append(f"{role}: {text} {remedy}")
+            else:
+                self.decisions.append(f"{role}: not `{column}`, as {text}")
+            return
+        if role == "score" and not must and not self._is_probability(column, share=MOSTLY):
+            self.decisions.append(f"score: not `{column}`, whose values are no probabilities")
+            return
+        self.found[role] = column
+        self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
+
+    def find_class_scores(self) -> None:
+        """Look for a column a class, such as `proba_home`, when the user says nothing of scores."""
+        if isinstance(self.roles.score, Mapping):
+            self.class_scores = {k: v for k, v in self.roles.score.items() if v in self.names}
+            return
+        placed = {*self.found.values(), *(self.roles.features or ()), *self.roles.ignore}
+        label = self.values("label") or []
+        classes = {c.casefold() for c in (*in_order(label), *self.roles.classes)}
+        for prefix in SCORE_PREFIXES:
+            columns = {n[len(prefix) :]: n for n in self.names if n.casefold().startswith(prefix) and n not in placed}
+            named = {c: n for c, n in columns.items() if c and self._is_probability(n)}
+            if classes and not classes <= {c.casefold() for c in named}:
+                named = {c: n for c, n in named.items() if c.casefold() in classes}
+            if len(named) >= min(2, len(classes) or 2):
+                if "score" in self.found or self.class_scores:
+                    self.ignored.update(dict.fromkeys(named.values(), "by its name a score, but there is another"))
+                else:
+                    self.class_scores = named
+
+    def _is_probability(self, column: str, *, share: float = 1.0) -> bool:
+        numbers = numbers_of(distinct(self.sample.column(column)))
+        return numbers is not None and sum(-1e-6 <= n <= 1 + 1e-6 for n in numbers) >= share * len(numbers)
+
+    def find_task(self) -> tuple[Task, tuple[str, ...]]:
+        """Decide the task, the classes, and which column is the score of which class."""
+        self._prediction_as_score()
+        label, prediction = self.values("label"), self.values("prediction")
+        outputs = Outputs(
+            label=label, prediction=prediction, score="score" in self.found, class_scores=tuple(self.class_scores)
+        )
+        task, reason = infer_task(outputs)
+        if len(self.roles.classes) > 1 and task is not Task.REGRESSION:
+            task, reason = (Task.BINARY if len(self.roles.classes) == 2 else Task.MULTICLASS), "classes as given"
+        task, reason = (self.roles.task, "as given") if self.roles.task else (task, reason)
+        self.decisions.append(f"task: {task.value} ({reason})")
+        if task is Task.REGRESSION:
+            self._check_regression(label, prediction)
+            return task, ()
+        classes = self._find_classes(task, label or (), prediction or ())
+        self._resolve_scores(task, classes)
+        return task, classes
+
+    def _prediction_as_score(self) -> None:
+        """Take a prediction that is a probability for what it is."""
+        prediction = self.values("prediction")
+        if not prediction or "score" in self.found or self.class_scores or self.roles.task is Task.REGRESSION:
+            return
+        label, numbers = self.values("label"), numbers_of(prediction)
+        if numbers is None or all(n.is_integer() for n in numbers) or not all(0 <= n <= 1 for n in numbers):
+            return
+        two = label is not None and 0 < len(in_order(label)) <= 2
+        if two or self.roles.task is Task.BINARY:
+            column = self.found["score"] = self.found.pop("prediction")
+            self.decisions.append(f"score: `{column}` (a prediction whose values are probabilities)")
+
+    def _check_regression(self, label: Sequence[Any] | None, prediction: Sequence[Any] | None) -> None:
+        for role, values in (("label", label), ("prediction", prediction)):
+            if values and numbers_of(values) is None:
+                example = next(v for v in values if numbers_of([v]) is None)
+                self.problems.append(
+                    f"{role}: a regression needs numbers, but {self.found[role]!r} holds {example!r}. "
+                    "Choose the task binary or multiclass, or another column."
+                )
+        if self.roles.score is not None:
+            self.problems.append(
+                "score: a regression has no score. Give the column as `prediction`, or change the task."
+            )
+        for column in (self.found.pop("score", None), *self.class_scores.values()):
+            if column is not None:
+                self.ignored.setdefault(column, "a regression has no score")
+        self.class_scores = {}
+
+    def _find_classes(self, task: Task, label: Sequence[Any], prediction: Sequence[Any]) -> tuple[str, ...]:
+        said = self.roles
+        known: Sequence[Any] = said.classes or (*label, *(p for p in prediction if self._is_class(p, label)))
+        if not said.classes and (task is Task.MULTICLASS or not known):
+            known = (*known, *self._scored_beyond(in_order(known)))
+        if task is Task.BINARY:
+            scored = next(iter(self.class_scores), None) if len(self.class_scores) == 1 else None
+            pair = binary_classes(known, said.positive or scored)
+            if isinstance(pair, str):
+                self.problems.append(f"label: {pair}")
+                return ()
+            source = "" if label or said.classes else ", assumed: the sample has no label"
+            self.decisions.append(f"positive class: {pair[1]!r} (the other is {pair[0]!r}{source})")
+            return pair
+        classes = tuple(said.classes or in_order(known))
+        if said.positive is not None:
+            self.problems.append("positive: only a binary task has a positive class. Take it out, or change the task.")
+        if len(classes) > MAX_CLASSES:
+            self.problems.append(
+                f"label: {len(classes)} classes are more than {MAX_CLASSES}. Is {self.found.get('label')!r} the label? "
+                "For a number to predict, the task is regression."
+            )
+        elif len(classes) < 2:
+            self.problems.append("label: a multiclass task needs at least two classes. Name them with `classes`.")
+        else:
+            self.decisions.append(
+                f"classes: {_listed(list(classes))}" + ("" if said.classes else " (seen in the sample)")
+            )
+        return classes
+
+    def _scored_beyond(self, known: Sequence[str]) -> list[str]:
+        """Return classes that have a score and no row; note those that look misspelt, as other classes lack a score."""
+        folded = {c.casefold() for c in known}
+        beyond = [c for c in self.class_scores if c.casefold() not in folded]
+        unscored = [c for c in known if c.casefold() not in {name.casefold() for name in self.class_scores}]
+        if beyond and unscored:
+            close = did_you_mean(beyond[0], unscored)
+            self.problems.append(f"score: there is no class {beyond[0]!r}.{close} The classes are {_listed(known)}.")
+        return beyond
+
+    @staticmethod
+    def _is_class(prediction: Any, label: Sequence[Any]) -> bool:
+        """Return whether a predicted value counts as a class: a fraction does only if labels are fractions."""
+        number = numbers_of([prediction])
+        return number is None or number[0].is_integer() or prediction in label
+
+    def _resolve_scores(self, task: Task, classes: tuple[str, ...]) -> None:
+        if not classes:
+            return
+        if task is Task.MULTICLASS and (column := self.found.pop("score", None)):
+            if self.roles.score is None:
+                self.ignored[column] = "a multiclass task has one score a class"
+            else:
+                self.problems.append(
+                    f"score: {column!r} is one column, but there are {len(classes)} classes. "
+                    f"Give one column a class, as in {{{classes[0]!r}: 'score_{classes[0]}', …}}."
+                )
+            return
+        scores, unknown = by_class(classes, self.class_scores)
+        if unknown and isinstance(self.roles.score, Mapping):
+            self.problems.append(f"score: {_listed(unknown)} are none of the classes {_listed(list(classes))}.")
+        if task is Task.BINARY:
+            if (column := self.found.get("score")) is not None:
+                scores = {classes[1]: column}
+            self.ignored.update({c: "the score of the negative class" for k, c in scores.items() if k == classes[0]})
+            scores = {k: c for k, c in scores.items() if k == classes[1]}
+        elif 0 < len(scores) < len(classes):
+            missing = [c for c in classes if c not in scores]
+            self.decisions.append(f"scores: none for the classes {_listed(missing)}")
+        if "score" not in self.found and scores:
+            columns = ", ".join(f"`{c}` for {k!r}" for k, c in scores.items())
+            self.decisions.append(f"score: {columns} ({'as given' if self.roles.score else 'by name'})")
+        self.scores = scores
+
+    def find_features(self, task: Task, classes: tuple[str, ...]) -> dict[str, ColumnType]:
+        """Take all other columns as features, or those that are given, and find their types."""
+        roles = self.roles
+        used = {*self.found.values(), *self.scores.values(), *self.class_scores.values()}
+        self.ignored.update(dict.fromkeys((c for c in roles.ignore if c in self.names), "as given"))
+        if roles.features is None:
+            wanted = [n for n in self.names if n not in used and n not in self.ignored and n not in roles.groups]
+        else:
+            wanted = [n for n in roles.features if n in self.names]
+            rest = [n for n in self.names if n not in {*wanted, *used, *roles.segments, *roles.groups}]
+            for name in rest:
+                self.ignored.setdefault(name, "not among the features given")
+        features: dict[str, ColumnType] = {}
+        for name in wanted:
+            found, reason = column_type(self.sample.column(name))
+            if (given := roles.types.get(name)) is not None:
+                found, reason = given, "as given"
+            if found is None:
+                self.ignored[name] = reason
+                continue
+            features[name] = found
+            if reason:
+                self.decisions.append(f"`{name}`: {found.value} ({reason})")
+        for name in roles.types:
+            if name in self.names and name not in features:
+                self.problems.append(f"types: {name!r} is no feature, so its type is not used. Take it out.")
+        self.decisions.append(f"features: {len(features)} columns" + (" (as given)" if roles.features else ""))
+        self.decisions.extend(f"`{name}`: ignored ({why})" for name, why in self.ignored.items() if why != "as given")
+        return features
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,145 @@
+"""A specification as TOML: all of it with what each key means, or the start of one for a new model."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any  # Any: values of any TOML type
+
+from barograph.spec.file import ModelSpec, MonitorSpec, Value
+from barograph.spec.infer import Inferred
+from barograph.spec.schema import Task
+
+MEANING: Mapping[str, str] = {
+    "name": "how the model is called in results",
+    "version": "of the model",
+    "task": "binary, multiclass or regression; found from the label",
+    "label": "what was later true; found by its name: y_true, target or label",
+    "label_timestamp": "when the label became known; found by its name",
+    "score": "probability of the positive class, or a table of class and column; found by its name: y_pred_proba, "
+    "score, proba, or proba_<class>",
+    "prediction": "what the model said; found by its name: y_pred or prediction",
+    "threshold": "a binary prediction is positive at this score or above",
+    "positive": "the positive class of a binary task; found from the label",
+    "classes": "of the label; found in the data when empty",
+    "timestamp": "when the prediction was made; found by its name: timestamp, datetime or ts",
+    "timezone": "of timestamps without a zone, and of the calendar that cuts chunks",
+    "id": "of the event; found by its name: id, event_id or prediction_id",
+    "features": "the model's inputs; all columns without another role",
+    "ignore": "columns that are not looked at",
+    "segments": "columns whose values are watched one by one",
+    "groups": "protected attributes",
+    "types": "of features: numeric, categorical, boolean, datetime, text or embedding; found from the values",
+    "reference": "data on which the model was known to be good: a path",
+    "chunk": "1h, 1d, 1w, 1mo, 1q, 1y, or a number of rows such as 5000rows; found from the data",
+    "budget": "how many false alarms are accepted",
+    "tolerance": "the smallest change of a metric that matters, in the metric's unit; each metric has a default",
+    "value": "what each outcome is worth, costs negative; without it no business value is computed",
+    "monitors": "what is watched besides the defaults: metric, columns, segment, rule, weight, tolerance",
+}
+_TABLES = ("types", "tolerance", "value", "monitors")  # after all plain keys, as TOML wants it
+
+
+def spec_text(spec: ModelSpec) -> str:
+    """Return the whole specification, defaults included, as TOML. `load_spec` reads it back as it was.
+
+    A key that is found in the data stands in a comment.
+
+    >>> from barograph.spec.file import load_spec
+    >>> spec = load_spec('task = "binary"\\nlabel = "late"')
+    >>> load_spec(spec_text(spec)) == spec
+    True
+    >>> print(spec_text(spec).split("\\n")[2])
+    task = "binary"  # binary, multiclass or regression; found from the label
+    """
+    plain, tables = [], []
+    for key, meaning in MEANING.items():
+        value = getattr(spec, key)
+        if key in _TABLES:
+            tables.append(_table(key, value, meaning))
+        elif value is None:
+            plain.append(f"# {key} = …  # {meaning}")
+        else:
+            plain.append(f"{key} = {_value(value)}  # {meaning}")
+    return "\n".join(plain) + "\n\n" + "\n\n".join(tables) + "\n"
+
+
+def init_spec(
+    inferred: Inferred, *, name: str = "model", reference: str | None = None, chunk: str | None = None
+) -> str:
+    """Return the specification of a new model: the roles that were found, and how each was."""
+    schema = inferred.schema
+    found = [f"# {decision}" for decision in inferred.decisions]
+    lines: dict[str, Any] = {"name": name, "task": schema.task.value}
+    if reference is not None:
+        lines["reference"] = reference
+    for key in ("label", "label_timestamp", "prediction", "timestamp", "id"):
+        if getattr(schema, key) is not None:
+            lines[key] = getattr(schema, key)
+    if schema.scores:
+        lines["score"] = schema.score if schema.task is Task.BINARY else dict(schema.scores)
+    if schema.task is Task.BINARY and schema.classes:
+        lines["positive"] = schema.positive
+        lines["threshold"] = schema.threshold
+    if schema.classes:
+        lines["classes"] = schema.classes
+    if schema.timestamp is not None:
+        lines["timezone"] = schema.timezone
+    if chunk is not None:
+        lines["chunk"] = chunk
+    lines["features"] = tuple(schema.features)
+    for key, columns in (("ignore", schema.ignored), ("segments", schema.segments), ("groups", schema.groups)):
+        if columns:
+            lines[key] = columns
+    head = [
+        "# Written by `barograph init`. What it found:",
+        *found,
+        "#",
+        "# `barograph spec show` prints all other keys.",
+    ]
+    body = [f"{key} = {_value(value)}" for key, value in lines.items()]
+    types = _table("types", schema.features, MEANING["types"]) if schema.features else ""
+    return "\n".join([*head, "", *body]) + "\n" + (f"\n{types}\n" if types else "")
+
+
+def _table(key: str, value: Any, meaning: str) -> str:
+    if key == "monitors":
+        if not value:
+            return f"# [[monitors]]  # {meaning}"
+        return "\n\n".join(_section("[[monitors]]", _said(monitor), meaning) for monitor in value)
+    if value is None or not value:
+        return f"# [{key}]  # {meaning}"
+    return _section(f"[{key}]", _said(value) if isinstance(value, Value) else dict(value), meaning)
+
+
+def _said(model: Value | MonitorSpec) -> dict[str, Any]:
+    return {name: value for name in type(model).model_fields if (value := getattr(model, name)) is not None}
+
+
+def _section(head: str, rows: Mapping[str, Any], meaning: str) -> str:
+    return "\n".join([f"{head}  # {meaning}", *(f"{_key(k)} = {_value(v)}" for k, v in rows.items())])
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _string(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, Iterable):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    return str(value)
+
+
+def _string(text: str) -> str:
+    """Return a TOML basic string. It is a JSON string, but for DEL, which TOML wants escaped."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
