@@ -143,7 +143,7 @@ def test_init_of_several_classes() -> None:
 def test_three_errors_are_told_at_once_with_file_path_and_value(tmp_path: Path) -> None:
     file = tmp_path / "model.toml"
     file.write_text('lable = "late"\nthreshold = 2\n[[monitors]]\nmetric = "psi"\nrul = "x"\n')
-    with pytest.raises(SpecError, match=r"model\.toml: ") as caught:
+    with pytest.raises(SpecError, match=r"model\.toml:\n") as caught:
         load_spec(file)
     assert caught.value.problems == (
         "$.threshold: This must be a number from 0 to 1. Got 2.",

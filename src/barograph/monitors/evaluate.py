@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from barograph.metrics import Metric
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.measure import measure, wanted
 from barograph.reference.reference import Reference
-from barograph.reference.variability import NONE, Variability, variability
+from barograph.reference.variability import NONE, Variability
 from barograph.rules.limits import ALPHA, Limits, Status, limit_of_distance, limits_around
 from barograph.sketches.counts import Counts
 
 WITHOUT_ROWS = ("row_count",)  # metrics that say something about a chunk with no rows
-GROWS_WITH_ROWS = ("chi_square",)  # a test statistic, not the size of an effect: no limit fits two sizes of chunk
+WITHOUT_LIMITS = {
+    "chi_square": "it is a test statistic that grows with the number of rows",
+    "expected_calibration_error": "it depends on the number of rows, also without a change",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,12 @@ def evaluate(
     Segments without any row in a chunk give no row there: nothing was expected. `alpha` is the chance of a breach of
     one monitor in one chunk when nothing has changed and its tolerance is zero.
     """
-    blocks = list(reference.blocks.select())
-    natural: dict[tuple[str, str, str | None], Variability] = {}
     results: list[Result] = []
     by_segment = {segment: list(profiles.select(segment)) for segment in {m.segment for m in monitors}}
     totals = {segment: reference.total_of(segment) for segment in by_segment}
     for monitor in monitors:
-        metric, total = monitor.metric, totals[monitor.segment]
-        key = (metric.family, metric.name + monitor.suffix, monitor.column)
-        if key not in natural:
-            natural[key] = _natural(metric, blocks, reference.total, monitor)
-        mark = Yardmark(_of_reference(monitor, total), natural[key])
+        total = totals[monitor.segment]
+        mark = Yardmark(_of_reference(monitor, total), _natural(monitor, reference))
         for profile in by_segment[monitor.segment]:
             if monitor.segment != ALL and not profile.n:
                 continue
@@ -65,10 +62,10 @@ def evaluate(
     return results
 
 
-def _natural(metric: Metric, blocks: Sequence[Profile], total: Profile, monitor: Monitor) -> Variability:
-    if metric.name in WITHOUT_ROWS or monitor.options or monitor.suffix:
+def _natural(monitor: Monitor, reference: Reference) -> Variability:
+    if monitor.metric.name in WITHOUT_ROWS or monitor.options:
         return NONE
-    return variability(metric, blocks, total, column=monitor.column)
+    return reference.natural(monitor.metric, monitor.column)
 
 
 def _of_reference(monitor: Monitor, total: Profile) -> Outcome:
@@ -144,8 +141,8 @@ def _limits(
     metric, natural = monitor.metric, mark.variability
     if metric.name in WITHOUT_ROWS:
         return Limits(lower=1, upper=None, tolerated_lower=1, tolerated_upper=None), None
-    if metric.name in GROWS_WITH_ROWS:
-        return None, "without limits: it grows with the number of rows"
+    if metric.name in WITHOUT_LIMITS:
+        return None, f"without limits: {WITHOUT_LIMITS[metric.name]}"
     if wanted(metric, "reference"):
         if outcome.null_mean is None or outcome.null_sd is None:
             return None, "without limits: what it is with no change is not known"

@@ -19,6 +19,7 @@ from barograph.sketches.moments import Covariance
 from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
 
+OF_ALL_ROWS = ("row_count",)  # takes the counts of a column, and says the same for each
 NOT_KEPT = "the profiles do not keep what this metric needs"
 
 
@@ -31,6 +32,8 @@ def wanted(metric: Metric, name: str = "current") -> frozenset[type]:
 
 def is_per_column(metric: Metric) -> bool:
     """Return whether a metric is about one column."""
+    if metric.name in OF_ALL_ROWS:
+        return False
     return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family in ("quality", "drift")
 
 
@@ -48,6 +51,7 @@ def applies(metric: Metric, yardstick: Yardstick, column: str | None) -> bool:
             or (Covariance in sketches and len(yardstick.covariance) > 1)
             or (Sample in sketches and yardstick.schema.features)
             or (Distinct in sketches and yardstick.schema.id is not None)
+            or (metric.name in OF_ALL_ROWS and yardstick.columns)
         )
     bins = yardstick.columns[yardstick.position[column]]
     if Counts in sketches:
@@ -84,6 +88,8 @@ def sketch(metric: Metric, profile: Profile, column: str | None) -> object | Non
     sketches = wanted(metric)
     if column is not None:
         return profile.counts(column) if Counts in sketches else profile.binned(column, metric.bins)
+    if metric.name in OF_ALL_ROWS:
+        return profile.counts(profile.yardstick.columns[0].name)
     if Histogram in sketches:
         return profile.errors
     if Covariance in sketches:

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from barograph.chunks import ChunkRule, RowChunks, parse_chunk_rule
 from barograph.errors import FormatError
+from barograph.metrics import Metric
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.read import Rows, Source
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.calibration import Calibration
 from barograph.reference.serial import yardstick_from, yardstick_parts
+from barograph.reference.variability import Variability, variability
 from barograph.sketches.scores import ScoreTable
 from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
@@ -54,6 +56,18 @@ class Reference:
     def total_of(self, segment: str = ALL) -> Profile:
         """Return the profile of the reference rows of one segment."""
         return self.total if segment == ALL else self.blocks.total(segment)
+
+    @cached_property
+    def _natural(self) -> dict[tuple[str, str, str | None], Variability]:
+        return {}
+
+    def natural(self, metric: Metric, column: str | None = None) -> Variability:
+        """Return how much a metric varies between the blocks by nature; computed once."""
+        key = (metric.family, metric.name, column)
+        if key not in self._natural:
+            blocks = list(self.blocks.select())
+            self._natural[key] = variability(metric, blocks, self.total, column=column)
+        return self._natural[key]
 
     @cached_property
     def calibration(self) -> Calibration | None:
