@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench docs format lock clean
+.PHONY: demo test lint bench accuracy docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -23,8 +23,11 @@ format: $(STAMP)
 bench: $(STAMP)  ## ratios of speed and memory, measured in one run
 	$(BIN)/python benchmarks/run.py
 
+accuracy: $(STAMP)  ## how good the estimates are: make accuracy DATA=folder
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py $(DATA)
+
 docs: $(STAMP)  ## the catalogue of metrics, from the docstrings
-	$(BIN)/python -m barograph.metrics.catalogue docs/metrics.md
+	$(BIN)/python -m barograph.metrics.document docs/metrics.md
 
 $(STAMP): requirements.lock
 	$(PYTHON) -m venv .venv

@@ -42,7 +42,7 @@ def profile(
         segment=segment,
     )
     with options.progress("reading", quiet=quiet) as bar:
-        learned, _ = learn(reference, spec=spec, progress=bar, **given)
+        learned = learn(reference, spec=spec, progress=bar, **given)
     learned.save(out)
     if not quiet:
         for decision in learned.decisions:

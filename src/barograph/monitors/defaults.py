@@ -32,9 +32,9 @@ def default_monitors(
 ) -> list[Monitor]:
     """Return the monitors of a model: everything in the catalogue that its columns and predictions allow.
 
-    Segments are watched for performance, for the primary drift metric and for missing values. `values` is the value of
-    a TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics that train a model on the
-    samples (`domain_classifier`, `mmd`) take seconds and are computed on demand only.
+    Segments are watched for performance only: every monitor takes its part of the false-alarm budget. `values` is the
+    value of a TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics that train a model on
+    the samples (`domain_classifier`, `mmd`) take seconds and are computed on demand only.
     """
     monitors = []
     for metric in catalogue().values():
@@ -61,10 +61,7 @@ def default_monitors(
             alerts = metric.family == "quality" or primary
             if metric.family == "quality" and column.name == yardstick.schema.label:
                 alerts = False  # a label that is missing has not arrived: label coverage tells of that
-            for segment in ("", *segments) if primary or metric.name == "missing_share" else ("",):
-                monitors.append(
-                    Monitor(metric=metric, column=column.name, segment=segment, alerts=alerts, tolerance=tolerance)
-                )
+            monitors.append(Monitor(metric=metric, column=column.name, alerts=alerts, tolerance=tolerance))
     return monitors
 
 

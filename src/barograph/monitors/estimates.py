@@ -11,6 +11,7 @@ from barograph.metrics.estimation.classes import calibrate_classes
 from barograph.metrics.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
 from barograph.metrics.estimation.out_of_time import out_of_time_sd
 from barograph.metrics.estimation.regression import calibrate_regression
+from barograph.monitors.defaults import ALERTING
 from barograph.monitors.evaluate import Yardmark, result
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
@@ -36,15 +37,17 @@ def evaluate_estimates(
     model: str = "model",
     version: str = "",
     as_of: datetime | None = None,
-) -> list[Result]:
+) -> tuple[list[Result], list[Monitor]]:
     """Return one row for each estimated metric, segment and chunk; none without labels in the reference.
 
-    An estimate is compared with the reference's realised value, as realised performance is.
+    An estimate is compared with the reference's realised value, as realised performance is. The monitors of these rows
+    come with them.
     """
     estimator = estimator_of(reference, values=values)
     if estimator is None:
-        return []
+        return [], []
     rows: list[Result] = []
+    monitors: dict[str, Monitor] = {}
     for segment in (ALL, *segments):
         marks: dict[str, Yardmark] = {}
         total = reference.total_of(segment)
@@ -57,7 +60,16 @@ def evaluate_estimates(
                 if name not in marks:
                     marks[name] = Yardmark(measure(metric, total, options=options), Variability())
                 tolerance = (tolerances or {}).get(name)
-                monitor = Monitor(metric=metric, segment=segment, tolerance=tolerance, family=FAMILY)
+                alerts = name in (*ALERTING[reference.schema.task], "business_value")
+                monitor = Monitor(
+                    metric=metric,
+                    segment=segment,
+                    alerts=alerts,
+                    tolerance=tolerance,
+                    options=options,
+                    family=FAMILY,
+                )
+                monitors.setdefault(monitor.name, monitor)
                 error = outcome.standard_error if isinstance(outcome, Estimate) else None
                 rows.append(
                     result(
@@ -71,7 +83,7 @@ def evaluate_estimates(
                         standard_error=error,
                     )
                 )
-    return rows
+    return rows, list(monitors.values())
 
 
 def estimator_of(

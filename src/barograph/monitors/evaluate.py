@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
+from barograph.chunks import Chunk
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Undefined
@@ -17,18 +20,29 @@ from barograph.rules.limits import ALPHA, Limits, Status, limit_of_distance, lim
 from barograph.sketches.counts import Counts
 
 WITHOUT_ROWS = ("row_count",)  # metrics that say something about a chunk with no rows
+NEARLY_DEAD = 0.1  # of the rows that are due at the slowest
+ENOUGH_DUE = 20.0  # rows: below, none may come by chance
 WITHOUT_LIMITS = {
     "chi_square": "it is a test statistic that grows with the number of rows",
     "expected_calibration_error": "it depends on the number of rows, also without a change",
+    **{
+        f"{cell}_share": "a part of the confusion table; accuracy, precision and recall are judged"
+        for cell in ("true_positive", "false_positive", "true_negative", "false_negative")
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Yardmark:
-    """What a monitor is compared with: the reference's own outcome, and how much it varies by nature."""
+    """What a monitor is compared with: the reference's own outcome, and how much it varies by nature.
+
+    `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk.
+    """
 
     outcome: Outcome
     variability: Variability
+    most_frequent: float = 1.0
+    fewest: Callable[[Chunk], Limits | None] = lambda chunk: None
 
 
 def evaluate(
@@ -48,10 +62,16 @@ def evaluate(
     """
     results: list[Result] = []
     by_segment = {segment: list(profiles.select(segment)) for segment in {m.segment for m in monitors}}
+    typical = {segment: typical_rows(part) for segment, part in by_segment.items()}
     totals = {segment: reference.total_of(segment) for segment in by_segment}
     for monitor in monitors:
         total = totals[monitor.segment]
-        mark = Yardmark(_of_reference(monitor, total), _natural(monitor, reference))
+        mark = Yardmark(
+            _of_reference(monitor, total),
+            _natural(monitor, reference, typical[monitor.segment]),
+            float(total.binned(monitor.column).shares().max()) if monitor.column else 1.0,
+            lambda chunk: _few_rows(reference, chunk),
+        )
         for profile in by_segment[monitor.segment]:
             if monitor.segment != ALL and not profile.n:
                 continue
@@ -62,10 +82,15 @@ def evaluate(
     return results
 
 
-def _natural(monitor: Monitor, reference: Reference) -> Variability:
+def typical_rows(profiles: Sequence[Profile]) -> int:
+    """Return the median number of rows of the chunks that have any; 1 with none."""
+    return int(np.median([p.n for p in profiles if p.n] or [1]))
+
+
+def _natural(monitor: Monitor, reference: Reference, n: int) -> Variability:
     if monitor.metric.name in WITHOUT_ROWS or monitor.options:
         return NONE
-    return reference.natural(monitor.metric, monitor.column)
+    return reference.natural(monitor.metric, monitor.column, n=n)
 
 
 def _of_reference(monitor: Monitor, total: Profile) -> Outcome:
@@ -119,7 +144,7 @@ def result(
     }
     if isinstance(outcome, Undefined):
         return Result(**common, n=profile.n, status=Status.UNDEFINED, reason=outcome.reason)  # type: ignore[arg-type]  # built from parts of known types
-    limits, reason = _limits(monitor, outcome, mark, alpha, standard_error)
+    limits, reason = _limits(monitor, profile, outcome, mark, alpha, standard_error)
     status = limits.status(outcome.value) if limits else Status.OK
     return Result(
         **common,  # type: ignore[arg-type]  # built from parts of known types
@@ -131,16 +156,48 @@ def result(
         limit_upper=limits.upper if limits else None,
         status=status,
         reason=reason,
+        standard_error=outcome.standard_error,
     )
 
 
+def _few_rows(reference: Reference, chunk: Chunk) -> Limits | None:
+    """Return the fewest rows that a complete chunk of time may have; None where nothing is known to be due.
+
+    A tenth of what the slowest block of the reference would bring in this time: quieter hours or days are in it, so
+    what is below is a feed that is dead or nearly so.
+    """
+    rates = [
+        block.n / (block.chunk.end - block.chunk.start).total_seconds()
+        for block in reference.blocks.select()
+        if block.chunk.start and block.chunk.end and block.chunk.end > block.chunk.start
+    ]
+    if not rates or not chunk.complete or chunk.start is None or chunk.end is None:
+        return None
+    due = min(rates) * (chunk.end - chunk.start).total_seconds()
+    if due < ENOUGH_DUE:
+        return None
+    lower = max(1.0, NEARLY_DEAD * due)
+    return Limits(lower=lower, upper=None, tolerated_lower=lower, tolerated_upper=None)
+
+
+def _constant(outcome: Estimate, mark: Yardmark, most_frequent: float) -> tuple[Limits | None, str | None]:
+    """Return the limits of a column that is constant: none where chance may have done it in so few rows."""
+    if mark.variability.center or (isinstance(mark.outcome, Estimate) and mark.outcome.value == 1.0):
+        return None, "without limits: the reference has such stretches too"
+    if most_frequent**outcome.n > ALPHA**2:
+        return None, "without limits: so few rows may have one value by chance"
+    return Limits(lower=None, upper=0.5, tolerated_lower=None, tolerated_upper=0.5), None
+
+
 def _limits(
-    monitor: Monitor, outcome: Estimate, mark: Yardmark, alpha: float, standard_error: float | None
+    monitor: Monitor, profile: Profile, outcome: Estimate, mark: Yardmark, alpha: float, standard_error: float | None
 ) -> tuple[Limits | None, str | None]:
     """Return the limits of an outcome, or None and why it has none."""
-    metric, natural = monitor.metric, mark.variability
+    metric, natural = monitor.metric, mark.variability.of_chunk(outcome.n)
     if metric.name in WITHOUT_ROWS:
-        return Limits(lower=1, upper=None, tolerated_lower=1, tolerated_upper=None), None
+        return mark.fewest(profile.chunk), None
+    if metric.name == "constant_column":
+        return _constant(outcome, mark, mark.most_frequent)
     if metric.name in WITHOUT_LIMITS:
         return None, f"without limits: {WITHOUT_LIMITS[metric.name]}"
     if wanted(metric, "reference"):
@@ -160,6 +217,7 @@ def _limits(
     return limits_around(
         metric,
         reference=mark.outcome,
+        center=natural.center,
         n=outcome.n,
         sd=natural.sd,
         blocks=natural.blocks,

@@ -38,9 +38,10 @@ class Result:
     reason: str | None = None
     as_of: datetime | None = None
     label_coverage: float | None = None
+    standard_error: float | None = None  # for the evidence; not a column of the output
 
 
-COLUMNS = tuple(field.name for field in fields(Result))
+COLUMNS = tuple(field.name for field in fields(Result) if field.name != "standard_error")
 _TIMES = ("chunk_start", "chunk_end", "as_of")
 _TEXTS = ("model", "version", "monitor", "metric", "family", "column", "segment", "chunk", "status", "reason")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from barograph.chunks import Chunk, from_microseconds, to_microseconds
 from barograph.errors import InputError, MismatchError, did_you_mean
-from barograph.profiles.tables import Tables, add_tables, column_slice, empty_tables, merge_groups
+from barograph.profiles.tables import Tables, add_tables, column_slice, empty_tables, merge_groups, merge_runs
 from barograph.profiles.yardstick import BinaryOutcome, CategoricalBins, NumericBins, Yardstick
 from barograph.sketches import Sketch
 from barograph.sketches.cells import BinaryCells, RegressionCells
@@ -234,6 +234,28 @@ class Profiles(Sequence[Profile]):
             return Profile(self.yardstick, chunk, segment, merge_groups(tables), 0)
         sample = _merge_all(self.samples)
         return Profile(self.yardstick, chunk, ALL, merge_groups(self.tables), 0, sample, _merge_all(self.ids))
+
+    def in_runs(self, length: int) -> Profiles:
+        """Return the same rows in longer chunks: each run of `length` neighbours becomes one; a rest joins the last."""
+        n = len(self.chunks)
+        starts = list(range(0, max(n - n % length, 1) if n else 0, length))
+        if length == 1 or not starts:
+            return self
+        ends = [*starts[1:], n]
+        chunks = []
+        for start, end in zip(starts, ends, strict=True):
+            first, last = self.chunks[start], self.chunks[end - 1]
+            chunks.append(Chunk(key=f"{first.key} to {last.key}", start=first.start, end=last.end))
+        samples = [_merge_all(self.samples[a:b]) for a, b in zip(starts, ends, strict=True)] if self.samples else []
+        ids = [_merge_all(self.ids[a:b]) for a, b in zip(starts, ends, strict=True)] if self.ids else []
+        return replace(
+            self,
+            chunks=tuple(chunks),
+            tables=merge_runs(self.tables, starts),
+            segment_tables=tuple(merge_runs(t, starts) for t in self.segment_tables),
+            samples=tuple(s for s in samples if s is not None),
+            ids=tuple(i for i in ids if i is not None),
+        )
 
     def merge(self, other: Profiles) -> Profiles:
         """Return the profiles of both sets of rows; chunks with the same key become one."""

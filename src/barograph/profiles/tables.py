@@ -69,6 +69,11 @@ def merge_groups(tables: Tables) -> Tables:
     return {name: _operation(name).reduce(array, axis=0, keepdims=True) for name, array in tables.items()}
 
 
+def merge_runs(tables: Tables, starts: list[int]) -> Tables:
+    """Return one group for each run of groups: `starts` are the first ones, ascending from 0."""
+    return {name: _operation(name).reduceat(array, starts, axis=0) for name, array in tables.items()}
+
+
 def _operation(name: str) -> np.ufunc:
     if name.endswith("lows"):
         return np.minimum

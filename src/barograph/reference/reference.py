@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -27,6 +27,7 @@ from barograph.spec.schema import Schema
 FORMAT_VERSION = 1
 BLOCKS = 20
 SMALLEST_BLOCK = 50
+FEWEST_BLOCKS = 5  # fewer say nothing of how much blocks differ
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +58,41 @@ class Reference:
         """Return the profile of the reference rows of one segment."""
         return self.total if segment == ALL else self.blocks.total(segment)
 
+    def blocks_like(self, n: int) -> Profiles:
+        """Return the reference in blocks of about `n` rows: the ones there are, merged, but at least `FEWEST_BLOCKS`.
+
+        A metric of a month is not the mean of the metrics of its days: only blocks that are cut like the chunks say
+        what is normal for a chunk.
+        """
+        count = len(self.blocks.chunks)
+        typical = max(self.total.n / max(count, 1), 1.0)
+        length = min(max(round(n / typical), 1), max(count // FEWEST_BLOCKS, 1))
+        if length not in self._in_runs:
+            self._in_runs[length] = self.blocks.in_runs(length)
+        return self._in_runs[length]
+
+    def natural(self, metric: Metric, column: str | None = None, *, n: int) -> Variability:
+        """Return how much a metric varies by nature between chunks of about `n` rows; computed once.
+
+        How much comes from all blocks, what is normal from those that are as long as the chunks.
+        """
+        like = self.blocks_like(n)
+        key = (metric.family, metric.name, column, len(like.chunks))
+        if key not in self._natural:
+            found = variability(metric, list(self.blocks.select()), self.total, column=column)
+            if like is not self.blocks and found.center is not None:
+                normal = variability(metric, list(like.select()), self.total, column=column)
+                found = replace(found, center=normal.center)
+            self._natural[key] = found
+        return self._natural[key]
+
     @cached_property
-    def _natural(self) -> dict[tuple[str, str, str | None], Variability]:
+    def _in_runs(self) -> dict[int, Profiles]:
         return {}
 
-    def natural(self, metric: Metric, column: str | None = None) -> Variability:
-        """Return how much a metric varies between the blocks by nature; computed once."""
-        key = (metric.family, metric.name, column)
-        if key not in self._natural:
-            blocks = list(self.blocks.select())
-            self._natural[key] = variability(metric, blocks, self.total, column=column)
-        return self._natural[key]
+    @cached_property
+    def _natural(self) -> dict[tuple[str, str, str | None, int], Variability]:
+        return {}
 
     @cached_property
     def calibration(self) -> Calibration | None:

@@ -57,8 +57,8 @@ def fit_binary_outcome(
 def find_threshold(scores: Floats, predicted: npt.NDArray[np.bool_]) -> float | None:
     """Return the score from which on the prediction is positive; None where it does not follow from the score.
 
-    >>> find_threshold(np.array([0.1, 0.4, 0.6]), np.array([False, False, True]))
-    0.6
+    >>> find_threshold(np.array([0.1, 0.2, 0.4]), np.array([False, False, True]))
+    0.4
     >>> find_threshold(np.array([0.1, 0.4, 0.6]), np.array([True, False, True])) is None
     True
     """
@@ -80,6 +80,8 @@ def fit_regression_outcome(prediction: Floats, label: Floats) -> RegressionOutco
 
 
 def _quantiles(ascending: Floats, bins: int) -> Floats:
+    """Return the quantiles that cut values into `bins` parts; a value that is several of them gets a bin of its own."""
     if not len(ascending):
         return np.empty(0)
-    return np.unique(ascending[np.arange(1, bins) * len(ascending) // bins])
+    found, repeats = np.unique(ascending[np.arange(1, bins) * len(ascending) // bins], return_counts=True)
+    return np.union1d(found, np.nextafter(found[repeats > 1], np.inf))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
+from math import inf, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from barograph.metrics import Metric
 from barograph.outcome import Estimate
@@ -31,10 +32,22 @@ class Variability:
     sd: float = 0.0
     mean: float = 0.0
     blocks: int = 0
+    center: float | None = None  # the mean over blocks: what is normal for a chunk
+    rows: float = inf  # of a block, with its resemblance to its neighbours: so many vary independently of the others
+
+    def of_chunk(self, n: int) -> Variability:
+        """Return the variability of chunks of `n` rows.
+
+        What varies from block to block averages out over a chunk that is longer than a block: its variance falls with
+        the number of (independent) blocks that fit in.
+        """
+        share = min(1.0, self.rows / max(n, 1)) ** 0.5
+        return replace(self, sd=self.sd * share, mean=self.mean * share)
 
 
 NONE = Variability()
 CONFIDENCE = 0.8
+MAX_AUTOCORRELATION = 0.9
 Z_OF_CONFIDENCE = 0.8416  # the normal quantile of CONFIDENCE
 
 
@@ -62,7 +75,21 @@ def variability(metric: Metric, blocks: Sequence[Profile], total: Profile, *, co
         # spread at least as widely as an exponential one, whatever 20 blocks happen to show.
         mean /= overlap
         sd = max(sd / overlap, mean)
-    return Variability(sd=sd, mean=mean, blocks=len(outcomes))
+    rows = float(np.mean([block.n for block in blocks])) * _carry(values)
+    return Variability(sd=sd, mean=mean, blocks=len(outcomes), center=float(values.mean()), rows=rows)
+
+
+def _carry(values: npt.NDArray[np.float64]) -> float:
+    r"""Return the variance of the mean of many neighbouring blocks over that of independent ones, at least 1.
+
+    With the first autocorrelation :math:`\rho`, of a first-order autoregression, it is
+    :math:`(1 + \rho)/(1 - \rho)`; the sample's autocorrelation is low by about 1/B.
+    """
+    rest = values - values.mean()
+    total = float((rest**2).sum())
+    rho = float((rest[1:] * rest[:-1]).sum()) / total + 1 / len(values) if total > 0 else 0.0
+    rho = min(max(rho, 0.0), MAX_AUTOCORRELATION)
+    return (1 + rho) / (1 - rho)
 
 
 def _sd_bound(blocks: int) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any  # Any: JSON values
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
+from barograph.monitors.evidence import Watch
 from barograph.monitors.results import Result, results_frame
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
@@ -37,13 +38,15 @@ class NotChecked:
 class Report:
     """What a check found. `verdict` is one sentence; `severity` is None when nothing fires.
 
-    `rows` are all result rows; `results` is the same as a Polars frame.
+    `rows` are all result rows; `results` is the same as a Polars frame. `watches` say what each monitor with
+    evidence could have found.
     """
 
     model: str
     reference: Reference
     profiles: Profiles
     rows: Sequence[Result]
+    watches: Sequence[Watch]
     alerts: Sequence[Alert]
     incidents: Sequence[Incident]
     not_checked: Sequence[NotChecked]
@@ -78,7 +81,7 @@ class Report:
 
     def write_parquet(self, path: str | PathLike[str]) -> None:
         """Write the result rows as Parquet."""
-        self.results.write_parquet(path)
+        self.results.write_parquet(Path(path))
 
     def to_html(self) -> str:
         """Return a self-contained page that opens without a network."""

@@ -52,6 +52,7 @@ def limits_around(
     tolerance: float | None = None,
     alpha: float = ALPHA,
     standard_error: float | None = None,
+    center: float | None = None,
 ) -> Limits:
     r"""Return the limits of a metric that has a reference value `r` over `m` rows, for a chunk of `n` rows.
 
@@ -61,15 +62,17 @@ def limits_around(
     term is what chance does in `n` rows (or `standard_error` squared, where that is larger: the chunk's own); `sd`
     :math:`s` is the natural variability between `blocks` of the reference; :math:`q` is the `1 - alpha` quantile of
     Student's t with `blocks - 1` degrees of freedom, or of the normal distribution where there is no such variability.
+    `center` takes the place of `r` where chunks have another normal value than the whole reference.
     Only a change for the worse is limited, on both sides if neither direction is worse.
     """
     margin = default_tolerance(metric, reference.value) if tolerance is None else tolerance
     error = reference.standard_error or 0.0
     chance = max(error * sqrt(max(reference.n, 1) / max(n, 1)), standard_error or 0.0)
     noise = quantile(alpha, blocks if sd > 0 else 0) * sqrt(chance**2 + error**2 + sd**2)
-    lower, upper = reference.value - margin - noise, reference.value + margin + noise
+    middle = reference.value if center is None else center
+    lower, upper = middle - margin - noise, middle + margin + noise
     # Without a tolerance there is nothing between "within noise" and "beyond it".
-    below, above = (reference.value - margin, reference.value + margin) if margin else (lower, upper)
+    below, above = (middle - margin, middle + margin) if margin else (lower, upper)
     if metric.better == "higher":
         return Limits(lower=lower, upper=None, tolerated_lower=below, tolerated_upper=None)
     if metric.better == "lower":

@@ -1,0 +1,286 @@
+"""The adaptive rule on the Numenta Anomaly Benchmark: `python benchmarks/nab.py DATA_FOLDER --write docs/adaptive.md`.
+
+DATA_FOLDER holds `nab_series.parquet` with the columns series_id, timestamp, value and is_anomaly_window: the 58 series
+and the combined windows of https://github.com/numenta/NAB. One setting serves all series. A rolling mean ± kσ stands
+beside it, on the same grid, with the same scoring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from barograph.rules.adaptive import Adaptive, scan, start
+
+BUDGETS = (0.05, 0.1, 0.2, 0.5)  # false episodes per series-day
+STATED = (0.02, 0.05, 0.1, 0.2, 0.5)  # budgets that the rule is given
+WINDOWS = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
+KS = (3, 4, 5, 6, 8)
+GAP = 12  # rows: scores closer than this belong to one episode
+FALSE_ALARM, PROBATION, PROBATION_ROWS = 0.11, 0.15, 5000  # NAB: -A_FP of the standard profile, and who is excused
+MARKER = "<!-- measured -->"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series as rows, and on an even grid of its median step; windows are half-open runs of rows."""
+
+    name: str
+    slot: np.ndarray  # of each row
+    grid: np.ndarray  # value of each slot, NaN where none came, mean where several did
+    step: timedelta
+    windows: tuple[tuple[int, int], ...]
+    inside: np.ndarray  # of a window, for each row
+    probation: int  # first rows, not scored
+    days: float  # scored
+
+    def rows(self, scores: np.ndarray) -> np.ndarray:
+        """Return the scores of slots for the last row in each; 0 for other rows and in the probation."""
+        last = np.append(np.diff(self.slot) > 0, True)
+        of_rows = np.where(last, scores[self.slot], 0.0)
+        of_rows[: self.probation] = 0.0
+        return of_rows
+
+
+def load(path: Path) -> list[Series]:
+    """Return the series in the order of the file."""
+    series = []
+    for (name,), frame in pl.read_parquet(path).group_by(["series_id"], maintain_order=True):
+        seconds = frame["timestamp"].dt.epoch("s").to_numpy()
+        step = int(np.median(np.diff(seconds)))
+        slot = np.maximum.accumulate((seconds - seconds[0]) // step)
+        count = np.bincount(slot)
+        with np.errstate(invalid="ignore"):
+            grid = np.bincount(slot, frame["value"].to_numpy()) / count
+        inside = frame["is_anomaly_window"].to_numpy()
+        changes = np.flatnonzero(np.diff(np.concatenate(([0], inside.astype(int), [0])))).tolist()
+        probation = int(PROBATION * min(len(slot), PROBATION_ROWS))
+        days = (seconds[-1] - seconds[probation]) / 86_400
+        windows = tuple(zip(changes[::2], changes[1::2], strict=True))
+        series.append(Series(str(name), slot, grid, timedelta(seconds=step), windows, inside, probation, days))
+    return series
+
+
+# Scores of slots
+
+
+def adaptive(series: Series, budget: float = 0.1) -> np.ndarray:
+    """Return the evidence of each value, in nats above zero."""
+    _, readings = scan(start(Adaptive(step=series.step, false_alarms_per_day=budget)), series.grid)
+    return np.where(np.isnan(series.grid), 0.0, np.maximum(readings.evidence, 0.0))
+
+
+def rolling(series: Series, window: timedelta) -> np.ndarray:
+    """Return |value - mean| / sd over the trailing window, the value itself left out."""
+    n = max(window // series.step, 6)
+    before = pl.Series(series.grid).fill_nan(None).shift(1)
+    mean = before.rolling_mean(n, min_samples=6).to_numpy()
+    sd = before.rolling_std(n, min_samples=6).to_numpy()
+    floor = 1e-3 * np.nanmedian(np.abs(series.grid)) + 1e-12
+    return np.nan_to_num(np.abs(series.grid - mean) / np.maximum(sd, floor))
+
+
+# Events against false episodes
+
+
+def episodes(breach: np.ndarray) -> np.ndarray:
+    """Return the first row of each episode."""
+    rows = np.flatnonzero(breach)
+    return rows[np.concatenate(([True], np.diff(rows) > GAP))] if len(rows) else rows
+
+
+def events(series: Sequence[Series], scores: Sequence[np.ndarray], threshold: float) -> tuple[float, float]:
+    """Return the share of windows with a score at or above the threshold, and false episodes per series-day."""
+    found = false = 0
+    for one, score in zip(series, scores, strict=True):
+        breach = score >= threshold
+        found += sum(bool(breach[a:b].any()) for a, b in one.windows)
+        false += int((~one.inside[episodes(breach)]).sum())
+    return found / sum(len(s.windows) for s in series), false / sum(s.days for s in series)
+
+
+def thresholds(scores: Iterable[np.ndarray]) -> np.ndarray:
+    """Return 300 thresholds, from one row in 100,000 above to one in four."""
+    values = np.concatenate([score[score > 0] for score in scores])
+    return np.unique(np.quantile(values, 1 - np.geomspace(1e-5, 0.25, 300)))
+
+
+def at_budgets(series: Sequence[Series], scores: Sequence[np.ndarray], curve: np.ndarray | None = None) -> list[float]:
+    """Return the best recall with at most each of `BUDGETS`; with the threshold that a `curve` of others gives."""
+    if curve is None:
+        found = np.array([events(series, scores, t) for t in thresholds(scores)])
+        return [float(found[found[:, 1] <= budget, 0].max(initial=0)) for budget in BUDGETS]
+    recalls = []
+    for budget in BUDGETS:
+        allowed = curve[curve[:, 2] <= budget]
+        recalls.append(events(series, scores, allowed[allowed[:, 1].argmax(), 0])[0])
+    return recalls
+
+
+def held_out(series: Sequence[Series], scores: Sequence[np.ndarray]) -> list[float]:
+    """Return the recall of each half of the series with the threshold that keeps the budget on the other half."""
+    halves = [(series[i::2], scores[i::2]) for i in (0, 1)]
+    total = np.zeros(len(BUDGETS))
+    for (own, own_scores), (other, other_scores) in (halves, halves[::-1]):
+        curve = np.array([(t, *events(other, other_scores, t)) for t in thresholds(other_scores)])
+        windows = sum(len(s.windows) for s in own)
+        total += windows * np.array(at_budgets(own, own_scores, curve))
+    return list(total / sum(len(s.windows) for s in series))
+
+
+# NAB's own score (A. Lavin, S. Ahmad, "Evaluating real-time anomaly detection algorithms", ICMLA 2015)
+
+
+def weights(series: Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a detection at each row is worth, and the window that it is in (-1: none).
+
+    The sigmoid is 1 at the left edge of a window and 0 at its right edge; beyond, it falls to -A_FP within one width,
+    measured from the end of the window before.
+    """
+    row = np.arange(len(series.slot))
+    position, window = np.full(len(row), np.inf), np.full(len(row), -1)
+    for k, (left, right) in enumerate(series.windows):
+        position[right:] = (row[right:] - (right - 1)) / max(right - left - 1, 1)
+        position[left:right] = -(right - row[left:right]) / (right - left)
+        window[left:right] = k
+    position[position > 3] = np.inf
+    with np.errstate(over="ignore"):
+        sigmoid = 2 / (1 + np.exp(5 * position)) - 1
+    largest = 2 / (1 + np.exp(-5)) - 1
+    return np.where(window >= 0, sigmoid / largest, FALSE_ALARM * sigmoid), window
+
+
+def nab_score(series: Sequence[Series], scores: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return NAB's normalised score at the threshold that is best for the whole corpus, and that threshold.
+
+    raw = Σ over windows of its earliest detection's worth (-1 if there is none) + Σ over other detections of theirs;
+    the score is 100 (raw - null) / (perfect - null), null being -1 and perfect 1 a window.
+    """
+    rows, first = [], 0
+    for one, score in zip(series, scores, strict=True):
+        worth, window = weights(one)
+        rows.append(np.stack([score, worth, np.where(window >= 0, window + first, -1)])[:, one.probation :])
+        first += len(one.windows)
+    score, worth, window = np.concatenate(rows, axis=1)
+    order = np.argsort(-score, kind="stable")
+    score, worth, window = score[order], worth[order], window[order].astype(int)
+    best, raw, top = np.full(first, -1.0), -float(first), (0.0, np.inf)
+    for i in range(int((score > 0).sum())):
+        if window[i] < 0:
+            raw += worth[i]
+        elif worth[i] > best[window[i]]:
+            raw += worth[i] - best[window[i]]
+            best[window[i]] = worth[i]
+        if i + 1 == len(score) or score[i + 1] < score[i]:
+            top = max(top, (50 * (raw + first) / first, float(score[i])))
+    return top
+
+
+def news(score: np.ndarray) -> np.ndarray:
+    """Keep a score where it is above all of the last `GAP` rows: one detection for one episode."""
+    padded = np.concatenate((np.zeros(GAP), score))
+    before = np.lib.stride_tricks.sliding_window_view(padded, GAP).max(axis=1)[:-1]
+    return np.where(score > before, score, 0.0)
+
+
+# The report
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
+    return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
+
+
+def line(name: str, recalls: Sequence[float]) -> list[str]:
+    """Return a row of recalls."""
+    return [name, *(f"{recall:.2f}" for recall in recalls)]
+
+
+def report(series: Sequence[Series]) -> str:
+    """Run everything and return the tables."""
+    rules: dict[str, Callable[[Series], np.ndarray]] = {"adaptive": adaptive}
+    for window in WINDOWS:
+        rules[f"rolling mean ± kσ, {window.days} d"] = lambda one, window=window: rolling(one, window)
+    adaptive(series[0])  # compiles
+    began = time.process_time()
+    for one in series:
+        adaptive(one)
+    cost = (time.process_time() - began) / sum(len(one.grid) for one in series) * 1e6
+    scores = {name: [one.rows(rule(one)) for one in series] for name, rule in rules.items()}
+    windows, days = sum(len(s.windows) for s in series), sum(s.days for s in series)
+    text = [
+        f"{len(series)} series, {windows} windows, {days:,.0f} series-days after the probation; {cost:.1f} µs a step.",
+        "",
+        "Event recall at a number of false episodes per series-day, one threshold for all series:",
+        "",
+        *table(["rule", *map(str, BUDGETS)], (line(name, at_budgets(series, s)) for name, s in scores.items())),
+        "The same with the threshold chosen on the other half of the series:",
+        "",
+        *table(["rule", *map(str, BUDGETS)], (line(name, held_out(series, s)) for name, s in scores.items())),
+        "NAB score, standard profile, threshold optimised over the corpus:",
+        "",
+    ]
+    nab_rows = []
+    for name, s in scores.items():
+        first = [news(score) for score in s]
+        nab_rows.append([name, f"{nab_score(series, s)[0]:.1f}", f"{nab_score(series, first)[0]:.1f}"])
+    text += table(["rule", "every row above", "one detection an episode"], nab_rows)
+    text += ["As it runs, with the threshold that the stated budget fixes (`opened` marks one row an incident):", ""]
+    rows = []
+    for budget in STATED:
+        runs = [scan(start(Adaptive(step=s.step, false_alarms_per_day=budget)), s.grid)[1] for s in series]
+        opened = [s.rows(r.opened.astype(float)) for s, r in zip(series, runs, strict=True)]
+        length = [np.log(Adaptive(step=s.step, false_alarms_per_day=budget).run_length) for s in series]
+        pairs = zip(series, runs, length, strict=True)
+        breach = [s.rows(np.where(np.isnan(s.grid), 0.0, r.evidence >= limit)) for s, r, limit in pairs]
+        recall, _ = events(series, breach, 1.0)
+        false = sum(int((o[~s.inside] > 0).sum()) for s, o in zip(series, opened, strict=True)) / days
+        rows.append(
+            [f"adaptive, {budget:g} a day stated", f"{false:.3f}", f"{recall:.2f}", f"{nab_at(series, opened):.1f}"]
+        )
+    for k in KS:
+        weekly = [(score >= k).astype(float) for score in scores[f"rolling mean ± kσ, {WINDOWS[-1].days} d"]]
+        recall, false = events(series, weekly, 1.0)
+        first = [one * 0 for one in weekly]
+        for one, breach in zip(first, weekly, strict=True):
+            one[episodes(breach > 0)] = 1.0
+        rows.append([f"rolling, 7 d, k = {k}", f"{false:.3f}", f"{recall:.2f}", f"{nab_at(series, first):.1f}"])
+    text += table(["rule", "false incidents a series-day", "recall", "NAB score"], rows)
+    return "\n".join(text)
+
+
+def nab_at(series: Sequence[Series], detections: Sequence[np.ndarray]) -> float:
+    """Return NAB's score of detections (1) without a threshold to choose; it may be below zero."""
+    raw = 0.0
+    for one, detection in zip(series, detections, strict=True):
+        worth, window = weights(one)
+        hit = (detection > 0) & (np.arange(len(detection)) >= one.probation)
+        raw += worth[hit & (window < 0)].sum()
+        raw += sum(worth[hit & (window == k)].max(initial=-1.0) for k in range(len(one.windows)))
+    n = sum(len(one.windows) for one in series)
+    return 50 * (raw + n) / n
+
+
+def main() -> None:
+    """Print the tables, and write them below the marker of a page if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="folder with nab_series.parquet")
+    parser.add_argument("--write", type=Path, help="page whose part below the marker is replaced")
+    arguments = parser.parse_args()
+    text = report(load(arguments.folder / "nab_series.parquet"))
+    print(text)
+    if arguments.write:
+        above = arguments.write.read_text("utf-8").split(MARKER)[0]
+        arguments.write.write_text(f"{above}{MARKER}\n\n{text}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Result rows to breaches: which of them a person hears of, how bad each is, and in what words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from barograph.alerts.breach import Breach
+from barograph.alerts.severity import Severity
+from barograph.chunks import Chunk
+from barograph.metrics import catalogue
+from barograph.monitors.results import Result
+from barograph.rules.limits import Status
+from barograph.spec.schema import Task
+
+# The metric that harm is measured in: the first one that has values.
+MAIN_METRIC: Mapping[Task, tuple[str, ...]] = {
+    Task.BINARY: ("roc_auc", "accuracy"),
+    Task.MULTICLASS: ("accuracy",),
+    Task.REGRESSION: ("mae",),
+}
+NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
+FEW_LABELS = 0.5  # below this label coverage, an estimate speaks for the chunk
+ACRONYMS = {"roc": "ROC", "auc": "AUC", "psi": "PSI", "mae": "MAE", "rmse": "RMSE", "mse": "MSE", "f1": "F1"}
+
+
+def breaches(
+    results: Sequence[Result], chunks: Sequence[Chunk], *, alerting: Collection[str], task: Task
+) -> list[Breach]:
+    """Return the breaches among `results` that monitors named in `alerting` report, in the order of results.
+
+    `chunks` are all that were evaluated, in the order of time. An estimate reports only where too few labels have
+    arrived to know better.
+    """
+    positions = {chunk.key: i for i, chunk in enumerate(chunks)}
+    covered = {
+        (r.metric, r.segment, r.chunk)
+        for r in results
+        if r.family == "performance" and r.status is not Status.UNDEFINED and (r.label_coverage or 0.0) >= FEW_LABELS
+    }
+    main = next((m for m in MAIN_METRIC[task] if any(r.metric == m and r.value is not None for r in results)), None)
+    found = []
+    for row in results:
+        if row.status is not Status.BREACH or row.monitor not in alerting:
+            continue
+        if row.family == "estimation" and (row.metric, row.segment, row.chunk) in covered:
+            continue
+        found.append(_breach(row, positions[row.chunk], main))
+    return found
+
+
+def _breach(row: Result, position: int, main: str | None) -> Breach:
+    limit = row.limit_upper if row.limit_lower is None or _above(row) else row.limit_lower
+    return Breach(
+        model=row.model,
+        monitor=row.monitor,
+        metric=row.metric,
+        family=row.family,
+        column=row.column,
+        segment=row.segment,
+        chunk=row.chunk,
+        position=position,
+        start=row.chunk_start,
+        end=row.chunk_end,
+        severity=severity(row),
+        text=_text(row),
+        value=row.value,
+        reference_value=row.reference_value,
+        limit=limit,
+        evidence=row.evidence,
+        harm=_harm(row, main),
+        n=row.n,
+    )
+
+
+def _above(row: Result) -> bool:
+    return row.limit_upper is not None and (row.value or 0.0) > row.limit_upper
+
+
+def severity(row: Result) -> Severity:
+    """Return how bad a breach is by itself; harm that is found later may raise it."""
+    if row.metric == "row_count":
+        return Severity.WARNING if row.value else Severity.CRITICAL
+    if row.family in ("performance", "estimation"):
+        return Severity.WARNING if row.segment else Severity.CRITICAL
+    if row.family == "quality" and not row.segment:
+        broken = row.metric == "constant_column" or (row.value or 0.0) >= NEARLY_ALL
+        return Severity.WARNING if broken else Severity.NOTICE
+    return Severity.NOTICE
+
+
+def _harm(row: Result, main: str | None) -> float | None:
+    """Return by how much the model's main metric is worse than in the reference."""
+    if row.family not in ("performance", "estimation") or row.metric != main:
+        return None
+    if row.value is None or row.reference_value is None:
+        return None
+    change = row.value - row.reference_value
+    return -change if catalogue()["performance", row.metric].better == "higher" else change
+
+
+def _text(row: Result) -> str:
+    what = readable(row.metric)
+    if row.family == "estimation":
+        what = f"estimated {what}"
+    of = f" of `{row.column}`" if row.column else ""
+    where = f" in {row.segment}" if row.segment else ""
+    was = f" (reference {row.reference_value:.4g})" if row.reference_value is not None else ""
+    return f"{what}{of}{where} is {row.value:.4g}{was}"
+
+
+def readable(metric: str) -> str:
+    """Return a metric's name as people write it.
+
+    >>> readable("roc_auc"), readable("missing_share")
+    ('ROC AUC', 'missing share')
+    """
+    return " ".join(ACRONYMS.get(word, word) for word in metric.split("_"))

@@ -1,0 +1,134 @@
+"""Inhibition: alerts that another alert explains. A dead feed or a broken column is told once, not a hundred times."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any  # JSON values
+
+from barograph.alerts.alert import Alert
+from barograph.alerts.severity import Severity
+
+BROKEN = 0.2  # of the values are bad, beyond those that are in the reference: the column explains other troubles
+SLACK = 1  # chunks that a cause may be seen later than its consequence
+PERFORMANCE = ("performance", "estimation", "concept")
+CONSEQUENCES = ("drift", *PERFORMANCE)  # families that the state of the whole input can bring about
+
+
+class Reason(StrEnum):
+    """Why an alert is explained by another one."""
+
+    NO_ROWS = "no rows came"
+    MISSING = "the column is missing"
+    TYPE_ERRORS = "the column has another type"
+    CONSTANT = "the column is constant"
+    OUT_OF_RANGE = "the column is in another range"
+    UNSEEN = "the column has other categories"
+
+
+BREAKS_THE_MODEL = (Reason.MISSING, Reason.TYPE_ERRORS)
+
+_FEED = {"row_count": Reason.NO_ROWS, "freshness": Reason.NO_ROWS, "absent": Reason.NO_ROWS}
+_COLUMN = {
+    "missing_share": Reason.MISSING,
+    "type_error_share": Reason.TYPE_ERRORS,
+    "constant_column": Reason.CONSTANT,
+    "out_of_range_share": Reason.OUT_OF_RANGE,
+    "unseen_share": Reason.UNSEEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """The alert with the id `by` explains this one, for a named reason."""
+
+    reason: Reason
+    by: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"reason": self.reason.value, "by": self.by}
+
+
+def root_reason(alert: Alert) -> Reason | None:
+    """Return what makes an alert a cause of others, None if it is none.
+
+    No rows at all; or a column that is broken by itself: constant, or at least a warning, or with `BROKEN` of its
+    values bad. A few more missing values than usual explain nothing.
+    """
+    breach = alert.last_breach
+    if breach.family not in ("quality", "operations"):
+        return None
+    if breach.column is None:
+        return _FEED.get(breach.metric)
+    reason = _COLUMN.get(breach.metric)
+    if reason is None or reason is Reason.CONSTANT or alert.severity is not Severity.NOTICE:
+        return reason
+    worst = alert.worst
+    return reason if (worst.value or 0.0) - (worst.reference_value or 0.0) >= BROKEN else None
+
+
+def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict[int, int]:
+    """Return which alerts are explained by which, as positions in `alerts`: consequence to cause.
+
+    A cause began before its consequence, or at most `SLACK` chunks later, and had not ended when that began; among
+    several the latest to begin counts, one of all rows before one of a segment, a dead feed before a broken column. It
+    explains alerts of its own segment, and of all segments if it concerns all rows:
+
+    - no rows: everything but another dead feed;
+    - a broken column: all else about the same column; and, if its values are gone or of another type (other ranges and
+      categories may be no more than other traffic), what comes of the whole input: drift of the cells and of the
+      columns in `outputs` (the model's own, such as its score), performance, estimated or realised, and concept.
+
+    A broken column is explained by a dead feed alone, a dead feed by nothing. `alerts` are of one model.
+    """
+    reasons = [root_reason(alert) for alert in alerts]
+    by_begin = sorted(range(len(alerts)), key=lambda i: (alerts[i].first.position, alerts[i].key))
+    roots = [i for i in by_begin if reasons[i]]
+    open_now = _Open(alerts)
+    causes, added = {}, 0
+    for i in by_begin:
+        while added < len(roots) and alerts[roots[added]].first.position <= alerts[i].first.position + SLACK:
+            open_now.add(roots[added], reasons[roots[added]])
+            added += 1
+        if reasons[i] is Reason.NO_ROWS:
+            continue
+        breach = alerts[i].last_breach
+        cause = open_now.latest("rows", alerts[i])
+        if cause is None and reasons[i] is None:
+            cause = open_now.latest(("column", breach.column), alerts[i])
+            whole = breach.column is None or breach.column in outputs
+            if cause is None and whole and breach.family in CONSEQUENCES:
+                cause = open_now.latest("columns", alerts[i])
+        if cause is not None:
+            causes[i] = cause
+    return causes
+
+
+class _Open:
+    """The causes that have begun, the latest last. Consequences are asked for in the order of their beginnings."""
+
+    def __init__(self, alerts: Sequence[Alert]) -> None:
+        self.alerts = alerts
+        self.stacks: defaultdict[tuple[Hashable, str | None], list[int]] = defaultdict(list)
+
+    def add(self, i: int, reason: Reason | None) -> None:
+        breach = self.alerts[i].last_breach
+        if reason is Reason.NO_ROWS:
+            self.stacks["rows", breach.segment].append(i)
+        else:
+            self.stacks[("column", breach.column), breach.segment].append(i)
+            if reason in BREAKS_THE_MODEL:
+                self.stacks["columns", breach.segment].append(i)
+
+    def latest(self, scope: Hashable, alert: Alert) -> int | None:
+        """Return the latest cause that has not ended when `alert` begins, one of all rows before one of its segment."""
+        for segment in dict.fromkeys((None, alert.last_breach.segment)):
+            stack = self.stacks.get((scope, segment), [])
+            while stack and self.alerts[stack[-1]].last.position + SLACK < alert.first.position:
+                stack.pop()  # later beginnings cannot need it either
+            if stack:
+                return stack[-1]
+        return None

@@ -1,0 +1,162 @@
+"""What an incident says: its title, and what to do first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from barograph.alerts.alert import Alert, State
+from barograph.alerts.grouping import is_harmless_drift
+from barograph.alerts.inhibition import PERFORMANCE, Reason, root_reason
+from barograph.alerts.severity import Severity
+from barograph.alerts.wording import count, in_chunk, listed, metric_name, quantity
+from barograph.chunks import Chunk
+
+_WHAT = {
+    Reason.MISSING: ("is missing", "are missing"),
+    Reason.TYPE_ERRORS: ("has another type", "have another type"),
+    Reason.CONSTANT: ("has only one value", "have only one value"),
+    Reason.OUT_OF_RANGE: ("is out of the reference's range", "are out of the reference's range"),
+    Reason.UNSEEN: ("has categories that the reference has not", "have categories that the reference has not"),
+}
+
+
+def title(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], *, outputs: Collection[str] = ()) -> str:
+    """Return an incident in one sentence, without a full stop: what, from where to where, when, and what came of it.
+
+    `outputs` are the columns that the model makes: no features.
+    """
+    reason = root_reason(root)
+    if reason is not None:
+        alike = [a for a in others if root_reason(a) is not None and a.inhibited_by is None]
+        rest = [a for a in others if root_reason(a) is None or a.inhibited_by is not None]
+        return _broken(root, reason, alike) + _explains(root, rest)
+    if is_harmless_drift(root):
+        return _moved((root, *others), outputs)
+    return _worse(root, others, chunks)
+
+
+def advice(root: Alert, others: Sequence[Alert]) -> str:
+    """Return what to do first, in one or two sentences."""
+    breach, reason = root.worst, root_reason(root)
+    if reason is Reason.NO_ROWS:
+        return "Look at what sends the events: nothing can be said of the model until they come again."
+    if reason is not None:
+        names = listed(_columns((root, *(a for a in others if root_reason(a)))))
+        new = reason in (Reason.OUT_OF_RANGE, Reason.UNSEEN)
+        text = (
+            f"See if {names} came in another unit or code" if new else f"Ask whoever delivers {names} what changed then"
+        )
+        text += ": if not, the model has never seen such values and guesses." if new else "."
+        critical = any(a.severity is Severity.CRITICAL for a in (root, *others))
+        return f"{text} Until that is clear, do not rely on the predictions." if critical else text
+    if is_harmless_drift(root):
+        return "Nothing needs to be done now. If it lasts, take it into the reference at the next training."
+    match breach.family:
+        case "performance":
+            where = f"the rows of {breach.segment}" if breach.segment else "the segments that lost most"
+            return f"Look at {where}, and at what changed when it began. If the labels are right, retrain or roll back."
+        case "estimation":
+            return "This is an estimate: get labels for some of these rows, and look at what changed when it began."
+        case "concept":
+            return "The same inputs have other outcomes than before: check the labels, then train with recent data."
+        case "drift":
+            return f"Look at where {breach.column or 'the rows'} came from: the change is likely to cost performance."
+        case "quality":
+            return f"Ask how {breach.column or 'the feed'} is made, and whether the change was meant."
+    return "Look at what was changed or deployed when it began."
+
+
+def _broken(root: Alert, reason: Reason, alike: Sequence[Alert]) -> str:
+    breach = root.worst
+    columns = _columns((root, *alike))
+    when = _since((root, *alike))
+    where = f" ({breach.segment})" if breach.segment else ""
+    if reason is Reason.NO_ROWS:
+        return f"No rows came{where} {when}"
+    if len(columns) > 1:
+        same = all(root_reason(a) is reason for a in alike)
+        what = _WHAT[reason][1] if same else "broke at once"
+        return f"{count(len(columns), 'column')} {what}: {listed(columns)}{where}, {when}"
+    text = f"{breach.column} {_WHAT[reason][0]}{where}"
+    if reason is not Reason.CONSTANT and breach.value is not None:
+        text += f" in {quantity(breach.value, breach)} of the rows"
+        if breach.reference_value is not None:
+            text += f" (reference {quantity(breach.reference_value, breach)})"
+    return f"{text} {when}"
+
+
+def _explains(root: Alert, others: Sequence[Alert]) -> str:
+    if not others:
+        return ""
+    first: dict[tuple[str, str], str] = {}  # the gravest says it, for its segments and the estimate too
+    for alert in others:
+        breach = alert.worst
+        what = breach.metric if breach.family in PERFORMANCE else breach.family
+        first.setdefault((what, breach.column or ""), _short(alert))
+    names = list(first.values())
+    # Of a column of which only a part is bad, it is not known that it explains all that came with it.
+    return f"; {'together with' if root.severity is Severity.NOTICE else 'explains'} {listed(names)}"
+
+
+def _short(alert: Alert) -> str:
+    breach = alert.worst
+    if breach.family == "drift":
+        return f"the drift of {breach.column or 'the rows'}" + (f" ({breach.segment})" if breach.segment else "")
+    name = metric_name(breach)
+    name = name if name[1:2].isupper() else name[:1].lower() + name[1:]
+    if breach.family in PERFORMANCE and breach.value is not None and breach.reference_value is not None:
+        return f"{name} {quantity(breach.reference_value, breach)} → {quantity(breach.value, breach)}"
+    return name
+
+
+def _moved(alerts: Sequence[Alert], outputs: Collection[str]) -> str:
+    columns = _columns(alerts)
+    features = [column for column in columns if column not in outputs]
+    when = _since(alerts)
+    if len(features) > 1:
+        also = "".join(f"; so did {column}" for column in columns if column in outputs)
+        return f"{count(len(features), 'feature')} moved, without harm seen: {listed(features)}, {when}{also}"
+    return f"{listed(columns) if columns else 'The mix of the rows'} moved, without harm seen, {when}"
+
+
+def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str:
+    breach = root.worst
+    if breach.value is None:
+        return f"{breach.text.rstrip('.')}, {_since((root,))}"
+    name, value = metric_name(breach), quantity(breach.value, breach)
+    if breach.reference_value is None or quantity(breach.reference_value, breach) == value:
+        text = f"{name} was {value}"
+    else:
+        verb = "fell" if breach.value < breach.reference_value else "rose"
+        text = f"{name} {verb} from {quantity(breach.reference_value, breach)} to {value}"
+    same = [root, *(a for a in others if a.labels == root.labels)]
+    breaches = sum(a.breaches for a in same)
+    begin = min(a.first.position for a in same)
+    firing = any(a.state is State.FIRING for a in same)
+    end = len(chunks) - 1 if firing else max(a.last.position for a in same)
+    worst = in_chunk(chunks[breach.position])
+    if begin == end:
+        text += f" {worst}"
+    else:
+        below = breach.limit is not None and breach.value < breach.limit
+        side = "in breach" if breach.limit is None else f"{'below' if below else 'above'} its limit"
+        span = f"since {chunks[begin].key}" if firing else f"from {chunks[begin].key} to {chunks[end].key}"
+        n = end - begin + 1
+        text += f", worst {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
+    found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
+    segments = sorted(segment for segment in found if segment is not None)
+    return text + (f"; also in {listed(segments)}" if segments else "")
+
+
+def _since(alerts: Sequence[Alert]) -> str:
+    first = min((a.first for a in alerts), key=lambda moment: moment.position)
+    last = max((a.last for a in alerts), key=lambda moment: moment.position)
+    if any(a.state is State.FIRING for a in alerts):
+        return f"since {first.chunk.key}"
+    if first.position == last.position:
+        return in_chunk(first.chunk)
+    return f"from {first.chunk.key} to {last.chunk.key}"
+
+
+def _columns(alerts: Sequence[Alert]) -> list[str]:
+    return list(dict.fromkeys(a.last_breach.column for a in alerts if a.last_breach.column is not None))

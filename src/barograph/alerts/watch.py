@@ -1,0 +1,101 @@
+"""Watch: breaches in, alerts and incidents out, chunk by chunk as it would have happened."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from barograph.alerts.alert import Alert, Moment, State, badness, key_of, step
+from barograph.alerts.breach import Breach
+from barograph.alerts.incident import Incident, group
+from barograph.alerts.silence import Silence, silenced_by
+from barograph.chunks import Chunk
+from barograph.errors import MismatchError, SpecError
+
+Key = tuple[str, ...]
+Unsettled = Mapping[tuple[str, str, int], float | None]
+
+
+def watch(
+    breaches: Iterable[Breach],
+    chunks: Sequence[Chunk],
+    *,
+    hold: int = 0,
+    quiet: int = 2,
+    silences: Sequence[Silence] = (),
+    outputs: Collection[str] = (),
+    unsettled: Unsettled | None = None,
+) -> tuple[list[Alert], list[Incident]]:
+    """Return all alerts, the oldest first, and the incidents, the gravest first.
+
+    `chunks` are all that were evaluated, in the order of time: `Breach.position` is a place in it. `hold` and `quiet`
+    are numbers of chunks (see `step`). `outputs` are the columns that the model makes, such as its score. `unsettled`
+    names what else is known of chunks that are not in breach, by model, monitor and position: the evidence (log
+    e-value) that they still had, or None where there was no result.
+
+    The order of `breaches` does not matter; of two of one monitor in one chunk the graver counts. A breach outside of
+    `chunks` raises MismatchError.
+    """
+    if hold < 0 or quiet < 1:
+        raise SpecError(f"`hold` is at least 0 chunks, `quiet` at least 1. Got hold={hold!r} and quiet={quiet!r}.")
+    alerts = replay(breaches, chunks, hold=hold, quiet=quiet, unsettled=unsettled)
+    if silences:
+        alerts = [replace(alert, silenced_by=silenced_by(alert, silences)) for alert in alerts]
+    return group(alerts, chunks, outputs=outputs)
+
+
+def replay(
+    breaches: Iterable[Breach],
+    chunks: Sequence[Chunk],
+    *,
+    hold: int = 0,
+    quiet: int = 2,
+    unsettled: Unsettled | None = None,
+) -> list[Alert]:
+    """Return the alerts of all chunks, the oldest first: those that fired, and those that are still pending."""
+    due = _by_position(breaches, len(chunks))
+    unsettled = unsettled or {}
+    alive: dict[Key, Alert] = {}
+    done: list[Alert] = []
+    for position, chunk in enumerate(chunks):
+        now, here = Moment(position, chunk), due.get(position, {})
+        for key in list(alive):
+            if key in here:
+                continue
+            alert = alive[key]
+            name = (alert.last_breach.model, alert.last_breach.monitor, position)
+            after = step(
+                alert,
+                None,
+                now=now,
+                hold=hold,
+                quiet=quiet,
+                evidence=unsettled.get(name),
+                defined=name not in unsettled or unsettled[name] is not None,
+            )
+            if after is None or after.state is State.RESOLVED:
+                del alive[key]
+                done += [after] if after else []
+            else:
+                alive[key] = after
+        for key, breach in here.items():
+            after = step(alive.get(key), breach, now=now, hold=hold, quiet=quiet)
+            if after is not None:
+                alive[key] = after
+    return sorted([*done, *alive.values()], key=lambda alert: (alert.first.position, alert.key))
+
+
+def _by_position(breaches: Iterable[Breach], chunks: int) -> dict[int, dict[Key, Breach]]:
+    due: defaultdict[int, dict[Key, Breach]] = defaultdict(dict)
+    for breach in breaches:
+        if not 0 <= breach.position < chunks:
+            raise MismatchError(
+                f"A breach of {breach.monitor!r} is at position {breach.position} (chunk {breach.chunk!r}), but there "
+                f"are {chunks} chunks. Hand over all chunks that were evaluated, in the order of time."
+            )
+        key = key_of(breach)
+        other = due[breach.position].get(key)
+        if other is None or (badness(breach), repr(breach)) > (badness(other), repr(other)):
+            due[breach.position][key] = breach
+    return due

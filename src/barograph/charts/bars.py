@@ -1,0 +1,85 @@
+"""Bars of equal width from the bins of a histogram, which are as wide as the reference's rows are sparse."""
+
+from __future__ import annotations
+
+from math import ceil, floor, isfinite, log10
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.sketches.histogram import Histogram
+
+BARS = 32  # about so many equal bars over the range
+TAIL = 0.005  # of either distribution may lie beyond either end of the range
+ONE_VALUE_A_BIN = 250  # edges: with fewer, and no bin for a heavy value, the reference gave each value a bin
+MANY = 3  # times the share in the reference: so many rows of a bin hardly have its one value
+
+Floats = npt.NDArray[np.float64]
+
+
+def borders(reference: Histogram, current: Histogram) -> Floats:
+    """Return the ends of about `BARS` equal bars with round borders; each holds as many whole numbers."""
+    filled = [s for s in (reference, current) if s.n]
+    if not filled:
+        return np.array([0.0, 1.0])
+    # The body of the reference is always shown; current rows far away may take up to two thirds of the room.
+    low, high = (min if i == 0 else max for i in (0, 1))
+    start = low(quantile(s, reference, TAIL) for s in filled)
+    stop = high(quantile(s, reference, 1.0 - TAIL) for s in filled)
+    if reference.n:
+        first, last = (quantile(reference, reference, q) for q in (TAIL, 1.0 - TAIL))
+        room = 2.0 * max(last - first, abs(last) * 1e-6, 1e-9)
+        start, stop = max(start, first - room), min(stop, last + room)
+    if not stop > start:
+        start, stop = start - 0.5, start + 0.5
+    width = _round_width((stop - start) / BARS)
+    inner = reference.edges[:-1]
+    if len(inner) and np.all(inner == np.round(inner)):
+        width = max(1.0, float(ceil(width)))
+        start, stop = start - 0.5, stop + 0.5  # bars are centred on whole numbers
+        first_bar = floor(start) + 0.5
+    else:
+        first_bar = floor(start / width) * width
+    bars = max(1, min(floor((stop - first_bar) / width + 1e-9) + 1, 3 * BARS))
+    return np.asarray(first_bar + width * np.arange(bars + 1))
+
+
+def share_below(sketch: Histogram, reference: Histogram, values: Floats) -> Floats:
+    """Return the share of rows below each value."""
+    at, rows = _points(sketch, reference)
+    return np.asarray(np.interp(values, at, rows) / max(sketch.n, 1))
+
+
+def quantile(sketch: Histogram, reference: Histogram, q: float) -> float:
+    """Return the value that a share `q` of the rows is below."""
+    at, rows = _points(sketch, reference)
+    return float(np.interp(q * sketch.n, rows, at))
+
+
+def _points(sketch: Histogram, reference: Histogram) -> tuple[Floats, Floats]:
+    """Return where the distribution function is known, and the rows below: it is linear in between."""
+    edges = sketch.edges
+    if not len(edges):
+        ends = [x if isfinite(x) else 0.0 for x in (sketch.minimum, sketch.maximum)]
+        return np.array([ends[0], np.nextafter(ends[1], np.inf)]), np.array([0.0, float(sketch.n)])
+    low, high = min(sketch.minimum, edges[0]), max(sketch.maximum, edges[-1])
+    rows = np.cumsum(sketch.counts).astype(np.float64)
+    # All rows of a bin of one value stand at its left end, unless it holds far more rows than in the reference.
+    after = rows[:-2].copy()
+    if _one_value_a_bin(reference):
+        same = sketch.shares()[1:-1] <= MANY * reference.shares()[1:-1] + 1 / max(sketch.n, 1)
+        after = np.where(same, rows[1:-1], after)
+    at = np.stack((edges[:-1], np.nextafter(edges[:-1], np.inf)), axis=1).ravel()
+    below = np.stack((rows[:-2], after), axis=1).ravel()
+    return np.concatenate(([low], at, [edges[-1], high])), np.concatenate(([0.0], below, rows[-2:]))
+
+
+def _one_value_a_bin(reference: Histogram) -> bool:
+    """Return whether the reference had so few values that each has a bin, and none is heavy among many others."""
+    inner = reference.edges[:-1]
+    return len(inner) < ONE_VALUE_A_BIN and bool((np.diff(inner) > np.spacing(inner[:-1])).all())
+
+
+def _round_width(width: float) -> float:
+    size = 10.0 ** floor(log10(width))
+    return float(next((step * size for step in (1, 2, 2.5, 5) if step * size >= width), 10 * size))

@@ -1,0 +1,93 @@
+"""What a series of result rows says, in one clause: the title of its chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from barograph.charts.words import count, crosses, metric_title, percent, quantity, unit_of, when, within
+from barograph.monitors.results import Result
+from barograph.rules.limits import Status
+
+
+def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: str = "") -> str:
+    """Return what one metric did over chunks, without a full stop.
+
+    Speaks of `rows`, or of `estimated` ones where `rows` have no value. `name` replaces the metric's.
+
+    >>> row = Result(model="m", version="", monitor="", metric="roc_auc", family="performance", column=None,
+    ...              segment=None, chunk="2013-10", chunk_start=None, chunk_end=None, n=9, value=0.66,
+    ...              reference_value=0.73, limit_lower=0.7, status=Status.BREACH)
+    >>> finding([row])
+    'ROC AUC fell from 0.730 to 0.660 in 2013-10'
+    """
+    spoken = rows if any(row.value is not None for row in rows) else estimated or rows
+    if not spoken:
+        return name or "No result"
+    first = spoken[0]
+    name = name or metric_title(first.metric)
+    if spoken is not rows or first.family == "estimation":
+        name = f"Estimated {within(name)}"
+    defined = [row for row in spoken if row.value is not None]
+    if not defined:
+        reasons = list(dict.fromkeys(row.reason for row in spoken if row.reason))
+        return f"{name} could not be computed: {reasons[0]}" if reasons else f"{name} could not be computed"
+    unit = unit_of(first.metric, first.family)
+    breaches = [i for i, row in enumerate(defined) if row.status == Status.BREACH]
+    if not breaches:
+        return _calm(name, defined, unit)
+    if breaches[-1] < len(defined) - 1:
+        worst, after = max((defined[i] for i in breaches), key=_distance), defined[breaches[-1] + 1]
+        return f"{name} {_moved(worst, unit)} {when(worst)}; no breach since {after.chunk}"
+    start = len(defined) - 1
+    while start and defined[start - 1].status == Status.BREACH:
+        start -= 1
+    if start == len(defined) - 1:
+        return f"{name} {_moved(defined[-1], unit)} {when(defined[-1])}"
+    return f"{name} {_moved(defined[-1], unit)}; in breach since {defined[start].chunk}"
+
+
+def _distance(row: Result) -> float:
+    """Return how far a value is from the reference, or else from its limit."""
+    centers = (row.reference_value, row.limit_lower, row.limit_upper, 0.0)
+    return abs((row.value or 0.0) - next(center for center in centers if center is not None))
+
+
+def _moved(row: Result, unit: str) -> str:
+    value, reference = row.value or 0.0, row.reference_value
+    now = quantity(value, unit)
+    if reference is None:
+        return f"is {now}"
+    was = quantity(reference, unit)
+    if was == now:  # rounded to the same text
+        return f"is {now}"
+    return f"{'fell' if value < reference else 'rose'} from {was} to {now}"
+
+
+def _calm(name: str, defined: Sequence[Result], unit: str) -> str:
+    found = [row.value for row in defined if row.value is not None]
+    low, high = quantity(min(found), unit), quantity(max(found), unit)
+    span = low if low == high else f"{low} to {high}"
+    limited = any(row.limit_lower is not None or row.limit_upper is not None for row in defined)
+    reference = defined[-1].reference_value
+    beside = f" (reference {quantity(reference, unit)})" if reference is not None else ""
+    if not limited:
+        return f"{name} was {span}{beside}"
+    beyond_one = sum(map(crosses, defined))
+    if beyond_one:
+        return f"{name} was {span}{beside}; beyond the limit of {count(beyond_one, 'chunk')}, not enough for a breach"
+    if any(row.status == Status.WARNING for row in defined):  # beyond the tolerance, not beyond chance
+        return f"{name} was {span}, within its natural variation{beside}"
+    return f"{name} stayed within its limits: {span}{beside}"
+
+
+def in_breach(rows: Sequence[Result]) -> str:
+    """Return in how many of the chunks the metric was in breach.
+
+    >>> in_breach([])
+    'no chunk'
+    """
+    defined = [row for row in rows if row.value is not None]
+    breaches = sum(row.status == Status.BREACH for row in defined)
+    if not defined:
+        return "no chunk"
+    return f"{breaches} of {len(defined)} chunks ({percent(breaches / len(defined))})" if breaches else "no chunk"

@@ -1,0 +1,1 @@
+"""Has the rule changed? Labels that have arrived, against what the reference expects of the same cells."""

@@ -1,0 +1,130 @@
+"""Write the reference of all metrics: ``python -m barograph.metrics.document docs/metrics.md``.
+
+The page is made from the registry and the docstrings, and a test fails when it is stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from itertools import groupby
+from math import inf
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args  # Any: an annotation is of no one type
+
+from barograph.metrics import Metric, catalogue
+
+HEAD = """# Metrics
+
+<!-- Written by `make docs` from the docstrings: change those. -->
+
+Every metric returns an `Estimate` (a value with its number of rows and, where an honest one is known, an interval) or
+`Undefined` with the reason. *Tolerance* is the change that counts as material by default, in the metric's unit or as a
+share of the reference value. *Better* says in which direction things improve.
+"""
+
+
+def document() -> str:
+    """Return the page, in Markdown."""
+    parts = [HEAD]
+    by_family = groupby(catalogue().values(), key=lambda metric: metric.family)
+    for family, metrics in by_family:
+        parts.append(_family(family, list(metrics)))
+    return "\n".join(parts)
+
+
+def _family(family: str, metrics: list[Metric]) -> str:
+    lines = [f"## {family}", ""]
+    lines += _paragraphs(inspect.getdoc(import_module(f"barograph.metrics.{family}")) or "")
+    lines += ["", "| metric | measures | unit | from | to | better | tolerance |", "|---|---|---|---|---|---|---|"]
+    for metric in metrics:
+        low, high = (_number(bound) for bound in metric.bounds)
+        name = f"[`{metric.name}`](#{family}-{metric.name})"
+        summary = metric.summary.removesuffix(".")
+        cells = (name, summary, metric.unit, low, high, metric.better, _tolerance(metric))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    for metric in metrics:
+        lines += ["", f'<a id="{family}-{metric.name}"></a>', "", f"### {metric.name}", ""]
+        lines += _paragraphs(inspect.getdoc(metric.function) or "")
+        lines += ["", _facts(metric)]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(metric: Metric) -> str:
+    takes = ", ".join(f"`{name}`: {_type(kind)}" for name, kind in metric.inputs.items())
+    options = ", ".join(
+        f"`{parameter.name}`" if parameter.default is parameter.empty else f"`{parameter.name}={parameter.default!r}`"
+        for parameter in inspect.signature(metric.function).parameters.values()
+        if parameter.name not in metric.inputs
+    )
+    facts = [f"takes {takes}"] if takes else []
+    facts += [f"options {options}"] if options else []
+    if "reference" in metric.inputs and "Histogram" in takes:
+        facts.append(f"compares {metric.bins} bins")
+    if metric.symmetric:
+        facts.append("symmetric")
+    return f"*{'; '.join(facts)}*"
+
+
+def _type(kind: Any) -> str:
+    members = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    return " or ".join(f"`{member.__name__}`" for member in members)
+
+
+def _number(value: float) -> str:
+    if abs(value) == inf:
+        return "∞" if value > 0 else "-∞"
+    return f"{value:g}"
+
+
+def _tolerance(metric: Metric) -> str:
+    parts = [f"{metric.tolerance:g}"] if metric.tolerance else []
+    parts += [f"{metric.relative_tolerance:.0%} of the reference"] if metric.relative_tolerance else []
+    return " or ".join(parts) or "none"
+
+
+def _paragraphs(docstring: str) -> list[str]:
+    """Return a docstring as Markdown: formulas in dollars, references as a list, and no examples."""
+    lines: list[str] = []
+    blocks = re.split(r"\n\s*\n", docstring)
+    for block in blocks:
+        if block.lstrip().startswith(">>>"):
+            continue
+        for text in re.split(r"(?m)^(?=\.\. )", block):
+            if not text.strip():
+                continue
+            if lines and not (text.startswith(".. [") and lines[-1].startswith("- [")):
+                lines.append("")
+            lines.append(_block(text))
+    return lines
+
+
+def _block(text: str) -> str:
+    if text.startswith(".. math::"):
+        formula = " ".join(line.strip() for line in text.removeprefix(".. math::").splitlines()).strip()
+        return f"$$\n{formula}\n$$"
+    flat = " ".join(line.strip() for line in text.splitlines())
+    if note := re.match(r"\.\. \[(\d+)\] (.*)", flat):
+        return f"- [{note[1]}] {_inline(note[2])}"
+    return _inline(flat)
+
+
+def _inline(text: str) -> str:
+    text = re.sub(r":math:`([^`]*)`", r"$\1$", text)
+    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
+    text = re.sub(r"``([^`]*)``", r"`\1`", text)
+    return re.sub(r"\[(\d+)\]_", r"[\1]", text)
+
+
+def main(arguments: Iterable[str]) -> None:
+    """Write the page to the one path that is given."""
+    (path,) = arguments
+    Path(path).write_text(document(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

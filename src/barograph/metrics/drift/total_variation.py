@@ -1,0 +1,59 @@
+"""Total variation distance."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import numpy as np
+
+from barograph.metrics import metric
+from barograph.metrics.drift._bins import shares, variance_of_mean
+from barograph.metrics.drift._no_change import Z, sum_of_absolutes
+from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.sketches.histogram import Binned
+
+
+@metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="coarse")
+def total_variation(reference: Binned, current: Binned) -> Outcome:
+    r"""Measure the share of rows that would have to change their bin to undo the change.
+
+    .. math:: \mathrm{TV} = \frac12 \sum_i |c_i - r_i|
+
+    for shares :math:`r` of `m` reference rows and :math:`c` of `n` current rows: 0 when they are equal, 1 when they
+    have no bin in common. Without a change the differences are about normal with covariances
+    :math:`(1/n + 1/m)(p_i 1_{i=j} - p_i p_j)` for the shares `p` of all rows; `null_mean` and `null_sd` are the
+    moments of half the sum of their absolute values (a bin adds at most its share, which matters where less than one
+    row is expected). The interval is conservative: noise adds between nothing and its own mean to the value, so the
+    lower end makes room for all of it. No rows are undefined; one row, or a constant column, is a distribution like
+    any other.
+
+    >>> from barograph.sketches.histogram import Histogram
+    >>> week = Histogram(edges=(10, 20), counts=(500, 300, 200))
+    >>> today = Histogram(edges=(10, 20), counts=(30, 30, 40))
+    >>> total_variation(week, today).value
+    0.2
+    """
+    both = shares(reference, current)
+    if isinstance(both, Undefined):
+        return both
+    r, c, m, n = both
+    difference = c - r
+    value = 0.5 * float(np.add.reduce(np.abs(difference)))
+
+    p = both.pooled
+    covariance = np.multiply.outer(p, -p * both.unit)
+    covariance.ravel()[:: len(p) + 1] += p * both.unit
+    null = sum_of_absolutes(np.full(len(p), 0.5), covariance)
+    mean = float(np.add.reduce(np.minimum(sqrt(0.5 / pi) * np.sqrt(covariance.diagonal()), p)))
+
+    noise = sqrt(0.5 / pi) * float(np.add.reduce(np.sqrt(c * (1.0 - c) / n + r * (1.0 - r) / m)))
+    sign = np.sign(difference)
+    half = Z * 0.5 * sqrt(variance_of_mean(c, sign, n) + variance_of_mean(r, sign, m))
+    return Estimate(
+        value=min(1.0, value),
+        n=n,
+        lower=max(0.0, value - noise - half),
+        upper=min(1.0, value + half),
+        null_mean=mean,
+        null_sd=null.sd,
+    )

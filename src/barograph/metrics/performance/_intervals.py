@@ -1,0 +1,103 @@
+"""Internal: 95 % intervals for shares and for means of rows, and the estimates made of them."""
+
+from __future__ import annotations
+
+from math import exp, sqrt
+
+from barograph.outcome import Estimate
+
+Z = 1.959963984540054  # the 97.5 % point of the normal distribution: all intervals here are 95 % and two-sided
+CONSTANT = 1e-12  # a variance below this share of the mean square is rounding: the rows are all alike
+
+
+def t_quantile(df: float) -> float:
+    """Return the 97.5 % point of Student's t with `df` degrees of freedom (at least one is taken).
+
+    >>> round(t_quantile(10), 3)
+    2.228
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(df, 1.0), 0.975))
+
+
+def wilson(share: float, n: float, *, quantile: float = Z) -> tuple[float, float]:
+    """Return the score interval of Wilson [1]_ for a share of `n` rows.
+
+    `n` may be an effective number of rows, ``share (1 - share) / variance``, for a number in [0, 1] that is no share.
+
+    >>> lower, upper = wilson(0.9, 100)
+    >>> round(lower, 3), round(upper, 3)
+    (0.826, 0.945)
+
+    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+    """
+    z2 = quantile * quantile
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = quantile / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # against rounding at 0 and 1
+
+
+def share_of(k: float, n: int) -> Estimate:
+    """Return the share `k / n` with Wilson's interval.
+
+    The standard error is that of ``(k + 1/2) / (n + 1)``: 0 or 1 in a sample is seldom exactly so in truth.
+    """
+    share, smoothed = k / n, (k + 0.5) / (n + 1)
+    lower, upper = wilson(share, n)
+    return Estimate(value=share, n=n, standard_error=sqrt(smoothed * (1 - smoothed) / n), lower=lower, upper=upper)
+
+
+def bounded_estimate(value: float, n: int, *, variance: float, effective: float, df: float) -> Estimate:
+    """Return a number in [0, 1] with Wilson's interval for `effective` rows: as many as give a share this `variance`.
+
+    `df` are the degrees of freedom of the variance.
+    """
+    lower, upper = wilson(value, effective, quantile=t_quantile(df))
+    return Estimate(value=value, n=n, standard_error=sqrt(variance), lower=lower, upper=upper)
+
+
+def mean_of_rows(n: int, total: float, squares: float) -> Estimate:
+    """Return the mean of `n` rows with sum `total` and sum of squares `squares`, with Student's interval.
+
+    One row, or rows that are all alike, say nothing about the spread: no standard error and no interval.
+    """
+    mean = total / n
+    variance = squares / n - mean * mean
+    if n < 2 or variance <= CONSTANT * squares / n:
+        return Estimate(value=mean, n=n)
+    error = sqrt(variance / (n - 1))
+    half = t_quantile(n - 1) * error
+    return Estimate(value=mean, n=n, standard_error=error, lower=mean - half, upper=mean + half)
+
+
+def mean_loss(n: int, total: float, squares: float) -> Estimate:
+    """Return the mean of `n` losses, none below zero, with Student's interval on the scale of the logarithm.
+
+    Losses are skewed to the right, and on that scale the interval covers better than a symmetric one.
+    """
+    mean = mean_of_rows(n, total, squares)
+    if mean.standard_error is None:
+        return mean
+    factor = exp(t_quantile(n - 1) * mean.standard_error / mean.value)
+    return Estimate(
+        value=mean.value,
+        n=n,
+        standard_error=mean.standard_error,
+        lower=mean.value / factor,
+        upper=mean.value * factor,
+    )
+
+
+def square_root(squared: Estimate) -> Estimate:
+    """Return the root of a mean of squares; the standard error is that of the delta method, ``se / (2 root)``."""
+    root = sqrt(squared.value)
+    if squared.standard_error is None or squared.lower is None or squared.upper is None:
+        return Estimate(value=root, n=squared.n)
+    return Estimate(
+        value=root,
+        n=squared.n,
+        standard_error=squared.standard_error / (2 * root),
+        lower=sqrt(squared.lower),
+        upper=sqrt(squared.upper),
+    )

@@ -1,0 +1,59 @@
+"""F1: precision and recall in one number."""
+
+from __future__ import annotations
+
+from barograph.metrics import metric
+from barograph.metrics.performance._averages import Average
+from barograph.metrics.performance._confusion import ratio_of_classes
+from barograph.metrics.performance._intervals import share_of
+from barograph.metrics.performance._labelled import nothing_labelled
+from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.scores import ScoreTable
+
+
+@metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
+def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+    r"""Measure the harmonic mean of precision and recall.
+
+    .. math:: F_1 = \frac{2\,\mathrm{TP}}{2\,\mathrm{TP} + \mathrm{FP} + \mathrm{FN}} = \frac{2 J}{1 + J}, \qquad
+       J = \frac{\mathrm{TP}}{\mathrm{TP} + \mathrm{FP} + \mathrm{FN}}
+
+    From 0 to 1 (best). Given how many rows are positive by prediction or label, TP is binomial with share J (the
+    index of Jaccard), so the interval is Wilson's for J, carried over; the standard error is ``2 / (1 + J)²`` times
+    that of J, which is the delta method. `n` is the number of labelled predictions. Undefined with none, and where no
+    prediction and no label is positive. A change of 0.05 is material by default.
+
+    For several classes it is the mean over the classes: `macro` weighs them alike, `weighted` by their labelled rows;
+    a class that is neither predicted nor true is left out. The variance is then that of the delta method
+    on the whole confusion table [1]_, with Wilson's interval for as many rows as have it.
+
+    >>> table = ScoreTable.empty([0.5])
+    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> f1(table)
+    Estimate(value=0.666..., n=100, lower=0.497..., upper=0.801..., ...)
+
+    .. [1] K. Takahashi et al., "Confidence interval for micro-averaged F1 and macro-averaged F1 scores", Applied
+       Intelligence 52, 2022.
+    """
+    if isinstance(current, ClassTables):
+        return ratio_of_classes(current.confusion, average, numerator=(2, 0, 0, 0), denominator=(0, 1, 1, 0))
+    n = current.n
+    if not n:
+        return nothing_labelled(current)
+    (_, false_negative), (false_positive, true_positive) = current.confusion.tolist()
+    some_positive = true_positive + false_positive + false_negative
+    if not some_positive:
+        return Undefined("no prediction and no label is positive")
+    jaccard = share_of(true_positive, some_positive)
+    assert jaccard.standard_error is not None  # a share always has its interval
+    assert jaccard.lower is not None
+    assert jaccard.upper is not None
+    return Estimate(
+        value=2 * true_positive / (some_positive + true_positive),
+        n=n,
+        standard_error=2 / (1 + jaccard.value) ** 2 * jaccard.standard_error,
+        lower=2 * jaccard.lower / (1 + jaccard.lower),
+        upper=2 * jaccard.upper / (1 + jaccard.upper),
+    )

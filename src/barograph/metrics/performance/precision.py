@@ -1,0 +1,43 @@
+"""Precision: the share of positive predictions that are right."""
+
+from __future__ import annotations
+
+from barograph.metrics import metric
+from barograph.metrics.performance._averages import Average
+from barograph.metrics.performance._confusion import ratio_of_classes
+from barograph.metrics.performance._intervals import share_of
+from barograph.metrics.performance._labelled import nothing_labelled
+from barograph.outcome import Outcome, Undefined
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.scores import ScoreTable
+
+
+@metric(unit="share", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
+def precision(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+    r"""Measure which share of the positive predictions is right.
+
+    .. math:: \mathrm{precision} = \frac{\mathrm{TP}}{\mathrm{TP} + \mathrm{FP}}
+
+    From 0 to 1 (best). `n` is the number of labelled rows that were predicted positive, and the interval is Wilson's.
+    Undefined with no labelled prediction, and where none is positive. A change of 0.05 is material by default.
+
+    For several classes it is the mean over the classes: `macro` weighs them alike, `weighted` by their labelled rows;
+    a class that was never predicted is left out. `n` is then the number of labelled predictions, and the
+    variance that of the delta method on the whole confusion table, with Wilson's interval for as many rows as have it.
+
+    >>> table = ScoreTable.empty([0.5])
+    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> precision(table)
+    Estimate(value=0.75, n=20, lower=0.531..., upper=0.888..., ...)
+
+    .. [1] C. J. van Rijsbergen, "Information Retrieval", 2nd edition, chapter 7, 1979.
+    """
+    if isinstance(current, ClassTables):
+        return ratio_of_classes(current.confusion, average, numerator=(1, 0, 0, 0), denominator=(0, 1, 0, 0))
+    false_positive, true_positive = (int(count) for count in current.confusion[1])
+    if not current.n:
+        return nothing_labelled(current)
+    if not true_positive + false_positive:
+        return Undefined("no labelled row was predicted positive")
+    return share_of(true_positive, true_positive + false_positive)

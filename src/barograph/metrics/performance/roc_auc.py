@@ -1,0 +1,83 @@
+"""Area under the ROC curve."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from barograph.metrics import metric
+from barograph.metrics.performance._averages import Average, average_of_classes
+from barograph.metrics.performance._intervals import bounded_estimate
+from barograph.metrics.performance._labelled import nothing_scored
+from barograph.metrics.performance._score_bins import LEAST_VARIANCE, score_bins
+from barograph.outcome import Outcome, Undefined
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.scores import ScoreTable
+
+PSEUDO_ROWS = 2
+
+
+@metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.02)
+def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+    r"""Measure how often a positive has a higher score than a negative.
+
+    With :math:`p_b` of the P positives and :math:`q_b` of the Q negatives in score bin b,
+
+    .. math:: \mathrm{AUC} = \frac{1}{P Q} \sum_b p_b \Big(\sum_{a < b} q_a + f_b\,q_b\Big), \qquad
+       f_b = \Phi\Big(\frac{\bar s_b^+ - \bar s_b^-}{\sqrt{v_b^+ + v_b^-}}\Big)
+
+    where f is the share of the pairs of one bin that are in order, from the means and variances of the scores of its
+    positives and negatives as if these were normal, and one half where all scores of the bin are one value, as a tie
+    counts. From 0 to 1 (best); 0.5 is a score that knows nothing. With some 250 bins the difference from the area of
+    unbinned scores is below 1e-3 from twenty positives on, mostly below 1e-4, and it stays below 0.01 where two
+    thirds of the current scores crowd in one bin of the reference. `n` is the number of rows with a valid score and a
+    label. Undefined without any, and with one class only. A change of 0.02 is material by default.
+
+    The variance is that of DeLong [1]_: of a positive's share of negatives below it, over P, plus of a negative's
+    share of positives above it, over Q. Two pseudo-rows with the variance of an exponential model at this AUC [2]_ are
+    added to each class: without them the interval is too narrow when a class has few rows; with hundreds they do not
+    matter. The interval is Wilson's for as many rows as give a share that variance, with Student's quantile.
+
+    For several classes it is the mean of each class against the rest, `macro` (alike) or `weighted` (by labelled
+    rows), without the classes for which it is undefined; the standard error is an upper bound.
+
+    >>> table = ScoreTable.empty([0.5])
+    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> roc_auc(table)
+    Estimate(value=0.766..., n=100, lower=0.644..., upper=0.856..., ...)
+
+    .. [1] E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, "Comparing the areas under two or more correlated
+       receiver operating characteristic curves: a nonparametric approach", Biometrics 44, 1988.
+    .. [2] J. A. Hanley, B. J. McNeil, "The meaning and use of the area under a receiver operating characteristic
+       (ROC) curve", Radiology 143, 1982.
+    """
+    from scipy.special import ndtr
+
+    if isinstance(current, ClassTables):
+        return average_of_classes(roc_auc, current, average)
+    bins = score_bins(current)
+    q, p = bins.rows.T
+    Q, P = float(q.sum()), float(p.sum())
+    if not P + Q:
+        return nothing_scored(current)
+    if not P or not Q:
+        return Undefined(f"only {'positive' if P else 'negative'} labels: ROC AUC compares positives with negatives")
+    spread = np.sqrt(np.maximum(bins.variance.sum(axis=1), LEAST_VARIANCE))
+    order_known = (p > 0) & (q > 0) & ~bins.one_value
+    inside = np.where(order_known, ndtr((bins.mean[:, 1] - bins.mean[:, 0]) / spread), 0.5)
+    below = (np.cumsum(q) - q + inside * q) / Q  # for a positive of the bin, the share of negatives below it
+    above = (P - np.cumsum(p) + inside * p) / P  # for a negative of the bin, the share of positives above it
+    value = min(float(p @ below) / P, 1.0)
+
+    fewer = min(P, Q)
+    likely = (value * fewer + 0.5) / (fewer + 1)  # a sample without a pair in disorder does not prove 1
+    extreme = max(likely, 1 - likely)
+    prior = PSEUDO_ROWS * extreme**2 * (1 - extreme) / (1 + extreme)
+    within = np.where(order_known, inside * (1 - inside) / 3, 0)  # of a rank in the bin: 1/12 for an even spread
+    df_p, df_q = P - 1 + PSEUDO_ROWS, Q - 1 + PSEUDO_ROWS
+    of_p = (float(p @ ((below - value) ** 2 + within * (q / Q) ** 2)) + prior) / df_p / P
+    of_q = (float(q @ ((above - value) ** 2 + within * (p / P) ** 2)) + prior) / df_q / Q
+    variance = of_p + of_q
+    df = variance**2 / (of_p**2 / df_p + of_q**2 / df_q)
+    effective = max(value * (1 - value) / variance, P * Q / (P + Q))  # the second is the least there can be
+    return bounded_estimate(value, bins.n, variance=variance, effective=effective, df=df)

@@ -1,0 +1,30 @@
+"""True positive share: one cell of the confusion table."""
+
+from __future__ import annotations
+
+from barograph.metrics import metric
+from barograph.metrics.performance._intervals import share_of
+from barograph.metrics.performance._labelled import nothing_labelled
+from barograph.outcome import Outcome
+from barograph.sketches.scores import ScoreTable
+
+
+@metric(unit="share", bounds=(0.0, 1.0), better="neither", tolerance=0.02)
+def true_positive_share(current: ScoreTable) -> Outcome:
+    r"""Measure which share of the labelled predictions was rightly predicted positive.
+
+    .. math:: \frac{\mathrm{TP}}{\mathrm{TN} + \mathrm{FP} + \mathrm{FN} + \mathrm{TP}}
+
+    It moves with the share of positives as much as with the model, so neither direction is better.
+    `n` is the number of rows with a prediction and a label, so ``value * n`` is the count of the cell; undefined with
+    no such row. From 0 to 1, with Wilson's interval [1]_. A change of 0.02 is material by default.
+
+    >>> table = ScoreTable.empty([0.5])
+    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> true_positive_share(table)
+    Estimate(value=0.15, n=100, lower=0.093..., upper=0.232..., ...)
+
+    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+    """
+    return share_of(int(current.confusion[1, 1]), current.n) if current.n else nothing_labelled(current)

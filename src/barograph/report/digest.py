@@ -1,0 +1,206 @@
+"""What a report shows first: its result rows, sorted into what belongs together and ranked by how much it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from barograph.alerts.breaches import MAIN_METRIC
+from barograph.charts.drift_heat_map import relative_distance
+from barograph.metrics import catalogue
+from barograph.monitors.defaults import ALERTING
+from barograph.monitors.results import Result
+from barograph.report.report import Report
+from barograph.rules.limits import Status
+
+Rows = tuple[Result, ...]
+
+# One metric speaks for the drift of a column: the first of these that was computed.
+DRIFT_METRICS = ("kolmogorov_smirnov", "total_variation", "jensen_shannon", "psi")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """One performance metric of all rows, in the order of chunks: from labels, and estimated without them."""
+
+    metric: str
+    realised: Rows
+    estimated: Rows
+
+    @property
+    def rows(self) -> Rows:
+        """Return the realised rows, or the estimated ones where no label has arrived."""
+        return self.realised if any(r.value is not None for r in self.realised) else self.estimated or self.realised
+
+    @property
+    def latest(self) -> Result | None:
+        """Return the latest row with a value."""
+        return next((row for row in reversed(self.rows) if row.value is not None), None)
+
+    def latest_of(self, incomplete: Collection[str]) -> Result | None:
+        """Return the latest row with a value, of a complete chunk where there is one."""
+        whole = [row for row in self.rows if row.value is not None and row.chunk not in incomplete]
+        return whole[-1] if whole else self.latest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """The drift of one column, in the order of chunks. `role` is "score", "prediction", "label" or "", a feature."""
+
+    column: str
+    role: str
+    rows: Rows
+
+    @property
+    def name(self) -> str:
+        """Return the column, with its role where the name does not tell it."""
+        told = not self.role or self.role in self.column.lower()
+        return self.column if told else f"{self.column} ({self.role})"
+
+    @property
+    def breached(self) -> int:
+        """Return the number of chunks in breach."""
+        return breaches(self.rows)
+
+    @property
+    def worst(self) -> Result | None:
+        """Return the row with the largest distance relative to its limit; None where there is no distance."""
+        known = [row for row in self.rows if relative_distance(row) is not None]
+        return max(known, key=_distance, default=None)
+
+    @property
+    def now(self) -> bool:
+        """Return whether the latest chunk with a value is in breach."""
+        latest = next((row for row in reversed(self.rows) if row.value is not None), None)
+        return latest is not None and latest.status == Status.BREACH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A report, sorted. `performance` has the metrics that alert, the main one first; `drift` and `quality` (a series a
+    metric and column) are ranked, the worst first; `segments` holds the performance rows of segments.
+    """
+
+    rows: int
+    outside: int
+    keys: tuple[str, ...]
+    incomplete: frozenset[str]
+    label_coverage: float | None
+    performance: tuple[Performance, ...]
+    drift: tuple[Drift, ...]
+    quality: tuple[Rows, ...]
+    segments: Rows
+
+    @property
+    def main(self) -> Performance | None:
+        """Return the metric to show first: one in breach, else the model's main one; None if there is none."""
+        known = [p for p in self.performance if p.latest]
+        broken = [p for p in known if breaches(p.rows)]
+        return next(iter((*broken, *known, *self.performance)), None)
+
+    @property
+    def harm_seen(self) -> bool:
+        """Return whether any performance metric, realised or estimated, is in breach."""
+        return any(breaches(p.rows) for p in self.performance)
+
+    @property
+    def period(self) -> str:
+        """Return the first and last chunk."""
+        if not self.keys:
+            return "no chunks"
+        return self.keys[0] if len(self.keys) == 1 else f"{self.keys[0]} to {self.keys[-1]}"
+
+
+def digest(report: Report) -> Digest:
+    """Return the report's rows sorted and ranked."""
+    series = _series(report.rows)
+    profiles = report.profiles
+    rows = sum(profile.n for profile in profiles.select())
+    covered = [(p.label_coverage, p.n) for p in profiles.select()]
+    known = [(share, n) for share, n in covered if share is not None and n]
+    labelled = sum(share * n for share, n in known) / sum(n for _, n in known) if known else None
+    return Digest(
+        rows=rows,
+        outside=profiles.outside,
+        keys=tuple(chunk.key for chunk in profiles.chunks),
+        incomplete=frozenset(chunk.key for chunk in profiles.chunks if not chunk.complete),
+        label_coverage=labelled,
+        performance=tuple(_performance(report, series)),
+        drift=tuple(_drift(report, series)),
+        quality=tuple(_quality(series)),
+        segments=tuple(r for r in report.rows if r.segment and r.family == "performance"),
+    )
+
+
+Key = tuple[str, str, str | None]  # family, metric, column
+
+
+def _series(rows: Iterable[Result]) -> dict[Key, Rows]:
+    """Return the rows of all events, by family, metric and column."""
+    found: dict[Key, list[Result]] = {}
+    for row in rows:
+        if not row.segment:
+            found.setdefault((row.family, row.metric, row.column), []).append(row)
+    return {key: tuple(rows) for key, rows in found.items()}
+
+
+def _performance(report: Report, series: dict[Key, Rows]) -> list[Performance]:
+    task = report.reference.schema.task
+    names = [metric for family, metric, _ in series if family in ("performance", "estimation")]
+    wanted = dict.fromkeys((*MAIN_METRIC[task], "business_value", *ALERTING[task]))
+    return [
+        Performance(
+            metric=name,
+            realised=series.get(("performance", name, None), ()),
+            estimated=series.get(("estimation", name, None), ()),
+        )
+        for name in wanted
+        if name in names
+    ]
+
+
+def _distance(row: Result) -> float:
+    return relative_distance(row) or 0.0
+
+
+def _drift(report: Report, series: dict[Key, Rows]) -> list[Drift]:
+    schema = report.reference.schema
+    roles: dict[str | None, str] = dict.fromkeys(schema.scores.values(), "score")
+    roles |= {schema.label: "label", schema.prediction: "prediction"}
+    by_column: dict[str, dict[str, Rows]] = {}
+    for (family, metric, column), rows in series.items():
+        if family == "drift" and column is not None:
+            by_column.setdefault(column, {})[metric] = rows
+    found = []
+    for column, metrics in by_column.items():
+        chosen = next((metrics[m] for m in DRIFT_METRICS if m in metrics), next(iter(metrics.values())))
+        found.append(Drift(column=column, role=roles.get(column, ""), rows=chosen))
+    return sorted(found, key=_drift_rank)
+
+
+def _drift_rank(drift: Drift) -> tuple[bool, float]:
+    broken = [_distance(row) for row in drift.rows if row.status == Status.BREACH]
+    return (not broken, -max(broken or [_distance(row) for row in drift.rows], default=0.0))
+
+
+def _quality(series: dict[Key, Rows]) -> list[Rows]:
+    found = [rows for (family, _, _), rows in series.items() if family == "quality"]
+    return sorted((rows for rows in found if rows), key=_quality_rank)
+
+
+def _quality_rank(rows: Rows) -> tuple[bool, float]:
+    broken = [row for row in rows if row.status == Status.BREACH]
+    return (not broken, -max((_excess(row) for row in broken or rows), default=0.0))
+
+
+def _excess(row: Result) -> float:
+    """Return by how much a share is above the reference; counts and times rank below any share."""
+    known = catalogue().get((row.family, row.metric))
+    if row.value is None or known is None or known.unit != "share":
+        return -1.0
+    return row.value - (row.reference_value or 0.0)
+
+
+def breaches(rows: Iterable[Result]) -> int:
+    """Return the number of rows in breach."""
+    return sum(row.status == Status.BREACH for row in rows)

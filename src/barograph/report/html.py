@@ -1,0 +1,247 @@
+"""The report as HTML: one file that opens without a network, and a shorter piece of it for notebooks.
+
+Charts are drawn to SVG here, so that the page is whole in mail, on paper and without JavaScript; the few lines of
+JavaScript add tooltips, sorting and a search, and nothing depends on them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from barograph.alerts.alert import State
+from barograph.alerts.incident import Incident
+from barograph.alerts.severity import Severity
+from barograph.charts.style import Chart
+from barograph.charts.words import count, metric_title, percent, printable, quantity, unit_of
+from barograph.report.digest import Digest, digest
+from barograph.report.drawing import Drawing, draw
+from barograph.report.figures import MAX_CHUNKS, Figures, figures
+from barograph.report.report import NotChecked, Report
+from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+_DATE = re.compile(r"\b\d{4}-(?:\d\d(?:-\d\d)?|Q\d)\b")
+MAX_INCIDENTS = 20
+OPEN_NOTICES = 3  # notices that are shown open; more are folded away
+MAX_EXPLAINED = 8
+CALM, NO_DATA = "calm", "nodata"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One of the numbers at the top. `state` is "breach" or ""."""
+
+    label: str
+    value: str
+    note: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView:
+    """An incident as the page shows it. `span` says when; `explains` are the first of the other alerts."""
+
+    id: str
+    severity: str
+    title: str
+    advice: str
+    span: str
+    ongoing: bool
+    explains: tuple[str, ...]
+    more: int
+    harm: str
+    silenced: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageContext:
+    """All that the templates get: every field is used in `page.html`, most in `fragment.html`.
+
+    `severity` is "critical", "warning", "notice", "calm" or, without rows, "nodata". `incidents` are the ones to act
+    on, `notices` the rest.
+    """
+
+    model: str
+    model_version: str
+    verdict: str
+    severity: str
+    figures: tuple[Figure, ...]
+    incidents: tuple[IncidentView, ...]
+    notices: tuple[IncidentView, ...]
+    notices_open: bool
+    incidents_left_out: int
+    main: Drawing | None
+    performance: tuple[Drawing, ...]
+    performance_table: Table | None
+    reliability: Drawing | None
+    drift: Drawing | None
+    drift_table: Table | None
+    harm_seen: bool
+    moved: int
+    distributions: tuple[Drawing, ...]
+    quality: Drawing | None
+    quality_table: Table | None
+    segments: Drawing | None
+    has_segments: bool
+    evidence: tuple[Drawing, ...]
+    detectable_table: Table | None
+    not_checked: tuple[NotChecked, ...]
+    decisions: tuple[str, ...]
+    chunks_left_out: int
+    version: str
+
+
+def page(report: Report) -> str:
+    """Return the report as a page: complete, self-contained, the same for the same report."""
+    return _environment().get_template("page.html").render(_as_dict(context(report)))
+
+
+def fragment(report: Report) -> str:
+    """Return the report for a notebook: verdict, incidents, the main chart and what moved, without JavaScript."""
+    return _environment().get_template("fragment.html").render(_as_dict(context(report, brief=True)))
+
+
+def context(report: Report, *, brief: bool = False) -> PageContext:
+    """Return what the templates show of a report."""
+    ranked = digest(report)
+    drawn = figures(report, ranked, brief=brief)
+    views = [_incident(incident, report) for incident in report.incidents[:MAX_INCIDENTS]]
+    notices = tuple(view for view in views if view.severity == Severity.NOTICE.value)
+    sizes = {profile.chunk.key: profile.n for profile in report.profiles.select()}
+    return PageContext(
+        model=printable(report.model),
+        model_version=printable(report.rows[0].version) if report.rows else "",
+        verdict=printable(report.verdict),
+        severity=report.severity.value if report.severity else CALM if ranked.rows else NO_DATA,
+        figures=tuple(_figures(report, ranked)),
+        incidents=tuple(view for view in views if view.severity != Severity.NOTICE.value),
+        notices=notices,
+        notices_open=len(notices) <= OPEN_NOTICES,
+        incidents_left_out=len(report.incidents) - len(views),
+        main=_draw(drawn.main, "performance"),
+        performance=_draw_all(drawn, "performance"),
+        performance_table=None if brief else performance_table(ranked, sizes),
+        reliability=_draw(drawn.reliability, "reliability"),
+        drift=_draw(drawn.drift, "drift"),
+        drift_table=None if brief else drift_table(ranked),
+        harm_seen=ranked.harm_seen,
+        moved=sum(1 for drift in ranked.drift if drift.breached),
+        distributions=_draw_all(drawn, "distributions"),
+        quality=_draw(drawn.quality, "quality"),
+        quality_table=None if brief else quality_table(ranked),
+        segments=_draw(drawn.segments, "segments"),
+        has_segments=bool(report.profiles.segments),
+        evidence=_draw_all(drawn, "evidence"),
+        detectable_table=None if brief else detectable_table(report.watches),
+        not_checked=tuple(report.not_checked),
+        decisions=tuple(report.reference.decisions),
+        chunks_left_out=max(0, len(ranked.keys) - MAX_CHUNKS),
+        version=_version(),
+    )
+
+
+def _as_dict(found: PageContext) -> dict[str, object]:
+    return {field.name: getattr(found, field.name) for field in fields(found)}
+
+
+def _draw(chart: Chart | None, prefix: str) -> Drawing | None:
+    return draw(chart, prefix=prefix) if chart else None
+
+
+def _draw_all(drawn: Figures, name: str) -> tuple[Drawing, ...]:
+    return tuple(draw(chart, prefix=f"{name}{i}") for i, chart in enumerate(getattr(drawn, name)))
+
+
+def _figures(report: Report, ranked: Digest) -> list[Figure]:
+    outside = f"{ranked.outside:,} more without a time" if ranked.outside else ""
+    size = f"in {count(len(ranked.keys), 'chunk')}" + (f", {outside}" if outside else "")
+    found = [Figure(label="Rows", value=f"{ranked.rows:,}", note=size)]
+    if ranked.keys not in ((), ("all",)):
+        found.append(Figure(label="Period", value=printable(ranked.period)))
+    if ranked.label_coverage is not None:
+        found.append(Figure(label="Labels arrived", value=percent(ranked.label_coverage), note="of all rows"))
+    main = ranked.main
+    latest = main.latest_of(ranked.incomplete) if main else None
+    if main and latest and latest.value is not None:
+        unit = unit_of(latest.metric, latest.family)
+        guess = latest.family == "estimation"
+        reference = "" if latest.reference_value is None else f"reference {quantity(latest.reference_value, unit)}, "
+        found.append(
+            Figure(
+                label=f"{metric_title(main.metric)}{', estimated' if guess else ''}",
+                value=quantity(latest.value, unit),
+                note=f"{reference}latest chunk {printable(latest.chunk)}",
+                state="breach" if latest.status == "breach" else "",
+            )
+        )
+    if ranked.drift:
+        now = sum(drift.now for drift in ranked.drift)
+        found.append(Figure(label="Columns that moved", value=f"{now} of {len(ranked.drift)}", note="latest chunk"))
+    firing = sum(incident.state is State.FIRING for incident in report.incidents)
+    note = f"{firing} ongoing" if report.incidents else ""
+    found.append(Figure(label="Incidents", value=str(len(report.incidents)), note=note))
+    return found
+
+
+def _incident(incident: Incident, report: Report) -> IncidentView:
+    told = [alert.worst.text for alert in incident.explains]
+    ongoing = incident.state is State.FIRING
+    if ongoing:
+        span = f"since {incident.since}, ongoing"
+    else:
+        span = incident.since if incident.until == incident.since else f"{incident.since} to {incident.until}"
+        span += ", over"
+    return IncidentView(
+        id=incident.id,
+        severity=incident.severity.value,
+        title=printable(incident.title),
+        advice=printable(incident.advice),
+        span=printable(span),
+        ongoing=ongoing,
+        explains=tuple(printable(text) for text in told[:MAX_EXPLAINED]),
+        more=max(0, len(told) - MAX_EXPLAINED),
+        harm="" if incident.harm is None or incident.harm <= 0 else _harm(incident.harm, report),
+        silenced=printable("; ".join(incident.silenced_by)),
+    )
+
+
+def _harm(harm: float, report: Report) -> str:
+    from barograph.alerts.breaches import MAIN_METRIC
+
+    return f"{metric_title(MAIN_METRIC[report.reference.schema.task][0])} worse by {quantity(harm, '')}"
+
+
+def _version() -> str:
+    try:
+        return version("barograph")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return ""
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("barograph.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["dates"] = _dates
+    return environment
+
+
+def _dates(text: str) -> Markup:
+    """Return text, escaped, in which a line does not end within a date."""
+    from markupsafe import Markup, escape
+
+    return Markup(_DATE.sub(r'<span class="nb">\g<0></span>', str(escape(text))))

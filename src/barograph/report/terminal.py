@@ -1,0 +1,182 @@
+"""The report in a terminal: the verdict first, in one sentence; plain text where the output is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from barograph.alerts.severity import Severity
+from barograph.charts.words import count, cut, metric_title, percent, printable, quantity, unit_of
+from barograph.report.digest import Digest, Drift, Performance, digest
+from barograph.report.report import Report
+from barograph.rules.limits import Status
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group, RenderableType
+    from rich.text import Text
+
+STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "bold yellow", Severity.NOTICE: "cyan", None: "bold green"}
+MARKS = {Severity.CRITICAL: "CRITICAL", Severity.WARNING: "WARNING", Severity.NOTICE: "notice"}
+MAX_INCIDENTS = 8
+MAX_CHUNKS = 24  # of the line of blocks: the latest
+MAX_DRIFTED = 8
+MAX_NOT_CHECKED = 8
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def summary(report: Report) -> Group:
+    """Return the report for a terminal, as something that `rich` prints at any width."""
+    from rich.console import Group
+
+    ranked = digest(report)
+    parts: list[RenderableType] = []
+    for part in (_verdict(report, ranked), _incidents(report), _performance(ranked), _drift(ranked), _rest(report)):
+        found = list(part)
+        if found:
+            parts += ["", *found] if parts else found
+    return Group(*parts)
+
+
+def print_summary(report: Report, *, console: Console | None = None, width: int | None = None) -> None:
+    """Print the report. Without a terminal, there are no colours and lines are 100 wide."""
+    from rich.console import Console
+
+    console = console or Console()
+    if width is None and not console.is_terminal:
+        width = 100
+    console.print(summary(report), width=width)
+
+
+def _verdict(report: Report, ranked: Digest) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text(printable(report.verdict), STYLES[report.severity] if ranked.rows else "bold")
+    facts = [count(ranked.rows, "row"), count(len(ranked.keys), "chunk")]
+    if ranked.keys not in ((), ("all",)):
+        facts.append(printable(ranked.period))
+    if ranked.label_coverage is not None:
+        facts.append(f"labels arrived for {percent(ranked.label_coverage)}")
+    yield Text(f"{printable(report.model)}: {', '.join(facts)}", "dim")
+
+
+def _incidents(report: Report) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    for incident in report.incidents[:MAX_INCIDENTS]:
+        line = Table.grid(padding=(0, 2, 0, 0))
+        line.add_column(width=8, no_wrap=True)
+        line.add_column(overflow="fold")
+        line.add_row(Text(MARKS[incident.severity], STYLES[incident.severity]), Text(printable(incident.title)))
+        if incident.severity is not Severity.NOTICE and incident.advice:
+            line.add_row("", Text(printable(incident.advice), "dim"))
+        yield line
+    if (more := len(report.incidents) - MAX_INCIDENTS) > 0:
+        yield Text(f"and {count(more, 'milder incident')}", "dim")
+
+
+def _performance(ranked: Digest) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = [p for p in ranked.performance if p.latest]
+    if not shown:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
+    names = ("Performance", "reference", "latest", "worst", "in chunk", "in breach", "over time")
+    for name, numeric in zip(names, (False, True, True, True, False, True, False), strict=True):
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
+    for performance in shown:
+        table.add_row(*_performance_row(performance, ranked))
+    yield table
+    if any(p.latest and p.latest.family == "estimation" for p in shown):
+        yield Text("≈ is estimated without labels.", "dim")
+
+
+def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]:
+    from rich.text import Text
+
+    rows = [row for row in performance.rows if row.value is not None]
+    unit = unit_of(rows[0].metric, rows[0].family)
+    latest = performance.latest_of(ranked.incomplete)
+    assert latest is not None
+    reference = latest.reference_value
+    judged = [row for row in rows if row.chunk not in ranked.incomplete] or rows
+    worst = max(judged, key=lambda row: abs((row.value or 0.0) - (reference or 0.0)))
+    broken = sum(row.status == Status.BREACH for row in rows)
+
+    def value(row_value: float | None, *, bad: bool = False) -> Text:
+        return Text("–" if row_value is None else quantity(row_value, unit), "bold red" if bad else "")
+
+    guess = "≈ " if rows[0].family == "estimation" else ""
+    yield Text(guess + metric_title(performance.metric))
+    yield value(reference)
+    yield value(latest.value, bad=latest.status == Status.BREACH)
+    yield value(worst.value, bad=worst.status == Status.BREACH)
+    yield Text(printable(worst.chunk))
+    yield Text(f"{broken} of {len(rows)}", "bold red" if broken else "dim")
+    yield Text(sparkline([row.value for row in performance.rows][-MAX_CHUNKS:]))
+
+
+def sparkline(values: Iterable[float | None]) -> str:
+    """Return values as a line of blocks between their minimum and maximum; a space where there is none.
+
+    >>> sparkline([1, 2, None, 3]), sparkline([5, 5]), sparkline([])
+    ('▁▅ █', '▄▄', '')
+    """
+    series = list(values)
+    known = [value for value in series if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if high == low:
+        return "".join(" " if value is None else _BARS[3] for value in series)
+    steps = (None if value is None else round((value - low) / (high - low) * (len(_BARS) - 1)) for value in series)
+    return "".join(" " if step is None else _BARS[step] for step in steps)
+
+
+def _drift(ranked: Digest) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not ranked.drift:
+        return
+    moved = [drift for drift in ranked.drift if drift.breached]
+    if not moved:
+        yield Text(f"No drift: none of {count(len(ranked.drift), 'column')} is in breach.", "dim")
+        return
+    harmless = "" if ranked.harm_seen else "; no harm of it is seen"
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
+    names = ("Moved", "distance", "limit", "in chunk", "in breach", "now")
+    for name, numeric in zip(names, (False, True, True, False, True, False), strict=True):
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
+    for drift in moved[:MAX_DRIFTED]:
+        table.add_row(*_drift_row(drift))
+    yield Text(f"Drift: {len(moved)} of {count(len(ranked.drift), 'column')} moved{harmless}.", "dim")
+    yield table
+    if len(moved) > MAX_DRIFTED:
+        yield Text(f"and {count(len(moved) - MAX_DRIFTED, 'column')} less far", "dim")
+
+
+def _drift_row(drift: Drift) -> Iterator[Text]:
+    from rich.text import Text
+
+    worst = drift.worst
+    assert worst is not None
+    assert worst.value is not None
+    yield Text(cut(drift.name, length=36))
+    yield Text(quantity(worst.value, ""))
+    yield Text("–" if worst.limit_upper is None else quantity(worst.limit_upper, ""))
+    yield Text(printable(worst.chunk))
+    yield Text(f"{drift.breached} of {len(drift.rows)}")
+    yield Text("in breach" if drift.now else "calm", "yellow" if drift.now else "dim")
+
+
+def _rest(report: Report) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    if not report.not_checked:
+        return
+    yield Text("Not checked", "bold")
+    for item in report.not_checked[:MAX_NOT_CHECKED]:
+        yield Text(f"  {printable(item.what)}: {printable(item.why)}", "dim")
+    if (more := len(report.not_checked) - MAX_NOT_CHECKED) > 0:
+        yield Text(f"  and {more} more", "dim")

@@ -1,0 +1,115 @@
+"""Rules: when an outcome is a breach. One rule a file, all on top of the e-detector in `evidence.py`.
+
+A rule is a frozen dataclass that was learned from the reference. It turns the counts of one chunk, for many monitors
+at once, into e-values (`log_e`); :func:`observe` adds them to the evidence and decides. What a rule allows is in it;
+how much evidence an alarm takes comes from the false-alarm budget (`budget.py`)::
+
+    rule = CdfCut.learn(reference_counts, sizes=bet_sizes(arl, longest=30))
+    state = Evidence.start(*rule.shape)
+    for number, counts in enumerate(chunks):
+        decision = observe(rule, state, rule.log_e(counts), chunk=number, arl=arl)
+        state = decision.state
+
+=============== ============================================= =========================================
+rule            watches                                       built by
+=============== ============================================= =========================================
+`share`         missing, unseen, out of range …               :func:`barograph.rules.share.share`
+`cdf_cut`       a numeric feature, prediction or score        :class:`barograph.rules.cdf_cut.CdfCut`
+`category_share` a categorical feature, prediction or label   :func:`barograph.rules.category_share.category_share`
+`loss`          realised loss against an allowed level        :class:`barograph.rules.loss.Loss`
+`summary`       any metric with a standard error              :class:`barograph.rules.summary.Summary`
+`residual`      realised minus expected, by cell: concept     :class:`barograph.rules.residual.Residual`
+`rate`          errors, burn of an SLO                        :func:`barograph.rules.rate.rate`
+`absent`        too few events arrive                         :class:`barograph.rules.absent.Absent`
+`constant`      a fixed limit, without evidence               :func:`barograph.rules.constant.constant`
+`relative`      a change in percent, without evidence         :func:`barograph.rules.relative.relative`
+=============== ============================================= =========================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.rules.evidence import CALM, CEILING, Bools, Evidence, Floats, Ints
+
+__all__ = ["Decision", "Rule", "observe"]
+
+
+class Rule(Protocol):
+    """What all rules with evidence have; `log_e` differs in the counts that it takes."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the numbers of monitors and bets."""
+
+    def meaning(self, bet: Ints) -> tuple[Ints, Ints]:
+        """Return the group (cut point, category, cell) and the direction, 1 or -1, of the bets at positions `bet`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Decision:
+    """What is decided for each monitor after one chunk. Arrays are (monitors,), logarithms are natural.
+
+    A monitor is in breach when its evidence is at least its ARL, and calm when it is below a tenth of it: between the
+    two an open alert stays open and a closed one closed. `direction` is 1 when the leading bet says that something is
+    above what is allowed, -1 for below, 0 without evidence; `group` is what the leading bet is on. A rule without
+    evidence (a fixed limit) has None for it. `reason` says why a chunk was not counted; nothing has changed then.
+    """
+
+    state: Evidence | None
+    log_evidence: Floats | None
+    log_threshold: Floats | None
+    breach: Bools
+    calm: Bools
+    direction: Ints
+    group: Ints
+    detectable: Floats | None = None
+    reason: str = ""
+
+
+def observe(
+    rule: Rule,
+    state: Evidence,
+    log_e: Floats,
+    *,
+    chunk: int,
+    arl: npt.ArrayLike,
+    step: float | Floats = 1.0,
+    detectable: Floats | None = None,
+) -> Decision:
+    """Add the e-values of one chunk to the evidence, and decide.
+
+    `arl` (one, or one a monitor) is the mean number of steps that may pass until a false alarm; `step` is what this
+    chunk counts for. A chunk that was counted before changes nothing, and the decision says so. The evidence is kept
+    below ten times the ARL. `detectable` is passed on.
+
+    >>> from barograph.rules.bets import bet_sizes
+    >>> from barograph.rules.share import share
+    >>> rule = share([[30], [25], [35], [28]], [[1000]] * 4, sizes=bet_sizes(1000, longest=30))
+    >>> decision = observe(rule, Evidence.start(*rule.shape), rule.log_e([[300]], [1000]), chunk=1, arl=1000)
+    >>> decision.breach.item(), decision.direction.item()
+    (True, 1)
+    >>> observe(rule, decision.state, rule.log_e([[300]], [1000]), chunk=1, arl=1000).reason
+    'chunk 1 was counted before'
+    """
+    threshold = np.broadcast_to(np.log(np.asarray(arl, np.float64)), state.elapsed.shape)
+    reason = state.refusal(chunk)
+    if not reason:
+        state = state.add(log_e, chunk=chunk, step=step, log_ceiling=threshold + np.log(CEILING))
+    evidence = state.log_mean()
+    group, direction = rule.meaning(state.log_m.argmax(axis=1))
+    return Decision(
+        state=state,
+        log_evidence=evidence,
+        log_threshold=threshold,
+        breach=evidence >= threshold,
+        calm=evidence < threshold + np.log(CALM),
+        direction=np.where(np.isneginf(evidence), 0, direction),
+        group=group,
+        detectable=detectable,
+        reason=reason,
+    )

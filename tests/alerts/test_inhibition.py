@@ -1,0 +1,157 @@
+"""Which alerts another one explains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from barograph.alerts.alert import Alert
+from barograph.alerts.breach import Breach
+from barograph.alerts.inhibition import Reason, explained, root_reason
+from barograph.alerts.severity import Severity
+from barograph.alerts.watch import replay, watch
+from barograph.chunks import Chunk
+
+History = Callable[..., list[Breach]]
+Weeks = Callable[[int], list[Chunk]]
+
+
+@pytest.fixture(name="causes")
+def causes_fixture(history: History, weeks: Weeks) -> Callable[..., dict[str, str]]:
+    """Return what explains what, by the names of monitors."""
+
+    def causes(text: str, *, outputs: tuple[str, ...] = (), quiet: int = 2) -> dict[str, str]:
+        alerts: list[Alert] = replay(history(text), weeks(20), quiet=quiet)
+        names = [alert.last_breach.monitor for alert in alerts]
+        return {names[i]: names[j] for i, j in explained(alerts, outputs=outputs).items()}
+
+    return causes
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "changes", "expected"),
+    [
+        ("quality.row_count", Severity.CRITICAL, {}, Reason.NO_ROWS),
+        ("operations.absent", Severity.CRITICAL, {}, Reason.NO_ROWS),
+        ("quality.missing_share.age", Severity.WARNING, {}, Reason.MISSING),
+        ("quality.type_error_share.age", Severity.WARNING, {}, Reason.TYPE_ERRORS),
+        ("quality.constant_column.age", Severity.NOTICE, {}, Reason.CONSTANT),
+        ("quality.out_of_range_share.age", Severity.WARNING, {}, Reason.OUT_OF_RANGE),
+        ("quality.unseen_share.age", Severity.WARNING, {}, Reason.UNSEEN),
+        ("quality.missing_share.age", Severity.NOTICE, {"value": 0.4, "reference_value": 0.1}, Reason.MISSING),
+        ("quality.missing_share.age", Severity.NOTICE, {"value": 0.4, "reference_value": 0.3}, None),
+        ("quality.duplicate_share", Severity.WARNING, {}, None),
+        ("drift.psi.age", Severity.WARNING, {}, None),
+        ("performance.roc_auc", Severity.CRITICAL, {}, None),
+    ],
+)
+def test_causes(
+    breach: Callable[..., Breach],
+    weeks: Weeks,
+    name: str,
+    severity: Severity,
+    changes: dict[str, float],
+    expected: Reason | None,
+) -> None:
+    (alert,) = replay([breach(name, 0, severity, **changes)], weeks(1))
+    assert root_reason(alert) is expected
+
+
+def test_a_broken_column_explains_its_own_and_the_whole(causes: Callable[..., dict[str, str]]) -> None:
+    text = """
+        quality.missing_share.age   ..wwww
+        quality.unseen_share.age    ..nnnn
+        drift.psi.age               ..nnnn
+        drift.psi.income            ..nnnn
+        quality.unseen_share.city   ..nnnn
+        drift.psi.score             ..nnnn
+        drift.cell_drift            ..wwww
+        performance.roc_auc         ...ccc
+        estimation.roc_auc@origin=A ...www
+        quality.duplicate_share     ..nnnn
+    """
+    cause = "quality.missing_share.age"
+    expected = ["quality.unseen_share.age", "drift.psi.age", "drift.psi.score", "drift.cell_drift"]
+    expected += ["performance.roc_auc", "estimation.roc_auc@origin=A"]
+    assert causes(text, outputs=("score",)) == dict.fromkeys(expected, cause)
+
+
+def test_a_dead_feed_explains_everything(causes: Callable[..., dict[str, str]]) -> None:
+    text = """
+        quality.row_count           ..cc
+        quality.missing_share.age   ..ww
+        drift.psi.income            ..nn
+        performance.roc_auc         ..cc
+        operations.absent           ..cc
+    """
+    found = ["quality.missing_share.age", "drift.psi.income", "performance.roc_auc"]
+    assert causes(text) == dict.fromkeys(found, "quality.row_count")
+
+
+def test_a_segment_explains_itself_alone(causes: Callable[..., dict[str, str]]) -> None:
+    text = """
+        quality.missing_share.age@city=A  .ww
+        drift.psi.age@city=A              .nn
+        drift.psi.age@city=B              .nn
+        drift.psi.age                     .nn
+        performance.roc_auc@city=A        .ww
+    """
+    cause = "quality.missing_share.age@city=A"
+    assert causes(text) == {"drift.psi.age@city=A": cause, "performance.roc_auc@city=A": cause}
+
+
+@pytest.mark.parametrize(
+    ("cause", "consequence", "expected"),
+    [
+        ("....www", "..ccccc", False),  # began two chunks before its cause
+        ("....www", "...cccc", True),  # one chunk of slack: it can be seen a little earlier
+        ("www.....", "...cc", True),
+        ("www.....", "....c", False),  # the cause had ended
+        ("w.w.w...", "....c", True),
+    ],
+)
+def test_a_cause_comes_first_and_has_not_ended(
+    causes: Callable[..., dict[str, str]], cause: str, consequence: str, expected: bool
+) -> None:
+    found = causes(f"quality.missing_share.age {cause}\nperformance.roc_auc {consequence}")
+    assert bool(found) is expected
+
+
+def test_the_latest_of_several_causes_counts(causes: Callable[..., dict[str, str]]) -> None:
+    text = """
+        quality.missing_share.age     wwwwwwww
+        quality.missing_share.income  ....wwww
+        quality.missing_share.city    ..ww....
+        performance.roc_auc           .....ccc
+    """
+    assert causes(text) == {"performance.roc_auc": "quality.missing_share.income"}
+
+
+def test_an_ended_cause_does_not_stand_before_an_open_one(causes: Callable[..., dict[str, str]]) -> None:
+    text = """
+        quality.missing_share.age     wwwwwwwwww
+        quality.missing_share.city    ..ww......
+        performance.roc_auc           .......ccc
+    """
+    assert causes(text) == {"performance.roc_auc": "quality.missing_share.age"}
+
+
+def test_harm_is_never_hidden(history: History, weeks: Weeks) -> None:
+    text = """
+        quality.missing_share.age  ww
+        drift.psi.age              nn
+        performance.roc_auc        cc
+        performance.roc_auc@city=A ww
+    """
+    alerts, (incident,) = watch(history(text), weeks(2))
+    inhibited = {a.last_breach.monitor: a.inhibited_by for a in alerts}
+    assert inhibited["quality.missing_share.age"] is None
+    assert inhibited["performance.roc_auc"] is None
+    for name in ("drift.psi.age", "performance.roc_auc@city=A"):
+        why = inhibited[name]
+        assert why is not None
+        assert (why.reason, why.by) == (Reason.MISSING, incident.root.id)
+    assert (incident.root.last_breach.monitor, incident.severity) == ("quality.missing_share.age", Severity.CRITICAL)
+    (said,) = [a.to_dict() for a in alerts if a.last_breach.monitor == "drift.psi.age"]
+    assert said["inhibited_by"] == {"reason": "the column is missing", "by": incident.root.id}

@@ -1,0 +1,132 @@
+"""Silences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from barograph.alerts.breach import Breach
+from barograph.alerts.incident import worst
+from barograph.alerts.severity import Severity
+from barograph.alerts.silence import Silence
+from barograph.alerts.watch import watch
+from barograph.chunks import Chunk
+from barograph.errors import SpecError
+
+History = Callable[..., list[Breach]]
+Weeks = Callable[[int], list[Chunk]]
+AGE = (("column", "age"),)
+
+
+def day(month: int, day: int) -> datetime:
+    return datetime(2013, month, day, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("matchers", "expected"),
+    [
+        ((("column", "age"),), True),
+        ((("column", "a*"), ("metric", "psi")), True),
+        ((("column", "a*"), ("metric", "missing_share")), False),
+        ((("column", "Age"),), False),
+        ((("segment", ""),), True),
+        ((("segment", "?*"),), False),
+    ],
+)
+def test_all_matchers_must_match(matchers: tuple[tuple[str, str], ...], expected: bool) -> None:
+    labels = frozenset({("column", "age"), ("metric", "psi")})
+    assert Silence(matchers=matchers, reason="r").matches(labels) is expected
+
+
+def test_a_name_with_brackets_matches_itself() -> None:
+    assert Silence(matchers=(("column", "x[0]"),), reason="r").matches(frozenset({("column", "x[0]")}))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (None, None, True),
+        (day(8, 20), day(8, 29), False),  # three of seven days
+        (day(8, 20), day(8, 30), True),  # four of seven
+        (day(8, 29), None, True),
+        (None, day(8, 26), False),
+        (day(9, 2), None, False),
+    ],
+)
+def test_a_silence_covers_a_chunk_by_half(
+    weeks: Weeks, start: datetime | None, end: datetime | None, expected: bool
+) -> None:
+    assert Silence(matchers=AGE, reason="r", start=start, end=end).covers(weeks(1)[0]) is expected
+
+
+def test_rows_without_times_are_covered_by_endless_silences_alone() -> None:
+    rows = Chunk(key="rows 0-99")
+    assert Silence(matchers=AGE, reason="r").covers(rows)
+    assert not Silence(matchers=AGE, reason="r", end=day(12, 31)).covers(rows)
+
+
+def test_holds_from_its_start_to_before_its_end() -> None:
+    silence = Silence(matchers=AGE, reason="r", start=day(9, 1), end=day(9, 2))
+    assert [silence.holds_at(t) for t in (day(8, 31), day(9, 1), day(9, 2))] == [False, True, False]
+
+
+def test_a_silenced_alert_is_listed_with_the_reason(history: History, weeks: Weeks) -> None:
+    breaches = history("drift.psi.age nnn")
+    silence = Silence(matchers=AGE, reason="the survey changed its question")
+    (alert,), (incident,) = watch(breaches, weeks(3), silences=[silence])
+    assert alert.silenced_by == (silence,)
+    assert alert.to_dict()["silenced_by"] == ["the survey changed its question"]
+    assert incident.silenced_by == ("the survey changed its question",)
+    assert worst([incident]) is None
+
+
+def test_an_alert_that_outlasts_its_silence_is_heard(history: History, weeks: Weeks) -> None:
+    breaches = history("drift.psi.age nnnn")
+    silence = Silence(matchers=AGE, reason="r", end=day(9, 9))  # two of the four weeks
+    (during,), _ = watch(breaches[:2], weeks(2), silences=[silence])
+    (after,), (incident,) = watch(breaches, weeks(4), silences=[silence])
+    assert during.silenced_by == (silence,)
+    assert after.silenced_by == incident.silenced_by == ()
+
+
+def test_a_silence_changes_no_state(history: History, weeks: Weeks) -> None:
+    breaches = history("drift.psi.age n.n...nn\nquality.missing_share.age ..ww....\nperformance.roc_auc ..cc....")
+    loud, _ = watch(breaches, weeks(8))
+    quiet, incidents = watch(breaches, weeks(8), silences=[Silence(matchers=(("model", "*"),), reason="r")])
+    assert [(a.id, a.state, a.breaches, a.inhibited_by) for a in loud] == [
+        (a.id, a.state, a.breaches, a.inhibited_by) for a in quiet
+    ]
+    assert all(incident.silenced_by == ("r",) for incident in incidents)
+    assert sum(len(incident.alerts) for incident in incidents) == len(loud)
+
+
+def test_a_silenced_cause_does_not_hide_the_harm(history: History, weeks: Weeks) -> None:
+    breaches = history("quality.missing_share.age ww\nperformance.roc_auc cc")
+    _, (incident,) = watch(breaches, weeks(2), silences=[Silence(matchers=AGE, reason="known")])
+    assert (incident.silenced_by, incident.severity) == ((), Severity.CRITICAL)
+
+
+def test_what_a_silenced_cause_explains_is_silent_too(history: History, weeks: Weeks) -> None:
+    breaches = history("quality.missing_share.age ww\ndrift.cell_drift ww")
+    silence = Silence(matchers=AGE, reason="known")
+    _, (incident,) = watch(breaches, weeks(2), silences=[silence])
+    assert worst([incident]) is None
+    assert incident.silenced_by == ("known",)
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    with pytest.raises(SpecError) as caught:
+        Silence(matchers=(("colum", "age"),), reason=" ", start=day(1, 1).replace(tzinfo=None))
+    assert len(caught.value.problems) == 3
+    assert "Did you mean 'column'?" in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"matchers": ()}, "at least one matcher"), ({"start": day(9, 2), "end": day(9, 2)}, "ends after it starts")],
+)
+def test_bad_input(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        Silence(**{"matchers": AGE, "reason": "r", **changes})  # type: ignore[arg-type]  # wrong on purpose

@@ -1,0 +1,34 @@
+"""Rows of kinds of which there is little data."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from barograph.errors import MismatchError
+from barograph.metrics.estimation.little_experience_share import little_experience_share
+from barograph.outcome import Estimate
+
+
+def test_it_is_the_share_of_rows_in_thin_cells(world: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    drawn = world.rows(rng, 20_000)
+    rare = drawn.leaf >= 6
+    keep = ~rare | (np.cumsum(rare) <= 30)  # thirty rows of the last two leaves remain
+    known = world.Rows(drawn.leaf[keep], drawn.score[keep], drawn.probability[keep], drawn.label[keep])
+    now = world.rows(rng, 2000)
+    found = little_experience_share(world.binary(known)[0], world.binary(now)[0])
+    assert isinstance(found, Estimate)
+    assert found.value == pytest.approx((now.leaf >= 6).mean(), abs=0.03)
+    assert little_experience_share(world.binary(known)[0], world.binary(now)[0], minimum=0).value == 0.0
+
+
+def test_tables_of_different_references_do_not_mix(world: ModuleType) -> None:
+    cells, _ = world.binary(world.rows(np.random.default_rng(1), 100))
+    other = type(cells)(
+        predicted=cells.predicted, order=cells.order, first_fine=cells.first_fine, counts=cells.counts[:2]
+    )
+    with pytest.raises(MismatchError):
+        little_experience_share(cells, other)
