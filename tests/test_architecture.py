@@ -22,14 +22,15 @@ ORDER = [
     ("reference",),
     ("rules",),
     ("monitors",),
+    ("estimators", "ledger"),
+    ("causes",),
     ("alerts",),
-    ("estimators", "ledger", "causes"),
     ("charts",),
     ("report", "demo"),
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}
-CORE = [name for names in ORDER[:11] for name in names]
+CORE = [name for names in ORDER[:12] for name in names]
 
 
 def modules() -> Iterator[tuple[Path, str]]:

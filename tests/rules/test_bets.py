@@ -31,7 +31,7 @@ def test_mean_wealth_of_shares(mean: float, n: int) -> None:
 
 @pytest.mark.parametrize(("mean", "effect"), [(0.02, 3.0), (0.1, 2.0), (0.1, 8.0)])
 def test_mean_wealth_of_shares_that_vary_from_chunk_to_chunk(mean: float, effect: float) -> None:
-    # The share of a chunk of 200 rows is gamma distributed; rows alone would allow for a variance `effect` times smaller.
+    # The share of a chunk of 200 rows is gamma distributed; independent rows vary by `effect` times less.
     n = 200
     variance = mean * (1 - mean) * (effect - 1) / n
     levels = gamma(mean**2 / variance, scale=variance / mean).ppf((np.arange(20_000) + 0.5) / 20_000)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.severity import Severity
@@ -18,18 +19,26 @@ MAIN_METRIC: Mapping[Task, tuple[str, ...]] = {
     Task.MULTICLASS: ("accuracy",),
     Task.REGRESSION: ("mae",),
 }
+HarmOf = Callable[[str, int], tuple[float, bool] | None]
+
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
 FEW_LABELS = 0.5  # below this label coverage, an estimate speaks for the chunk
 ACRONYMS = {"roc": "ROC", "auc": "AUC", "psi": "PSI", "mae": "MAE", "rmse": "RMSE", "mse": "MSE", "f1": "F1"}
 
 
 def breaches(
-    results: Sequence[Result], chunks: Sequence[Chunk], *, alerting: Collection[str], task: Task
+    results: Sequence[Result],
+    chunks: Sequence[Chunk],
+    *,
+    alerting: Collection[str],
+    task: Task,
+    harm: HarmOf | None = None,
 ) -> list[Breach]:
     """Return the breaches among `results` that monitors named in `alerting` report, in the order of results.
 
     `chunks` are all that were evaluated, in the order of time. An estimate reports only where too few labels have
-    arrived to know better.
+    arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to cost
+    and whether that is material: then the drift is a warning.
     """
     positions = {chunk.key: i for i, chunk in enumerate(chunks)}
     covered = {
@@ -44,8 +53,18 @@ def breaches(
             continue
         if row.family == "estimation" and (row.metric, row.segment, row.chunk) in covered:
             continue
-        found.append(_breach(row, positions[row.chunk], main))
+        breach = _breach(row, positions[row.chunk], main)
+        if harm is not None and row.family == "drift" and row.column is not None:
+            breach = _with_harm(breach, harm(row.column, breach.position))
+        found.append(breach)
     return found
+
+
+def _with_harm(breach: Breach, harm: tuple[float, bool] | None) -> Breach:
+    if harm is None:
+        return breach
+    cost, material = harm
+    return replace(breach, harm=cost, severity=Severity.WARNING if material else breach.severity)
 
 
 def _breach(row: Result, position: int, main: str | None) -> Breach:
@@ -83,7 +102,7 @@ def severity(row: Result) -> Severity:
     if row.family in ("performance", "estimation"):
         return Severity.WARNING if row.segment else Severity.CRITICAL
     if row.family == "quality" and not row.segment:
-        broken = row.metric == "constant_column" or (row.value or 0.0) >= NEARLY_ALL
+        broken = row.metric != "constant_column" and (row.value or 0.0) >= NEARLY_ALL
         return Severity.WARNING if broken else Severity.NOTICE
     return Severity.NOTICE
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias  # Any: settings are of the type that their ki
 
 import numpy as np
 
+from barograph.alerts.scenario_reader import number
 from barograph.alerts.scenario_values import Value, parse_values
 from barograph.errors import SpecError
 from barograph.rules import Decision, Rule, observe
@@ -20,6 +21,7 @@ from barograph.rules.bets import bet_sizes
 from barograph.rules.budget import in_chunks, parse_budget
 from barograph.rules.constant import constant
 from barograph.rules.evidence import Evidence, Floats
+from barograph.rules.loss import Loss
 from barograph.rules.rate import rate
 from barograph.rules.relative import relative
 from barograph.rules.share import Share, share
@@ -52,20 +54,13 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedRule:
-    """A rule as scenarios see it. `one_of` are settings of which at least one must be given, `rows` whether it counts."""
+class TriedRule:
+    """A rule as scenarios see it. Of `one_of` at least one must be given; `rows` says whether it counts rows."""
 
     judge: Callable[[Settings, Values, timedelta], list[Judgement]]
     settings: Mapping[str, Setting]
     one_of: tuple[str, ...] = ()
     rows: bool = False
-
-
-def number(value: object) -> float:
-    """Return a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise SpecError(f"a number is expected, got {value!r}.")
-    return float(value)
 
 
 def share_of_rows(value: object) -> float:
@@ -132,8 +127,7 @@ def _adaptive(settings: Settings, values: Values, step: timedelta) -> list[Judge
         above = value is not None and reading.baseline is not None and value.number > reading.baseline
         found.append(
             Judgement(
-                reading.open,
-                evidence=reading.evidence,
+                reading.open,  # the rule has its own hysteresis: its evidence is no matter of the alert
                 limit=reading.upper if above else reading.lower,
                 reference=reading.baseline,
                 note=f" ({reading.change})" if reading.change else "",
@@ -142,7 +136,9 @@ def _adaptive(settings: Settings, values: Values, step: timedelta) -> list[Judge
     return found
 
 
-def _weigh(rule: Rule, log_e: Callable[[Value], Floats], settings: Settings, values: Values, step: timedelta) -> Any:
+def _weigh(
+    rule: Rule, log_e: Callable[[Value], Floats], settings: Settings, values: Values, step: timedelta
+) -> list[Judgement]:
     """Return the judgements of an e-detector; a chunk without a value adds nothing and tells nothing."""
     arl = _run_length(settings, step)
     state, found = Evidence.start(*rule.shape), []
@@ -154,9 +150,7 @@ def _weigh(rule: Rule, log_e: Callable[[Value], Floats], settings: Settings, val
         assert decision.state is not None
         assert decision.log_evidence is not None
         state, evidence = decision.state, float(decision.log_evidence[0])
-        found.append(
-            Judgement(bool(decision.breach[0]), evidence=evidence if np.isfinite(evidence) else None)
-        )
+        found.append(Judgement(bool(decision.breach[0]), evidence=evidence if np.isfinite(evidence) else None))
     return found
 
 
@@ -186,6 +180,27 @@ def _share(settings: Settings, values: Values, step: timedelta) -> list[Judgemen
     return _counted(rule, settings, values, step, float(rule.upper.max()), mean)
 
 
+def _loss(settings: Settings, values: Values, step: timedelta) -> list[Judgement]:
+    """Judge the share of rows that are wrong: a loss of 0 or 1."""
+
+    def counts(block: Value) -> list[list[int]]:
+        wrong = round(block.number * block.rows)
+        return [[block.rows - wrong, wrong]]
+
+    reference = settings["reference"]
+    rule = Loss.learn(
+        [counts(block) for block in reference],
+        [0.0, 1.0, 1.0],  # bins that begin at 0 and at 1
+        sizes=_sizes(settings, step),
+        allowed=None if settings["allowed"] is None else [settings["allowed"]],
+        tolerance=settings["tolerance"],
+        chunk_rows=_typical_rows(values),
+    )
+    mean = sum(b.number * b.rows for b in reference) / sum(b.rows for b in reference)
+    found = _weigh(rule, lambda value: rule.log_e(counts(value)), settings, values, step)
+    return [Judgement(j.breach, j.known, j.evidence, float(rule.upper.max()), mean) for j in found]
+
+
 def _counted(
     rule: Share, settings: Settings, values: Values, step: timedelta, limit: float, reference: float | None
 ) -> list[Judgement]:
@@ -198,16 +213,28 @@ def _counted(
 
 _EVIDENCE = {"budget": Setting(budget, parse_budget(BUDGET).per_day)}
 
-RULES: Mapping[str, TestedRule] = {
-    "constant": TestedRule(_constant, {"lower": Setting(number, None), "upper": Setting(number, None)}, ("lower", "upper")),
-    "relative": TestedRule(
+RULES: Mapping[str, TriedRule] = {
+    "constant": TriedRule(
+        _constant, {"lower": Setting(number, None), "upper": Setting(number, None)}, ("lower", "upper")
+    ),
+    "relative": TriedRule(
         _relative,
         {"reference": Setting(number), "fall": Setting(number, None), "rise": Setting(number, None)},
         ("fall", "rise"),
     ),
-    "adaptive": TestedRule(_adaptive, _EVIDENCE),
-    "rate": TestedRule(_rate, {"allowed": Setting(share_of_rows), **_EVIDENCE}, rows=True),
-    "share": TestedRule(
+    "adaptive": TriedRule(_adaptive, _EVIDENCE),
+    "loss": TriedRule(
+        _loss,
+        {
+            "reference": Setting(blocks),
+            "allowed": Setting(share_of_rows, None),
+            "tolerance": Setting(number, 0.0),
+            **_EVIDENCE,
+        },
+        rows=True,
+    ),
+    "rate": TriedRule(_rate, {"allowed": Setting(share_of_rows), **_EVIDENCE}, rows=True),
+    "share": TriedRule(
         _share, {"reference": Setting(blocks), "tolerance": Setting(number, 0.01), **_EVIDENCE}, rows=True
     ),
 }

@@ -29,8 +29,8 @@ class Value:
 def parse_values(text: str) -> list[Value | None]:
     """Return the value of each chunk, None where none came.
 
-    `v x n` is n times v, `-` is no value, `30/1000` is 30 of 1,000 rows, `100 ± 3` has noise with a standard deviation of
-    3, and a list in parentheses can be repeated as a whole. Raises SpecError that says where the text stops making sense.
+    `v x n` is n times v, `-` is no value, `30/1000` is 30 of 1,000 rows, `100 ± 3` has noise with a standard deviation
+    of 3, and a list in parentheses can be repeated as a whole. Raises SpecError where the text stops making sense.
 
     >>> [value and value.number for value in parse_values("1 x 2, (2, -) x 2")]
     [1.0, 1.0, 2.0, None, 2.0, None]

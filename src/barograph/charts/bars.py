@@ -13,6 +13,7 @@ BARS = 32  # about so many equal bars over the range
 TAIL = 0.005  # of either distribution may lie beyond either end of the range
 ONE_VALUE_A_BIN = 250  # edges: with fewer, and no bin for a heavy value, the reference gave each value a bin
 MANY = 3  # times the share in the reference: so many rows of a bin hardly have its one value
+LARGEST, SMALLEST = 1e300, 1e-290  # of the numbers on an axis: what is computed from them stays finite and above 0
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,21 +24,23 @@ def borders(reference: Histogram, current: Histogram) -> Floats:
     if not filled:
         return np.array([0.0, 1.0])
     # The body of the reference is always shown; current rows far away may take up to two thirds of the room.
-    low, high = (min if i == 0 else max for i in (0, 1))
-    start = low(quantile(s, reference, TAIL) for s in filled)
-    stop = high(quantile(s, reference, 1.0 - TAIL) for s in filled)
+    start = min(quantile(s, reference, TAIL) for s in filled)
+    stop = max(quantile(s, reference, 1.0 - TAIL) for s in filled)
     if reference.n:
         first, last = (quantile(reference, reference, q) for q in (TAIL, 1.0 - TAIL))
         room = 2.0 * max(last - first, abs(last) * 1e-6, 1e-9)
         start, stop = max(start, first - room), min(stop, last + room)
-    if not stop > start:
-        start, stop = start - 0.5, start + 0.5
+    start, stop = max(start, -LARGEST), min(stop, LARGEST)
+    least = max(abs(start), abs(stop)) * 1e-9  # narrower bars than this have no different borders
+    if not stop - start > max(least, SMALLEST):
+        half = 0.5 * max(abs(start) * 1e-6, 1.0 if least < 1e-9 else least)
+        start, stop = start - half, stop + half
     width = _round_width((stop - start) / BARS)
     inner = reference.edges[:-1]
-    if len(inner) and np.all(inner == np.round(inner)):
+    if len(inner) and width > least and abs(stop) < 1e12 and np.all(inner == np.round(inner)):
         width = max(1.0, float(ceil(width)))
-        start, stop = start - 0.5, stop + 0.5  # bars are centred on whole numbers
-        first_bar = floor(start) + 0.5
+        first_bar = floor(start - 0.5) + 0.5  # bars are centred on whole numbers
+        stop += 0.5
     else:
         first_bar = floor(start / width) * width
     bars = max(1, min(floor((stop - first_bar) / width + 1e-9) + 1, 3 * BARS))

@@ -118,13 +118,17 @@ def _numeric_finding(reference: Histogram, current: Histogram, name: str) -> str
     if not current.n or not reference.n:
         return f"{name}: no rows {'now' if reference.n else 'in the reference'}"
     was, now = (quantile(sketch, reference, 0.5) for sketch in (reference, current))
-    a, b = number(was), number(now)
+    a, b = _value(was), _value(now)
     if a != b:
         return f"{name}: median {b}, was {a}"
     was_spread, now_spread = (quantile(s, reference, 0.75) - quantile(s, reference, 0.25) for s in (reference, current))
     wide = "wider" if now_spread > was_spread else "narrower"
     similar = 0.9 < (now_spread / was_spread if was_spread else 1.0) < 1.1
     return f"{name}: median {b} as in the reference{'' if similar else f', {wide} spread'}"
+
+
+def _value(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else number(value)
 
 
 def _large(ends: Floats) -> bool:

@@ -21,18 +21,17 @@ def evidence_over_time(
     *,
     threshold: float,
     name: str = "",
+    notes: bool = True,
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> Chart:
-    """Draw the evidence of one monitor, in powers of ten, and the `threshold` at which it alarms.
+    """Draw the evidence of one monitor, in powers of ten, and the `threshold` at which it is in breach.
 
     The `evidence` of result rows and `threshold` are natural logarithms. Evidence below one (none) is drawn as one.
-    `name` says what is watched; by default the metric and the column.
+    `name` says what is watched; by default the metric and the column. `notes` say how to read it.
     """
     first = rows[0] if rows else None
-    name = printable(name) or (
-        f"{metric_title(first.metric)} of {cut(first.column or 'the model')}" if first else "Nothing"
-    )
+    name = printable(name) or (_name(first) if first else "Nothing")
     keys = [row.chunk for row in rows]
     limit = threshold / log(10)
     points: list[dict[str, Any]] = []
@@ -48,7 +47,7 @@ def evidence_over_time(
                 "color": BREACH if above else CURRENT,
                 "shape": "diamond" if above else "circle",
                 "size": 80 if above else 26,
-                "text": f"{row.chunk}: {_odds(powers)} to 1 for a change{', enough for an alarm' if above else ''}",
+                "text": f"{row.chunk}: {_odds(powers)} to 1 for a change{', enough for a breach' if above else ''}",
             }
         )
     top = max([limit * 1.15, *(p["powers"] * 1.05 for p in points)], default=1.0) or 1.0
@@ -69,7 +68,7 @@ def evidence_over_time(
     look: dict[str, Any] = {c: {"field": c, "type": "nominal", "scale": None} for c in ("color", "shape")}
     look["size"] = {"field": "size", "type": "quantitative", "scale": None}
     rule = {"type": "rule", "color": BREACH, "strokeWidth": 1, **SILENT}
-    label = {"type": "text", "align": "left", "text": "alarm", "color": BREACH, "fontSize": 11, **SILENT}
+    label = {"type": "text", "align": "left", "text": "breach", "color": BREACH, "fontSize": 11, **SILENT}
     limit_row = values([{"powers": limit}])
     line = {"type": "line", "color": CURRENT, "strokeWidth": 1.8, **SILENT}
     point = {"type": "point", "filled": True, "opacity": 1}
@@ -91,13 +90,19 @@ def evidence_over_time(
         layers.append({"data": values([{}]), "mark": none, "encoding": {"x": {"value": width / 2}}})
     alarm = next((row for row in rows if row.evidence is not None and row.evidence >= threshold), None)
     if alarm:
-        title = f"{name}: enough evidence for an alarm {when(alarm)}"
+        title = f"{name}: enough evidence for a breach {when(alarm)}"
     else:
         most = max((p["powers"] for p in points), default=0.0)
-        title = f"{name}: evidence stayed below the alarm, at most {_odds(most)} of {_odds(limit)}"
-    subtitle = "Evidence multiplies: 100 means that the data fit a change 100 times better than none."
+        title = f"{name}: not enough evidence for a breach, at most {_odds(most)} of {_odds(limit)}"
+    subtitle = (
+        "" if not notes else "Evidence multiplies: 100 means that the data fit a change 100 times better than none."
+    )
     body = {"width": width, "height": height, "layer": layers}
     return chart(title, subtitle, f"{title}.", body, width=width)
+
+
+def _name(row: Result) -> str:
+    return metric_title(row.metric) + (f" of {cut(row.column)}" if row.column else "")
 
 
 def _odds(powers: float) -> str:

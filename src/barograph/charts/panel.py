@@ -27,6 +27,7 @@ from barograph.rules.limits import Status
 
 WIDTH = 760
 LABEL_WIDTH = 62  # pixels that the label of a chunk takes
+MANY, SMALL = 60, 150  # chunks, and pixels of height: more in less are too crowded for points
 LABEL_GAP = 13  # pixels between the labels at the right end of lines
 LEAST_ROWS = 0.1  # a chunk with fewer rows than this share of the median does not stretch the axis by its interval
 
@@ -92,7 +93,8 @@ def panel(
             layers += _bands(points, color, x, y)
         line = {"type": "line", "color": color, "strokeWidth": 1.8, "strokeDash": dash, **SILENT}
         layers.append(_line(points, line, x, y))
-        layers.append(_points(points, color, x, y, square=series is estimated))
+        marked = _marked(points, few=len(keys) <= MANY or height > SMALL)
+        layers.append(_points(marked, color, x, y, square=series is estimated))
         if estimated and points:
             ends.append((points[-1]["value"], "estimated" if series is estimated else "realised", color))
     layers += _crosses(rows, estimated, x, height)
@@ -197,8 +199,14 @@ def _bands(points: list[Row], color: str, x: dict[str, Any], y: dict[str, Any]) 
     return layers
 
 
+def _marked(points: list[Row], *, few: bool) -> list[Row]:
+    """Return the points that are drawn: all, or in a small panel with many those that a line does not show."""
+    alone = [run for run, group in groupby(points, key=lambda row: row["run"]) if len(list(group)) == 1]
+    return [p for p in points if few or p["breach"] or p["crosses"] or not p["complete"] or p["run"] in alone]
+
+
 def _points(points: list[Row], color: str, x: dict[str, Any], y: dict[str, Any], *, square: bool) -> dict[str, Any]:
-    small = 26 if len(points) <= 60 else 12
+    small = 26 if len(points) <= MANY else 12
     rows = []
     for row in points:
         stroke = BREACH if row["breach"] or row["crosses"] else color

@@ -36,6 +36,7 @@ _TITLES = {
     "cramers_v": "Cramér’s V",
     "l_infinity": "L∞ distance",
     "total_variation": "Total variation",
+    "out_of_range_share": "Out-of-range share",
     "pca_reconstruction": "PCA reconstruction error",
 }
 _NAMES = ("Brier", "Jensen–Shannon", "Hellinger", "Kolmogorov–Smirnov", "Wasserstein", "Cramér’s", "L∞", "R²")

@@ -14,7 +14,7 @@ from barograph.spec.schema import Task
 # Breaches of these are told to people; the rest of the catalogue is computed beside them and shown. One metric tells of
 # drift of a column: nine that say the same thing would only be nine chances of a false alarm.
 ALERTING: Mapping[Task, tuple[str, ...]] = {
-    Task.BINARY: ("roc_auc", "accuracy", "f1", "log_loss", "brier_score"),
+    Task.BINARY: ("roc_auc", "accuracy", "f1", "log_loss"),
     Task.MULTICLASS: ("accuracy", "f1", "log_loss"),
     Task.REGRESSION: ("mae", "rmse"),
 }

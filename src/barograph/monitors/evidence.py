@@ -20,7 +20,7 @@ from barograph.monitors.evaluate import typical_rows
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate
-from barograph.profiles.profiles import Profile, Profiles
+from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.measure import measure
 from barograph.reference.reference import Reference
 from barograph.rules import observe
@@ -37,6 +37,8 @@ from barograph.sketches.counts import Counts
 Floats = npt.NDArray[np.float64]
 AnyRule = CdfCut | Share | Summary
 
+LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
+MOSTLY = 0.5  # of the labels have arrived
 LONGEST_DAYS = 30.0  # a change that takes longer than this to show is not bet on
 SHARES: Mapping[str, Callable[[Counts], tuple[int, int]]] = {
     "missing_share": lambda c: (c.missing, c.rows),
@@ -73,7 +75,14 @@ def weigh(
     watched = [m for m in monitors if m.name in rows and _kind(m)]
     if not watched or not profiles.chunks:
         return list(results), []
-    arl = dict(zip((m.name for m in watched), divide(budget, [m.family for m in watched]).tolist(), strict=True))
+    # All segments of a metric together get as much of the budget as the model as a whole.
+    segments = max(len({m.segment for m in watched} - {ALL}), 1)
+    own = [1.0 if m.segment == ALL else 1.0 / segments for m in watched]
+    labelled = [r.label_coverage or 0.0 for r in results if r.family == "performance" and not r.segment]
+    # Where labels are there to judge by, estimates hardly need to.
+    weights = {"estimation": LITTLE} if labelled and float(np.mean(labelled)) >= MOSTLY else None
+    shares = divide(budget, [m.family for m in watched], weights=weights, own=own)
+    arl = dict(zip((m.name for m in watched), shares.tolist(), strict=True))
     days = _days(profiles.chunks)
     found: dict[tuple[str, str], tuple[float, bool]] = {}
     watches: dict[str, Watch] = {}

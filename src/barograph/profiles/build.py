@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from threading import Lock
 
@@ -26,6 +27,7 @@ from barograph.chunks import (
     TimeChunks,
     edges_in_microseconds,
     from_microseconds,
+    to_microseconds,
 )
 from barograph.errors import InputError
 from barograph.profiles import columns as arrow
@@ -44,6 +46,8 @@ MOST_CHUNKS = 60
 FEWER_CHUNKS = 20
 ENOUGH_ROWS = 500
 
+FOREVER = 2**62  # microseconds: after all times
+
 MAX_GROUP_CELLS = 2**27  # numbers that the tables of one thread may hold: 1 GiB
 
 
@@ -52,16 +56,18 @@ def build_profiles(
     source: Source | Rows,
     *,
     chunk: ChunkRule | None = None,
+    until: datetime | None = None,
     progress: Progress | None = None,
     threads: int | None = None,
 ) -> Profiles:
     """Return the profiles of all rows of `source`, one a chunk and segment.
 
-    Without a `chunk` rule there is one chunk. Rows without a usable timestamp, where the rule needs one, are in no
-    chunk and counted in `outside`. No rows give no chunks.
+    Without a `chunk` rule there is one chunk. Rows without a usable timestamp, where the rule needs one, and rows
+    after `until` are in no chunk and counted in `outside`: one wrong year would make thousands of empty chunks. If all
+    rows are after `until`, their times are taken as they are. No rows give no chunks.
     """
     rows = source if isinstance(source, Rows) else open_rows(source)
-    cut = _cut(rows, yardstick, chunk)
+    cut = _cut(rows, yardstick, chunk, until)
     parts = list(rows.parts)
     report = _Report(progress, rows.rows)
     workers = max(1, min(threads or os.cpu_count() or 1, len(parts)))
@@ -99,6 +105,7 @@ class _Cut:
     edges: Ints | None = None
     chunk_of_position: Ints | None = None
     size: int | None = None
+    last: int = FOREVER
 
     def assign(self, batch: pa.RecordBatch, first_row: int) -> Ints:
         """Return the chunk of each row of a batch that begins at position `first_row`."""
@@ -106,19 +113,20 @@ class _Cut:
         if self.chunk_of_position is not None:
             return self.chunk_of_position[first_row : first_row + n]
         if self.edges is not None:
-            times, null, wrong = arrow.times(batch.column(self.timestamp), self.zone)
+            times, unknown = _times(batch, self.timestamp, self.zone)
             out = np.empty(n, np.int64)
             kernels.find_chunks(times, self.edges, out)
-            for mask in (null, wrong):
-                if mask is not None:
-                    out[mask] = -1
+            out[unknown | (times > self.last)] = -1
             return out
         if self.size is not None:
             return np.arange(first_row, first_row + n, dtype=np.int64) // self.size
+        if self.timestamp is not None:
+            times, unknown = _times(batch, self.timestamp, self.zone)
+            return np.where(~unknown & (times > self.last), -1, 0)
         return np.zeros(n, np.int64)
 
 
-def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None) -> _Cut:
+def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None, until: datetime | None) -> _Cut:
     schema = yardstick.schema
     has_time = schema.timestamp is not None and schema.timestamp in rows.schema.names
     timestamp, zone = schema.timestamp if has_time else None, schema.timezone
@@ -131,11 +139,14 @@ def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None) -> _Cut:
     if timestamp is None:
         return _cut_by_position(rows, rule)
     if isinstance(rule, RowChunks):
-        times, null = _all_times(rows, timestamp, zone)
-        if null.all():
+        times, unknown = _all_times(rows, timestamp, zone)
+        if unknown.all():
             return _cut_by_position(rows, rule, count=len(times))
-        return _cut_by_rank(times, null, rule, timestamp, zone)
-    span = time_span(rows, timestamp, zone)
+        later = times > _last(until)
+        if not (later | unknown).all():
+            unknown |= later
+        return _cut_by_rank(times, unknown, rule, timestamp, zone)
+    span = time_span(rows, timestamp, zone, until=until)
     if span.first > span.last:
         if span.rows and rule is not None:
             raise InputError(
@@ -145,7 +156,7 @@ def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None) -> _Cut:
         return _cut_by_position(rows, None, count=span.rows)
     if rule is None:
         chunk = Chunk(key="all", start=from_microseconds(span.first), end=from_microseconds(span.last))
-        return _Cut((chunk,), None, zone)
+        return _Cut((chunk,), timestamp if until else None, zone, last=span.last)
     return _cut_by_time(span, rule, timestamp, zone)
 
 
@@ -159,24 +170,33 @@ class Span:
     step: int
 
 
-def time_span(rows: Rows, timestamp: str, zone: str) -> Span:
-    """Return the first and last time of a timestamp column."""
+def time_span(rows: Rows, timestamp: str, zone: str, *, until: datetime | None = None) -> Span:
+    """Return the first and last time of a timestamp column: up to `until`, if there is any."""
+    limit = _last(until)
 
-    def of(part: Part) -> Span:
-        first, last, count, step = 2**62, -(2**62), 0, 0
+    def of(part: Part) -> tuple[Span, Span]:
+        first, last, count, step, later = FOREVER, -FOREVER, 0, 0, (FOREVER, -FOREVER)
         for batch in part.batches([timestamp]):
-            times, null, wrong = arrow.times(batch.column(timestamp), zone)
-            bad = null if wrong is None else wrong if null is None else null | wrong
-            low, high = kernels.time_span(times, np.empty(0, np.bool_) if bad is None else bad, bad is not None)
+            times, unknown = _times(batch, timestamp, zone)
             if len(times) > 1 and not count:
                 step = int(np.median(np.abs(np.diff(times[:10_000]))))
+            after = times > limit
+            low, high = kernels.time_span(times, unknown | after, True)
             first, last, count = min(first, int(low)), max(last, int(high)), count + batch.num_rows
-        return Span(first, last, count, step)
+            if after.any():
+                low, high = kernels.time_span(times, unknown | ~after, True)
+                later = min(later[0], int(low)), max(later[1], int(high))
+        return Span(first, last, count, step), Span(*later, count, step)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        spans = list(pool.map(of, rows.parts)) or [Span(0, -1, 0, 0)]
-    first, last = min(s.first for s in spans), max(s.last for s in spans)
-    return Span(first, last, sum(s.rows for s in spans), max(s.step for s in spans))
+        spans = list(pool.map(of, rows.parts)) or [(Span(0, -1, 0, 0), Span(0, -1, 0, 0))]
+    known = [span for span, _ in spans if span.first <= span.last] or [span for _, span in spans]
+    first, last = min(s.first for s in known), max(s.last for s in known)
+    return Span(first, last, sum(s.rows for s, _ in spans), max(s.step for s, _ in spans))
+
+
+def _last(until: datetime | None) -> int:
+    return FOREVER if until is None else to_microseconds(until)
 
 
 def _cut_by_time(span: Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
@@ -191,7 +211,7 @@ def _cut_by_time(span: Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cu
         chunks.append(
             Chunk(key=rule.key(starts[i]), start=starts[i], end=starts[i + 1], complete=bool(begins and ends))
         )
-    return _Cut(tuple(chunks), timestamp, zone, edges=edges)
+    return _Cut(tuple(chunks), timestamp, zone, edges=edges, last=span.last)
 
 
 def _cut_by_rank(times: Ints, null: npt.NDArray[np.bool_], rule: RowChunks, timestamp: str, zone: str) -> _Cut:
@@ -242,7 +262,7 @@ def _times(batch: pa.RecordBatch, timestamp: str | None, zone: str) -> tuple[Int
 # Before and after the pass
 
 
-def default_chunk(rows: Rows, yardstick: Yardstick) -> ChunkRule | None:
+def default_chunk(rows: Rows, yardstick: Yardstick, *, until: datetime | None = None) -> ChunkRule | None:
     """Return how these rows are cut when the user does not say.
 
     By the shortest calendar interval that gives at most `MOST_CHUNKS` chunks of `ENOUGH_ROWS` rows on average; without
@@ -250,7 +270,7 @@ def default_chunk(rows: Rows, yardstick: Yardstick) -> ChunkRule | None:
     """
     schema = yardstick.schema
     if schema.timestamp in rows.schema.names and schema.timestamp is not None:
-        span = time_span(rows, schema.timestamp, schema.timezone)
+        span = time_span(rows, schema.timestamp, schema.timezone, until=until)
         if span.first <= span.last:
             for unit, seconds in UNIT_SECONDS.items():
                 chunks = max(1.0, (span.last - span.first) / 1e6 / seconds)
@@ -346,8 +366,13 @@ def _finish(yardstick: Yardstick, rows: Rows, cut: _Cut, counters: list[Counter]
 
 
 def segment_values(column: CategoricalBins) -> tuple[str, ...]:
-    """Return the name of each code of a segment column."""
-    return (*column.names, "(other)", "(unseen)", "(missing)", "(mistyped)")
+    """Return the name of each code of a segment column; a value that looks like one of the last four keeps its name."""
+    special = []
+    for name in ("(other)", "(unseen)", "(missing)", "(mistyped)"):
+        while name in column.names:
+            name = f"({name})"
+        special.append(name)
+    return (*column.names, *special)
 
 
 def _every(table: Tables, code: int, width: int) -> Tables:

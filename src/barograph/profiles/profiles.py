@@ -152,11 +152,15 @@ class Profile:
 
     @property
     def label_coverage(self) -> float | None:
-        """Return the share of rows whose label has arrived; None without a label column or rows."""
+        """Return the share of rows with a label that can be used; None without a label column or rows.
+
+        A label that is none of the known classes, or infinite, cannot.
+        """
         label = self.yardstick.schema.label
         if label is None or label not in self.yardstick.position or not self.n:
             return None
-        return self.counts(label).present / self.n
+        counts = self.counts(label)
+        return (counts.present - counts.unseen - counts.negative_inf - counts.positive_inf) / self.n
 
     def _scores(self, i: int, outcome: BinaryOutcome) -> ScoreTable:
         return ScoreTable(

@@ -69,7 +69,7 @@ class NumericBins:
     def grid(self) -> tuple[float, float, npt.NDArray[np.uint16]]:
         """Return origin, inverse step, and the bins that a value in each grid cell can be in: see `narrow`."""
         low, high = np.quantile(self.edges, [0.002, 0.998]) if len(self.edges) > 2 else (0.0, 1.0)
-        step = (high - low) / GRID_CELLS
+        step = float(high - low) / GRID_CELLS  # a Python float: the inverse of a tiny one is infinite without a warning
         if not (np.isfinite(step) and step > 0 and np.isfinite(1 / step)):
             low, step = float(self.edges[0]) if len(self.edges) else 0.0, 1.0
         return float(low), float(1 / step), narrow(self.edges, float(low), float(step))

@@ -23,11 +23,12 @@ def fit_numeric_bins(
 ) -> NumericBins:
     """Return bins at the quantiles of the finite `values`, with bins of their own for heavy values.
 
-    `low` and `high` replace the minimum and maximum as the ends of the valid range. Up to `bins` different values
-    get one bin each. No finite values give one bin for everything.
+    `low` and `high` replace the minimum and maximum as the ends of the valid range. Up to `bins / 2` different values
+    get one bin each, apart from what lies between them. Towards both ends the mass of the bins halves down to a row,
+    so that distances see heavy tails. No finite values give one bin for everything.
 
-    >>> fit_numeric_bins("x", np.array([0.0] * 9 + [1.0, 5.0])).edges.tolist()
-    [0.0, 1.0, 5.0, 5.000000000000001]
+    >>> fit_numeric_bins("x", np.array([1.0] * 9 + [5.0])).edges.tolist()
+    [1.0, 1.0000000000000002, 5.0, 5.000000000000001]
     """
     finite = np.sort(values[np.isfinite(values)])
     if not len(finite):
@@ -35,13 +36,14 @@ def fit_numeric_bins(
     first = finite[0] if low is None else min(low, finite[0])
     last = finite[-1] if high is None else max(high, finite[-1])
     different = np.unique(finite)
-    if len(different) <= bins:
-        inner = different
+    if len(different) <= bins // 2:
+        inner = np.union1d(different, np.nextafter(different, np.inf))
     else:
-        at = np.arange(1, bins) * len(finite) // bins
-        quantiles, repeats = np.unique(finite[at], return_counts=True)
-        heavy = quantiles[repeats > 1]
-        inner = np.union1d(quantiles, np.union1d(heavy, np.nextafter(heavy, np.inf)))
+        n = len(finite)
+        quantiles, repeats = np.unique(finite[np.arange(1, bins) * n // bins], return_counts=True)
+        tail = n // bins // 2 ** np.arange(1, int(np.log2(max(n // bins, 1))) + 1)
+        heavy = np.nextafter(quantiles[repeats > 1], np.inf)
+        inner = np.unique(np.concatenate((quantiles, heavy, finite[tail], finite[n - 1 - tail])))
     edges = np.union1d(inner[(inner > first) & (inner <= last)], [first, np.nextafter(last, np.inf)])
     counts = np.diff(np.searchsorted(finite, edges))
     center, scale = _center_and_scale(finite)

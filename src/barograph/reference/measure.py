@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from inspect import signature
 from typing import Any, get_args  # annotations are classes or unions of classes
 
 from barograph.metrics import Metric
@@ -80,7 +81,16 @@ def measure(
         arguments["reference"] = sketch(metric, reference, column)
     if any(value is None for value in arguments.values()):
         return Undefined(NOT_KEPT)
+    if column is not None and takes_scale(metric):
+        bins = current.yardstick.columns[current.yardstick.position[column]]
+        arguments["scale"] = bins.scale if isinstance(bins, NumericBins) else None
     return metric.function(**arguments, **(options or {}))
+
+
+@cache
+def takes_scale(metric: Metric) -> bool:
+    """Return whether a metric is told the reference's standard deviation: bins know it poorly in heavy tails."""
+    return "scale" in signature(metric.function).parameters
 
 
 def sketch(metric: Metric, profile: Profile, column: str | None) -> object | None:

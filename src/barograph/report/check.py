@@ -8,18 +8,23 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through to the inference of the schema
 
-from barograph.alerts.breaches import breaches
+from barograph.alerts.breaches import HarmOf, breaches
+from barograph.alerts.incident import worst
 from barograph.alerts.watch import watch
+from barograph.causes.explain import harm_of, trust_over
 from barograph.chunks import ChunkRule, parse_chunk_rule
 from barograph.metrics import catalogue
 from barograph.monitors.defaults import default_monitors
 from barograph.monitors.estimates import evaluate_estimates
 from barograph.monitors.evaluate import evaluate
 from barograph.monitors.evidence import weigh
+from barograph.outcome import Undefined
 from barograph.profiles.build import Progress, default_chunk
+from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Rows, Source, open_rows
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
+from barograph.report.loss import loss_of_worst_chunk
 from barograph.report.not_checked import not_checked
 from barograph.report.report import Report
 from barograph.report.verdict import verdict
@@ -89,10 +94,10 @@ def check(
     allowed = parse_budget(budget or (said.budget if said else DEFAULT_BUDGET))
     results, watches = weigh(learned, profiles, alerting, [*results, *estimates], allowed)
     schema = learned.schema
-    found = breaches(results, profiles.chunks, alerting={m.name for m in alerting}, task=schema.task)
+    names = {m.name for m in alerting}
+    found = breaches(results, profiles.chunks, alerting=names, task=schema.task, harm=_harm(learned, profiles))
     outputs = [c for c in (*schema.scores.values(), schema.prediction) if c]
     alerts, incidents = watch(found, profiles.chunks, outputs=outputs)
-    worst = max((incident.severity for incident in incidents), default=None)
     return Report(
         model=name,
         reference=learned,
@@ -103,8 +108,23 @@ def check(
         incidents=incidents,
         not_checked=not_checked(learned, profiles, results),
         verdict=verdict(learned, profiles, results, incidents),
-        severity=worst,
+        severity=worst(incidents),
+        trust=trust_over(learned, profiles),
+        loss=loss_of_worst_chunk(learned, profiles, results),
     )
+
+
+def _harm(reference: Reference, profiles: Profiles) -> HarmOf:
+    """Return what the drift of a column in a chunk is expected to cost, and whether that is material."""
+
+    def of(column: str, position: int) -> tuple[float, bool] | None:
+        found = harm_of(reference, profiles.at(position), column)
+        if found is None or isinstance(found[0].change, Undefined):
+            return None
+        change, material = found[0].change, found[1]
+        return change.value, (change.lower or change.value) > material
+
+    return of
 
 
 def learn(

@@ -99,6 +99,11 @@ class Digest:
         return next(iter((*broken, *known, *self.performance)), None)
 
     @property
+    def harm_known(self) -> bool:
+        """Return whether performance was measured or estimated at all."""
+        return any(p.latest for p in self.performance)
+
+    @property
     def harm_seen(self) -> bool:
         """Return whether any performance metric, realised or estimated, is in breach."""
         return any(breaches(p.rows) for p in self.performance)

@@ -187,7 +187,7 @@ def _evidence(report: Report, ranked: Digest, shown: Sequence[str]) -> list[Char
     broken = [rows for rows in series if rows and breaches(rows) and rows[0].monitor in thresholds]
     weighed = [rows for rows in broken if any(row.evidence is not None for row in rows)]
     return [
-        evidence_over_time(_of(rows, shown), threshold=thresholds[rows[0].monitor], width=SMALL + 20)
+        evidence_over_time(_of(rows, shown), threshold=thresholds[rows[0].monitor], notes=False, width=SMALL + 20)
         for rows in weighed[:MAX_EVIDENCE]
     ]
 

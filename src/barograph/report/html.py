@@ -83,6 +83,7 @@ class PageContext:
     reliability: Drawing | None
     drift: Drawing | None
     drift_table: Table | None
+    harm_known: bool
     harm_seen: bool
     moved: int
     distributions: tuple[Drawing, ...]
@@ -131,6 +132,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         reliability=_draw(drawn.reliability, "reliability"),
         drift=_draw(drawn.drift, "drift"),
         drift_table=None if brief else drift_table(ranked),
+        harm_known=ranked.harm_known,
         harm_seen=ranked.harm_seen,
         moved=sum(1 for drift in ranked.drift if drift.breached),
         distributions=_draw_all(drawn, "distributions"),

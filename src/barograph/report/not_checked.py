@@ -2,65 +2,208 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
+from barograph.charts.words import count, metric_title
+from barograph.monitors.defaults import ALERTING
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
-from barograph.profiles.profiles import Profiles
+from barograph.profiles.profiles import Profile, Profiles
 from barograph.reference.reference import Reference
 from barograph.report.report import NotChecked
 from barograph.rules.limits import Status
 from barograph.spec.schema import Task
 
-SHOWN_COLUMNS = 10
+SHOWN = 10  # columns or metrics of one kind that are named
+FEWEST_BLOCKS = 3  # of the reference: fewer say nothing of how much chunks differ by nature
+OF_SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score", "expected_calibration_error")
 
 
-def not_checked(reference: Reference, profiles: Profiles, results: Sequence[Result]) -> list[NotChecked]:
-    """Return what the data did not allow to check, most important first."""
-    schema = reference.schema
-    found = []
+def not_checked(
+    reference: Reference,
+    profiles: Profiles,
+    results: Sequence[Result],
+    *,
+    segments: Sequence[str] = (),
+    until: datetime | None = None,
+) -> list[NotChecked]:
+    """Return what the data did not allow to check, most important first.
+
+    `segments` are those that were watched; rows after `until` were left out.
+    """
     if not profiles.chunks:
-        found.append(NotChecked(what="everything", why="the production data has no rows"))
-    if profiles.outside:
-        why = f"{profiles.outside:,} rows have no usable time in `{schema.timestamp}`; they are in no chunk"
-        found.append(NotChecked(what="rows without a time", why=why))
-    if schema.label is None:
-        found.append(NotChecked(what="performance", why="no label column is known"))
-    elif schema.label in profiles.missing_columns:
-        found.append(NotChecked(what="performance", why=f"the production data has no label column `{schema.label}`"))
-    if schema.label is None or not reference.total.counts(schema.label).present:
-        found.append(NotChecked(what="estimated performance", why="the reference has no labels to learn it from"))
+        return [NotChecked(what="everything", why="the production data has no rows")]
+    seen = profiles.total()
+    return [
+        *_labels(reference, profiles, seen),
+        *_predictions(reference),
+        *_times(reference, profiles, until),
+        *_schema(reference, profiles),
+        *_reference(reference, results),
+        *_segments(reference, profiles, segments),
+        *_undefined(reference, profiles, seen, results),
+        NotChecked(what="domain classifier and MMD", why="they take seconds a chunk, and run on demand only"),
+    ]
+
+
+def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator[NotChecked]:
+    label, classes = reference.schema.label, reference.schema.classes
+    if label is None:
+        yield NotChecked(what="performance, also estimated", why="no label column is known")
+        return
+    if label in profiles.missing_columns:
+        yield NotChecked(what="performance", why=f"the production data has no label column `{label}`")
+    elif not seen.counts(label).present:
+        yield NotChecked(what="performance", why=f"no label has arrived: `{label}` has no usable value")
+    if not reference.total.label_coverage:
+        why = f"the reference has no usable label in `{label}`: there is nothing to compare with, or to learn from"
+        yield NotChecked(what="performance, also estimated", why=why)
+    for whose, counts in (("", seen.counts(label)), ("reference ", reference.total.counts(label))):
+        if counts.unseen:
+            known = " and ".join(map(repr, classes)) if len(classes) == 2 else f"{len(classes)} known classes"
+            why = f"their `{label}` is none of {known}, so they count as not labelled"
+            yield NotChecked(what=count(counts.unseen, f"{whose}row"), why=why)
+        if odd := counts.type_errors + counts.positive_inf + counts.negative_inf:
+            why = f"their `{label}` is no finite number, so they count as not labelled"
+            yield NotChecked(what=count(odd, f"{whose}row"), why=why)
+
+
+def _predictions(reference: Reference) -> Iterator[NotChecked]:
+    schema = reference.schema
     if schema.prediction is None and not schema.scores:
-        found.append(NotChecked(what="predictions", why="neither a prediction nor a score column is known"))
+        yield NotChecked(what="performance of predictions", why="neither a prediction nor a score column is known")
     elif schema.task is not Task.REGRESSION and not schema.scores:
-        why = "no score column is known: ROC AUC, log loss, calibration and the like need one"
-        found.append(NotChecked(what="metrics of scores", why=why))
-    if schema.timestamp is None:
-        found.append(NotChecked(what="time", why="no timestamp column is known: chunks are runs of rows"))
+        why = "no score column is known: ROC AUC, log loss, calibration and estimates without labels need one"
+        yield NotChecked(what="metrics of scores", why=why)
+
+
+def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> Iterator[NotChecked]:
+    name = reference.schema.timestamp
+    if name is None:
+        yield NotChecked(what="time", why="no timestamp column is known: chunks are runs of rows")
+        return
+    if name in profiles.missing_columns:
+        why = f"the production data has no timestamp column `{name}`: chunks are runs of rows"
+        yield NotChecked(what="time", why=why)
+    elif profiles.chunks[0].start is None:
+        why = f"no row of the production data has a usable time in `{name}`: chunks are runs of rows"
+        yield NotChecked(what="time", why=why)
+    elif until is not None and profiles.chunks[0].start > until:
+        why = f"all times in `{name}` lie in the future, from {profiles.chunks[0].start:%Y-%m-%d} on: look at their unit"
+        yield NotChecked(what="freshness", why=why)
+    if profiles.outside:
+        late = f", or one after {until:%Y-%m-%d %H:%M} UTC" if until else ""
+        why = f"without a usable time in `{name}`{late}: they are in no chunk"
+        yield NotChecked(what=count(profiles.outside, "row"), why=why)
+    if outside := reference.blocks.outside:
+        why = f"without a usable time in `{name}`: they are left out"
+        yield NotChecked(what=count(outside, "reference row"), why=why)
+
+
+def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
+    schema = reference.schema
     if schema.id is None:
-        found.append(NotChecked(what="duplicate events", why="no id column is known"))
-    found += _columns("gone from the production data", profiles.missing_columns, "it is read as missing")
-    found += _columns("new in the production data", profiles.extra_columns, "the reference does not know it")
+        yield NotChecked(what="duplicate events", why="no id column is known")
+    elif schema.id in profiles.missing_columns:
+        yield NotChecked(what="duplicate events", why=f"the production data has no id column `{schema.id}`")
+    told = (schema.label, schema.timestamp, schema.id)
+    gone = [name for name in profiles.missing_columns if name not in told]
+    yield from _columns(gone, "gone from the production data: read as missing")
+    yield from _columns(profiles.extra_columns, "new in the production data: the reference does not know {them}")
+    yield from _columns(profiles.type_changes, "numbers in the reference, and text now: read as numbers where possible")
     presence = [name for name, kind in schema.features.items() if kind in PRESENCE_ONLY]
-    found += _columns("text, times or embeddings", presence, "only missing values are checked")
-    found.append(NotChecked(what="domain classifier and MMD", why="they take seconds a chunk, and run on demand only"))
-    found += _undefined(results)
-    return found
+    yield from _columns(presence, "text, times or embeddings: only missing values are checked")
+    yield from _columns(schema.groups, "protected attributes: fairness between groups is not measured yet")
 
 
-def _columns(what: str, names: Sequence[str], why: str) -> list[NotChecked]:
-    if not names:
-        return []
-    listed = ", ".join(f"`{name}`" for name in names[:SHOWN_COLUMNS])
-    more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
-    return [NotChecked(what=f"{listed}{more}", why=f"{what}: {why}")]
+def _columns(names: Sequence[str], why: str) -> Iterator[NotChecked]:
+    if names:
+        yield NotChecked(what=_listed([f"`{n}`" for n in names]), why=why.format(them="it" if len(names) == 1 else "them"))
 
 
-def _undefined(results: Sequence[Result]) -> list[NotChecked]:
-    """Return the metrics that have no value in any chunk, grouped by reason."""
-    defined = {r.monitor for r in results if r.status is not Status.UNDEFINED}
-    reasons: dict[str, dict[str, None]] = {}
-    for row in results:
-        if row.monitor not in defined and row.reason:
-            reasons.setdefault(row.reason, {})[row.monitor] = None
-    return [_columns("undefined", list(names), reason)[0] for reason, names in reasons.items()]
+def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
+    """Say what the reference is too small, or too uniform, to judge by."""
+    blocks = [block for block in reference.blocks.select() if block.n]
+    if len(blocks) < FEWEST_BLOCKS:
+        why = f"the {count(reference.total.n, 'row')} of the reference are too few to tell"
+        yield NotChecked(what="how much chunks differ by nature", why=why)
+    if not reference.total.label_coverage:
+        return
+    unjudged: dict[str, list[str]] = {}
+    for metric in ALERTING[reference.schema.task]:
+        rows = [r for r in results if (r.family, r.metric, r.segment) == ("performance", metric, None)]
+        if any(r.value is not None for r in rows) and all(r.limit_lower is r.limit_upper is None for r in rows):
+            reason = next((r.reason for r in rows if r.reason), None) or "without limits"
+            unjudged.setdefault(reason, []).append(metric_title(metric))
+    for reason, names in unjudged.items():
+        yield NotChecked(what=_listed(names), why=f"shown, but {reason}")
+
+
+def _segments(reference: Reference, profiles: Profiles, watched: Sequence[str]) -> Iterator[NotChecked]:
+    filled = [s for s in profiles.segments if s not in watched and profiles.total(s).n]
+    if filled:
+        why = f"only the first {len(watched)} segments are watched one by one"
+        yield NotChecked(what=f"{count(len(filled), 'segment')}, such as {filled[0]}", why=why)
+    empty = [s for s in profiles.segments if s not in watched and s not in filled and reference.total_of(s).n]
+    yield from _columns(empty, "without rows in the production data")
+
+
+def _undefined(
+    reference: Reference, profiles: Profiles, seen: Profile, results: Sequence[Result]
+) -> Iterator[NotChecked]:
+    """Return the metrics that have no value in any chunk, by reason; those that were explained before are left out."""
+    schema = reference.schema
+    defined = {row.monitor for row in results if row.status is not Status.UNDEFINED}
+    latest = {row.monitor: row for row in results if row.monitor not in defined and row.reason}
+    rows = [row for row in latest.values() if not _explained(row, reference, profiles, seen)]
+    of_columns: dict[str, list[Result]] = {}
+    of_model: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
+    for row in rows:
+        if row.column is not None:
+            of_columns.setdefault(row.column, []).append(row)
+        else:
+            name = ("estimated " if row.family == "estimation" else "") + metric_title(row.metric)
+            reason = (row.reason or "").removeprefix(row.metric).strip()
+            of_model.setdefault((row.family, reason), {}).setdefault(name, {})[row.segment or ""] = None
+    empty = {column: _emptiness(column, reference, seen) for column in of_columns}
+    for why in dict.fromkeys(filter(None, empty.values())):
+        yield from _columns([column for column, reason in empty.items() if reason == why], why)
+    for column, undefined in of_columns.items():
+        if empty[column] is None and column != schema.label:
+            for reason in dict.fromkeys(row.reason for row in undefined):
+                names = [metric_title(row.metric) for row in undefined if row.reason == reason]
+                yield NotChecked(what=f"{_listed(names)} of `{column}`", why=reason or "")
+    for (_, reason), by_name in of_model.items():
+        everywhere = [name for name, where in by_name.items() if "" in where]
+        if everywhere:
+            yield NotChecked(what=_listed(everywhere), why=reason)
+        segments = list(dict.fromkeys(s for where in by_name.values() for s in where if s))
+        names = [name for name in by_name if name not in everywhere]
+        if segments and names:
+            yield NotChecked(what=f"{_listed(names)} in {_listed(segments, 3)}", why=reason)
+
+
+def _explained(row: Result, reference: Reference, profiles: Profiles, seen: Profile) -> bool:
+    """Return whether what has been said of columns and labels says why this row has no value."""
+    schema = reference.schema
+    if row.column is not None:
+        return row.column in profiles.missing_columns or row.column == schema.label
+    if row.metric in OF_SCORES and not schema.scores:
+        return True
+    if row.family == "performance":
+        return not seen.label_coverage
+    return row.family == "estimation" and (not schema.scores and schema.task is not Task.REGRESSION)
+
+
+def _emptiness(column: str, reference: Reference, seen: Profile) -> str | None:
+    """Return why a column cannot be compared at all, None where it can."""
+    usable: Callable[[Profile], bool] = lambda profile: profile.binned(column).n > 0  # noqa: E731
+    if not usable(seen):
+        return "no usable value in the production data: nothing to compare"
+    return None if usable(reference.total) else "no usable value in the reference: nothing to compare with"
+
+
+def _listed(names: Sequence[str], shown: int = SHOWN) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any  # Any: JSON values
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
+from barograph.causes.explain import Trust, sentence
 from barograph.monitors.evidence import Watch
 from barograph.monitors.results import Result, results_frame
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
+from barograph.report.loss import Loss
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +41,8 @@ class Report:
     """What a check found. `verdict` is one sentence; `severity` is None when nothing fires.
 
     `rows` are all result rows; `results` is the same as a Polars frame. `watches` say what each monitor with
-    evidence could have found.
+    evidence could have found, `trust` whether arrived labels confirm the estimates, and `loss` what the loss of the
+    worst chunk is made of.
     """
 
     model: str
@@ -52,6 +55,8 @@ class Report:
     not_checked: Sequence[NotChecked]
     verdict: str
     severity: Severity | None
+    trust: Trust | None = None
+    loss: Loss | None = None
 
     @cached_property
     def results(self) -> pl.DataFrame:
@@ -69,6 +74,8 @@ class Report:
             "alerts": [_plain(alert.to_dict()) for alert in self.alerts],
             "incidents": [_plain(incident.to_dict()) for incident in self.incidents],
             "not_checked": [{"what": n.what, "why": n.why} for n in self.not_checked],
+            "trust": _plain(self.trust and {"state": self.trust.state.value, **_counts(self.trust)}),
+            "loss": self.loss and {"chunk": self.loss.chunk, "text": sentence(self.loss.metric, self.loss.parts)},
         }
 
     def to_json(self) -> str:
@@ -100,6 +107,10 @@ class Report:
 
     def __repr__(self) -> str:
         return f"<Report of {self.model}: {self.verdict}>"
+
+
+def _counts(trust: Trust) -> dict[str, Any]:
+    return {"labels": trust.labels, "contradicted_after": trust.contradicted_after}
 
 
 def _plain(value: Any) -> Any:

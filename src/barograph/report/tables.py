@@ -151,6 +151,8 @@ def _quality_row(rows: Sequence[Result]) -> tuple[Cell, ...]:
     broken = breaches(rows)
 
     def cell(value: float | None, *, state: str = "") -> Cell:
+        if value is not None and first.metric == "constant_column":
+            return Cell(text="yes" if value else "no", sort=value, state=state)
         return (
             Cell(text="–", state="quiet")
             if value is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
@@ -12,7 +13,7 @@ from barograph.report.report import Report
 from barograph.rules.limits import Status
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
 
 STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "bold yellow", Severity.NOTICE: "cyan", None: "bold green"}
@@ -24,17 +25,33 @@ MAX_NOT_CHECKED = 8
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def summary(report: Report) -> Group:
-    """Return the report for a terminal, as something that `rich` prints at any width."""
-    from rich.console import Group
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The report as something that `rich` prints, at the width that there is."""
 
-    ranked = digest(report)
-    parts: list[RenderableType] = []
-    for part in (_verdict(report, ranked), _incidents(report), _performance(ranked), _drift(ranked), _rest(report)):
-        found = list(part)
-        if found:
-            parts += ["", *found] if parts else found
-    return Group(*parts)
+    report: Report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        report, ranked = self.report, digest(self.report)
+        parts = (
+            _verdict(report, ranked),
+            _incidents(report),
+            _performance(ranked, options.max_width),
+            _drift(ranked, options.max_width),
+            _rest(report),
+        )
+        blank = False
+        for part in parts:
+            for i, found in enumerate(part):
+                if blank and i == 0:
+                    yield ""
+                yield found
+                blank = True
+
+
+def summary(report: Report) -> Summary:
+    """Return the report for a terminal: print it with `rich`."""
+    return Summary(report)
 
 
 def print_summary(report: Report, *, console: Console | None = None, width: int | None = None) -> None:
@@ -75,7 +92,7 @@ def _incidents(report: Report) -> Iterator[RenderableType]:
         yield Text(f"and {count(more, 'milder incident')}", "dim")
 
 
-def _performance(ranked: Digest) -> Iterator[RenderableType]:
+def _performance(ranked: Digest, width: int) -> Iterator[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
@@ -83,11 +100,18 @@ def _performance(ranked: Digest) -> Iterator[RenderableType]:
     if not shown:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
-    names = ("Performance", "reference", "latest", "worst", "in chunk", "in breach", "over time")
-    for name, numeric in zip(names, (False, True, True, True, False, True, False), strict=True):
+    names = ["Performance", "reference", "latest", "worst", "in chunk", "in breach", "over time"]
+    lines = [list(_performance_row(performance, ranked)) for performance in shown]
+    # The line of blocks takes what room there is left, and goes where there is none.
+    fixed = sum(2 + max(len(name), *(len(line[i]) for line in lines)) for i, name in enumerate(names[:-1]))
+    blocks = min(MAX_CHUNKS, width - fixed)
+    if blocks < len(names[-1]):
+        names.pop()
+    for name, numeric in zip(names, (False, True, True, True, False, True, False), strict=False):
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
-    for performance in shown:
-        table.add_row(*_performance_row(performance, ranked))
+    for line, performance in zip(lines, shown, strict=True):
+        line.append(Text(sparkline([row.value for row in performance.rows][-blocks:] if blocks > 0 else [])))
+        table.add_row(*line[: len(names)])
     yield table
     if any(p.latest and p.latest.family == "estimation" for p in shown):
         yield Text("≈ is estimated without labels.", "dim")
@@ -115,7 +139,6 @@ def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]
     yield value(worst.value, bad=worst.status == Status.BREACH)
     yield Text(printable(worst.chunk))
     yield Text(f"{broken} of {len(rows)}", "bold red" if broken else "dim")
-    yield Text(sparkline([row.value for row in performance.rows][-MAX_CHUNKS:]))
 
 
 def sparkline(values: Iterable[float | None]) -> str:
@@ -133,7 +156,7 @@ def sparkline(values: Iterable[float | None]) -> str:
     return "".join(" " if step is None else _BARS[step] for step in steps)
 
 
-def _drift(ranked: Digest) -> Iterator[RenderableType]:
+def _drift(ranked: Digest, width: int) -> Iterator[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
@@ -143,31 +166,34 @@ def _drift(ranked: Digest) -> Iterator[RenderableType]:
     if not moved:
         yield Text(f"No drift: none of {count(len(ranked.drift), 'column')} is in breach.", "dim")
         return
-    harmless = "" if ranked.harm_seen else "; no harm of it is seen"
+    harmless = "" if ranked.harm_seen or not ranked.harm_known else "; no harm of it is seen"
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
-    names = ("Moved", "distance", "limit", "in chunk", "in breach", "now")
-    for name, numeric in zip(names, (False, True, True, False, True, False), strict=True):
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
-    for drift in moved[:MAX_DRIFTED]:
-        table.add_row(*_drift_row(drift))
+    names = ["Moved", "distance", "limit", "in breach", "now", "in chunk"]
+    lines = [list(_drift_row(drift, width)) for drift in moved[:MAX_DRIFTED]]
+    if sum(2 + max(len(name), *(len(line[i]) for line in lines)) for i, name in enumerate(names)) > width:
+        names.pop()
+    for name in names:
+        right = name in ("distance", "limit", "in breach")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ignore")
     yield Text(f"Drift: {len(moved)} of {count(len(ranked.drift), 'column')} moved{harmless}.", "dim")
+    for line in lines:
+        table.add_row(*line[: len(names)])
     yield table
     if len(moved) > MAX_DRIFTED:
         yield Text(f"and {count(len(moved) - MAX_DRIFTED, 'column')} less far", "dim")
 
 
-def _drift_row(drift: Drift) -> Iterator[Text]:
+def _drift_row(drift: Drift, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     worst = drift.worst
-    assert worst is not None
-    assert worst.value is not None
-    yield Text(cut(drift.name, length=36))
-    yield Text(quantity(worst.value, ""))
-    yield Text("–" if worst.limit_upper is None else quantity(worst.limit_upper, ""))
-    yield Text(printable(worst.chunk))
+    value, limit = (worst.value, worst.limit_upper) if worst else (None, None)
+    yield Text(cut(drift.name, length=min(36, max(12, width - 46))))
+    yield Text("–" if value is None else quantity(value, ""))
+    yield Text("–" if limit is None else quantity(limit, ""))
     yield Text(f"{drift.breached} of {len(drift.rows)}")
     yield Text("in breach" if drift.now else "calm", "yellow" if drift.now else "dim")
+    yield Text(printable(worst.chunk) if worst else "–")
 
 
 def _rest(report: Report) -> Iterator[RenderableType]:

@@ -113,7 +113,7 @@ class Absent:
         return np.where(rest >= 0, 1 - rest, np.inf)
 
     def worst_phase(self) -> Self:
-        """Return the rule that allows at any time what the reference allows in its quietest phase: it needs no phase."""
+        """Return the rule that allows at any time what the reference allows in its quietest phase."""
         return replace(
             self, expected=self.expected.mean(axis=0, keepdims=True), lower=self.lower.min(axis=0, keepdims=True)
         )

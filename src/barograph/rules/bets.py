@@ -60,15 +60,15 @@ def log_e_shares(successes: Floats, rows: Floats, mean: Floats, theta: Floats, e
     The mean of :math:`E_k` is at most one for every share up to `mean`, in any order of rows and with any dependence of
     `mean` on the past. No rows give zero. A `mean` of one or more can't be exceeded: the bet is lost (minus infinity).
 
-    With a design `effect` :math:`d > 1` the share of the chunk itself varies. A gamma distribution stands for it, with
-    the mean :math:`m` and the variance that makes that of :math:`s` equal to :math:`d\,n\,m(1-m)`, so that bursts of rare
-    events are allowed for:
+    With a design `effect` :math:`d > 1` the share of the chunk itself varies. A gamma distribution stands for it,
+    with the mean :math:`m` and the variance that makes that of :math:`s` equal to :math:`d\,n\,m(1-m)`, so that
+    bursts of rare events are allowed for:
 
     .. math:: \log E_k = \eta s - n \log(1 + m g) + n m h + \frac{n m}{D} \log(1 - D h),
        \qquad \eta = \theta_k / d,\; g = e^\eta - 1,\; h = \frac{g}{1 + m g},\; D = (1 - m)(d - 1)
 
-    with :math:`D h \le 0.9`. Where the chunks depend on each other, `d` is that of many chunks, and the run length is as
-    good as `d` is.
+    with :math:`D h \le 0.9`. Where the chunks depend on each other, `d` is that of many chunks, and the run length is
+    as good as `d` is.
 
     The arguments broadcast to the shape of `theta` without its last axis, which is that of the bets.
 

@@ -23,9 +23,9 @@ class CdfCut:
     r"""Bets that the mass below any of `groups` cut points has moved by more than a tolerance.
 
     With the cut points :math:`v_j` at deciles of the reference, each :math:`P(x < v_j)` is a share of rows that is
-    bounded on both sides by what the reference allows and `tolerance`; the evidence is the mean over cut points, sides
-    and bets of a :class:`~barograph.rules.share.Share`. The confidence bounds hold for both sides of three cut points at
-    once (Bonferroni), which measured run lengths show to be enough for all nine. A shift of the mean by
+    bounded on both sides by what the reference allows and `tolerance`; the evidence is the mean over cut points,
+    sides and bets of a :class:`~barograph.rules.share.Share`. The confidence bounds hold for both sides of three cut
+    points at once (Bonferroni), which measured run lengths show to be enough for all nine. A shift of the mean by
     :math:`\delta\sigma` moves at most :math:`0.4\,\delta` of the mass, so that the default tolerance of 0.02 ignores
     0.05 σ. Mass that moves between two cut points is not seen.
 
@@ -85,15 +85,17 @@ class CdfCut:
     def smallest_shift(self, rows: npt.ArrayLike, arl: npt.ArrayLike, steps: float) -> Floats:
         r"""Return the smallest shift of a normal distribution, in σ, that is seen in about `steps` chunks, (monitors,).
 
-        A share :math:`F` below a cut point needs a shift of :math:`|\Phi^{-1}(F \pm \Delta) - \Phi^{-1}(F)|`.
+        A share :math:`F` below a cut point needs a shift of :math:`|\Phi^{-1}(F \pm \Delta) - \Phi^{-1}(F)|`; a share
+        that cannot change, as of a constant column, is never seen to.
         """
         from scipy.special import ndtri
 
         change = self.shares.smallest_detectable(rows, arl, steps)
         share = self.shares.baseline.mean[0][:, :, None]
         moved = np.clip(share + change * np.array(self.shares.sides), 0.0, 1.0)
-        shift = np.abs(ndtri(moved) - ndtri(share))
-        return np.asarray(np.where(np.isfinite(change), shift, np.inf).min(axis=(1, 2)))
+        seen = np.isfinite(change) & (moved != share)
+        shift = np.subtract(ndtri(moved), ndtri(share), out=np.full(change.shape, np.inf), where=seen)
+        return np.asarray(np.abs(shift).min(axis=(1, 2)))
 
 
 def quantile_cuts(counts: Floats, cuts: int) -> Ints:

@@ -28,7 +28,7 @@ def constant(
     high = np.broadcast_to(np.asarray(np.inf if upper is None else upper, np.float64), v.shape)
     if np.any(low > high):
         at = int(np.flatnonzero(low > high)[0])
-        raise SpecError(f"`lower` must not be above `upper`, got {low.flat[at]!r} and {high.flat[at]!r}.")
+        raise SpecError(f"`lower` must not be above `upper`, got {float(low.flat[at])!r} and {float(high.flat[at])!r}.")
     direction = np.where(v > high, 1, np.where(v < low, -1, 0))
     breach = direction != 0
     return Decision(

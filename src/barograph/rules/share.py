@@ -24,9 +24,9 @@ class Share:
 
     For each monitor there are `groups` shares (one; or one a cut point or category), for each of which the side above
     `upper` and the side below `lower`, or one of them, is bet on with each size: `bets = groups × sides × sizes`. The
-    e-values are those of :func:`~barograph.rules.bets.log_e_shares`, with the design effect of the chunk's size. Without
-    one (row by row, or for a stated level) the run length is exact; else it is as good as the reference's blocks are
-    many: docs/certification.md has the measured figures.
+    e-values are those of :func:`~barograph.rules.bets.log_e_shares`, with the design effect of the chunk's size.
+    Without one (row by row, or for a stated level) the run length is exact; else it is as good as the reference's
+    blocks are many: docs/certification.md has the measured figures.
 
     `lower` and `upper` are (phases, monitors, groups), with the tolerance; `theta` is (monitors, groups, sides, sizes).
     """

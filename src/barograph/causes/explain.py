@@ -1,0 +1,132 @@
+"""Why: what a drifting feature should cost, what a loss is made of, and whether labels confirm the estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from barograph.causes.decomposition import Decomposition, decompose
+from barograph.causes.harm import Harm, feature_harm, leaf_loss
+from barograph.causes.losses import (
+    CellLosses,
+    absolute_error_losses,
+    accuracy_losses,
+    accuracy_losses_of_classes,
+)
+from barograph.ledger.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
+from barograph.ledger.trust import TrustState, start_watch, watch
+from barograph.metrics import catalogue
+from barograph.metrics.estimation.calibration import calibrate
+from barograph.metrics.estimation.classes import calibrate_classes
+from barograph.metrics.estimation.regression import calibrate_regression
+from barograph.outcome import Estimate, Undefined
+from barograph.profiles.profiles import Profile, Profiles
+from barograph.profiles.tables import column_slice
+from barograph.reference.reference import Reference
+from barograph.rules.limits import default_tolerance
+from barograph.sketches.cells import RegressionCells
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.scores import ScoreTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What arrived labels say of the estimates after each chunk. `contradicted_after` counts labels; None: never."""
+
+    states: tuple[TrustState, ...]
+    labels: int
+    contradicted_after: int | None
+
+    @property
+    def state(self) -> TrustState:
+        """Return the state after the last chunk."""
+        return self.states[-1] if self.states else TrustState.UNVERIFIED
+
+
+def losses_of(profile: Profile) -> tuple[str, CellLosses] | None:
+    """Return the loss that is explained and its sums by cell: accuracy, or the absolute error of a regression."""
+    if profile.cells_of_regression is not None:
+        return "mae", absolute_error_losses(profile.cells_of_regression)
+    cells = profile.cells
+    if not cells:
+        return None
+    return "accuracy", accuracy_losses(cells[0]) if len(cells) == 1 else accuracy_losses_of_classes(cells)
+
+
+def harm_of(reference: Reference, profile: Profile, column: str) -> tuple[Harm, float] | None:
+    """Return the expected loss from the drift of a feature, positive is worse, and what would be material.
+
+    None without labels in the reference, and for columns that are not features.
+    """
+    found = losses_of(reference.total)
+    if found is None or column not in reference.schema.features or not found[1].rows.sum():
+        return None
+    metric, losses = found
+    where = column_slice(reference.yardstick, column)
+    codes = profile.tables["counts"][profile.row, where]
+    loss = leaf_loss(losses) * (-1.0 if metric == "accuracy" else 1.0)
+    overall = float(losses.total.sum() / losses.rows.sum())
+    harm = feature_harm(reference.leaf_codes[:, where], codes, loss)
+    return harm, default_tolerance(catalogue()["performance", metric], overall)
+
+
+def decomposition_of(reference: Reference, profile: Profile) -> tuple[str, Decomposition] | Undefined:
+    """Return what the change of accuracy (or of the mean absolute error) since the reference is made of."""
+    ours, theirs = losses_of(profile), losses_of(reference.total)
+    if ours is None or theirs is None:
+        return Undefined("the model's predictions are not in the data")
+    parts = decompose(theirs[1], ours[1])
+    return parts if isinstance(parts, Undefined) else (ours[0], parts)
+
+
+def trust_over(reference: Reference, profiles: Profiles) -> Trust | None:
+    """Return whether the labels of these chunks confirm the estimates or contradict them; None without estimates."""
+    of = _residuals(reference)
+    if of is None:
+        return None
+    chunks = list(profiles.select())
+    typical = int(np.median([p.n for p in chunks if p.n] or [1]))
+    state = start_watch([of(block) for block in reference.blocks_like(typical).select() if block.n])
+    states = []
+    for i, profile in enumerate(chunks):
+        if profile.n:
+            state = watch(state, of(profile), chunk=i)
+        states.append(state.state)
+    return Trust(states=tuple(states), labels=state.labels, contradicted_after=state.contradicted_after)
+
+
+def _residuals(reference: Reference) -> Callable[[Profile], Residuals] | None:
+    outcomes, total = reference.total.outcomes, reference.total
+    if outcomes is None or not outcomes.n:
+        return None
+    if isinstance(outcomes, ScoreTable):
+        binary = calibrate(total.cells[0], outcomes)
+        return lambda profile: binary_residuals(binary, profile.cells[0])
+    if isinstance(outcomes, ClassTables):
+        classes = calibrate_classes(total.cells, outcomes)
+        return lambda profile: class_residuals(classes, profile.cells)
+    regression = calibrate_regression(outcomes)
+
+    def of_regression(profile: Profile) -> Residuals:
+        cells = profile.cells_of_regression
+        assert isinstance(cells, RegressionCells)
+        return regression_residuals(regression, cells)
+
+    return of_regression
+
+
+def sentence(metric: str, parts: Decomposition) -> str:
+    """Return the decomposition in words.
+
+    The parts add up to the change; "other traffic" is covariate shift, "another rule" concept drift.
+    """
+
+    def signed(estimate: Estimate) -> str:
+        return f"{estimate.value:+.3g} ({estimate.lower:+.3g} to {estimate.upper:+.3g})"
+
+    return (
+        f"{metric} changed by {parts.change.value:+.3g}: {signed(parts.covariate)} from other traffic (covariate "
+        f"shift), {signed(parts.concept)} from another rule (concept drift)"
+    )
