@@ -144,7 +144,8 @@ def section(folder: Path, every: int) -> str:
 The model is fitted on the first part of the stream and stays as it is, the reference is the part after it; both are
 left out of the figures. Much of the drift here is concept drift, which no estimate without labels can see. What counts
 is that the labels say so: *contradicted after* is the number of labels until the trust state turns (labels arrive in
-order, in batches of {batches}),
+order, in batches of
+{batches}),
 at a guaranteed mean of 100,000 labels until a false one. *Δ error at
 that time* is the realised less the expected error rate (or mean absolute error) of the labels up to then. *Coverage* is
 of the published intervals, first as estimated, then with the adaptive widening that compares each with its labels one

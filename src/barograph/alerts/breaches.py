@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ MAIN_METRIC: Mapping[Task, tuple[str, ...]] = {
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
 
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
+UNUSABLE = ("missing_share", "type_error_share", "out_of_range_share", "unseen_share")  # of a score, or of a class
 FEW_LABELS = 0.5  # below this label coverage, an estimate speaks for the chunk
 ACRONYMS = {"roc": "ROC", "auc": "AUC", "psi": "PSI", "mae": "MAE", "rmse": "RMSE", "mse": "MSE", "f1": "F1"}
 
@@ -33,12 +35,14 @@ def breaches(
     alerting: Collection[str],
     task: Task,
     harm: HarmOf | None = None,
+    outputs: Collection[str] = (),
 ) -> list[Breach]:
     """Return the breaches among `results` that monitors named in `alerting` report, in the order of results.
 
     `chunks` are all that were evaluated, in the order of time. An estimate reports only where too few labels have
     arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to cost
-    and whether that is material: then the drift is a warning.
+    and whether that is material: then the drift is a warning. `outputs` are the columns that the model makes: where
+    hardly a row has a usable value in any of them, there are no predictions, and that is critical.
     """
     positions = {chunk.key: i for i, chunk in enumerate(chunks)}
     covered = {
@@ -47,6 +51,7 @@ def breaches(
         if r.family == "performance" and r.status is not Status.UNDEFINED and (r.label_coverage or 0.0) >= FEW_LABELS
     }
     main = next((m for m in MAIN_METRIC[task] if any(r.metric == m and r.value is not None for r in results)), None)
+    silent = _without_predictions(results, outputs, task)
     found = []
     for row in results:
         if row.status is not Status.BREACH or row.monitor not in alerting:
@@ -56,8 +61,24 @@ def breaches(
         breach = _breach(row, positions[row.chunk], main)
         if harm is not None and row.family == "drift" and row.column is not None:
             breach = _with_harm(breach, harm(row.column, breach.position))
+        if row.chunk in silent and _is_unusable(row, outputs, task):
+            breach = replace(breach, severity=Severity.CRITICAL)
         found.append(breach)
     return found
+
+
+def _without_predictions(results: Sequence[Result], outputs: Collection[str], task: Task) -> set[str]:
+    """Return the chunks in which each of the model's outputs is unusable."""
+    unusable: defaultdict[str, set[str | None]] = defaultdict(set)
+    for row in results:
+        if _is_unusable(row, outputs, task):
+            unusable[row.chunk].add(row.column)
+    return {chunk for chunk, columns in unusable.items() if columns >= set(outputs)}
+
+
+def _is_unusable(row: Result, outputs: Collection[str], task: Task) -> bool:
+    known = UNUSABLE[:2] if task is Task.REGRESSION else UNUSABLE  # any number is a prediction
+    return row.column in outputs and not row.segment and row.metric in known and (row.value or 0.0) >= NEARLY_ALL
 
 
 def _with_harm(breach: Breach, harm: tuple[float, bool] | None) -> Breach:

@@ -141,8 +141,8 @@ def _tiny_chunks(rows: Sequence[Result]) -> Finding | None:
     return Finding(
         monitor=rows[0].monitor,
         problem=Problem.TINY_CHUNKS,
-        seen=f"In a chunk of {count(round(n), 'row')}, {rows[0].metric} is known to ±{number(half)} only, while a change of "
-        f"{number(matters)} matters.",
+        seen=f"In a chunk of {count(round(n), 'row')}, {rows[0].metric} is known to ±{number(half)} only, but "
+        f"a change of {number(matters)} matters.",
         proposal=f"Take chunks of about {_round_up(needed):,} rows, {ceil(needed / max(n, 1)):,} times longer.",
     )
 
@@ -179,7 +179,7 @@ def _limit_in_noise(rows: Sequence[Result]) -> Finding | None:
     return Finding(
         monitor=last.monitor,
         problem=Problem.LIMIT_IN_NOISE,
-        seen=f"From chunk to chunk it varies by ±{number(noise)} around {number(middle)}: {chance:.0%} of the chunks are "
+        seen=f"It varies by ±{number(noise)} around {number(middle)} from chunk to chunk: {chance:.0%} of chunks are "
         f"beyond the limit of {' or '.join(number(limit) for limit, _ in limits)} by chance.",
         proposal=f"Set the limit to {proposed}, or let the rule weigh evidence over several chunks.",
     )

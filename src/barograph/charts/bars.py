@@ -33,7 +33,7 @@ def borders(reference: Histogram, current: Histogram) -> Floats:
     start, stop = max(start, -LARGEST), min(stop, LARGEST)
     least = max(abs(start), abs(stop)) * 1e-9  # narrower bars than this have no different borders
     if not stop - start > max(least, SMALLEST):
-        half = 0.5 * max(abs(start) * 1e-6, 1.0 if least < 1e-9 else least)
+        half = max(0.5, abs(start) * 1e-6)
         start, stop = start - half, stop + half
     width = _round_width((stop - start) / BARS)
     inner = reference.edges[:-1]

@@ -49,6 +49,7 @@ def distribution(
     to `TAIL` of the rows at either end are left out and told of. Categories, and numbers with few values, are
     paired bars, the most frequent first. Within a bin of the sketch, values are taken as evenly spread.
     """
+    when = printable(when)
     if isinstance(reference, Histogram) and isinstance(current, Histogram):
         few = _few_values(reference)
         if few is None:
@@ -77,7 +78,7 @@ def _numeric(reference: Histogram, current: Histogram, *, name: str, when: str, 
     ends = borders(reference, current)
     rows = []
     for which, sketch in (("reference", reference), ("current", current)):
-        shares = np.diff(share_below(sketch, reference, ends))
+        shares = np.maximum(np.diff(share_below(sketch, reference, ends)), 0.0)  # not -1e-16
         for start, stop, share in zip(ends[:-1], ends[1:], shares, strict=True):
             span = f"{number(float(start))} to {number(float(stop))}"
             text = f"{when if which == 'current' else 'reference'}, {span}: {percent(float(share))} of the rows"
@@ -102,7 +103,7 @@ def _numeric(reference: Histogram, current: Histogram, *, name: str, when: str, 
         {"data": values(step), "mark": hover, "encoding": {**box, **DESCRIBED}},
     ]
     title = _numeric_finding(reference, current, name)
-    subtitle = f"Line: {printable(when)}, {count(current.n, 'row')}. Grey: reference."
+    subtitle = f"Line: {when}, {count(current.n, 'row')}. Grey: reference."
     beyond = current.counts[0] + current.counts[-1] if len(current.edges) else 0
     if current.n and beyond / current.n > TAIL:
         subtitle += f" {percent(beyond / current.n)} outside of the reference's range."
@@ -176,7 +177,7 @@ def _paired(
         {"data": values(names), "mark": at_left, "encoding": {"y": y, "text": {"field": "name", "type": "nominal"}}},
     ]
     title = _paired_finding(labels, before, after, name) if int(a.sum()) and int(b.sum()) else f"{cut(name)}: no rows"
-    subtitle = f"Blue: {printable(when)}, {count(int(b.sum()), 'row')}. Grey: reference."
+    subtitle = f"Blue: {when}, {count(int(b.sum()), 'row')}. Grey: reference."
     if rest:
         total, before_total = percent(float(after[rest].sum())), percent(float(before[rest].sum()))
         subtitle += f" {len(rest)} more, together {total} (was {before_total}), not shown."

@@ -116,7 +116,7 @@ def _step(row: Result) -> int | None:
 def _sentence(name: str, row: Result) -> str:
     where = f"{printable(name)}, {row.chunk}"
     if row.value is None:
-        return f"{where}: no distance, {row.reason or 'for no stated reason'}"
+        return f"{where}: no distance, {printable(row.reason or 'for no stated reason')}"
     if row.limit_upper is None:
         return f"{where}: {number(row.value)}, without a limit"
     said = judgement(row)

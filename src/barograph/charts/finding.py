@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from barograph.charts.words import count, crosses, metric_title, percent, quantity, unit_of, when, within
+from barograph.charts.words import count, crosses, metric_title, percent, printable, quantity, unit_of, when, within
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
@@ -30,7 +30,7 @@ def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: s
     defined = [row for row in spoken if row.value is not None]
     if not defined:
         reasons = list(dict.fromkeys(row.reason for row in spoken if row.reason))
-        return f"{name} could not be computed: {reasons[0]}" if reasons else f"{name} could not be computed"
+        return f"{name} could not be computed: {printable(reasons[0])}" if reasons else f"{name} could not be computed"
     unit = unit_of(first.metric, first.family)
     breaches = [i for i, row in enumerate(defined) if row.status == Status.BREACH]
     if not breaches:

@@ -21,7 +21,7 @@ from barograph.charts.style import (
     SILENT,
     values,
 )
-from barograph.charts.words import count, crosses, find_metric, judgement, quantity, unit_of
+from barograph.charts.words import count, crosses, find_metric, judgement, printable, quantity, unit_of
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
@@ -113,7 +113,7 @@ def sentence(row: Result, unit: str, *, complete: bool = True) -> str:
     """Return what a point says, for tooltips and screen readers."""
     name = row.chunk
     if row.value is None:
-        return f"{name}: no value, {row.reason or 'for no stated reason'}"
+        return f"{name}: no value, {printable(row.reason or 'for no stated reason')}"
     text = f"{name}: {quantity(row.value, unit)}"
     if row.lower is not None and row.upper is not None:
         text += f" ({quantity(row.lower, unit)} to {quantity(row.upper, unit)})"

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through to the inference of the schema
 
 from barograph.alerts.breaches import HarmOf, breaches
 from barograph.alerts.incident import worst
+from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
 from barograph.causes.explain import harm_of, trust_over
 from barograph.chunks import ChunkRule, parse_chunk_rule
+from barograph.errors import InputError, SpecError
 from barograph.metrics import catalogue
 from barograph.monitors.defaults import default_monitors
 from barograph.monitors.estimates import evaluate_estimates
 from barograph.monitors.evaluate import evaluate
 from barograph.monitors.evidence import weigh
 from barograph.outcome import Undefined
-from barograph.profiles.build import Progress, default_chunk
+from barograph.profiles.build import Progress, build_profiles, default_chunk
 from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Rows, Source, open_rows
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.report.loss import loss_of_worst_chunk
 from barograph.report.not_checked import not_checked
-from barograph.report.report import Report
+from barograph.report.report import NotChecked, Report
+from barograph.report.said import check_said
 from barograph.report.verdict import verdict
 from barograph.rules.budget import parse_budget
 from barograph.sketches.serial import MAGIC
@@ -35,7 +39,9 @@ if TYPE_CHECKING:
     from barograph.spec.file import ModelSpec
 
 MAX_SEGMENTS = 50
+SHOWN = 5  # columns that an error names
 DEFAULT_BUDGET = "1 false alarm per month"
+ZONES = timedelta(days=1)  # local times that are read as UTC are up to 14 hours ahead
 
 
 def check(
@@ -58,14 +64,17 @@ def check(
     `current` may be there, partly there or absent. Roles and types of columns are inferred, `spec` (a TOML file) and
     `roles` override them, in this order. `chunk` cuts the time or the rows ("1w", "5000rows"; default: chosen from the
     data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change matters, and
-    `budget` how often all of this may be a false alarm ("1 false alarm per month").
+    `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the time (with a zone)
+    at which the check is made: rows after it, or by default a day after now, are left out and counted.
 
     Raises InputError and SpecError with one clear message. What could not be computed is in the results, as undefined
     with the reason, and what was not checked is listed.
     """
     said = _spec(spec)
     learned = learn(reference, spec=said, progress=progress, **roles)
-    rows = open_rows(current)
+    rows = _opened(current, "current frame")
+    _check_columns(rows, learned)
+    until = _until(as_of)
     worth = said.value.model_dump() if said and said.value else None
     values = _values(value if value is not None else worth)
     tolerances = {**(said.tolerance if said else {}), **(tolerance or {})}
@@ -73,8 +82,8 @@ def check(
     if isinstance(rule, str):
         rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     if rule is None:
-        rule = default_chunk(rows, learned.yardstick)
-    profiles = learned.profile(rows, chunk=rule, progress=progress)
+        rule = default_chunk(rows, learned.yardstick, until=until)
+    profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
     segments = [s for s in profiles.segments if profiles.total(s).n][:MAX_SEGMENTS]
     name = model or (said.name if said else "model")
     version = said.version if said else ""
@@ -95,8 +104,15 @@ def check(
     results, watches = weigh(learned, profiles, alerting, [*results, *estimates], allowed)
     schema = learned.schema
     names = {m.name for m in alerting}
-    found = breaches(results, profiles.chunks, alerting=names, task=schema.task, harm=_harm(learned, profiles))
     outputs = [c for c in (*schema.scores.values(), schema.prediction) if c]
+    found = breaches(
+        results,
+        profiles.chunks,
+        alerting=names,
+        task=schema.task,
+        harm=_harm(learned, profiles),
+        outputs=outputs,
+    )
     alerts, incidents = watch(found, profiles.chunks, outputs=outputs)
     return Report(
         model=name,
@@ -106,12 +122,58 @@ def check(
         watches=watches,
         alerts=alerts,
         incidents=incidents,
-        not_checked=not_checked(learned, profiles, results),
+        not_checked=[
+            *not_checked(learned, profiles, results, segments=segments, until=until),
+            *_said_in_vain(said),
+        ],
         verdict=verdict(learned, profiles, results, incidents),
-        severity=worst(incidents),
+        severity=worst(incidents) if profiles.chunks else Severity.CRITICAL,  # no predictions at all
         trust=trust_over(learned, profiles),
         loss=loss_of_worst_chunk(learned, profiles, results),
     )
+
+
+def _opened(source: Source | Rows, what: str) -> Rows:
+    """Open rows; a frame has no name of its own, so messages call it `what`."""
+    try:
+        rows = open_rows(source)
+    except InputError as error:
+        if isinstance(source, str | PathLike):
+            raise
+        raise InputError(f"{what}: {error}") from error
+    return replace(rows, name=what) if rows.name == "frame" else rows
+
+
+def _check_columns(rows: Rows, reference: Reference) -> None:
+    """Refuse data that has nothing to do with the reference."""
+    known, here = reference.schema.columns(), rows.schema.names
+    if known and not set(known) & set(here):
+        raise InputError(
+            f"{rows.name}: none of the reference's columns {_listed(known)} is in this data, which has {_listed(here)}. "
+            "Give the data of the same model, or rename its columns."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(repr(name) for name in names[:SHOWN]) + more
+
+
+def _until(as_of: datetime | None) -> datetime:
+    if as_of is None:
+        return datetime.now(UTC) + ZONES
+    if as_of.tzinfo is None:
+        raise SpecError(f"`as_of` needs a zone, as in datetime(2024, 1, 31, tzinfo=UTC). Got {as_of!r}.")
+    return as_of.astimezone(UTC)
+
+
+def _said_in_vain(said: ModelSpec | None) -> list[NotChecked]:
+    """Return what the specification asks for and this check does not do."""
+    if not said or not said.monitors:
+        return []
+    names = ", ".join(dict.fromkeys(m.metric for m in said.monitors))
+    why = "a check watches the default monitors; those of the specification are not added yet"
+    return [NotChecked(what=f"[[monitors]] of the specification ({names})", why=why)]
 
 
 def _harm(reference: Reference, profiles: Profiles) -> HarmOf:
@@ -134,14 +196,18 @@ def learn(
     progress: Progress | None = None,
     **roles: Any,
 ) -> Reference:
-    """Return the reference that is given, saved in a file, or learned from data."""
+    """Return the reference that is given, saved in a file, or learned from data.
+
+    The roles of a reference that was learned before are fixed: saying other ones raises SpecError.
+    """
     said = _spec(spec)
     given = {**(said.roles() if said else {}), **{k: v for k, v in roles.items() if v is not None}}
-    if isinstance(reference, Reference):
-        return reference
     if isinstance(reference, str | PathLike) and _is_saved(Path(reference)):
-        return Reference.load(reference)
-    return fit(reference, progress=progress, **given)
+        reference = Reference.load(reference)
+    if isinstance(reference, Reference):
+        check_said(given, reference.schema)
+        return reference
+    return fit(_opened(reference, "reference frame"), progress=progress, **given)
 
 
 def _is_saved(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from barograph.charts.words import count, metric_title
@@ -90,7 +90,9 @@ def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> 
         why = f"no row of the production data has a usable time in `{name}`: chunks are runs of rows"
         yield NotChecked(what="time", why=why)
     elif until is not None and profiles.chunks[0].start > until:
-        why = f"all times in `{name}` lie in the future, from {profiles.chunks[0].start:%Y-%m-%d} on: look at their unit"
+        why = (
+            f"all times in `{name}` lie in the future, from {profiles.chunks[0].start:%Y-%m-%d} on: look at their unit"
+        )
         yield NotChecked(what="freshness", why=why)
     if profiles.outside:
         late = f", or one after {until:%Y-%m-%d %H:%M} UTC" if until else ""
@@ -119,7 +121,9 @@ def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
 
 def _columns(names: Sequence[str], why: str) -> Iterator[NotChecked]:
     if names:
-        yield NotChecked(what=_listed([f"`{n}`" for n in names]), why=why.format(them="it" if len(names) == 1 else "them"))
+        yield NotChecked(
+            what=_listed([f"`{n}`" for n in names]), why=why.format(them="it" if len(names) == 1 else "them")
+        )
 
 
 def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
@@ -153,35 +157,42 @@ def _undefined(
     reference: Reference, profiles: Profiles, seen: Profile, results: Sequence[Result]
 ) -> Iterator[NotChecked]:
     """Return the metrics that have no value in any chunk, by reason; those that were explained before are left out."""
-    schema = reference.schema
     defined = {row.monitor for row in results if row.status is not Status.UNDEFINED}
     latest = {row.monitor: row for row in results if row.monitor not in defined and row.reason}
     rows = [row for row in latest.values() if not _explained(row, reference, profiles, seen)]
-    of_columns: dict[str, list[Result]] = {}
-    of_model: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
+    yield from _undefined_of_columns([row for row in rows if row.column is not None], reference, seen)
+    yield from _undefined_of_model([row for row in rows if row.column is None])
+
+
+def _undefined_of_columns(rows: Sequence[Result], reference: Reference, seen: Profile) -> Iterator[NotChecked]:
+    by_column: dict[str, list[Result]] = {}
     for row in rows:
-        if row.column is not None:
-            of_columns.setdefault(row.column, []).append(row)
-        else:
-            name = ("estimated " if row.family == "estimation" else "") + metric_title(row.metric)
-            reason = (row.reason or "").removeprefix(row.metric).strip()
-            of_model.setdefault((row.family, reason), {}).setdefault(name, {})[row.segment or ""] = None
-    empty = {column: _emptiness(column, reference, seen) for column in of_columns}
-    for why in dict.fromkeys(filter(None, empty.values())):
-        yield from _columns([column for column, reason in empty.items() if reason == why], why)
-    for column, undefined in of_columns.items():
-        if empty[column] is None and column != schema.label:
-            for reason in dict.fromkeys(row.reason for row in undefined):
-                names = [metric_title(row.metric) for row in undefined if row.reason == reason]
-                yield NotChecked(what=f"{_listed(names)} of `{column}`", why=reason or "")
-    for (_, reason), by_name in of_model.items():
-        everywhere = [name for name, where in by_name.items() if "" in where]
-        if everywhere:
-            yield NotChecked(what=_listed(everywhere), why=reason)
-        segments = list(dict.fromkeys(s for where in by_name.values() for s in where if s))
-        names = [name for name in by_name if name not in everywhere]
-        if segments and names:
-            yield NotChecked(what=f"{_listed(names)} in {_listed(segments, 3)}", why=reason)
+        by_column.setdefault(row.column or "", []).append(row)
+    alike: dict[tuple[str, str], list[str]] = {}  # metrics and reason: columns
+    for column, undefined in by_column.items():
+        if (empty := _emptiness(column, reference, seen)) is not None:
+            alike.setdefault(("", empty), []).append(f"`{column}`")
+            continue
+        for reason in dict.fromkeys(row.reason or "" for row in undefined):
+            names = [metric_title(row.metric) for row in undefined if row.reason == reason]
+            alike.setdefault((_listed(names), reason), []).append(f"`{column}`")
+    for (names, reason), columns in alike.items():
+        yield NotChecked(what=f"{names} of {_listed(columns)}" if names else _listed(columns), why=reason)
+
+
+def _undefined_of_model(rows: Sequence[Result]) -> Iterator[NotChecked]:
+    where: dict[tuple[str, str], dict[str, list[str]]] = {}  # family and reason: metrics: segments
+    for row in rows:
+        name = metric_title(row.metric)
+        reason = (row.reason or "").removeprefix(row.metric).strip()
+        where.setdefault((row.family, reason), {}).setdefault(name, []).append(row.segment or "")
+    for (family, reason), by_name in where.items():
+        kind = "estimated " if family == "estimation" else ""
+        if everywhere := [name for name, segments in by_name.items() if "" in segments]:
+            yield NotChecked(what=kind + _listed(everywhere), why=reason)
+        if names := [name for name in by_name if name not in everywhere]:
+            segments = list(dict.fromkeys(segment for name in names for segment in by_name[name]))
+            yield NotChecked(what=f"{kind}{_listed(names)} in {_listed(segments, 3)}", why=reason)
 
 
 def _explained(row: Result, reference: Reference, profiles: Profiles, seen: Profile) -> bool:
@@ -198,10 +209,9 @@ def _explained(row: Result, reference: Reference, profiles: Profiles, seen: Prof
 
 def _emptiness(column: str, reference: Reference, seen: Profile) -> str | None:
     """Return why a column cannot be compared at all, None where it can."""
-    usable: Callable[[Profile], bool] = lambda profile: profile.binned(column).n > 0  # noqa: E731
-    if not usable(seen):
+    if not seen.binned(column).n:
         return "no usable value in the production data: nothing to compare"
-    return None if usable(reference.total) else "no usable value in the reference: nothing to compare with"
+    return None if reference.total.binned(column).n else "no usable value in the reference: nothing to compare with"
 
 
 def _listed(names: Sequence[str], shown: int = SHOWN) -> str:

@@ -21,8 +21,8 @@ class Support:
 
     `unsupported_share` is the share of the window in cells with little reference, beyond the share of such
     cells in the reference itself, and beyond chance. `effective_share` is the effective sample size of the reference,
-    weighted to look like the window, as a share of its `reference_rows`: 1 when the window looks like the reference, None when
-    the window is too small to say.
+    weighted to look like the window, as a share of its `reference_rows`: 1 when the window looks like the reference,
+    None when the window is too small to say.
     """
 
     unsupported_share: float
