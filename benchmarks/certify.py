@@ -120,21 +120,23 @@ def watch_rows(
 def rows_one_by_one(replicas: int, length: int) -> tuple[str, dict[str, float], list[str]]:
     """Return the table of error rates in rows, the figures that have targets, and what is shorter than stated."""
     lines, figures, failures = [], {}, []
-    for reference in (2000, 10_000, 50_000):
-        for window in (1, 20):
-            rng = seeded("rows", reference, window)
-            rule = row_rule(reference, window, replicas, rng, 0.95)
-            arl, _ = watch_rows(rule, window=window, before=length, rate=0.1, after=0, rng=rng)
-            found = []
-            for rate in (0.12, 0.15, 0.2, 0.3):
-                rule = row_rule(reference, window, 5 * replicas, rng, 0.95)
-                found.append(watch_rows(rule, window=window, before=2000, rate=rate, after=20_000, rng=rng)[1])
-                figures[f"{reference} {window} {rate}"] = found[-1]
-            figures[f"{reference} {window} arl"] = arl
-            if arl < ROW_ARL:
-                failures.append(f"error rate, {reference:,} rows, windows of {window}: {arl:,.0f} < {ROW_ARL:,.0f}")
-            fed = "row by row" if window == 1 else f"windows of {window}"
-            lines.append([f"{reference:,}", fed, number(arl), *map(number, found)])
+    cells = [(n, window, 0.95) for n in (2000, 10_000, 50_000) for window in (1, 20)]
+    for reference, window, level in [*cells, (10_000, 1, 0.501)]:
+        rng = seeded("rows", reference, window, level)
+        rule = row_rule(reference, window, replicas, rng, level)
+        arl, _ = watch_rows(rule, window=window, before=length, rate=0.1, after=0, rng=rng)
+        found = []
+        for rate in (0.12, 0.15, 0.2, 0.3):
+            rule = row_rule(reference, window, 5 * replicas, rng, level)
+            found.append(watch_rows(rule, window=window, before=2000, rate=rate, after=20_000, rng=rng)[1])
+            figures[f"{reference} {window} {rate} {level}"] = found[-1]
+        honest = level > 0.9  # the last line only shows what a mean that is taken for the truth would do
+        if arl < ROW_ARL and honest:
+            failures.append(f"error rate, {reference:,} rows, windows of {window}: {arl:,.0f} < {ROW_ARL:,.0f}")
+        fed = ("row by row" if window == 1 else f"windows of {window}") + (
+            "" if honest else ", mean taken for the truth"
+        )
+        lines.append([f"{reference:,}", fed, number(arl), *map(number, found)])
     head = ["reference", "fed", "run length (stated 100,000)", "→ 0.12", "→ 0.15", "→ 0.20", "→ 0.30"]
     return table(head, lines), figures, failures
 
@@ -288,16 +290,16 @@ TEXT = """\
 # Certification of the alarm rules
 
 Written by `make certify`; do not edit. What is promised: with nothing changed, a rule with an average run length
-(ARL) of `A` steps raises a false alarm at most once in `A` steps on average, whatever the reference of the monitor
-happens to look like. Here it is measured, on streams with a known truth, **with every baseline estimated from a
-reference of its own**.
+(ARL) of `A` steps raises a false alarm at most once in `A` steps on average. For independent rows that follows from the
+theory for at least 95 % of all references; for the rest, and for rows and chunks that depend on each other, it is
+measured here, on streams with a known truth, **with every baseline estimated from a reference of its own**.
 
 A run length below is all steps over all false alarms of all references, so that unlucky references count with all the
 alarms that they cause. In brackets: the share of references whose own count exceeded the stated rate (chance
 included: a monitor that keeps its promise exactly exceeds it in about half of such short runs).
 
 Seed {seed}; numpy {numpy}, scipy {scipy}, Python {python}; {seconds:.0f} s on one core of {machine}. Everything but
-the last line of the targets (a time) is reproduced to the digit by the same versions.
+the times is reproduced to the digit by the same versions.
 
 ## Targets
 
@@ -326,6 +328,10 @@ delays in rows, over {row_replicas:,} references, 2,000 rows before the change. 
 length 100,000): {oracle}.
 
 {row_table}
+The target of 150 rows for 0.10 → 0.20 is out of reach with this promise: the oracle, which needs no reference, takes
+{best:.0f}, and the confidence bound alone takes the level from 0.100 to 0.105, which costs an eighth of the evidence
+in each row. The last line shows the price of doing without: fewer rows, and a run length that is not the stated one.
+
 ## Shifts of a feature in windows of 500 rows
 
 Median windows to the alarm, stated ARL of 1,000 windows per feature.
@@ -365,7 +371,7 @@ def main() -> int:
     limits = limits_of_the_promise(replicas, steps)
     oracle = {rate: oracle_rows(rate) for rate in (0.15, 0.2, 0.3)}
     milliseconds = speed()
-    row = {rate: rows[f"10000 1 {rate}"] for rate in (0.15, 0.2)}
+    row = {rate: rows[f"10000 1 {rate} 0.95"] for rate in (0.15, 0.2)}
     shift, ignored = cut["mean + 0.10 σ 100 0.0"], cut["mean + 0.05 σ 100 0.02"]
     missing = broken + broken_rows + broken_model
     in_rows = "ARL 100,000 rows, reference of 10,000"
@@ -402,6 +408,7 @@ def main() -> int:
         row_replicas=5 * int(200 * scale),
         row_table=row_table,
         oracle=", ".join(f"{found:.0f} for 0.10 → {rate}" for rate, found in oracle.items()),
+        best=oracle[0.2],
         cuts=cuts,
         model=model,
         limits=limits,

@@ -41,7 +41,7 @@ def write(path: Path, rows: int, *, seed: int = 7) -> Path:
         writer = None
         for start in range(0, rows, ROW_GROUP):
             table = feature_table(rng, min(ROW_GROUP, rows - start), start, rows)
-            writer = writer or pq.ParquetWriter(unfinished, table.schema, compression="snappy")
+            writer = writer or pq.ParquetWriter(unfinished, table.schema, compression="zstd")  # as Polars does by default
             writer.write_table(table, row_group_size=ROW_GROUP)
         assert writer is not None
         writer.close()

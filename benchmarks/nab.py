@@ -112,27 +112,26 @@ def thresholds(scores: Iterable[np.ndarray]) -> np.ndarray:
     return np.unique(np.quantile(values, 1 - np.geomspace(1e-5, 0.25, 300)))
 
 
-def at_budgets(series: Sequence[Series], scores: Sequence[np.ndarray], curve: np.ndarray | None = None) -> list[float]:
-    """Return the best recall with at most each of `BUDGETS`; with the threshold that a `curve` of others gives."""
-    if curve is None:
-        found = np.array([events(series, scores, t) for t in thresholds(scores)])
-        return [float(found[found[:, 1] <= budget, 0].max(initial=0)) for budget in BUDGETS]
-    recalls = []
-    for budget in BUDGETS:
-        allowed = curve[curve[:, 2] <= budget]
-        recalls.append(events(series, scores, allowed[allowed[:, 1].argmax(), 0])[0])
-    return recalls
+def at_budgets(series: Sequence[Series], scores: Sequence[np.ndarray]) -> list[str]:
+    """Return the best recall with at most each of `BUDGETS`."""
+    found = np.array([events(series, scores, t) for t in thresholds(scores)])
+    return [f"{found[found[:, 1] <= budget, 0].max(initial=0):.2f}" for budget in BUDGETS]
 
 
-def held_out(series: Sequence[Series], scores: Sequence[np.ndarray]) -> list[float]:
-    """Return the recall of each half of the series with the threshold that keeps the budget on the other half."""
+def held_out(series: Sequence[Series], scores: Sequence[np.ndarray]) -> list[str]:
+    """Return the recall, and the false episodes, with the threshold that keeps each budget on the other half."""
     halves = [(series[i::2], scores[i::2]) for i in (0, 1)]
-    total = np.zeros(len(BUDGETS))
+    found = np.zeros((len(BUDGETS), 2))
     for (own, own_scores), (other, other_scores) in (halves, halves[::-1]):
-        curve = np.array([(t, *events(other, other_scores, t)) for t in thresholds(other_scores)])
-        windows = sum(len(s.windows) for s in own)
-        total += windows * np.array(at_budgets(own, own_scores, curve))
-    return list(total / sum(len(s.windows) for s in series))
+        curve = np.array([(*events(other, other_scores, t), t) for t in thresholds(other_scores)])
+        parts = [
+            sum(len(one.windows) for one in own) / sum(len(one.windows) for one in series),
+            sum(one.days for one in own) / sum(one.days for one in series),
+        ]
+        for i, budget in enumerate(BUDGETS):
+            allowed = curve[curve[:, 1] <= budget]
+            found[i] += np.multiply(parts, events(own, own_scores, allowed[allowed[:, 0].argmax(), 2]))
+    return [f"{recall:.2f} ({false:.2f})" for recall, false in found]
 
 
 # NAB's own score (A. Lavin, S. Ahmad, "Evaluating real-time anomaly detection algorithms", ICMLA 2015)
@@ -199,11 +198,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
 
 
-def line(name: str, recalls: Sequence[float]) -> list[str]:
-    """Return a row of recalls."""
-    return [name, *(f"{recall:.2f}" for recall in recalls)]
-
-
 def report(series: Sequence[Series]) -> str:
     """Run everything and return the tables."""
     rules: dict[str, Callable[[Series], np.ndarray]] = {"adaptive": adaptive}
@@ -221,10 +215,10 @@ def report(series: Sequence[Series]) -> str:
         "",
         "Event recall at a number of false episodes per series-day, one threshold for all series:",
         "",
-        *table(["rule", *map(str, BUDGETS)], (line(name, at_budgets(series, s)) for name, s in scores.items())),
-        "The same with the threshold chosen on the other half of the series:",
+        *table(["rule", *map(str, BUDGETS)], ([name, *at_budgets(series, s)] for name, s in scores.items())),
+        "The same with the threshold chosen on the other half of the series (in brackets: false episodes then):",
         "",
-        *table(["rule", *map(str, BUDGETS)], (line(name, held_out(series, s)) for name, s in scores.items())),
+        *table(["rule", *map(str, BUDGETS)], ([name, *held_out(series, s)] for name, s in scores.items())),
         "NAB score, standard profile, threshold optimised over the corpus:",
         "",
     ]

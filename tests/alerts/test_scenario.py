@@ -34,6 +34,16 @@ def test_every_rule_is_tried() -> None:
     assert set(re.findall(r'^rule = "(\w+)"', text, re.MULTILINE)) == set(RULES)
 
 
+def test_the_page_about_scenarios_runs_and_names_every_setting() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text("utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    assert run_scenario(example).passed
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `")}
+    assert set(rows) == set(RULES)
+    for name, rule in RULES.items():
+        assert all(f"`{setting}`" in rows[name] for setting in rule.settings)
+
+
 # A wrong expectation is told with what came instead
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from barograph.errors import InputError
+from barograph.errors import InputError, SpecError
 from barograph.rules.baseline import carry_over, mean_baseline, share_baseline, weigh
 
 
@@ -113,3 +113,5 @@ def test_wrong_shapes_are_named() -> None:
         share_baseline([[1, 2]], [[10, 10]])
     with pytest.raises(InputError, match="for each of the 2 blocks"):
         share_baseline([[[1]], [[2]]], [[10], [10]], phase=[0])
+    with pytest.raises(SpecError, match="`level`"):
+        share_baseline([[[1]], [[2]]], [[10], [10]], level=0.5)

@@ -72,7 +72,9 @@ def _broken(root: Alert, reason: Reason, alike: Sequence[Alert]) -> str:
     when = _since((root, *alike))
     where = f" ({breach.segment})" if breach.segment else ""
     if reason is Reason.NO_ROWS:
-        return f"No rows came{where} {when}"
+        some = breach.value if breach.metric == "row_count" else None
+        came = f"Only {count(round(some), 'row')}" if some else "No rows"
+        return f"{came} came{where} {when}"
     if len(columns) > 1:
         same = all(root_reason(a) is reason for a in alike)
         what = _WHAT[reason][1] if same else "broke at once"
@@ -150,6 +152,8 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
 
 def _since(alerts: Sequence[Alert]) -> str:
     first = min((a.first for a in alerts), key=lambda moment: moment.position)
+    if first.chunk.key == "all":
+        return in_chunk(first.chunk)
     last = max((a.last for a in alerts), key=lambda moment: moment.position)
     if any(a.state is State.FIRING for a in alerts):
         return f"since {first.chunk.key}"

@@ -54,8 +54,12 @@ def in_chunk(chunk: Chunk) -> str:
 
     >>> in_chunk(Chunk(key="2013-06-03")), in_chunk(Chunk(key="2013-06")), in_chunk(Chunk(key="rows 0-1999"))
     ('on 2013-06-03', 'in 2013-06', 'in rows 0-1999')
+    >>> in_chunk(Chunk(key="all"))
+    'throughout'
     """
     key = chunk.key
+    if key == "all":  # the one chunk of data that is not cut
+        return "throughout"
     if key[:2].isdigit() and "T" in key:
         return f"at {key}"
     if len(key) != 10 or key.count("-") != 2:

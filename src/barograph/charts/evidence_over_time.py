@@ -9,7 +9,7 @@ from typing import Any  # Vega-Lite is JSON
 from barograph.alerts.wording import number
 from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.panel import LABEL_WIDTH
-from barograph.charts.style import BREACH, CURRENT, DESCRIBED, MUTED, SILENT, Chart, chart, values
+from barograph.charts.style import BREACH, BREACH_TEXT, CURRENT, DESCRIBED, MUTED, SILENT, Chart, chart, values
 from barograph.charts.words import cut, metric_title, printable, when
 from barograph.monitors.results import Result
 
@@ -68,7 +68,7 @@ def evidence_over_time(
     look: dict[str, Any] = {c: {"field": c, "type": "nominal", "scale": None} for c in ("color", "shape")}
     look["size"] = {"field": "size", "type": "quantitative", "scale": None}
     rule = {"type": "rule", "color": BREACH, "strokeWidth": 1, **SILENT}
-    label = {"type": "text", "align": "left", "text": "breach", "color": BREACH, "fontSize": 11, **SILENT}
+    label = {"type": "text", "align": "left", "text": "breach", "color": BREACH_TEXT, "fontSize": 11, **SILENT}
     limit_row = values([{"powers": limit}])
     line = {"type": "line", "color": CURRENT, "strokeWidth": 1.8, **SILENT}
     point = {"type": "point", "filled": True, "opacity": 1}

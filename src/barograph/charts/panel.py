@@ -11,6 +11,7 @@ from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.style import (
     BREACH,
     BREACH_FILL,
+    BREACH_TEXT,
     CURRENT,
     DESCRIBED,
     ESTIMATED,
@@ -81,7 +82,7 @@ def panel(
         if limits:
             line = {"type": "line", "color": BREACH, "strokeWidth": 1, "interpolate": "step", **SILENT}
             layers.append(_line(limits, line, x, y))
-            ends.append((limits[-1]["value"], f"limit {quantity(limits[-1]['value'], unit)}", BREACH))
+            ends.append((limits[-1]["value"], f"limit {quantity(limits[-1]['value'], unit)}", BREACH_TEXT))
     known = {row.chunk for row in rows if row.value is not None}
     for series, color, dash in ((estimated, ESTIMATED, [5, 3]), (rows, CURRENT, [1, 0])):
         if not series:

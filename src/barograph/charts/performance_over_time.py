@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.finding import finding
 from barograph.charts.panel import LABEL_WIDTH, WIDTH, panel, without_value
-from barograph.charts.style import DESCRIBED, REFERENCE, REFERENCE_FILL, SHARE_LABELS, SILENT, Chart, chart, values
+from barograph.charts.style import DESCRIBED, MUTED, REFERENCE_FILL, SHARE_LABELS, SILENT, Chart, chart, values
 from barograph.charts.words import metric_title, percent
 from barograph.monitors.results import Result
 
@@ -83,7 +83,7 @@ def _coverage(rows: Sequence[Result], keys: Sequence[str], width: int) -> Chart:
     }
     axis = {"values": [0, 1], "labelExpr": SHARE_LABELS, "title": None, "grid": False}
     y = {"field": "coverage", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
-    name = {"type": "text", "align": "left", "text": "labels arrived", "fontSize": 11, "color": REFERENCE, **SILENT}
+    name = {"type": "text", "align": "left", "text": "labels arrived", "fontSize": 11, "color": MUTED, **SILENT}
     return {
         "width": width,
         "height": STRIP,

@@ -84,6 +84,7 @@ def reliability(reference: ScoreTable, current: ScoreTable, *, when: str = "now"
     strip = {"width": size, "height": STRIP, "layer": _scores(reference, current, bottom)}
     title = _title(current)
     subtitle = f"Blue: {printable(when)}, {count(_labelled(current), 'labelled row')}. Grey: reference."
+    subtitle += " On the diagonal, scores mean what they say."
     body = {"vconcat": [main, strip], "spacing": 8, "resolve": {"scale": {"y": "independent"}}}
     return chart(title, subtitle, f"Reliability of the scores. {title}.", body, width=size)
 

@@ -16,6 +16,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 INK, MUTED, GRID, PAPER = "#1f2933", "#5a6672", "#e3e8ed", "#ffffff"
 CURRENT, ESTIMATED, BREACH, REFERENCE = "#0072b2", "#00805c", "#d55e00", "#8592a0"
 REFERENCE_FILL, BREACH_FILL = "#cfd6dd", "#f7c9a3"
+BREACH_TEXT = "#b04a00"  # small letters need more contrast than marks
 # Distance as a multiple of its limit, in steps: two that are normal, three that are not.
 STEPS = (0.5, 1.0, 1.5, 3.0)
 STEP_COLORS = ("#edf1f5", "#c9d5e1", "#f7c9a3", "#e88440", "#b04a00")

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from barograph.cli import check, demo, init, metrics, profile, spec
+from barograph.cli import check, demo, init, metrics, profile, replay, rules, spec
 from barograph.errors import BarographError
 
 EXIT_FIRING = 1
@@ -25,7 +25,9 @@ app.command("check")(check.check)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("profile")(profile.profile)
+app.command("replay")(replay.replay)
 app.command("metrics")(metrics.metrics)
+app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
 
 

@@ -56,6 +56,7 @@ def check(
         timezone=timezone,
         segment=segment,
     )
+    options.check_places({"--json": json, "--parquet": parquet, "--html": html})
     with options.progress("reading", quiet=quiet) as bar:
         report = run(reference, current, spec=spec, chunk=chunk, progress=bar, **given)
     for path, write in ((json, report.write_json), (parquet, report.write_parquet), (html, report.write_html)):
@@ -65,6 +66,9 @@ def check(
         from barograph.report.terminal import print_summary
 
         print_summary(report)
+        schema = report.reference.schema
+        print(f"\nRead as {schema.task.value}: {options.read_as(schema)}.")
+        print("If that is wrong, say so with options (see --help), or in a file that `barograph init` writes.")
         if html is not None:
             print(f"\nReport: {html.resolve()}")
     if report.severity is not None and report.severity >= Severity(fail_on.value):

@@ -28,9 +28,9 @@ def init(
 ) -> None:
     """Write a specification with the roles and types that are found in a reference."""
     from barograph.profiles.read import open_rows, sample_rows
-    from barograph.reference.fit import INFER_ROWS
-    from barograph.spec.write import init_spec
+    from barograph.reference.fit import INFER_ROWS, NO_ROWS
     from barograph.spec.infer import infer_schema
+    from barograph.spec.write import init_spec
 
     given = options.roles(
         task=task,
@@ -44,14 +44,19 @@ def init(
         timezone=timezone,
         segment=segment,
     )
+    if str(out) != "-":
+        options.check_places({"--out": out})
+        if out.exists():
+            raise InputError(f"{out} exists already. Choose another place with --out, or remove it.")
     rows = open_rows(reference)
-    inferred = infer_schema(sample_rows(rows, list(rows.schema.names), INFER_ROWS), **given)
+    sample = sample_rows(rows, list(rows.schema.names), INFER_ROWS)
+    if not sample.num_rows:
+        raise InputError(NO_ROWS.format(reference))
+    inferred = infer_schema(sample, **given)
     text = init_spec(inferred, reference=reference)
     if str(out) == "-":
         print(text, end="")
         return
-    if out.exists():
-        raise InputError(f"{out} exists already. Choose another place with --out, or remove it.")
     out.write_text(text, encoding="utf-8")
     for decision in inferred.decisions:
         print(f"  {decision}", file=sys.stderr)

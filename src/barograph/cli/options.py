@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any  # Any: role overrides are of several types
 
 import typer
 
-from barograph.errors import SpecError
+from barograph.errors import InputError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from barograph.spec.schema import Schema
 
 Spec = Annotated[str | None, typer.Option("--spec", help="A specification file (TOML). Options override it.")]
 Task = Annotated[str | None, typer.Option(help="binary, multiclass or regression.")]
@@ -27,7 +30,10 @@ Id = Annotated[str | None, typer.Option("--id", help="Column with the identity o
 Features = Annotated[str | None, typer.Option(help="Feature columns, separated by commas. Default: all others.")]
 Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, separated by commas.")]
 Zone = Annotated[str | None, typer.Option("--timezone", help="Zone of times without one, and of the calendar.")]
-Segment = Annotated[list[str] | None, typer.Option("--segment", help="Column whose values are watched one by one.")]
+Segment = Annotated[
+    list[str] | None,
+    typer.Option("--segment", metavar="<str>", help="Column whose values are watched one by one. Can be repeated."),
+]
 Chunk = Annotated[
     str | None, typer.Option(help="1h, 1d, 1w, 1mo, 1q, 1y or, say, 5000rows. Default: chosen from the data.")
 ]
@@ -73,6 +79,31 @@ def _score(text: str | None) -> str | dict[str, str] | None:
     if any(len(pair) != 2 for pair in pairs):
         raise SpecError(f"--score must be a column, or class=column,class=column. Got {text!r}.")
     return {name.strip(): column.strip() for name, column in pairs}
+
+
+def check_places(places: Mapping[str, Path | None]) -> None:
+    """Raise InputError if a file cannot be written where an option says: before hours of work, not after."""
+    for option, path in places.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"{option}: {str(path)!r} is a folder. Give the name of a file in it.")
+        if not path.parent.is_dir():
+            raise InputError(f"{option}: there is no folder {str(path.parent)!r}. Make it, or choose another place.")
+
+
+def read_as(schema: Schema) -> str:
+    """Return in one line what each column was taken for."""
+    roles = [("label", schema.label), ("prediction", schema.prediction)]
+    roles += [("score", c) for c in schema.scores.values()] if len(schema.scores) < 4 else []
+    roles += [("time", schema.timestamp), ("id", schema.id)]
+    parts = [f"{role} `{column}`" for role, column in roles if column is not None]
+    if schema.timestamp is not None:
+        parts[-1 if schema.id is None else -2] += f" in {schema.timezone}"
+    if len(schema.scores) >= 4:
+        parts.append(f"{len(schema.scores)} scores")
+    n = len(schema.features)
+    return ", ".join([*parts, f"{n} feature{'' if n == 1 else 's'}"])
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def profile(
         timezone=timezone,
         segment=segment,
     )
+    options.check_places({"--out": out})
     with options.progress("reading", quiet=quiet) as bar:
         learned = learn(reference, spec=spec, progress=bar, **given)
     learned.save(out)

@@ -18,6 +18,7 @@ ALERTING: Mapping[Task, tuple[str, ...]] = {
     Task.MULTICLASS: ("accuracy", "f1", "log_loss"),
     Task.REGRESSION: ("mae", "rmse"),
 }
+OF_LABELS = ("unseen_share", "type_error_share")  # labels that came and cannot be used
 NUMERIC_DRIFT = "kolmogorov_smirnov"
 CATEGORICAL_DRIFT = "total_variation"
 MODEL_DRIFT = "cell_drift"
@@ -59,7 +60,7 @@ def default_monitors(
             numeric = isinstance(column, NumericBins)
             primary = metric.name == (NUMERIC_DRIFT if numeric else CATEGORICAL_DRIFT)
             alerts = metric.family == "quality" or primary
-            if metric.family == "quality" and column.name == yardstick.schema.label:
+            if column.name == yardstick.schema.label and metric.name not in OF_LABELS and metric.family == "quality":
                 alerts = False  # a label that is missing has not arrived: label coverage tells of that
             monitors.append(Monitor(metric=metric, column=column.name, alerts=alerts, tolerance=tolerance))
     return monitors

@@ -51,13 +51,22 @@ USEFUL = {"cdf_cut": 1.0, "category_share": 0.3, "share": 0.5, "summary": 0.5}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What a monitor with evidence can do: its rule, its ARL in days, and the smallest change that it can find."""
+    """What a monitor with evidence can do: its rule, its ARL in days, and the smallest change that it can find.
+
+    `change` is that change in the unit of the rule (infinite: it can find none), `detectable` says it in words.
+    """
 
     monitor: str
     rule: str
     arl_days: float
     log_threshold: float
+    change: float
     detectable: str
+
+    @property
+    def is_useful(self) -> bool:
+        """Return whether anybody would want to wait for a change to become as large as that."""
+        return self.change <= USEFUL[self.rule]
 
 
 def weigh(
@@ -180,8 +189,15 @@ class _Group:
         arl = np.maximum(self.arl, 2 * self.step)
         texts = [describe_detectable(float(c), unit=unit, days=LONGEST_DAYS, useful=USEFUL[self.kind]) for c in changes]
         return [
-            Watch(monitor=m.name, rule=self.kind, arl_days=float(a), log_threshold=log(a), detectable=text)
-            for m, a, text in zip(self.monitors, arl, texts, strict=True)
+            Watch(
+                monitor=m.name,
+                rule=self.kind,
+                arl_days=float(a),
+                log_threshold=log(a),
+                change=float(c),
+                detectable=text,
+            )
+            for m, a, c, text in zip(self.monitors, arl, changes, texts, strict=True)
         ]
 
     # What differs from rule to rule: what it learns from, what it is fed, and the unit of what it finds.

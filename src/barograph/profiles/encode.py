@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from barograph.profiles import columns as arrow
 from barograph.profiles import kernels
@@ -19,7 +20,7 @@ from barograph.sketches.sample import Sample
 from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE
 from barograph.spec.schema import ColumnType, Task
 
-BLOCK = 16_384  # rows that are encoded and counted while their codes are still in the cache
+BLOCK = 32_768  # rows that are encoded and counted while their codes are still in the cache
 SAMPLE_SIZE = 1_000  # rows kept of a chunk
 ID_SAMPLE_SIZE = 16_384  # different ids kept of a chunk: duplicates are exact below this many
 
@@ -189,9 +190,27 @@ def _category_codes(column: CategoricalBins, array: pa.Array) -> npt.NDArray[np.
         if array.null_count:
             codes[arrow.is_null(array)] = column.bins
         return codes
+    if isinstance(array, pa.DictionaryArray) and pa.types.is_string(array.dictionary.type):
+        return _dictionary_codes(column, array)
     indices, values = arrow.categories(array)
     known, unknown = column.codes, column.unknown
     lookup = np.fromiter((known.get(v, unknown) for v in values), np.uint16, len(values))
+    kernels.encode_categories(indices, lookup, column.bins, codes)
+    return codes
+
+
+def _dictionary_codes(column: CategoricalBins, array: pa.DictionaryArray) -> npt.NDArray[np.uint16]:
+    """Return the codes of text that is stored as positions in a dictionary: the usual case, without Python strings."""
+    texts, codes_of = column.ordered
+    found = pc.index_in(array.dictionary, value_set=texts).to_numpy(zero_copy_only=False)
+    missing = np.isnan(found) if found.dtype.kind == "f" else np.zeros(len(found), np.bool_)
+    lookup = np.full(len(found), column.unknown, np.uint16)
+    lookup[~missing] = codes_of[found[~missing].astype(np.int64)]
+    if array.dictionary.null_count:
+        lookup[arrow.is_null(array.dictionary)] = column.bins
+    codes = np.empty(len(array), np.uint16)
+    positions = array.indices.fill_null(-1) if array.indices.null_count else array.indices
+    indices = positions.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
     kernels.encode_categories(indices, lookup, column.bins, codes)
     return codes
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from barograph.sketches.cells import BinaryCells
 from barograph.spec.schema import Schema
@@ -21,21 +22,21 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 GRID_CELLS = 4_096  # of the uniform grid that narrows the search for a bin: 16 kB, stays in the L1 cache
+TAIL_EDGES = 20  # the outermost twentieth of the edges on each side lies outside of the grid
 MAX_Z = 20.0  # standardised values are cut here in sums of products, so that one absurd value hides nothing else
 
 
-def narrow(edges: Floats, low: float, step: float) -> npt.NDArray[np.uint16]:
+def narrow(edges: Floats, origin: float, inverse: float) -> npt.NDArray[np.uint16]:
     """Return the lowest and highest bin, as (cells, 2), that a value in each cell of a uniform grid can be in.
 
-    Values outside the grid count to its first or last cell. A cell is widened by one on both sides, so that the
-    rounding of `(x - low) / step` can never exclude the right bin.
+    The cell of `x` is the whole part of `(x - origin) * inverse`, cut to the grid. It never falls as `x` rises,
+    whatever the rounding, so the edges in earlier cells are below `x` and those in later ones above: only the edges in
+    the cell of `x` itself are left to compare with.
     """
-    borders = low + step * np.arange(-1, GRID_CELLS + 2)
-    narrowed = np.empty((GRID_CELLS, 2), np.uint16)
-    narrowed[:, 0] = np.searchsorted(edges, borders[:-2], side="right")[:GRID_CELLS]
-    narrowed[:, 1] = np.searchsorted(edges, borders[2:], side="right")[:GRID_CELLS]
-    narrowed[0, 0], narrowed[-1, 1] = 0, len(edges)
-    return narrowed
+    cell_of_edge = np.clip((edges - origin) * inverse, 0.0, GRID_CELLS - 1.0).astype(np.int64)
+    cells = np.arange(GRID_CELLS)
+    below, upto = (np.searchsorted(cell_of_edge, cells, side=side) for side in ("left", "right"))
+    return np.column_stack((below, upto)).astype(np.uint16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +69,13 @@ class NumericBins:
     @cached_property
     def grid(self) -> tuple[float, float, npt.NDArray[np.uint16]]:
         """Return origin, inverse step, and the bins that a value in each grid cell can be in: see `narrow`."""
-        low, high = np.quantile(self.edges, [0.002, 0.998]) if len(self.edges) > 2 else (0.0, 1.0)
+        # The few edges far out would stretch the grid until most of its cells are empty.
+        tail = len(self.edges) // TAIL_EDGES
+        low, high = (self.edges[tail], self.edges[-1 - tail]) if len(self.edges) > 2 else (0.0, 1.0)
         step = float(high - low) / GRID_CELLS  # a Python float: the inverse of a tiny one is infinite without a warning
         if not (np.isfinite(step) and step > 0 and np.isfinite(1 / step)):
             low, step = float(self.edges[0]) if len(self.edges) else 0.0, 1.0
-        return float(low), float(1 / step), narrow(self.edges, float(low), float(step))
+        return float(low), float(1 / step), narrow(self.edges, float(low), float(1 / step))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,11 @@ class CategoricalBins:
         """Return the code of each known category."""
         other = len(self.names)
         return {**dict.fromkeys(self.others or (), other), **{name: i for i, name in enumerate(self.names)}}
+
+    @cached_property
+    def ordered(self) -> tuple[pa.Array, npt.NDArray[np.uint16]]:
+        """Return the known categories as an Arrow array, and the code of each."""
+        return pa.array(list(self.codes), pa.string()), np.fromiter(self.codes.values(), np.uint16, len(self.codes))
 
     @property
     def unknown(self) -> int:
@@ -147,7 +155,7 @@ class BinaryOutcome:
     @cached_property
     def narrowed(self) -> npt.NDArray[np.uint16]:
         """Return the bins that a score in each cell of a grid over [0, 1] can be in: see `narrow`."""
-        return narrow(self.edges, 0.0, 1.0 / (GRID_CELLS - 1))
+        return narrow(self.edges, 0.0, GRID_CELLS - 1.0)
 
     def cells(self, counts: Ints) -> BinaryCells:
         """Return the sketch with these counts, (L, J, 3)."""

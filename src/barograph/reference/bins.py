@@ -42,7 +42,9 @@ def fit_numeric_bins(
         n = len(finite)
         quantiles, repeats = np.unique(finite[np.arange(1, bins) * n // bins], return_counts=True)
         tail = n // bins // 2 ** np.arange(1, int(np.log2(max(n // bins, 1))) + 1)
-        heavy = np.nextafter(quantiles[repeats > 1], np.inf)
+        # Between whole numbers there is nothing to be kept apart from a heavy one.
+        whole = bool(np.all(different == np.trunc(different)))
+        heavy = np.empty(0) if whole else np.nextafter(quantiles[repeats > 1], np.inf)
         inner = np.unique(np.concatenate((quantiles, heavy, finite[tail], finite[n - 1 - tail])))
     edges = np.union1d(inner[(inner > first) & (inner <= last)], [first, np.nextafter(last, np.inf)])
     counts = np.diff(np.searchsorted(finite, edges))

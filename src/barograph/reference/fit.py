@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from barograph.errors import InputError
+from barograph.errors import InputError, SpecError
 from barograph.profiles import columns as arrow
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.encode import PRESENCE_ONLY, encode_column
@@ -28,6 +28,7 @@ from barograph.reference.partition import fit_partition, single_leaf
 from barograph.reference.reference import Reference, block_rule
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
 from barograph.spec.infer import infer_schema
+from barograph.spec.roles import Roles
 from barograph.spec.schema import ColumnType, Schema, Task
 
 NO_ROWS = "{}: the reference has no rows. Give data on which the model was known to be good."
@@ -63,7 +64,11 @@ def fit(
         sample = sample_rows(rows, list(rows.schema.names), INFER_ROWS, seed=seed)
         if not sample.num_rows:
             raise InputError(NO_ROWS.format(rows.name))
-        inferred = infer_schema(sample, **roles)
+        Roles.of(roles)  # what is wrong with what was said has nothing to do with the data
+        try:
+            inferred = infer_schema(sample, **roles)
+        except SpecError as error:
+            raise SpecError(error.problems, where=rows.name) from error
         schema, decisions = inferred.schema, inferred.decisions
     wanted = [c for c in schema.columns() if c in rows.schema.names]
     table = sample_rows(rows, wanted, FIT_ROWS, seed=seed)

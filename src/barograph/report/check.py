@@ -15,7 +15,7 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
 from barograph.causes.explain import harm_of, trust_over
 from barograph.chunks import ChunkRule, parse_chunk_rule
-from barograph.errors import InputError, SpecError
+from barograph.errors import InputError, SpecError, did_you_mean
 from barograph.metrics import catalogue
 from barograph.monitors.defaults import default_monitors
 from barograph.monitors.estimates import evaluate_estimates
@@ -77,6 +77,7 @@ def check(
     until = _until(as_of)
     worth = said.value.model_dump() if said and said.value else None
     values = _values(value if value is not None else worth)
+    _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     tolerances = {**(said.tolerance if said else {}), **(tolerance or {})}
     rule = chunk if chunk is not None else (said.chunk if said else None)
     if isinstance(rule, str):
@@ -120,6 +121,8 @@ def check(
         profiles=profiles,
         rows=results,
         watches=watches,
+        alerting=[m.name for m in alerting],
+        breaches=found,
         alerts=alerts,
         incidents=incidents,
         not_checked=[
@@ -149,8 +152,8 @@ def _check_columns(rows: Rows, reference: Reference) -> None:
     known, here = reference.schema.columns(), rows.schema.names
     if known and not set(known) & set(here):
         raise InputError(
-            f"{rows.name}: none of the reference's columns {_listed(known)} is in this data, which has {_listed(here)}. "
-            "Give the data of the same model, or rename its columns."
+            f"{rows.name} has none of the reference's columns {_listed(known)}, but {_listed(here)}. "
+            "Give data of the same model, or rename its columns."
         )
 
 
@@ -225,7 +228,16 @@ def _spec(spec: str | PathLike[str] | ModelSpec | None) -> ModelSpec | None:
     return spec
 
 
+def _check_names(what: str, given: Mapping[str, float] | None, known: Sequence[str]) -> None:
+    problems = [
+        f"{what}: there is no {name!r}.{did_you_mean(name, known)}" for name in given or () if name not in known
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
 def _values(value: Mapping[str, float] | None) -> tuple[float, float, float, float] | None:
+    _check_names("value", value, ("tn", "fp", "fn", "tp"))
     if not value:
         return None
     return (value.get("tn", 0.0), value.get("fp", 0.0), value.get("fn", 0.0), value.get("tp", 0.0))

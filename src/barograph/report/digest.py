@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from barograph.alerts.breaches import MAIN_METRIC
+from barograph.alerts.incident import Incident
+from barograph.alerts.severity import Severity
 from barograph.charts.drift_heat_map import relative_distance
 from barograph.metrics import catalogue
 from barograph.monitors.defaults import ALERTING
@@ -77,8 +79,11 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """A report, sorted. `performance` has the metrics that alert, the main one first; `drift` and `quality` (a series a
-    metric and column) are ranked, the worst first; `segments` holds the performance rows of segments.
+    """A report, sorted.
+
+    `performance` has the metrics that alert, the main one first; `drift` and `quality` (a series a metric and column)
+    are ranked, the worst first; `segments` holds the performance rows of segments. `harm_seen` says whether
+    performance, realised or estimated, is in breach, or a drift is told of as more than a notice.
     """
 
     rows: int
@@ -90,6 +95,7 @@ class Digest:
     drift: tuple[Drift, ...]
     quality: tuple[Rows, ...]
     segments: Rows
+    harm_seen: bool
 
     @property
     def main(self) -> Performance | None:
@@ -102,11 +108,6 @@ class Digest:
     def harm_known(self) -> bool:
         """Return whether performance was measured or estimated at all."""
         return any(p.latest for p in self.performance)
-
-    @property
-    def harm_seen(self) -> bool:
-        """Return whether any performance metric, realised or estimated, is in breach."""
-        return any(breaches(p.rows) for p in self.performance)
 
     @property
     def period(self) -> str:
@@ -124,17 +125,24 @@ def digest(report: Report) -> Digest:
     covered = [(p.label_coverage, p.n) for p in profiles.select()]
     known = [(share, n) for share, n in covered if share is not None and n]
     labelled = sum(share * n for share, n in known) / sum(n for _, n in known) if known else None
+    performance = tuple(_performance(report, series))
     return Digest(
         rows=rows,
         outside=profiles.outside,
         keys=tuple(chunk.key for chunk in profiles.chunks),
         incomplete=frozenset(chunk.key for chunk in profiles.chunks if not chunk.complete),
         label_coverage=labelled,
-        performance=tuple(_performance(report, series)),
+        performance=performance,
         drift=tuple(_drift(report, series)),
         quality=tuple(_quality(series)),
         segments=tuple(r for r in report.rows if r.segment and r.family == "performance"),
+        harm_seen=any(breaches(p.rows) for p in performance) or any(map(_is_harmful_drift, report.incidents)),
     )
+
+
+def _is_harmful_drift(incident: Incident) -> bool:
+    drifted = any(alert.last_breach.family == "drift" for alert in incident.alerts)
+    return drifted and incident.severity > Severity.NOTICE
 
 
 Key = tuple[str, str, str | None]  # family, metric, column

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from barograph.alerts.alert import State
+from barograph.alerts.breaches import MAIN_METRIC
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.style import Chart
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+_CODE = re.compile(r"`([^`]+)`")
 _DATE = re.compile(r"\b\d{4}-(?:\d\d(?:-\d\d)?|Q\d)\b")
 MAX_INCIDENTS = 20
 OPEN_NOTICES = 3  # notices that are shown open; more are folded away
@@ -72,6 +74,7 @@ class PageContext:
     model_version: str
     verdict: str
     severity: str
+    rows: int
     figures: tuple[Figure, ...]
     incidents: tuple[IncidentView, ...]
     notices: tuple[IncidentView, ...]
@@ -121,6 +124,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         model_version=printable(report.rows[0].version) if report.rows else "",
         verdict=printable(report.verdict),
         severity=report.severity.value if report.severity else CALM if ranked.rows else NO_DATA,
+        rows=ranked.rows,
         figures=tuple(_figures(report, ranked)),
         incidents=tuple(view for view in views if view.severity != Severity.NOTICE.value),
         notices=notices,
@@ -209,15 +213,16 @@ def _incident(incident: Incident, report: Report) -> IncidentView:
         ongoing=ongoing,
         explains=tuple(printable(text) for text in told[:MAX_EXPLAINED]),
         more=max(0, len(told) - MAX_EXPLAINED),
-        harm="" if incident.harm is None or incident.harm <= 0 else _harm(incident.harm, report),
+        harm=_harm(incident, report),
         silenced=printable("; ".join(incident.silenced_by)),
     )
 
 
-def _harm(harm: float, report: Report) -> str:
-    from barograph.alerts.breaches import MAIN_METRIC
-
-    return f"{metric_title(MAIN_METRIC[report.reference.schema.task][0])} worse by {quantity(harm, '')}"
+def _harm(incident: Incident, report: Report) -> str:
+    """Return the harm of an incident in words; "" where it is unknown, or not material."""
+    if incident.harm is None or incident.harm <= 0 or incident.severity is Severity.NOTICE:
+        return ""
+    return f"{metric_title(MAIN_METRIC[report.reference.schema.task][0])} worse by {quantity(incident.harm, '')}"
 
 
 def _version() -> str:
@@ -238,12 +243,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["dates"] = _dates
+    environment.filters["prose"] = _prose
     return environment
 
 
-def _dates(text: str) -> Markup:
-    """Return text, escaped, in which a line does not end within a date."""
+def _prose(text: str) -> Markup:
+    """Return text, escaped, with names in `backticks` as code, in which a line does not end within a date."""
     from markupsafe import Markup, escape
 
-    return Markup(_DATE.sub(r'<span class="nb">\g<0></span>', str(escape(text))))
+    plain = _DATE.sub(r'<span class="nb">\g<0></span>', str(escape(text)))
+    return Markup(_CODE.sub(r"<code>\1</code>", plain))

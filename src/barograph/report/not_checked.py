@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from barograph.charts.words import count, metric_title
+from barograph.charts.words import count, metric_title, within
 from barograph.monitors.defaults import ALERTING
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
@@ -17,7 +17,7 @@ from barograph.spec.schema import Task
 
 SHOWN = 10  # columns or metrics of one kind that are named
 FEWEST_BLOCKS = 3  # of the reference: fewer say nothing of how much chunks differ by nature
-OF_SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score", "expected_calibration_error")
+OF_SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score", "expected_calibration_error", "cell_drift")
 
 
 def not_checked(
@@ -37,7 +37,7 @@ def not_checked(
     seen = profiles.total()
     return [
         *_labels(reference, profiles, seen),
-        *_predictions(reference),
+        *_predictions(reference, seen),
         *_times(reference, profiles, until),
         *_schema(reference, profiles),
         *_reference(reference, results),
@@ -59,6 +59,9 @@ def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator
     if not reference.total.label_coverage:
         why = f"the reference has no usable label in `{label}`: there is nothing to compare with, or to learn from"
         yield NotChecked(what="performance, also estimated", why=why)
+    elif not seen.label_coverage:
+        why = "only labels tell: the estimates assume it"
+        yield NotChecked(what="whether the same inputs still have the same outcomes", why=why)
     for whose, counts in (("", seen.counts(label)), ("reference ", reference.total.counts(label))):
         if counts.unseen:
             known = " and ".join(map(repr, classes)) if len(classes) == 2 else f"{len(classes)} known classes"
@@ -69,13 +72,28 @@ def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator
             yield NotChecked(what=count(odd, f"{whose}row"), why=why)
 
 
-def _predictions(reference: Reference) -> Iterator[NotChecked]:
+def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
     schema = reference.schema
     if schema.prediction is None and not schema.scores:
         yield NotChecked(what="performance of predictions", why="neither a prediction nor a score column is known")
+    elif not _has_predictions(reference, seen):
+        why = "no row of the production data has a prediction or score that can be used"
+        yield NotChecked(what="performance, also estimated", why=why)
     elif schema.task is not Task.REGRESSION and not schema.scores:
-        why = "no score column is known: ROC AUC, log loss, calibration and estimates without labels need one"
+        why = "no score column is known: ROC AUC, log loss, calibration, cell drift and estimates need one"
         yield NotChecked(what="metrics of scores", why=why)
+
+
+def _has_predictions(reference: Reference, seen: Profile) -> bool:
+    schema = reference.schema
+    for column in filter(None, (schema.prediction, *schema.scores.values())):
+        counts = seen.counts(column)
+        bad = counts.positive_inf + counts.negative_inf + counts.unseen
+        if schema.task is not Task.REGRESSION:  # where any number is a prediction
+            bad += counts.below + counts.above
+        if counts.present > bad:
+            return True
+    return False
 
 
 def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> Iterator[NotChecked]:
@@ -90,9 +108,8 @@ def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> 
         why = f"no row of the production data has a usable time in `{name}`: chunks are runs of rows"
         yield NotChecked(what="time", why=why)
     elif until is not None and profiles.chunks[0].start > until:
-        why = (
-            f"all times in `{name}` lie in the future, from {profiles.chunks[0].start:%Y-%m-%d} on: look at their unit"
-        )
+        first = f"{profiles.chunks[0].start:%Y-%m-%d}"
+        why = f"all times in `{name}` lie in the future, from {first} on: look at their unit and zone"
         yield NotChecked(what="freshness", why=why)
     if profiles.outside:
         late = f", or one after {until:%Y-%m-%d %H:%M} UTC" if until else ""
@@ -121,16 +138,15 @@ def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
 
 def _columns(names: Sequence[str], why: str) -> Iterator[NotChecked]:
     if names:
-        yield NotChecked(
-            what=_listed([f"`{n}`" for n in names]), why=why.format(them="it" if len(names) == 1 else "them")
-        )
+        them = "it" if len(names) == 1 else "them"
+        yield NotChecked(what=_listed([f"`{name}`" for name in names]), why=why.format(them=them))
 
 
 def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
     """Say what the reference is too small, or too uniform, to judge by."""
     blocks = [block for block in reference.blocks.select() if block.n]
     if len(blocks) < FEWEST_BLOCKS:
-        why = f"the {count(reference.total.n, 'row')} of the reference are too few to tell"
+        why = f"a reference of {count(reference.total.n, 'row')} is too small to tell"
         yield NotChecked(what="how much chunks differ by nature", why=why)
     if not reference.total.label_coverage:
         return
@@ -174,16 +190,17 @@ def _undefined_of_columns(rows: Sequence[Result], reference: Reference, seen: Pr
             alike.setdefault(("", empty), []).append(f"`{column}`")
             continue
         for reason in dict.fromkeys(row.reason or "" for row in undefined):
-            names = [metric_title(row.metric) for row in undefined if row.reason == reason]
+            names = [within(metric_title(row.metric)) for row in undefined if row.reason == reason]
             alike.setdefault((_listed(names), reason), []).append(f"`{column}`")
-    for (names, reason), columns in alike.items():
-        yield NotChecked(what=f"{names} of {_listed(columns)}" if names else _listed(columns), why=reason)
+    for (metrics, reason), columns in alike.items():
+        of = f"{metrics} of " if metrics else ""
+        yield NotChecked(what=of + _listed(columns), why=reason)
 
 
 def _undefined_of_model(rows: Sequence[Result]) -> Iterator[NotChecked]:
     where: dict[tuple[str, str], dict[str, list[str]]] = {}  # family and reason: metrics: segments
     for row in rows:
-        name = metric_title(row.metric)
+        name = within(metric_title(row.metric))
         reason = (row.reason or "").removeprefix(row.metric).strip()
         where.setdefault((row.family, reason), {}).setdefault(name, []).append(row.segment or "")
     for (family, reason), by_name in where.items():
@@ -200,6 +217,8 @@ def _explained(row: Result, reference: Reference, profiles: Profiles, seen: Prof
     schema = reference.schema
     if row.column is not None:
         return row.column in profiles.missing_columns or row.column == schema.label
+    if not _has_predictions(reference, seen):
+        return True
     if row.metric in OF_SCORES and not schema.scores:
         return True
     if row.family == "performance":

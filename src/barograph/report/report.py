@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: JSON values
 
 from barograph.alerts.alert import Alert
+from barograph.alerts.breach import Breach
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.causes.explain import Trust, sentence
@@ -40,7 +41,8 @@ class NotChecked:
 class Report:
     """What a check found. `verdict` is one sentence; `severity` is None when nothing fires.
 
-    `rows` are all result rows; `results` is the same as a Polars frame. `watches` say what each monitor with
+    `rows` are all result rows; `results` is the same as a Polars frame. `alerting` names the monitors whose breaches
+    are told to people, `breaches` are those, before they become alerts. `watches` say what each monitor with
     evidence could have found, `trust` whether arrived labels confirm the estimates, and `loss` what the loss of the
     worst chunk is made of.
     """
@@ -55,6 +57,8 @@ class Report:
     not_checked: Sequence[NotChecked]
     verdict: str
     severity: Severity | None
+    alerting: Sequence[str] = ()
+    breaches: Sequence[Breach] = ()
     trust: Trust | None = None
     loss: Loss | None = None
 

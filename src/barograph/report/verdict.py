@@ -34,11 +34,11 @@ def verdict(reference: Reference, profiles: Profiles, results: Sequence[Result],
     if broken:
         return _broken(broken[0], judged)
     noticed = f"noticed: {moved[0].title}" if moved else ""
-    size = (
-        f"{count(rows, 'row')} in {count(len(profiles.chunks), 'chunk') if len(profiles.chunks) > 1 else 'one chunk'}"
-    )
+    chunks = count(len(profiles.chunks), "chunk") if len(profiles.chunks) > 1 else "one chunk"
+    size = f"{count(rows, 'row')} in {chunks}"
     if judged.how and not judged.doubt:
-        return f"The model is all right {judged.how} ({size}){'; ' + noticed if moved else ': nothing is beyond its limits'}."
+        rest = f"; {noticed}" if moved else ": nothing is beyond its limits"
+        return f"The model is all right {judged.how} ({size}){rest}."
     rest = noticed or f"nothing that was checked is beyond its limits ({size})"
     return f"Whether the model is all right cannot be told, as {judged.doubt}; {rest}."
 

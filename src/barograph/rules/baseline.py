@@ -23,7 +23,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from barograph.errors import InputError
+from barograph.errors import InputError, SpecError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -110,7 +110,7 @@ def share_baseline(
     """
     from scipy.special import betaincinv, ndtri, stdtrit
 
-    s, n, phases = _blocks(successes, rows, phase)
+    s, n, phases = _blocks(successes, rows, phase, level)
     spread = measure_spread(s, n, phases, None)
     with np.errstate(invalid="ignore"):
         t = np.where(np.isfinite(spread.degrees), stdtrit(spread.degrees, level), ndtri(level))
@@ -146,7 +146,7 @@ def mean_baseline(
     """
     from scipy.special import stdtrit
 
-    s, n, phases = _blocks(totals, rows, phase)
+    s, n, phases = _blocks(totals, rows, phase, level)
     total = n.sum(axis=0)[:, None]
     overall = _divide(s.sum(axis=0), total)
     variance = np.maximum(_divide(np.asarray(squares, np.float64).sum(axis=0), total) - overall**2, 0.0)
@@ -244,7 +244,11 @@ def _typical(spread: Spread, chunk_rows: npt.ArrayLike | None) -> Floats:
     return np.asarray(np.broadcast_to(np.asarray(chunk_rows, np.float64), spread.typical_rows.shape))
 
 
-def _blocks(totals: npt.ArrayLike, rows: npt.ArrayLike, phase: npt.ArrayLike | None) -> tuple[Floats, Floats, Ints]:
+def _blocks(
+    totals: npt.ArrayLike, rows: npt.ArrayLike, phase: npt.ArrayLike | None, level: float
+) -> tuple[Floats, Floats, Ints]:
+    if not 0.5 < level < 1:
+        raise SpecError(f"`level` is the probability of a confidence bound, above 0.5 and below 1. Got {level!r}.")
     s, n = np.asarray(totals, np.float64), np.asarray(rows, np.float64)
     if s.ndim != 3 or n.shape != s.shape[:2] or not len(s):
         raise InputError(

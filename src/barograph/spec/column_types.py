@@ -100,6 +100,22 @@ def is_time(column: Column) -> bool:
     return len(good) >= _TIME_SHARE * len(texts)
 
 
+def is_naive(column: Column) -> bool:
+    """Return whether some of the times of a column do not say their zone. Numbers do: they count from 1970 in UTC.
+
+    >>> is_naive(pa.chunked_array([["2024-01-31T08:30:00Z", "2024-01-31 08:30"]]))
+    True
+    """
+    kind = column.type
+    if pt.is_timestamp(kind):
+        return kind.tz is None
+    values = distinct(column)
+    texts = [
+        text for value in values[:: max(1, len(values) // _LOOKED_AT)] if is_iso_time(text := _text(value).strip())
+    ]
+    return any(datetime.fromisoformat(text).tzinfo is None for text in texts)
+
+
 def distinct(column: Column) -> list[Any]:
     """Return the different values of a column that are not null or NaN, in the order of their first rows."""
     if pt.is_nested(column.type):

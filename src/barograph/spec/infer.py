@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.classes import MAX_CLASSES, Outputs, binary_classes, by_class, in_order, infer_task
-from barograph.spec.column_types import column_type, distinct, is_time, numbers_of
+from barograph.spec.column_types import column_type, distinct, is_naive, is_time, number, numbers_of
 from barograph.spec.roles import Roles
 from barograph.spec.schema import ColumnType, Schema, Task
 
@@ -173,16 +173,23 @@ class _Search:
             else:
                 self.decisions.append(f"{role}: not `{column}`, as {text}")
             return
-        if role == "score" and not must and not self._is_probability(column, share=MOSTLY):
-            self.decisions.append(f"score: not `{column}`, whose values are no probabilities")
-            return
+        if role == "score" and not self._is_probability(column, share=MOSTLY):
+            if not must:
+                self.decisions.append(f"score: not `{column}`, whose values are no probabilities")
+                return
+            self._refuse_score(column)
         self.found[role] = column
         self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
+        if role == "timestamp" and is_naive(self.sample.column(column)):
+            self.decisions.append(f"timezone: {self.roles.timezone}, for times that name none")
 
     def find_class_scores(self) -> None:
         """Look for a column a class, such as `proba_home`, when the user says nothing of scores."""
         if isinstance(self.roles.score, Mapping):
             self.class_scores = {k: v for k, v in self.roles.score.items() if v in self.names}
+            for column in self.class_scores.values():
+                if not self._is_probability(column, share=MOSTLY):
+                    self._refuse_score(column)
             return
         placed = {*self.found.values(), *(self.roles.features or ()), *self.roles.ignore}
         label = self.values("label") or []
@@ -199,8 +206,17 @@ class _Search:
                     self.class_scores = named
 
     def _is_probability(self, column: str, *, share: float = 1.0) -> bool:
-        numbers = numbers_of(distinct(self.sample.column(column)))
-        return numbers is not None and sum(-1e-6 <= n <= 1 + 1e-6 for n in numbers) >= share * len(numbers)
+        values = distinct(self.sample.column(column))
+        return numbers_of(values) is not None and sum(map(_is_share, values)) >= share * len(values)
+
+    def _refuse_score(self, column: str) -> None:
+        if self.roles.task is Task.REGRESSION:
+            return  # which has no score at all
+        example = next(v for v in distinct(self.sample.column(column)) if not _is_share(v))
+        self.problems.append(
+            f"score: {column!r} must hold probabilities from 0 to 1, but holds for example {example!r}. "
+            "Divide percentages by 100, turn margins into probabilities, or give classes as `prediction`."
+        )
 
     def find_task(self) -> tuple[Task, tuple[str, ...]]:
         """Decide the task, the classes, and which column is the score of which class."""
@@ -354,6 +370,11 @@ class _Search:
         self.decisions.append(f"features: {len(features)} columns" + (" (as given)" if roles.features else ""))
         self.decisions.extend(f"`{name}`: ignored ({why})" for name, why in self.ignored.items() if why != "as given")
         return features
+
+
+def _is_share(value: Any) -> bool:
+    found = number(value)
+    return found is not None and -1e-6 <= found <= 1 + 1e-6
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

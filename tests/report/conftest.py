@@ -1,0 +1,84 @@
+"""Reports of small made-up models, made by `check` itself, once for all tests."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from barograph.report.check import check
+from barograph.report.report import Report
+
+EVIL = "<script>alert('x')</script>"
+QUOTED = "\"quoted' & <b> [bold]"
+EVIL_VALUE = "</svg><img src=x onerror=alert(1)>"
+
+
+def events(n: int, *, seed: int, days: int = 12, drifted: bool = False, labels: bool = True) -> pl.DataFrame:
+    """Return `n` events of a binary model; `drifted` ones have moved inputs and, in the second half, a changed rule."""
+    rng = np.random.default_rng(seed)
+    late = np.arange(n) >= n // 2
+    x = rng.normal(1.0 if drifted else 0.0, 1.0, n)
+    y = rng.normal(size=n)
+    place = rng.choice(["north", EVIL_VALUE, "ünïcode 漢字"], n, p=[0.2, 0.5, 0.3] if drifted else [0.5, 0.2, 0.3])
+    score = 1 / (1 + np.exp(-2 * y))
+    chance = np.where(late & drifted, 1 - score, score)
+    columns: dict[str, Any] = {
+        "timestamp": [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=days * i / n) for i in range(n)],
+        EVIL: x,
+        "y": np.where(late & drifted & (rng.random(n) < 0.4), np.nan, y),
+        QUOTED: place,
+        "score": score,
+        "prediction": (score >= 0.5).astype(int),
+    }
+    if labels:
+        columns["label"] = (rng.random(n) < chance).astype(int)
+    return pl.DataFrame(columns)
+
+
+@pytest.fixture(scope="session")
+def report_of() -> Callable[..., Report]:
+    """Return a maker of reports: `events` against 4,000 calm ones, or any two frames."""
+
+    def make(
+        current: pl.DataFrame | None = None, reference: pl.DataFrame | None = None, *, model: str = EVIL, **given: Any
+    ) -> Report:
+        before = events(4000, seed=0) if reference is None else reference
+        now = events(3000, seed=1) if current is None else current
+        return check(before, now, **{"chunk": "1d", "model": model} | given)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def broken_report(report_of: Callable[..., Report]) -> Report:
+    """Return the report of a model that got worse, whose inputs moved and went missing, with evil names."""
+    return report_of(events(6000, seed=2, drifted=True), segments=[QUOTED])
+
+
+@pytest.fixture(scope="session")
+def calm_report(report_of: Callable[..., Report]) -> Report:
+    """Return the report of a model with which nothing is wrong."""
+    return report_of()
+
+
+@pytest.fixture(scope="session")
+def unlabelled_report(report_of: Callable[..., Report]) -> Report:
+    """Return the report of events without labels."""
+    return report_of(events(3000, seed=3, labels=False), label="label")
+
+
+@pytest.fixture(scope="session")
+def empty_report(report_of: Callable[..., Report]) -> Report:
+    """Return the report of no events."""
+    return report_of(events(10, seed=3)[:0])
+
+
+@pytest.fixture(scope="session")
+def bare_report(report_of: Callable[..., Report]) -> Report:
+    """Return the report of one feature without time, prediction, label or chunks."""
+    rng = np.random.default_rng(0)
+    before, now = (pl.DataFrame({"x": rng.normal(size=n)}) for n in (500, 300))
+    return report_of(now, before, chunk=None)
