@@ -145,7 +145,8 @@ def _text(row: Result) -> str:
     of = f" of `{row.column}`" if row.column else ""
     where = f" in {row.segment}" if row.segment else ""
     was = f" (reference {row.reference_value:.4g})" if row.reference_value is not None else ""
-    return f"{what}{of}{where} is {row.value:.4g}{was}"
+    value = "not known" if row.value is None else f"{row.value:.4g}"
+    return f"{what}{of}{where} is {value}{was}"
 
 
 def readable(metric: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from barograph.ledger.self_audit import SelfAudit, compare, widen
 from barograph.metrics import catalogue
 from barograph.metrics.estimation.calibration import calibrate
 from barograph.metrics.estimation.classes import calibrate_classes
@@ -25,65 +27,106 @@ from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
 FAMILY = "estimation"
+NEARLY_ALL = 0.9  # of the labels: then the realised value can audit the estimate
+
+
+Realised = Mapping[tuple[str, str, str], float]  # by metric, segment and chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimates:
+    """Estimated performance: the rows, their monitors, and how well the intervals of each metric have held so far."""
+
+    results: Sequence[Result] = ()
+    monitors: Sequence[Monitor] = ()
+    audits: Mapping[str, SelfAudit] = field(default_factory=dict)
 
 
 def evaluate_estimates(
     reference: Reference,
     profiles: Profiles,
     *,
+    realised: Sequence[Result] = (),
     segments: Sequence[str] = (),
     values: tuple[float, float, float, float] | None = None,
     tolerances: Mapping[str, float] | None = None,
     model: str = "model",
     version: str = "",
     as_of: datetime | None = None,
-) -> tuple[list[Result], list[Monitor]]:
+) -> Estimates:
     """Return one row for each estimated metric, segment and chunk; none without labels in the reference.
 
-    An estimate is compared with the reference's realised value, as realised performance is. The monitors of these rows
-    come with them.
+    An estimate is compared with the reference's realised value, as realised performance is. Where `realised` rows of
+    earlier chunks have (nearly) all labels, they audit the estimates: an interval that has missed is widened.
     """
     estimator = estimator_of(reference, values=values)
     if estimator is None:
-        return [], []
+        return Estimates()
+    known = _known(realised)
     rows: list[Result] = []
     monitors: dict[str, Monitor] = {}
+    of_all: dict[str, SelfAudit] = {}
     for segment in (ALL, *segments):
-        marks: dict[str, Yardmark] = {}
+        watched: dict[str, tuple[Monitor, Yardmark]] = {}
+        audits: dict[str, SelfAudit] = {}
         total = reference.total_of(segment)
         for profile in profiles.select(segment):
             if not profile.n:
                 continue
             for name, outcome in estimator(profile).outcomes.items():
-                metric = catalogue()["performance", name]
-                options = {"values": values} if name == "business_value" else {}
-                if name not in marks:
-                    marks[name] = Yardmark(measure(metric, total, options=options), Variability())
-                tolerance = (tolerances or {}).get(name)
-                alerts = name in (*ALERTING[reference.schema.task], "business_value")
-                monitor = Monitor(
-                    metric=metric,
-                    segment=segment,
-                    alerts=alerts,
-                    tolerance=tolerance,
-                    options=options,
-                    family=FAMILY,
+                if name not in watched:
+                    watched[name] = _watched(reference, total, name, segment, values, tolerances)
+                monitor, mark = watched[name]
+                published, error = outcome, None
+                if isinstance(outcome, Estimate):
+                    audit = audits.get(name, SelfAudit())
+                    published = widen(outcome, audit, bounds=monitor.metric)
+                    error = published.standard_error
+                    if (truth := known.get((name, segment, profile.chunk.key))) is not None:
+                        audits[name] = compare(audit, published, truth)
+                row = result(
+                    monitor,
+                    profile,
+                    published,
+                    mark,
+                    model=model,
+                    version=version,
+                    as_of=as_of,
+                    standard_error=error,
                 )
-                monitors.setdefault(monitor.name, monitor)
-                error = outcome.standard_error if isinstance(outcome, Estimate) else None
-                rows.append(
-                    result(
-                        monitor,
-                        profile,
-                        outcome,
-                        marks[name],
-                        model=model,
-                        version=version,
-                        as_of=as_of,
-                        standard_error=error,
-                    )
-                )
-    return rows, list(monitors.values())
+                rows.append(row)
+        monitors |= {m.name: m for m, _ in watched.values()}
+        of_all = audits if segment == ALL else of_all
+    return Estimates(results=rows, monitors=tuple(monitors.values()), audits=of_all)
+
+
+def _known(realised: Sequence[Result]) -> Realised:
+    return {
+        (r.metric, r.segment or ALL, r.chunk): r.value
+        for r in realised
+        if r.family == "performance" and r.value is not None and (r.label_coverage or 0.0) >= NEARLY_ALL
+    }
+
+
+def _watched(
+    reference: Reference,
+    total: Profile,
+    name: str,
+    segment: str,
+    values: tuple[float, float, float, float] | None,
+    tolerances: Mapping[str, float] | None,
+) -> tuple[Monitor, Yardmark]:
+    metric = catalogue()["performance", name]
+    options = {"values": values} if name == "business_value" else {}
+    monitor = Monitor(
+        metric=metric,
+        segment=segment,
+        alerts=name in (*ALERTING[reference.schema.task], "business_value"),
+        tolerance=(tolerances or {}).get(name),
+        options=options,
+        family=FAMILY,
+    )
+    return monitor, Yardmark(measure(metric, total, options=options), Variability())
 
 
 def estimator_of(
@@ -95,7 +138,7 @@ def estimator_of(
     if outcomes is None or not outcomes.n:
         return None
     blocks = [(block.cells, block.outcomes) for block in reference.blocks.select() if block.outcomes is not None]
-    out_of_time = out_of_time_sd(blocks)
+    out_of_time = out_of_time_sd(blocks, values=values)
     if isinstance(outcomes, ScoreTable):
         if not outcomes.by_score.sum():
             return None

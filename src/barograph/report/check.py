@@ -90,9 +90,10 @@ def check(
     version = said.version if said else ""
     monitors = default_monitors(learned.yardstick, segments=segments, values=values, tolerances=tolerances)
     results = evaluate(learned, profiles, monitors, model=name, version=version, as_of=as_of)
-    estimates, estimating = evaluate_estimates(
+    estimates = evaluate_estimates(
         learned,
         profiles,
+        realised=results,
         segments=segments,
         values=values,
         tolerances=tolerances,
@@ -100,9 +101,9 @@ def check(
         version=version,
         as_of=as_of,
     )
-    alerting = [m for m in (*monitors, *estimating) if m.alerts]
+    alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
     allowed = parse_budget(budget or (said.budget if said else DEFAULT_BUDGET))
-    results, watches = weigh(learned, profiles, alerting, [*results, *estimates], allowed)
+    results, watches = weigh(learned, profiles, alerting, [*results, *estimates.results], allowed)
     schema = learned.schema
     names = {m.name for m in alerting}
     outputs = [c for c in (*schema.scores.values(), schema.prediction) if c]
@@ -132,6 +133,7 @@ def check(
         verdict=verdict(learned, profiles, results, incidents),
         severity=worst(incidents) if profiles.chunks else Severity.CRITICAL,  # no predictions at all
         trust=trust_over(learned, profiles),
+        audits=estimates.audits,
         loss=loss_of_worst_chunk(learned, profiles, results),
     )
 

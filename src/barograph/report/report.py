@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from os import PathLike
@@ -17,6 +17,7 @@ from barograph.alerts.breach import Breach
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.causes.explain import Trust, sentence
+from barograph.ledger.self_audit import SelfAudit
 from barograph.monitors.evidence import Watch
 from barograph.monitors.results import Result, results_frame
 from barograph.profiles.profiles import Profiles
@@ -43,7 +44,8 @@ class Report:
 
     `rows` are all result rows; `results` is the same as a Polars frame. `alerting` names the monitors whose breaches
     are told to people, `breaches` are those, before they become alerts. `watches` say what each monitor with
-    evidence could have found, `trust` whether arrived labels confirm the estimates, and `loss` what the loss of the
+    evidence could have found, `trust` whether arrived labels confirm the estimates,
+    `audits` how often their intervals held, and `loss` what the loss of the
     worst chunk is made of.
     """
 
@@ -60,6 +62,7 @@ class Report:
     alerting: Sequence[str] = ()
     breaches: Sequence[Breach] = ()
     trust: Trust | None = None
+    audits: Mapping[str, SelfAudit] = field(default_factory=dict)
     loss: Loss | None = None
 
     @cached_property
@@ -78,7 +81,7 @@ class Report:
             "alerts": [_plain(alert.to_dict()) for alert in self.alerts],
             "incidents": [_plain(incident.to_dict()) for incident in self.incidents],
             "not_checked": [{"what": n.what, "why": n.why} for n in self.not_checked],
-            "trust": _plain(self.trust and {"state": self.trust.state.value, **_counts(self.trust)}),
+            "trust": _plain(self.trust and _trusted(self.trust, self.audits)),
             "loss": self.loss and {"chunk": self.loss.chunk, "text": sentence(self.loss.metric, self.loss.parts)},
         }
 
@@ -113,8 +116,13 @@ class Report:
         return f"<Report of {self.model}: {self.verdict}>"
 
 
-def _counts(trust: Trust) -> dict[str, Any]:
-    return {"labels": trust.labels, "contradicted_after": trust.contradicted_after}
+def _trusted(trust: Trust, audits: Mapping[str, SelfAudit]) -> dict[str, Any]:
+    return {
+        "state": trust.state.value,
+        "labels": trust.labels,
+        "contradicted_after": trust.contradicted_after,
+        "interval_coverage": {name: audit.coverage for name, audit in audits.items()},
+    }
 
 
 def _plain(value: Any) -> Any:

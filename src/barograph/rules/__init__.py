@@ -21,6 +21,7 @@ rule            watches                                       built by
 `residual`      realised minus expected, by cell: concept     :class:`barograph.rules.residual.Residual`
 `rate`          errors, burn of an SLO                        :func:`barograph.rules.rate.rate`
 `absent`        too few events arrive                         :class:`barograph.rules.absent.Absent`
+`adaptive`      a series with a daily and weekly rhythm        :class:`barograph.rules.adaptive.Adaptive`
 `constant`      a fixed limit, without evidence               :func:`barograph.rules.constant.constant`
 `relative`      a change in percent, without evidence         :func:`barograph.rules.relative.relative`
 =============== ============================================= =========================================
