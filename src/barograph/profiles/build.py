@@ -162,7 +162,7 @@ def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None, until: dateti
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The first and last time of `rows` rows (`first > last`: none), and a typical distance between two rows."""
+    """The first and last time of `rows` rows (`first > last`: none), and the mean distance between two rows."""
 
     first: int
     last: int
@@ -174,25 +174,29 @@ def time_span(rows: Rows, timestamp: str, zone: str, *, until: datetime | None =
     """Return the first and last time of a timestamp column: up to `until`, if there is any."""
     limit = _last(until)
 
-    def of(part: Part) -> tuple[Span, Span]:
-        first, last, count, step, later = FOREVER, -FOREVER, 0, 0, (FOREVER, -FOREVER)
+    def of(part: Part) -> tuple[tuple[int, int], tuple[int, int], int]:
+        before, after, count = (FOREVER, -FOREVER), (FOREVER, -FOREVER), 0
         for batch in part.batches([timestamp]):
             times, unknown = _times(batch, timestamp, zone)
-            if len(times) > 1 and not count:
-                step = int(np.median(np.abs(np.diff(times[:10_000]))))
-            after = times > limit
-            low, high = kernels.time_span(times, unknown | after, True)
-            first, last, count = min(first, int(low)), max(last, int(high)), count + batch.num_rows
-            if after.any():
-                low, high = kernels.time_span(times, unknown | ~after, True)
-                later = min(later[0], int(low)), max(later[1], int(high))
-        return Span(first, last, count, step), Span(*later, count, step)
+            late = times > limit
+            before = _wider(before, kernels.time_span(times, unknown | late, True))
+            if late.any():
+                after = _wider(after, kernels.time_span(times, unknown | ~late, True))
+            count += batch.num_rows
+        return before, after, count
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        spans = list(pool.map(of, rows.parts)) or [(Span(0, -1, 0, 0), Span(0, -1, 0, 0))]
-    known = [span for span, _ in spans if span.first <= span.last] or [span for _, span in spans]
-    first, last = min(s.first for s in known), max(s.last for s in known)
-    return Span(first, last, sum(s.rows for s, _ in spans), max(s.step for s, _ in spans))
+        parts = list(pool.map(of, rows.parts))
+    before, after = ((FOREVER, -FOREVER), (FOREVER, -FOREVER))
+    for span, later, _ in parts:
+        before, after = _wider(before, span), _wider(after, later)
+    first, last = before if before[0] <= before[1] else after
+    count = sum(n for *_, n in parts)
+    return Span(first, last, count, max(last - first, 0) // max(count - 1, 1))
+
+
+def _wider(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    return min(a[0], int(b[0])), max(a[1], int(b[1]))
 
 
 def _last(until: datetime | None) -> int:

@@ -23,6 +23,7 @@ from barograph.report.drawing import Drawing, draw
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
 from barograph.report.report import NotChecked, Report
 from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
+from barograph.report.why import why
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -80,6 +81,7 @@ class PageContext:
     notices: tuple[IncidentView, ...]
     notices_open: bool
     incidents_left_out: int
+    why: tuple[str, ...]
     main: Drawing | None
     performance: tuple[Drawing, ...]
     performance_table: Table | None
@@ -130,6 +132,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         notices=notices,
         notices_open=len(notices) <= OPEN_NOTICES,
         incidents_left_out=len(report.incidents) - len(views),
+        why=tuple(map(printable, why(report))),
         main=_draw(drawn.main, "performance"),
         performance=_draw_all(drawn, "performance"),
         performance_table=None if brief else performance_table(ranked, sizes),

@@ -6,23 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from barograph.causes.decomposition import Decomposition
-from barograph.causes.explain import decomposition_of
+from barograph.causes.explain import decomposition_of, harm_of
 from barograph.metrics import catalogue
 from barograph.monitors.results import Result
 from barograph.outcome import Undefined
-from barograph.profiles.profiles import Profiles
+from barograph.profiles.profiles import Profile, Profiles
 from barograph.reference.reference import Reference
 
+MOST_HARMS = 5
 FEWEST = 50  # labels: the worst of tiny chunks is chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """The change of `metric` in `chunk` since the reference, in its parts."""
+    """The change of `metric` in `chunk` since the reference, in its parts.
+
+    `harms` are the features whose drift alone should have made it worse, the worst first: name and expected loss.
+    """
 
     chunk: str
     metric: str
     parts: Decomposition
+    harms: tuple[tuple[str, float], ...] = ()
 
 
 def loss_of_worst_chunk(reference: Reference, profiles: Profiles, results: Sequence[Result]) -> Loss | None:
@@ -40,6 +45,20 @@ def loss_of_worst_chunk(reference: Reference, profiles: Profiles, results: Seque
     if not values:
         return None
     chunk = min(values, key=lambda key: values[key])
-    position = next(i for i, c in enumerate(profiles.chunks) if c.key == chunk)
-    found = decomposition_of(reference, profiles.at(position))
-    return None if isinstance(found, Undefined) else Loss(chunk=chunk, metric=found[0], parts=found[1])
+    profile = profiles.at(next(i for i, c in enumerate(profiles.chunks) if c.key == chunk))
+    found = decomposition_of(reference, profile)
+    if isinstance(found, Undefined):
+        return None
+    return Loss(chunk=chunk, metric=found[0], parts=found[1], harms=_harms(reference, profile))
+
+
+def _harms(reference: Reference, profile: Profile) -> tuple[tuple[str, float], ...]:
+    harms = []
+    for column in reference.schema.features:
+        harm = harm_of(reference, profile, column)
+        if harm is None or isinstance(harm[0].change, Undefined):
+            continue
+        change, material = harm[0].change, harm[1]
+        if (change.lower or 0.0) > material / 4:
+            harms.append((column, change.value))
+    return tuple(sorted(harms, key=lambda pair: -pair[1])[:MOST_HARMS])

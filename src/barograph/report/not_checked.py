@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from barograph.charts.words import count, metric_title, within
-from barograph.monitors.defaults import ALERTING
+from barograph.monitors.defaults import ALERTING, MANY_COLUMNS
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
 from barograph.profiles.profiles import Profile, Profiles
@@ -43,6 +43,7 @@ def not_checked(
         *_reference(reference, results),
         *_segments(reference, profiles, segments),
         *_undefined(reference, profiles, seen, results),
+        *_many_columns(reference),
         NotChecked(what="domain classifier and MMD", why="they take seconds a chunk, and run on demand only"),
     ]
 
@@ -236,3 +237,11 @@ def _emptiness(column: str, reference: Reference, seen: Profile) -> str | None:
 def _listed(names: Sequence[str], shown: int = SHOWN) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
+
+
+def _many_columns(reference: Reference) -> list[NotChecked]:
+    n = len(reference.yardstick.columns)
+    if n <= MANY_COLUMNS:
+        return []
+    why = f"there are {n} columns: only the Kolmogorov-Smirnov distance or the total variation of each is computed"
+    return [NotChecked(what="other distances", why=why)]

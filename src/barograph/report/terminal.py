@@ -10,6 +10,7 @@ from barograph.alerts.severity import Severity
 from barograph.charts.words import count, cut, metric_title, percent, printable, quantity, unit_of
 from barograph.report.digest import Digest, Drift, Performance, digest
 from barograph.report.report import Report
+from barograph.report.why import why
 from barograph.rules.limits import Status
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Summary:
             _verdict(report, ranked),
             _incidents(report),
             _performance(ranked, options.max_width),
+            _why(report),
             _drift(ranked, options.max_width),
             _rest(report),
         )
@@ -154,6 +156,16 @@ def sparkline(values: Iterable[float | None]) -> str:
         return "".join(" " if value is None else _BARS[3] for value in series)
     steps = (None if value is None else round((value - low) / (high - low) * (len(_BARS) - 1)) for value in series)
     return "".join(" " if step is None else _BARS[step] for step in steps)
+
+
+def _why(report: Report) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    sentences = why(report)
+    if sentences:
+        yield Text("Why", "bold")
+    for sentence in sentences:
+        yield Text(f"  {printable(sentence)}".replace("`", ""))
 
 
 def _drift(ranked: Digest, width: int) -> Iterator[RenderableType]:
