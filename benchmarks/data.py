@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROW_GROUP = 2**18
+COMPRESSION = "zstd"  # what Polars writes by default
 
 
 def feature_table(rng: np.random.Generator, n: int, start: int, total: int) -> pa.Table:
@@ -41,7 +42,7 @@ def write(path: Path, rows: int, *, seed: int = 7) -> Path:
         writer = None
         for start in range(0, rows, ROW_GROUP):
             table = feature_table(rng, min(ROW_GROUP, rows - start), start, rows)
-            writer = writer or pq.ParquetWriter(unfinished, table.schema, compression="zstd")  # as Polars does by default
+            writer = writer or pq.ParquetWriter(unfinished, table.schema, compression=COMPRESSION)
             writer.write_table(table, row_group_size=ROW_GROUP)
         assert writer is not None
         writer.close()

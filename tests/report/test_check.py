@@ -660,10 +660,19 @@ def test_options_are_checked(given: dict[str, Any], message: str) -> None:
     assert message in str(error.value)
 
 
+def test_monitors_of_a_specification_are_watched() -> None:
+    text = 'label = "label"\n[[monitors]]\nmetric = "psi"\ncolumns = ["x"]\ntolerance = 0.5\n'
+    report = check(BASE, BASE, spec=text + '[[monitors]]\nmetric = "mmd"\n')
+    assert {"drift.psi.x", "drift.mmd"} <= set(report.alerting)
+    assert all(r.limit_upper > 0.5 for r in report.rows if r.monitor == "drift.psi.x" and r.limit_upper)
+
+
 def test_what_a_specification_asks_in_vain_is_told() -> None:
-    text = 'label = "label"\n[[monitors]]\nmetric = "psi"\ncolumns = ["x"]\n'
-    told = left_out(check(BASE, BASE, spec=text))
-    assert "not added yet" in told["[[monitors]] of the specification (psi)"]
+    text = 'label = "label"\n[[monitors]]\nmetric = "psi"\ncolumns = ["y"]\n'
+    with pytest.raises(SpecError, match=r"\$\.monitors\[0\]\.columns: 'y' is no column"):
+        check(BASE, BASE, spec=text)
+    told = left_out(check(BASE, BASE, spec='label = "label"\n[[monitors]]\nmetric = "psi"\nrule = "share"\n'))
+    assert "not chosen yet" in told["rules named in the specification (share)"]
 
 
 def test_segments_beyond_the_most_that_are_watched_are_counted() -> None:

@@ -122,10 +122,21 @@ def severity(row: Result) -> Severity:
         return Severity.WARNING if row.value else Severity.CRITICAL
     if row.family in ("performance", "estimation"):
         return Severity.WARNING if row.segment else Severity.CRITICAL
+    if row.family == "concept":
+        return Severity.WARNING if _worse(row) else Severity.NOTICE
     if row.family == "quality" and not row.segment:
         broken = row.metric != "constant_column" and (row.value or 0.0) >= NEARLY_ALL
         return Severity.WARNING if broken else Severity.NOTICE
     return Severity.NOTICE
+
+
+def _worse(row: Result) -> bool:
+    """Return whether labels are materially worse than the reference expects of these rows, beyond chance."""
+    if row.value is None or row.lower is None or row.upper is None:
+        return False
+    if row.reference_value is not None and row.limit_upper is not None:  # an error: more is worse
+        return row.lower > row.limit_upper
+    return row.limit_lower is not None and row.upper < row.limit_lower
 
 
 def _harm(row: Result, main: str | None) -> float | None:

@@ -126,7 +126,12 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
     if breach.value is None:
         return f"{breach.text.rstrip('.')}, {_since((root,))}"
     name, value = metric_name(breach), quantity(breach.value, breach)
-    if breach.reference_value is None or quantity(breach.reference_value, breach) == value:
+    if breach.metric == "concept_residual":
+        name = "accuracy" if breach.value < 0 or (breach.limit or 0.0) < 0 else "loss"
+        way = "less" if breach.value < 0 else "more"
+        text = f"The rule between features and labels has changed: {name} is {abs(breach.value):.3g} {way} than the "
+        text += "reference expects of these very rows"
+    elif breach.reference_value is None or quantity(breach.reference_value, breach) == value:
         text = f"{name} was {value}"
     else:
         verb = "fell" if breach.value < breach.reference_value else "rose"

@@ -16,7 +16,7 @@ from barograph.causes.losses import (
     accuracy_losses_of_classes,
 )
 from barograph.ledger.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
-from barograph.ledger.trust import TrustState, start_watch, watch
+from barograph.ledger.trust import ARL_LABELS, TrustState, start_watch, watch
 from barograph.metrics import catalogue
 from barograph.metrics.estimation.calibration import calibrate
 from barograph.metrics.estimation.classes import calibrate_classes
@@ -32,12 +32,33 @@ from barograph.sketches.scores import ScoreTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """How much worse the labels of a chunk are than the reference expects of these very rows.
+
+    `gap` is realised less `expected` loss (error rate, or mean absolute error), `error` its standard error, and
+    `log_evidence` what all labels so far say against an unchanged concept, up to the chunk at `position`.
+    """
+
+    position: int
+    labels: int
+    gap: float
+    error: float
+    expected: float
+    log_evidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What arrived labels say of the estimates after each chunk. `contradicted_after` counts labels; None: never."""
+    """What arrived labels say of the estimates after each chunk. `contradicted_after` counts labels; None: never.
+
+    `residuals` has an entry for each chunk with labels; a contradiction takes evidence of `arl` labels.
+    """
 
     states: tuple[TrustState, ...]
     labels: int
     contradicted_after: int | None
+    residuals: tuple[Residual, ...] = ()
+    arl: float = ARL_LABELS
 
     @property
     def state(self) -> TrustState:
@@ -81,20 +102,44 @@ def decomposition_of(reference: Reference, profile: Profile) -> tuple[str, Decom
     return parts if isinstance(parts, Undefined) else (ours[0], parts)
 
 
-def trust_over(reference: Reference, profiles: Profiles) -> Trust | None:
-    """Return whether the labels of these chunks confirm the estimates or contradict them; None without estimates."""
+def trust_over(reference: Reference, profiles: Profiles, *, arl: float = ARL_LABELS) -> Trust | None:
+    """Return whether the labels of these chunks confirm the estimates or contradict them; None without estimates.
+
+    `arl` is the mean number of labels until an unchanged concept is contradicted.
+    """
     of = _residuals(reference)
     if of is None:
         return None
     chunks = list(profiles.select())
     typical = int(np.median([p.n for p in chunks if p.n] or [1]))
     state = start_watch([of(block) for block in reference.blocks_like(typical).select() if block.n])
-    states = []
+    states, residuals = [], []
     for i, profile in enumerate(chunks):
+        before = state.labels
+        found = of(profile)
         if profile.n:
-            state = watch(state, of(profile), chunk=i)
+            state = watch(state, found, chunk=i, arl=arl)
+        if state.labels > before:
+            labels, gap, error = state.recent[-1]
+            used = 1 if found.same_rows else len(found.rows)
+            residuals.append(
+                Residual(
+                    position=i,
+                    labels=labels,
+                    gap=gap,
+                    error=error,
+                    expected=float(found.expected[:used].sum()) / labels,
+                    log_evidence=state.log_evidence,
+                )
+            )
         states.append(state.state)
-    return Trust(states=tuple(states), labels=state.labels, contradicted_after=state.contradicted_after)
+    return Trust(
+        states=tuple(states),
+        labels=state.labels,
+        contradicted_after=state.contradicted_after,
+        residuals=tuple(residuals),
+        arl=arl,
+    )
 
 
 def _residuals(reference: Reference) -> Callable[[Profile], Residuals] | None:

@@ -43,7 +43,7 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
 def main() -> None:
     """Run the command line; end with 0, 1 (something fires) or 2 (bad input), never with a traceback."""
     try:
-        app()
+        app(prog_name="barograph")
     except BarographError as error:
         _fail(str(error))
     except BrokenPipeError:

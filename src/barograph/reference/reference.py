@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.chunks import ChunkRule, RowChunks, parse_chunk_rule
-from barograph.errors import FormatError
+from barograph.errors import FormatError, InputError
 from barograph.metrics import Metric
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.profiles import ALL, Profile, Profiles
@@ -127,9 +127,12 @@ class Reference:
     def from_bytes(cls, data: bytes) -> Reference:
         """Return the reference that `to_bytes` wrote; raise FormatError for damaged or newer data."""
         meta, arrays = unpack(data, kind="reference", version=FORMAT_VERSION)
-        yardstick = yardstick_from(meta, arrays)
-        blocks = Profiles.from_bytes(arrays["blocks"].tobytes(), yardstick)
-        return cls(yardstick, blocks, arrays["leaf_codes"], tuple(meta["decisions"]))
+        try:
+            yardstick = yardstick_from(meta, arrays)
+            blocks = Profiles.from_bytes(arrays["blocks"].tobytes(), yardstick)
+            return cls(yardstick, blocks, arrays["leaf_codes"], tuple(meta["decisions"]))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            raise FormatError(f"This barograph reference is damaged: {error!r}. Learn it again.") from error
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the reference to one file."""
@@ -137,9 +140,11 @@ class Reference:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Reference:
-        """Return the reference that `save` wrote."""
+        """Return the reference that `save` wrote; raise FormatError if it is damaged or newer than this barograph."""
         try:
             return cls.from_bytes(Path(path).read_bytes())
+        except FileNotFoundError as error:
+            raise InputError(f"There is no saved reference {str(path)!r}. Check the path.") from error
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from error
 

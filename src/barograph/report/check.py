@@ -13,14 +13,18 @@ from barograph.alerts.breaches import HarmOf, breaches
 from barograph.alerts.incident import worst
 from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
+from barograph.causes.concept import MONITOR as CONCEPT
+from barograph.causes.concept import concept_rows
 from barograph.causes.explain import harm_of, trust_over
 from barograph.chunks import ChunkRule, parse_chunk_rule
 from barograph.errors import InputError, SpecError, did_you_mean
+from barograph.ledger.trust import ARL_LABELS
 from barograph.metrics import catalogue
-from barograph.monitors.defaults import default_monitors
+from barograph.monitors.defaults import asked_monitors, default_monitors
 from barograph.monitors.estimates import evaluate_estimates
 from barograph.monitors.evaluate import evaluate
 from barograph.monitors.evidence import weigh
+from barograph.monitors.monitor import Monitor
 from barograph.outcome import Undefined
 from barograph.profiles.build import Progress, build_profiles, default_chunk
 from barograph.profiles.profiles import Profiles
@@ -32,7 +36,7 @@ from barograph.report.not_checked import not_checked
 from barograph.report.report import NotChecked, Report
 from barograph.report.said import check_said
 from barograph.report.verdict import verdict
-from barograph.rules.budget import parse_budget
+from barograph.rules.budget import Budget, divide, parse_budget
 from barograph.sketches.serial import MAGIC
 
 if TYPE_CHECKING:
@@ -89,6 +93,8 @@ def check(
     name = model or (said.name if said else "model")
     version = said.version if said else ""
     monitors = default_monitors(learned.yardstick, segments=segments, values=values, tolerances=tolerances)
+    if said and said.monitors:
+        monitors = asked_monitors(learned.yardstick, said.monitors, monitors)
     results = evaluate(learned, profiles, monitors, model=name, version=version, as_of=as_of)
     estimates = evaluate_estimates(
         learned,
@@ -104,8 +110,11 @@ def check(
     alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
     allowed = parse_budget(budget or (said.budget if said else DEFAULT_BUDGET))
     results, watches = weigh(learned, profiles, alerting, [*results, *estimates.results], allowed)
+    trust = trust_over(learned, profiles, arl=_arl_in_labels(profiles, alerting, allowed))
+    if trust is not None:
+        results += concept_rows(profiles, trust, model=name, version=version, as_of=as_of)
     schema = learned.schema
-    names = {m.name for m in alerting}
+    names = {*(m.name for m in alerting), CONCEPT}
     outputs = [c for c in (*schema.scores.values(), schema.prediction) if c]
     found = breaches(
         results,
@@ -132,10 +141,18 @@ def check(
         ],
         verdict=verdict(learned, profiles, results, incidents),
         severity=worst(incidents) if profiles.chunks else Severity.CRITICAL,  # no predictions at all
-        trust=trust_over(learned, profiles),
+        trust=trust,
         audits=estimates.audits,
         loss=loss_of_worst_chunk(learned, profiles, results),
     )
+
+
+def _arl_in_labels(profiles: Profiles, alerting: Sequence[Monitor], budget: Budget) -> float:
+    """Return the mean number of labels until a false alarm of concept drift that its part of the budget allows."""
+    labels = sum((p.label_coverage or 0.0) * p.n for p in profiles.select())
+    days = sum((c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks)
+    arl_days = float(divide(budget, [*(m.family for m in alerting), "concept"])[-1])
+    return max(ARL_LABELS, arl_days * labels / max(days, 1.0))
 
 
 def _opened(source: Source | Rows, what: str) -> Rows:
@@ -174,11 +191,11 @@ def _until(as_of: datetime | None) -> datetime:
 
 def _said_in_vain(said: ModelSpec | None) -> list[NotChecked]:
     """Return what the specification asks for and this check does not do."""
-    if not said or not said.monitors:
+    rules = [m.rule for m in said.monitors if m.rule] if said else []
+    if not rules:
         return []
-    names = ", ".join(dict.fromkeys(m.metric for m in said.monitors))
-    why = "a check watches the default monitors; those of the specification are not added yet"
-    return [NotChecked(what=f"[[monitors]] of the specification ({names})", why=why)]
+    why = "the rule of a monitor follows from its metric; rules that are named are not chosen yet"
+    return [NotChecked(what=f"rules named in the specification ({', '.join(dict.fromkeys(rules))})", why=why)]
 
 
 def _harm(reference: Reference, profiles: Profiles) -> HarmOf:
