@@ -667,12 +667,36 @@ def test_monitors_of_a_specification_are_watched() -> None:
     assert all(r.limit_upper > 0.5 for r in report.rows if r.monitor == "drift.psi.x" and r.limit_upper)
 
 
-def test_what_a_specification_asks_in_vain_is_told() -> None:
-    text = 'label = "label"\n[[monitors]]\nmetric = "psi"\ncolumns = ["y"]\n'
-    with pytest.raises(SpecError, match=r"\$\.monitors\[0\]\.columns: 'y' is no column"):
-        check(BASE, BASE, spec=text)
-    told = left_out(check(BASE, BASE, spec='label = "label"\n[[monitors]]\nmetric = "psi"\nrule = "share"\n'))
-    assert "not chosen yet" in told["rules named in the specification (share)"]
+def spec_with(*lines: str) -> str:
+    return "\n".join(['label = "label"', 'segments = ["colour"]', "[[monitors]]", *lines])
+
+
+def test_monitors_may_ask_for_costly_metrics_and_for_segments() -> None:
+    report = check(BASE, BASE, spec=spec_with('metric = "mmd"', 'rule = "mine"', "weight = 3"), chunk="3000rows")
+    assert_sound(report)
+    assert {row.status for row in report.rows if row.metric == "mmd"} == {Status.OK}
+    told = left_out(report)
+    assert "not chosen yet" in told["rules named in the specification (mine)"]
+    assert "weights in the specification (mmd)" in told
+    assert "domain classifier" in told
+    red = check(BASE, BASE, spec=spec_with('metric = "psi"', 'columns = ["x"]', 'segment = "colour=red"'))
+    assert {row.status for row in red.rows if row.monitor == "drift.psi.x.colour=red"} == {Status.OK}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (('metric = "psy"',), "$.monitors[0].metric: There is no such metric. Did you mean 'psi'? Got 'psy'."),
+        (('metric = "psi"', 'columns = ["colou"]'), "$.monitors[0].columns: 'colou' is no column that is profiled."),
+        (('metric = "mae"',), "$.monitors[0].metric: 'mae' cannot be computed for this model"),
+        (('metric = "f1"', 'segment = "colour=rot"'), "$.monitors[0].segment: there is no segment 'colour=rot'. Did"),
+        (('metric = "f1"', 'segment = "a=b"'), "there is no segment 'a=b'. Name its column under `segments`, and"),
+    ],
+)
+def test_monitors_that_cannot_be_are_refused(lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(SpecError) as error:
+        check(BASE, BASE, spec=spec_with(*lines))
+    assert message in str(error.value)
 
 
 def test_segments_beyond_the_most_that_are_watched_are_counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from barograph.alerts.alert import Alert, State
+from barograph.alerts.breach import Breach
 from barograph.alerts.grouping import is_harmless_drift
 from barograph.alerts.inhibition import PERFORMANCE, Reason, root_reason
 from barograph.alerts.severity import Severity
@@ -129,8 +130,8 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
     if breach.metric == "concept_residual":
         name = "accuracy" if breach.value < 0 or (breach.limit or 0.0) < 0 else "loss"
         way = "less" if breach.value < 0 else "more"
-        text = f"The rule between features and labels has changed: {name} is {abs(breach.value):.3g} {way} than the "
-        text += "reference expects of these very rows"
+        text = f"The rule behind the labels has changed: {name} is {abs(breach.value):.3g} {way} than the reference "
+        text += "expects of these rows"
     elif breach.reference_value is None or quantity(breach.reference_value, breach) == value:
         text = f"{name} was {value}"
     else:
@@ -145,14 +146,24 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
     if begin == end:
         text += f" {worst}"
     else:
-        below = breach.limit is not None and breach.value < breach.limit
-        side = "in breach" if breach.limit is None else f"{'below' if below else 'above'} its limit"
+        side = _side(breach)
         span = f"since {chunks[begin].key}" if firing else f"from {chunks[begin].key} to {chunks[end].key}"
         n = end - begin + 1
         text += f", worst {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
     return text + (f"; also in {listed(segments)}" if segments else "")
+
+
+def _side(breach: Breach) -> str:
+    """Return on which side of its limit a value is; "in breach" when evidence told, within the limit of each chunk."""
+    if breach.value is None or breach.limit is None or breach.metric == "concept_residual":
+        return "in breach"
+    low = breach.reference_value is None or breach.value < breach.reference_value
+    high = breach.reference_value is None or breach.value > breach.reference_value
+    if low and breach.value < breach.limit:
+        return "below its limit"
+    return "above its limit" if high and breach.value > breach.limit else "in breach"
 
 
 def _since(alerts: Sequence[Alert]) -> str:

@@ -94,6 +94,7 @@ def check(
     version = said.version if said else ""
     monitors = default_monitors(learned.yardstick, segments=segments, values=values, tolerances=tolerances)
     if said and said.monitors:
+        _check_segments(said, profiles.segments, spec)
         monitors = asked_monitors(learned.yardstick, said.monitors, monitors)
     results = evaluate(learned, profiles, monitors, model=name, version=version, as_of=as_of)
     estimates = evaluate_estimates(
@@ -191,11 +192,28 @@ def _until(as_of: datetime | None) -> datetime:
 
 def _said_in_vain(said: ModelSpec | None) -> list[NotChecked]:
     """Return what the specification asks for and this check does not do."""
-    rules = [m.rule for m in said.monitors if m.rule] if said else []
-    if not rules:
-        return []
-    why = "the rule of a monitor follows from its metric; rules that are named are not chosen yet"
-    return [NotChecked(what=f"rules named in the specification ({', '.join(dict.fromkeys(rules))})", why=why)]
+    found = []
+    if rules := [m.rule for m in said.monitors if m.rule] if said else []:
+        what = f"rules named in the specification ({', '.join(dict.fromkeys(rules))})"
+        found.append(NotChecked(what=what, why="the rule of a monitor follows from its metric; it is not chosen yet"))
+    if weighed := [m.metric for m in said.monitors if m.weight != 1.0] if said else []:
+        what = f"weights in the specification ({', '.join(dict.fromkeys(weighed))})"
+        found.append(
+            NotChecked(what=what, why="monitors of a family share its part of the false alarms equally so far")
+        )
+    return found
+
+
+def _check_segments(said: ModelSpec, known: Sequence[str], spec: object) -> None:
+    """Refuse monitors of segments that there are not."""
+    remedy = "Name its column under `segments`, and write column=value"
+    problems = [
+        f"$.monitors[{i}].segment: there is no segment {m.segment!r}.{did_you_mean(m.segment, known) or f' {remedy}.'}"
+        for i, m in enumerate(said.monitors)
+        if m.segment and m.segment not in known
+    ]
+    if problems:
+        raise SpecError(problems, where=str(spec) if isinstance(spec, PathLike) or str(spec).endswith(".toml") else "")
 
 
 def _harm(reference: Reference, profiles: Profiles) -> HarmOf:

@@ -44,7 +44,7 @@ def not_checked(
         *_segments(reference, profiles, segments),
         *_undefined(reference, profiles, seen, results),
         *_many_columns(reference),
-        NotChecked(what="domain classifier and MMD", why="they take seconds a chunk, and run on demand only"),
+        *_on_demand(results),
     ]
 
 
@@ -135,6 +135,14 @@ def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
     presence = [name for name, kind in schema.features.items() if kind in PRESENCE_ONLY]
     yield from _columns(presence, "text, times or embeddings: only missing values are checked")
     yield from _columns(schema.groups, "protected attributes: fairness between groups is not measured yet")
+
+
+def _on_demand(results: Sequence[Result]) -> Iterator[NotChecked]:
+    computed = {row.metric for row in results}
+    names = [within(metric_title(name)) for name in ("domain_classifier", "mmd") if name not in computed]
+    if names:
+        why = "seconds a chunk: computed only when the specification asks for it under [[monitors]]"
+        yield NotChecked(what=" and ".join(names), why=why)
 
 
 def _columns(names: Sequence[str], why: str) -> Iterator[NotChecked]:

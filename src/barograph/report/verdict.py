@@ -54,7 +54,7 @@ def _trouble(worst: Sequence[Incident]) -> str:
 
 def _broken(incident: Incident, judged: Judged) -> str:
     if incident.root.last_breach.family == "concept":
-        return f"The metrics are within their natural variation, but the model is going wrong: {incident.title}."
+        return f"The model is going wrong, within what its metrics vary by nature: {incident.title}."
     if incident.root.last_breach.family in ("performance", "estimation"):
         return f"The model as a whole is within its limits, but a part of it is not: {incident.title}."
     if judged.how and not judged.doubt:
