@@ -132,7 +132,7 @@ def check(
         profiles=profiles,
         rows=results,
         watches=watches,
-        alerting=[m.name for m in alerting],
+        alerting=[*(m.name for m in alerting), *([CONCEPT] if trust is not None else [])],
         breaches=found,
         alerts=alerts,
         incidents=incidents,

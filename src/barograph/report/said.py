@@ -60,6 +60,8 @@ def _folded(text: str | None) -> str:
 def _known(role: str, schema: Schema) -> str:
     known: Any
     match role:
+        case "task":
+            known = schema.task.value
         case "score":
             known = list(schema.scores.values())
         case "positive":

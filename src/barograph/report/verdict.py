@@ -47,7 +47,8 @@ def _trouble(worst: Sequence[Incident]) -> str:
     root = worst[0].root.last_breach
     if root.family == "quality" and root.column is not None:
         return "No usable predictions come"
-    if all(i.state is State.RESOLVED for i in worst):
+    critical = [alert for i in worst for alert in i.alerts if alert.severity is Severity.CRITICAL]
+    if all(alert.state is State.RESOLVED for alert in critical):  # drift that came with it may last
         return "The model was in trouble, and is within its limits again"
     return "The model needs attention"
 
