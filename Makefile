@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy docs format lock clean
+.PHONY: demo test lint bench accuracy certify alarms docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -25,6 +25,12 @@ bench: $(STAMP)  ## ratios of speed and memory, measured in one run
 
 accuracy: $(STAMP)  ## how good the estimates are: make accuracy DATA=folder
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py $(DATA)
+
+certify: $(STAMP)  ## do the alarm rules keep their word? writes docs/certification.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/certify.py
+
+alarms: $(STAMP)  ## what check says of real streams: make alarms DATA=folder, writes docs/alarms.md
+	$(BIN)/python benchmarks/alarms.py $(DATA)
 
 docs: $(STAMP)  ## the catalogue of metrics, from the docstrings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
