@@ -385,6 +385,20 @@ def test_a_failure_of_barograph_itself_is_one_message_too(
 # As a process of its own
 
 
+def test_a_terminal_that_knows_no_unicode(files: Path, tmp_path: Path) -> None:
+    pl.read_parquet(files / "warning.parquet").rename({"amount": "größe 数"}).write_parquet(tmp_path / "odd.parquet")
+    program = "from barograph.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "check", tmp_path / "odd.parquet", tmp_path / "odd.parquet"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"The model is all right by its labels")
+
+
 def test_as_a_process_with_every_warning_an_error(files: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", "from barograph.cli import main; main()", "check"]
     places = ["--json", tmp_path / "report.json", "--html", tmp_path / "report.html"]

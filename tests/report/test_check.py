@@ -593,6 +593,25 @@ def test_the_reference_may_be_of_another_kind(tmp_path: Path) -> None:
         assert_same(check(form, BASE), expected)
 
 
+def test_files_of_two_kinds_hold_the_same_values(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    rich = BASE.with_columns(
+        flag=pl.Series(rng.random(N) > 0.3),  # which CSV writes as true and false
+        steps=pl.Series(rng.integers(0, 5, N)).set(pl.Series(rng.random(N) < 0.1), None),  # 1.0 in the CSV of pandas
+        day=pl.date(2024, 1, 1) + pl.duration(days=pl.int_range(N) % 300),
+        code=pl.Series(rng.choice(["01234", "99999"], N)),
+    )
+    rich.write_parquet(tmp_path / "a.parquet")
+    rich.write_csv(tmp_path / "b.csv")
+    rich.to_pandas().to_csv(tmp_path / "c.csv", index=False)
+    paths = [tmp_path / name for name in ("a.parquet", "b.csv", "c.csv")]
+    expected = check(paths[0], paths[0], segments=["flag"])
+    assert {r.segment for r in expected.rows if r.segment} == {"flag=False", "flag=True"}
+    for before in paths:
+        for now in paths:
+            assert_same(check(before, now, segments=["flag"]), expected)
+
+
 def test_decimals(reference: Reference) -> None:
     rounded = BASE.with_columns(pl.col("amount").round(3), pl.col("score").round(4))
     stored = rounded.with_columns(pl.col("amount").cast(pl.Decimal(20, 3)), pl.col("score").cast(pl.Decimal(8, 4)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -42,6 +43,9 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
 
 def main() -> None:
     """Run the command line; end with 0, 1 (something fires) or 2 (bad input), never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a letter shows a question mark instead
+            stream.reconfigure(errors="replace")
     try:
         app(prog_name="barograph")
     except BarographError as error:

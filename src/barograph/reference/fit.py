@@ -37,6 +37,7 @@ FIT_ROWS = 200_000  # rows from which bins and categories are learned
 TREE_ROWS = 100_000
 MAX_COVARIANCE = 64  # numeric features whose second moments are kept: work and size grow with the square
 MAX_SEGMENT_VALUES = 50
+TRUTH = ("False", "True")
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint16]
@@ -132,11 +133,15 @@ def _category_bins(table: pa.Table, name: str) -> CategoricalBins:
     indices, values = arrow.categories(_column(table, name))
     counts = np.bincount(indices[indices >= 0], minlength=len(values))
     texts = [str(v) for v in values]
+    if texts and {text.strip().casefold() for text in texts} <= {"true", "false"}:
+        return class_bins(name, TRUTH)  # a CSV file says true where a frame holds a truth value
     return fit_categorical_bins(name, [t for t, n in zip(texts, counts, strict=True) if n], counts[counts > 0])
 
 
 def _segment_bins(table: pa.Table, name: str) -> CategoricalBins:
     bins = _category_bins(table, name)
+    if bins.classes:
+        return bins
     names, rest = bins.names[:MAX_SEGMENT_VALUES], bins.names[MAX_SEGMENT_VALUES:]
     others = None if bins.others is None else (*rest, *bins.others)
     return CategoricalBins(name, names, others, np.arange(len(names), dtype=np.int64))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from barograph.charts.words import count, metric_title, within
+from barograph.chunks import Chunk
 from barograph.monitors.defaults import ALERTING, MANY_COLUMNS
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
@@ -43,6 +44,7 @@ def not_checked(
         *_reference(reference, results),
         *_segments(reference, profiles, segments),
         *_undefined(reference, profiles, seen, results),
+        *_short_chunks(reference, profiles),
         *_many_columns(reference),
         *_on_demand(results),
     ]
@@ -253,3 +255,24 @@ def _many_columns(reference: Reference) -> list[NotChecked]:
         return []
     why = f"there are {n} columns: only the Kolmogorov-Smirnov distance or the total variation of each is computed"
     return [NotChecked(what="other distances", why=why)]
+
+
+def _short_chunks(reference: Reference, profiles: Profiles) -> list[NotChecked]:
+    """Tell when chunks are shorter than the blocks that natural variability was learned from."""
+    ours, theirs = (_median_length(p.chunks) for p in (profiles, reference.blocks))
+    if ours is None or theirs is None or ours >= theirs / 2:
+        return []
+    why = (
+        f"chunks of {_hours(ours)} are shorter than the blocks of {_hours(theirs)} that natural variation was learned "
+        "from: what changes with the hour or the weekday looks like a change, and the false-alarm budget does not hold"
+    )
+    return [NotChecked(what="the rhythm within a block of the reference", why=why)]
+
+
+def _median_length(chunks: Sequence[Chunk]) -> float | None:
+    lengths = sorted((c.end - c.start).total_seconds() for c in chunks if c.start and c.end)
+    return lengths[len(lengths) // 2] if len(lengths) > 2 else None
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"

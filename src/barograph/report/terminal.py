@@ -60,9 +60,10 @@ def print_summary(report: Report, *, console: Console | None = None, width: int 
     """Print the report. Without a terminal, there are no colours and lines are 100 wide."""
     from rich.console import Console
 
-    console = console or Console()
-    if width is None and not console.is_terminal:
-        width = 100
+    if console is None:
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=100)
     console.print(summary(report), width=width)
 
 
