@@ -28,6 +28,13 @@ def concept_magnitude(reference: BinaryCells, current: BinaryCells) -> Outcome:
 
     Undefined when no cell has labels in both windows.
 
+    >>> cells = BinaryCells(predicted=np.array([True]), order=np.array([0]), first_fine=np.array([0, 1]),
+    ...                     counts=np.array([[[1000, 9000, 0]]]))
+    >>> today = BinaryCells(predicted=np.array([True]), order=np.array([0]), first_fine=np.array([0, 1]),
+    ...                     counts=np.array([[[30, 70, 500]]]))
+    >>> round(concept_magnitude(cells, today).value, 3)
+    0.2
+
     .. [1] Reverse concept drift estimation, docs.nannyml.com, measures the same with a model re-fitted on the
        chunk, and without its null.
     .. [2] P. Diaconis, S. Zabell, "Closed form summation for classical distributions", Statistical Science 6, 1991.
