@@ -53,6 +53,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "critical": calm.with_columns(score=1 - pl.col("score")),
         "empty": calm.clear(),
         "one": calm.head(1),
+        "two days": calm.head(300),
         "unlabelled": calm.drop("label"),
         "unscored": calm.drop("score"),
     }

@@ -297,3 +297,40 @@ def test_profile_of_an_unknown_column_says_which_are_known(reference: Reference)
     with pytest.raises(InputError, match="Did you mean 'colour'"):
         profile.binned("color")
     assert isinstance(reference.yardstick, Yardstick)
+
+
+@pytest.mark.parametrize("odd", ["none", "nulls", "infinite", "huge", "out of range", "two groups"])
+def test_long_runs_are_counted_as_single_rows_are(odd: str) -> None:
+    from barograph.profiles import kernels
+
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=5_000)
+    bins = fit_numeric_bins("x", rng.normal(size=2_000))
+    flags, group = np.empty(0, np.uint8), np.zeros(len(x), np.int64)
+    if odd == "nulls":
+        flags = rng.choice(3, len(x), p=[0.8, 0.15, 0.05]).astype(np.uint8)
+        x[flags > 0] = np.nan
+    elif odd == "infinite":
+        x[[5, 77, 4_000]] = [np.inf, -np.inf, np.nan]
+    elif odd == "huge":
+        x[9] = 1e300
+    elif odd == "out of range":
+        x[::50] += 100.0
+    elif odd == "two groups":
+        group[2_500:] = 1
+    ruler = (bins.edges, *bins.grid, bins.center, bins.scale)
+
+    def counted(step: int) -> list[np.ndarray]:
+        out = [np.zeros((2, bins.width), np.int64), np.zeros((2, 4)), np.full(2, np.inf), np.full(2, -np.inf)]
+        codes, z = np.empty(len(x), np.uint16), np.empty(len(x))
+        for start in range(0, len(x), step):
+            rows = slice(start, start + step)
+            some = flags[rows] if len(flags) else flags
+            kernels.count_numeric(x[rows], some, *ruler, group[rows], codes[rows], *out, z[rows])
+        return [codes, z, *out]
+
+    with np.errstate(over="ignore"):
+        at_once, one_by_one = counted(len(x)), counted(1)
+    for a, b in zip(at_once, one_by_one, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+    assert len(x) > kernels.LONG_RUN

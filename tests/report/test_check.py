@@ -607,9 +607,8 @@ def test_files_of_two_kinds_hold_the_same_values(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.parquet", "b.csv", "c.csv")]
     expected = check(paths[0], paths[0], segments=["flag"])
     assert {r.segment for r in expected.rows if r.segment} == {"flag=False", "flag=True"}
-    for before in paths:
-        for now in paths:
-            assert_same(check(before, now, segments=["flag"]), expected)
+    for before, now in zip(paths, [*paths[1:], paths[0]], strict=True):
+        assert_same(check(before, now, segments=["flag"]), expected)
 
 
 def test_decimals(reference: Reference) -> None:

@@ -24,6 +24,141 @@ def find_chunks(times, edges, out):  # type: ignore[no-untyped-def]  # compiled:
         out[i] = c
 
 
+LONG_RUN = 256  # rows: below, what a run costs by itself is more than what it saves
+
+
+@njit(**_options)
+def _bin(x, edges, origin, inverse, narrowed, top):  # type: ignore[no-untyped-def]
+    """Return the bin of a number; of NaN, some bin."""
+    f = (x - origin) * inverse
+    f = f if f > 0.0 else 0.0
+    cell = np.uint32(f if f < top else top)
+    a = np.uint32(narrowed[cell, 0])
+    b = np.uint32(narrowed[cell, 1])
+    while a < b:  # the first edge above x lies in [a, b]
+        mid = (a + b) >> np.uint32(1)
+        if x >= edges[mid]:
+            a = mid + np.uint32(1)
+        else:
+            b = mid
+    return a
+
+
+# The order of the sums may change, so that they run in vector registers; infinities and NaN keep their meaning.
+_sum_options: dict[str, Any] = {**_options, "fastmath": {"reassoc", "nsz", "contract"}}
+
+
+@njit(**_sum_options)
+def _moments(values, center, per_scale):  # type: ignore[no-untyped-def]
+    first, second, low, high = 0.0, 0.0, np.inf, -np.inf
+    for i in range(len(values)):
+        u = (values[i] - center) * per_scale
+        first += u
+        second += u * u
+    for i in range(len(values)):
+        low = min(low, values[i])
+        high = max(high, values[i])
+    return first, second, low, high
+
+
+@njit(**_sum_options)
+def _moments_of_some(values, flags, center, per_scale):  # type: ignore[no-untyped-def]
+    first, second, low, high = 0.0, 0.0, np.inf, -np.inf
+    for i in range(len(values)):
+        u = (values[i] - center) * per_scale if flags[i] == 0 else 0.0
+        first += u
+        second += u * u
+    for i in range(len(values)):
+        low = min(low, values[i] if flags[i] == 0 else np.inf)
+        high = max(high, values[i] if flags[i] == 0 else -np.inf)
+    return first, second, low, high
+
+
+@njit(**_options)
+def _tails(values, codes, last):  # type: ignore[no-untyped-def]
+    """Return the sums of the values in the first bin and in the last."""
+    below, above = 0.0, 0.0
+    for i in range(len(values)):
+        if codes[i] == 0:
+            below += values[i]
+        elif codes[i] == last:
+            above += values[i]
+    return below, above
+
+
+@njit(**_options)
+def _tally(codes, counts):  # type: ignore[no-untyped-def]
+    for i in range(len(codes)):
+        counts[codes[i]] += 1
+
+
+@njit(**_options)
+def _count_any(  # type: ignore[no-untyped-def]
+    values, flags, edges, origin, inverse, narrowed, center, scale, codes, z
+):
+    """Write the codes and z of any values, row by row; return minimum, maximum and the sums of z and z²."""
+    bins = len(edges) + 1
+    top = np.float64(len(narrowed) - 1)
+    with_flags, with_z = len(flags) > 0, len(z) > 0
+    per_scale = 1.0 / scale
+    first, second, low, high = 0.0, 0.0, np.inf, -np.inf
+    for i in range(len(values)):
+        x = values[i]
+        u = 0.0
+        if with_flags and flags[i] != 0:
+            codes[i] = bins if flags[i] == 1 else bins + 4
+        elif abs(x) < np.inf:
+            codes[i] = _bin(x, edges, origin, inverse, narrowed, top)
+            u = (x - center) * per_scale
+            first += u
+            second += u * u
+            low = min(low, x)
+            high = max(high, x)
+            u = min(max(u, -20.0), 20.0)
+        elif x == np.inf:
+            codes[i] = bins + 3
+        elif x == -np.inf:
+            codes[i] = bins + 2
+        else:
+            codes[i] = bins + 1
+        if with_z:
+            z[i] = u
+    return low, high, first, second
+
+
+@njit(**_options)
+def _count_plain(  # type: ignore[no-untyped-def]
+    values, flags, edges, origin, inverse, narrowed, center, scale, codes, z
+):
+    """Do the same in several loops without branches, three times as fast; return False first where it does not hold.
+
+    It holds if all values without a flag are finite and none of their squares overflows: the sums tell.
+    """
+    bins = len(edges) + 1
+    top = np.float64(len(narrowed) - 1)
+    per_scale = 1.0 / scale
+    if len(flags):
+        first, second, low, high = _moments_of_some(values, flags, center, per_scale)
+    else:
+        first, second, low, high = _moments(values, center, per_scale)
+    if not abs(second) < np.inf:
+        return False, low, high, first, second
+    for i in range(len(values)):
+        codes[i] = _bin(values[i], edges, origin, inverse, narrowed, top)
+    if len(flags):
+        for i in range(len(values)):
+            if flags[i] != 0:
+                codes[i] = bins if flags[i] == 1 else bins + 4
+    if len(z):
+        for i in range(len(values)):
+            z[i] = min(max((values[i] - center) * per_scale, -20.0), 20.0)
+        if len(flags):
+            for i in range(len(values)):
+                if flags[i] != 0:
+                    z[i] = 0.0
+    return True, low, high, first, second
+
+
 @njit(**_options)
 def count_numeric(  # type: ignore[no-untyped-def]
     values, flags, edges, origin, inverse, narrowed, center, scale, group, codes, counts, sums, lows, highs, z
@@ -34,61 +169,34 @@ def count_numeric(  # type: ignore[no-untyped-def]
     lowest and highest bin of each grid cell; `codes`, `z` are written; `counts` (G, width), `sums` (G, 4: z, zz, below,
     above), `lows`, `highs` (G,) are added to. Rows of group -1 are encoded, not counted. `z` may be empty.
     """
-    k, bins, n = len(edges), len(edges) + 1, len(values)
-    top = np.float64(len(narrowed) - 1)
-    with_flags, with_z = len(flags) > 0, len(z) > 0
-    per_scale = 1.0 / scale
+    n = len(values)
     start = 0
     while start < n:
-        # Rows mostly come in the order of time: over a run of one group, its sums stay in registers.
+        # Rows mostly come in the order of time: a run of one group is counted as a whole.
         g = group[start]
         end = start + 1
         while end < n and group[end] == g:
             end += 1
-        first, second, below, above = 0.0, 0.0, 0.0, 0.0
-        low, high = np.inf, -np.inf
-        for i in range(start, end):
-            x = values[i]
-            u = 0.0
-            if with_flags and flags[i] != 0:
-                codes[i] = bins if flags[i] == 1 else bins + 4
-            elif abs(x) < np.inf:
-                f = min(max((x - origin) * inverse, 0.0), top)
-                cell = np.uint32(f)
-                a = np.uint32(narrowed[cell, 0])
-                b = np.uint32(narrowed[cell, 1])
-                while a < b:  # the first edge above x lies in [a, b]
-                    mid = (a + b) >> np.uint32(1)
-                    if x >= edges[mid]:
-                        a = mid + np.uint32(1)
-                    else:
-                        b = mid
-                codes[i] = a
-                u = (x - center) * per_scale
-                first += u
-                second += u * u
-                low = min(low, x)
-                high = max(high, x)
-                if a == 0:
-                    below += x
-                elif a == k:
-                    above += x
-                u = min(max(u, -20.0), 20.0)
-            elif x == np.inf:
-                codes[i] = bins + 3
-            elif x == -np.inf:
-                codes[i] = bins + 2
-            else:
-                codes[i] = bins + 1
-            if with_z:
-                z[i] = u
+        part = slice(start, end)
+        some_flags = flags[part] if len(flags) else flags
+        some_z = z[part] if len(z) else z
+        plain = False
+        if end - start >= LONG_RUN:
+            plain, low, high, first, second = _count_plain(
+                values[part], some_flags, edges, origin, inverse, narrowed, center, scale, codes[part], some_z
+            )
+        if not plain:
+            low, high, first, second = _count_any(
+                values[part], some_flags, edges, origin, inverse, narrowed, center, scale, codes[part], some_z
+            )
         if g >= 0:
-            for i in range(start, end):
-                counts[g, codes[i]] += 1
+            _tally(codes[part], counts[g])
             sums[g, 0] += first
             sums[g, 1] += second
-            sums[g, 2] += below
-            sums[g, 3] += above
+            if len(edges) == 0 or low < edges[0] or high >= edges[-1]:
+                below, above = _tails(values[part], codes[part], len(edges))
+                sums[g, 2] += below
+                sums[g, 3] += above
             lows[g] = min(lows[g], low)
             highs[g] = max(highs[g], high)
         start = end
