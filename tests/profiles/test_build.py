@@ -257,7 +257,7 @@ def test_bins_are_exact_for_any_numbers(learned: list[float], values: list[float
     codes = np.empty(len(x), np.uint16)
     counts = np.zeros((1, bins.width), np.int64)
     into = (counts, np.zeros((1, 4)), np.full(1, np.inf), np.full(1, -np.inf), np.empty(0))
-    ruler = (bins.edges, *bins.grid, bins.center, bins.scale)
+    ruler = (bins.closed, *bins.grid, bins.center, bins.scale)
     kernels.count_numeric(x, np.empty(0, np.uint8), *ruler, np.zeros(len(x), np.int64), codes, *into)
     finite = np.isfinite(x)
     np.testing.assert_array_equal(codes[finite], np.searchsorted(bins.edges, x[finite], side="right"))
@@ -318,7 +318,7 @@ def test_long_runs_are_counted_as_single_rows_are(odd: str) -> None:
         x[::50] += 100.0
     elif odd == "two groups":
         group[2_500:] = 1
-    ruler = (bins.edges, *bins.grid, bins.center, bins.scale)
+    ruler = (bins.closed, *bins.grid, bins.center, bins.scale)
 
     def counted(step: int) -> list[np.ndarray]:
         out = [np.zeros((2, bins.width), np.int64), np.zeros((2, 4)), np.full(2, np.inf), np.full(2, -np.inf)]

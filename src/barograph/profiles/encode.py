@@ -20,7 +20,7 @@ from barograph.sketches.sample import Sample
 from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE
 from barograph.spec.schema import ColumnType, Task
 
-BLOCK = 32_768  # rows that are encoded and counted while their codes are still in the cache
+BLOCK = 16_384  # rows that are encoded and counted while their codes are still in the cache
 SAMPLE_SIZE = 1_000  # rows kept of a chunk
 ID_SAMPLE_SIZE = 16_384  # different ids kept of a chunk: duplicates are exact below this many
 
@@ -148,7 +148,7 @@ def _numeric(
     highs: Floats,
     z: Floats,
 ) -> None:
-    ruler = (column.edges, *column.grid, column.center, column.scale)
+    ruler = (column.closed, *column.grid, column.center, column.scale)
     kernels.count_numeric(values, flags, *ruler, group, codes, counts, sums, lows, highs, z)
 
 
@@ -321,7 +321,7 @@ def _count_outputs(
             answer,
             leaf,
             group,
-            outcome.edges,
+            outcome.closed,
             outcome.narrowed,
             threshold,
             outcome.cell_of,

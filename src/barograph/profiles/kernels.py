@@ -29,19 +29,22 @@ LONG_RUN = 256  # rows: below, what a run costs by itself is more than what it s
 
 @njit(**_options)
 def _bin(x, edges, origin, inverse, narrowed, top):  # type: ignore[no-untyped-def]
-    """Return the bin of a number; of NaN, some bin."""
+    """Return the bin of a number; of NaN, some bin. `edges` are closed by infinity."""
     f = (x - origin) * inverse
     f = f if f > 0.0 else 0.0
     cell = np.uint32(f if f < top else top)
     a = np.uint32(narrowed[cell, 0])
     b = np.uint32(narrowed[cell, 1])
-    while a < b:  # the first edge above x lies in [a, b]
-        mid = (a + b) >> np.uint32(1)
-        if x >= edges[mid]:
-            a = mid + np.uint32(1)
-        else:
-            b = mid
-    return a
+    if b - a > 1:
+        while a < b:  # the first edge above x lies in [a, b]
+            mid = (a + b) >> np.uint32(1)
+            if x >= edges[mid]:
+                a = mid + np.uint32(1)
+            else:
+                b = mid
+        return a
+    # At most one edge to compare with: without a branch, which would be guessed wrong half of the time.
+    return a + np.uint32(x >= edges[a])
 
 
 # The order of the sums may change, so that they run in vector registers; infinities and NaN keep their meaning.
@@ -97,7 +100,7 @@ def _count_any(  # type: ignore[no-untyped-def]
     values, flags, edges, origin, inverse, narrowed, center, scale, codes, z
 ):
     """Write the codes and z of any values, row by row; return minimum, maximum and the sums of z and z²."""
-    bins = len(edges) + 1
+    bins = len(edges)
     top = np.float64(len(narrowed) - 1)
     with_flags, with_z = len(flags) > 0, len(z) > 0
     per_scale = 1.0 / scale
@@ -134,7 +137,7 @@ def _count_plain(  # type: ignore[no-untyped-def]
 
     It holds if all values without a flag are finite and none of their squares overflows: the sums tell.
     """
-    bins = len(edges) + 1
+    bins = len(edges)
     top = np.float64(len(narrowed) - 1)
     per_scale = 1.0 / scale
     if len(flags):
@@ -165,9 +168,10 @@ def count_numeric(  # type: ignore[no-untyped-def]
 ):
     """Encode one numeric column and count it.
 
-    `flags` is 0 for a value, 1 for null, 2 for a type error (or empty: all are values); `narrowed` (cells, 2) holds the
-    lowest and highest bin of each grid cell; `codes`, `z` are written; `counts` (G, width), `sums` (G, 4: z, zz, below,
-    above), `lows`, `highs` (G,) are added to. Rows of group -1 are encoded, not counted. `z` may be empty.
+    `edges` are closed by infinity; `flags` is 0 for a value, 1 for null, 2 for a type error (or empty: all are values);
+    `narrowed` (cells, 2) holds the lowest and highest bin of each grid cell; `codes`, `z` are written; `counts` (G,
+    width), `sums` (G, 4: z, zz, below, above), `lows`, `highs` (G,) are added to. Rows of group -1 are encoded, not
+    counted. `z` may be empty.
     """
     n = len(values)
     start = 0
@@ -193,8 +197,9 @@ def count_numeric(  # type: ignore[no-untyped-def]
             _tally(codes[part], counts[g])
             sums[g, 0] += first
             sums[g, 1] += second
-            if len(edges) == 0 or low < edges[0] or high >= edges[-1]:
-                below, above = _tails(values[part], codes[part], len(edges))
+            last = len(edges) - 1
+            if last == 0 or low < edges[0] or high >= edges[last - 1]:
+                below, above = _tails(values[part], codes[part], last)
                 sums[g, 2] += below
                 sums[g, 3] += above
             lows[g] = min(lows[g], low)
@@ -242,12 +247,12 @@ def count_scores(  # type: ignore[no-untyped-def]
 ):
     """Count the answers to one yes-or-no question.
 
-    `score` is NaN where there is none; `predicted` is 0, 1, or -1 (unknown: then it follows from score and threshold,
-    or the row is unpredicted); `outcome` is 0, 1 or 2 (pending). Shapes as in ScoreTable and BinaryCells, with a
-    leading axis of groups.
+    `edges` are closed by infinity; `score` is NaN where there is none; `predicted` is 0, 1, or -1 (unknown: then it
+    follows from score and threshold, or the row is unpredicted); `outcome` is 0, 1 or 2 (pending). Shapes as in
+    ScoreTable and BinaryCells, with a leading axis of groups.
     """
     eps = 2.220446049250313e-16
-    bins = len(edges) + 1
+    bins = len(edges)
     last = np.float64(len(narrowed) - 1)
     for i in range(len(score)):
         g = group[i]
@@ -263,14 +268,7 @@ def count_scores(  # type: ignore[no-untyped-def]
         if not valid:
             counts[g, p, bins, y] += 1
             continue
-        cell = np.uint32(s * last)
-        a, b = np.uint32(narrowed[cell, 0]), np.uint32(narrowed[cell, 1])
-        while a < b:  # the first edge above s lies in [a, b]
-            mid = (a + b) >> np.uint32(1)
-            if s >= edges[mid]:
-                a = mid + np.uint32(1)
-            else:
-                b = mid
+        a = _bin(s, edges, 0.0, last, narrowed, last)
         counts[g, p, a, y] += 1
         c = min(max(s, eps), 1.0 - eps)
         sums[g, a, y, 0] += s

@@ -67,6 +67,11 @@ class NumericBins:
         return self.bins + len(self.SPECIAL)
 
     @cached_property
+    def closed(self) -> Floats:
+        """Return the edges, closed by infinity."""
+        return np.append(self.edges, np.inf)
+
+    @cached_property
     def grid(self) -> tuple[float, float, npt.NDArray[np.uint16]]:
         """Return origin, inverse step, and the bins that a value in each grid cell can be in: see `narrow`."""
         # The few edges far out would stretch the grid until most of its cells are empty.
@@ -151,6 +156,11 @@ class BinaryOutcome:
     predicted: npt.NDArray[np.bool_]
     order: Ints
     first_fine: Ints
+
+    @cached_property
+    def closed(self) -> Floats:
+        """Return the edges, closed by infinity."""
+        return np.append(self.edges, np.inf)
 
     @cached_property
     def narrowed(self) -> npt.NDArray[np.uint16]:
