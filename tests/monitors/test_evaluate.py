@@ -140,3 +140,21 @@ def test_results_without_rows_are_a_frame_with_columns() -> None:
     frame = results_frame([])
     assert tuple(frame.columns) == COLUMNS
     assert frame.schema["chunk_start"] == pl.Datetime("us", "UTC")
+
+
+def test_new_rare_categories_are_normal_where_categories_are_rare() -> None:
+    import barograph
+
+    def with_rare(n: int, seed: int) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        place = [f"place {k}" for k in rng.zipf(1.3, n)]
+        return events(n, seed=seed).with_columns(
+            place=pl.Series(place), token=pl.Series(rng.integers(0, 2**60, n)).cast(str)
+        )
+
+    reference = with_rare(20_000, 11)
+    same = barograph.check(reference, with_rare(20_000, 12), chunk="1d", types={"token": "categorical"})
+    assert [i.title for i in same.incidents] == []
+    other = with_rare(20_000, 13).with_columns(place=pl.lit("nowhere"))
+    changed = barograph.check(reference, other, chunk="1d", types={"token": "categorical"})
+    assert any("place" in i.title for i in changed.incidents)

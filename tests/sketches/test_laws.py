@@ -323,13 +323,13 @@ def test_other_layouts_do_not_merge(case: Case) -> None:
 @every_sketch
 def test_a_newer_format_is_refused_with_the_remedy(case: Case) -> None:
     data = case.of([(1.5, 2, 3), (0.0, 1, 7)]).to_bytes()
-    start = len(MAGIC) + 8
-    end = start + int.from_bytes(data[len(MAGIC) : start], "little")
+    start = len(MAGIC) + 12
+    end = start + int.from_bytes(data[len(MAGIC) : start - 4], "little")
     header = json.loads(data[start:end])
     header["version"] += 1
     newer = json.dumps(header).encode()
     with pytest.raises(FormatError, match="Upgrade barograph"):
-        type(case.empty).from_bytes(MAGIC + len(newer).to_bytes(8, "little") + newer + data[end:])
+        type(case.empty).from_bytes(MAGIC + len(newer).to_bytes(8, "little") + bytes(4) + newer + data[end:])
 
 
 @every_sketch

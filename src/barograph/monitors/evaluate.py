@@ -9,10 +9,12 @@ from datetime import datetime
 import numpy as np
 
 from barograph.chunks import Chunk
+from barograph.metrics import Metric
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.profiles.profiles import ALL, Profile, Profiles
+from barograph.profiles.yardstick import CategoricalBins, ColumnBins
 from barograph.reference.measure import measure, wanted
 from barograph.reference.reference import Reference
 from barograph.reference.variability import NONE, Variability
@@ -160,6 +162,19 @@ def result(
     )
 
 
+def novelty(column: ColumnBins, metric: Metric) -> float:
+    """Return the share of unseen categories that is normal for a column: of any other metric, zero."""
+    return column.novelty if metric.name == "unseen_share" and isinstance(column, CategoricalBins) else 0.0
+
+
+def _center(monitor: Monitor, profile: Profile, reference: Estimate, natural: Variability) -> float | None:
+    if monitor.column is None:
+        return natural.center
+    yardstick = profile.yardstick
+    by_nature = novelty(yardstick.columns[yardstick.position[monitor.column]], monitor.metric)
+    return by_nature + reference.value if by_nature else natural.center
+
+
 def _few_rows(reference: Reference, chunk: Chunk) -> Limits | None:
     """Return the fewest rows that a complete chunk of time may have; None where nothing is known to be due.
 
@@ -217,7 +232,7 @@ def _limits(
     return limits_around(
         metric,
         reference=mark.outcome,
-        center=natural.center,
+        center=_center(monitor, profile, mark.outcome, natural),
         n=outcome.n,
         sd=natural.sd,
         blocks=natural.blocks,

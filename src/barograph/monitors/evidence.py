@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from barograph.chunks import Chunk
 from barograph.monitors.defaults import CATEGORICAL_DRIFT, MODEL_DRIFT, NUMERIC_DRIFT
-from barograph.monitors.evaluate import typical_rows
+from barograph.monitors.evaluate import novelty, typical_rows
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profile, Profiles
+from barograph.profiles.yardstick import CategoricalBins
 from barograph.reference.measure import measure
 from barograph.reference.reference import Reference
 from barograph.rules import observe
@@ -212,6 +213,8 @@ class _Group:
             return category_share(counts, sizes=self.sizes, tolerance=tolerances, chunk_rows=self.n)
         if self.kind == "share":
             pairs = np.array([self._pairs(b) for b in self.blocks])
+            # The reference knows all of its own categories; of later rows some are new by nature.
+            pairs[:, :, 0] += pairs[:, :, 1] * np.array([self._novelty(m) for m in self.monitors])
             return share(pairs[:, :, 0], pairs[:, :, 1], sizes=self.sizes, tolerance=tolerances, chunk_rows=self.n)
         return self._learn_summary()
 
@@ -283,13 +286,22 @@ class _Group:
             padded[i, : len(c)] = c
         return padded
 
+    def _novelty(self, monitor: Monitor) -> float:
+        yardstick = self.reference.yardstick
+        return novelty(yardstick.columns[yardstick.position[monitor.column or ""]], monitor.metric)
+
     def _pairs(self, profile: Profile) -> Floats:
         return np.array([SHARES[m.metric.name](profile.counts(m.column or "")) for m in self.monitors], np.float64)
 
 
 def _coarse(profile: Profile, column: str | None) -> npt.NDArray[np.int64]:
     if column is not None:
-        return profile.binned(column, "coarse").counts
+        counts = profile.binned(column, "coarse").counts
+        bins = profile.yardstick.columns[profile.yardstick.position[column]]
+        if isinstance(bins, CategoricalBins) and bins.novelty:
+            # Where new categories are normal, they are rare ones that have not been seen; their share is watched apart.
+            counts = np.concatenate((counts[:-2], [counts[-2:].sum(), 0]))
+        return counts
     cells = profile.cells
     if cells:
         return np.asarray(cells[0].counts.sum(axis=(1, 2)))

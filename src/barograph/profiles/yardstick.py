@@ -98,6 +98,7 @@ class CategoricalBins:
     others: tuple[str, ...] | None
     cuts: Ints  # positions of the names that coarse bins keep
     classes: bool = False  # a label or prediction: values are matched as classes are, whatever their type
+    novelty: float = 0.0  # the share of later rows whose category is new by nature
 
     @property
     def bins(self) -> int:

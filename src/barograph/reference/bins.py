@@ -77,16 +77,23 @@ def _center_and_scale(finite: Floats) -> tuple[float, float]:
 def fit_categorical_bins(name: str, values: list[str], counts: Ints, *, top: int = TOP_CATEGORIES) -> CategoricalBins:
     """Return the bins of a column whose category `values[i]` occurs `counts[i]` times.
 
+    Of a column with many rare categories, some later ones are new without any change: their share is about that of
+    the categories that occur once (Good and Turing [1]_).
+
     >>> bins = fit_categorical_bins("colour", ["red", "blue"], np.array([3, 7]))
     >>> bins.names, bins.others
     (('blue', 'red'), ())
+
+    .. [1] I. J. Good, "The population frequencies of species and the estimation of population parameters",
+       Biometrika 40, 1953.
     """
     order = sorted(range(len(values)), key=lambda i: (-int(counts[i]), values[i]))
     names = tuple(values[i] for i in order[:top])
     others = tuple(sorted(values[i] for i in order[top:])) if len(values) <= MAX_CATEGORIES else None
     shares = counts[order[: len(names)]] / max(int(counts.sum()), 1)
     kept = np.flatnonzero(shares >= COARSE_SHARE)[:COARSE_CATEGORIES]
-    return CategoricalBins(name, names, others, kept.astype(np.int64))
+    novelty = float(np.count_nonzero(counts == 1) / max(int(counts.sum()), 1))
+    return CategoricalBins(name, names, others, kept.astype(np.int64), novelty=novelty)
 
 
 def presence_bins(name: str) -> CategoricalBins:

@@ -68,7 +68,13 @@ def _column(column: ColumnBins, key: str, arrays: Arrays) -> Meta:
     arrays[f"{key}.cuts"] = column.cuts
     if isinstance(column, CategoricalBins):
         others = None if column.others is None else list(column.others)
-        return {"name": column.name, "names": list(column.names), "others": others, "classes": column.classes}
+        return {
+            "name": column.name,
+            "names": list(column.names),
+            "others": others,
+            "classes": column.classes,
+            "novelty": column.novelty,
+        }
     arrays[f"{key}.edges"] = column.edges
     return {"name": column.name, "center": column.center, "scale": column.scale}
 
@@ -77,7 +83,7 @@ def _column_from(meta: Meta, key: str, arrays: Arrays) -> ColumnBins:
     cuts = arrays[f"{key}.cuts"]
     if "names" in meta:
         others = None if meta["others"] is None else tuple(meta["others"])
-        return CategoricalBins(meta["name"], tuple(meta["names"]), others, cuts, meta["classes"])
+        return CategoricalBins(meta["name"], tuple(meta["names"]), others, cuts, meta["classes"], meta["novelty"])
     return NumericBins(meta["name"], arrays[f"{key}.edges"], cuts, meta["center"], meta["scale"])
 
 

@@ -36,7 +36,8 @@ def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, 
         allow_nan=False,
     ).encode()
     body = zlib.compress(b"".join(v.tobytes() for v in little.values()), level=1)
-    return MAGIC + len(header).to_bytes(8, "little") + header + body
+    check = zlib.crc32(header + body)
+    return MAGIC + len(header).to_bytes(8, "little") + check.to_bytes(4, "little") + header + body
 
 
 def unpack(data: bytes, *, kind: str, version: int) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -50,7 +51,7 @@ def unpack(data: bytes, *, kind: str, version: int) -> tuple[dict[str, Any], dic
         size = int.from_bytes(data[len(MAGIC) : len(MAGIC) + 8], "little")
         if size > MAX_HEADER_BYTES:
             raise ValueError("header too large")
-        start = len(MAGIC) + 8
+        start = len(MAGIC) + 12
         header = json.loads(data[start : start + size])
         found_kind, found_version = header["kind"], header["version"]
     except (ValueError, KeyError, TypeError) as error:
@@ -62,6 +63,8 @@ def unpack(data: bytes, *, kind: str, version: int) -> tuple[dict[str, Any], dic
             f"This {kind} has format version {found_version}; this barograph reads up to {version}. "
             "Upgrade barograph, or write the file again with this version."
         )
+    if zlib.crc32(data[start:]) != int.from_bytes(data[start - 4 : start], "little"):
+        raise FormatError(f"This barograph {kind} is damaged or truncated: its checksum is wrong.")
     try:
         body = zlib.decompress(data[start + size :])
         arrays: dict[str, npt.NDArray[Any]] = {}
