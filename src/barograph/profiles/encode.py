@@ -77,7 +77,7 @@ def count_batch(counter: Counter, batch: pa.RecordBatch, chunk: npt.NDArray[np.i
             for i, column in enumerate(yardstick.columns):
                 _count_column(yardstick, column, i, read, rows, group, block[i], tables, z, z_of)
         if yardstick.partition.leaves > 1:
-            kernels.find_leaves(block, *_tree(yardstick), leaves[rows])
+            kernels.find_leaves(block, yardstick.partition.features, yardstick.partition.steps, leaves[rows])
         for group, tables in targets:
             if outputs is not None:
                 _count_outputs(yardstick, outputs, rows, group, leaves[rows], tables)
@@ -104,11 +104,6 @@ def encode_column(yardstick: Yardstick, name: str, array: pa.Array) -> npt.NDArr
         _numeric(column, values, flags, group, codes, np.empty((0, 0), np.int64), np.empty((0, 4)), low, low, _NOTHING)
         return codes
     return read.codes[name]
-
-
-def _tree(yardstick: Yardstick) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
-    tree = yardstick.partition
-    return tree.features, tree.goes_left, tree.children
 
 
 def _count_column(
@@ -225,7 +220,7 @@ def _segment_groups(column: CategoricalBins, batch: pa.RecordBatch, name: str, c
 
 def _sum_products(z: Floats, group: Groups, tables: Tables) -> None:
     """Add the columns of `z` (k, rows) and their outer products to the sums of each group."""
-    borders = np.flatnonzero(np.diff(group)) + 1
+    borders = np.empty(0, np.intp) if (group == group[0]).all() else np.flatnonzero(np.diff(group)) + 1
     if len(borders) > 32:  # not in the order of time
         order = np.argsort(group, kind="stable")
         z, group = z[:, order], group[order]
@@ -234,7 +229,7 @@ def _sum_products(z: Floats, group: Groups, tables: Tables) -> None:
         if (g := group[start]) >= 0:
             part = z[:, start:end]
             tables["products.n"][g] += end - start
-            tables["products.z"][g] += part.sum(axis=1)
+            tables["products.z"][g] += part @ np.ones(end - start)
             tables["products.zz"][g] += part @ part.T
 
 

@@ -232,12 +232,12 @@ def encode_categories(indices, lookup, null_code, codes):  # type: ignore[no-unt
 
 
 @njit(**_options)
-def find_leaves(codes, features, goes_left, children, leaves):  # type: ignore[no-untyped-def]
-    """Write the leaf of each row; `codes` is (columns, rows)."""
+def find_leaves(codes, features, steps, leaves):  # type: ignore[no-untyped-def]
+    """Write the leaf of each row; `codes` is (columns, rows), `steps` the next node by node and code."""
     for i in range(codes.shape[1]):
-        node = 0
+        node = np.int64(0)
         while node >= 0:
-            node = children[node, 0 if goes_left[node, codes[features[node], i]] else 1]
+            node = np.int64(steps[node, codes[features[node], i]])
         leaves[i] = -1 - node
 
 

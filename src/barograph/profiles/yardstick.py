@@ -144,6 +144,12 @@ class Partition:
     leaves: int
     rules: tuple[str, ...] = ()  # of each leaf, for people
 
+    @cached_property
+    def steps(self) -> npt.NDArray[np.int16]:
+        """Return the next node, or `-1 - leaf`, by node and code."""
+        left, right = self.children[:, :1], self.children[:, 1:]
+        return np.where(self.goes_left, left, right).astype(np.int16)
+
 
 @dataclass(frozen=True, eq=False)
 class BinaryOutcome:

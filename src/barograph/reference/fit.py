@@ -107,7 +107,7 @@ def fit_yardstick(schema: Schema, table: pa.Table) -> tuple[Yardstick, npt.NDArr
 def _leaf_codes(yardstick: Yardstick, codes: Codes) -> npt.NDArray[np.int64]:
     tree, offsets = yardstick.partition, yardstick.offsets
     leaves = np.empty(codes.shape[1], np.int32)
-    find_leaves(codes, tree.features, tree.goes_left, tree.children, leaves)
+    find_leaves(codes, tree.features, tree.steps, leaves)
     counts = np.zeros((tree.leaves, offsets[-1]), np.int64)
     for i, column in enumerate(yardstick.columns):
         joint = leaves.astype(np.int64) * column.width + codes[i]
