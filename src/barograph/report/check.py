@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through to the inference of the schema
 
 from barograph.alerts.breaches import HarmOf, breaches
+from barograph.alerts.hygiene import hygiene
 from barograph.alerts.incident import worst
 from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
@@ -145,6 +146,7 @@ def check(
         trust=trust,
         audits=estimates.audits,
         loss=loss_of_worst_chunk(learned, profiles, results),
+        hygiene=hygiene([row for row in results if row.monitor in names]),
     )
 
 

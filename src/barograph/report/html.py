@@ -98,6 +98,7 @@ class PageContext:
     has_segments: bool
     evidence: tuple[Drawing, ...]
     detectable_table: Table | None
+    hygiene: tuple[str, ...]
     not_checked: tuple[NotChecked, ...]
     decisions: tuple[str, ...]
     chunks_left_out: int
@@ -149,6 +150,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         has_segments=bool(report.profiles.segments),
         evidence=_draw_all(drawn, "evidence"),
         detectable_table=None if brief else detectable_table(report.watches),
+        hygiene=tuple(printable(f"`{f.monitor or 'the model'}`: {f.seen} {f.proposal}") for f in report.hygiene),
         not_checked=tuple(report.not_checked),
         decisions=tuple(report.reference.decisions),
         chunks_left_out=max(0, len(ranked.keys) - MAX_CHUNKS),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any  # Any: JSON values
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.breach import Breach
+from barograph.alerts.hygiene import Finding
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.causes.explain import Trust, sentence
@@ -45,8 +46,8 @@ class Report:
     `rows` are all result rows; `results` is the same as a Polars frame. `alerting` names the monitors whose breaches
     are told to people, `breaches` are those, before they become alerts. `watches` say what each monitor with
     evidence could have found, `trust` whether arrived labels confirm the estimates,
-    `audits` how often their intervals held, and `loss` what the loss of the
-    worst chunk is made of.
+    `audits` how often their intervals held, `loss` what the loss of the
+    worst chunk is made of, and `hygiene` which monitors are noisy or useless, and what to change.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Report:
     trust: Trust | None = None
     audits: Mapping[str, SelfAudit] = field(default_factory=dict)
     loss: Loss | None = None
+    hygiene: Sequence[Finding] = ()
 
     @cached_property
     def results(self) -> pl.DataFrame:
@@ -81,6 +83,7 @@ class Report:
             "alerts": [_plain(alert.to_dict()) for alert in self.alerts],
             "incidents": [_plain(incident.to_dict()) for incident in self.incidents],
             "not_checked": [{"what": n.what, "why": n.why} for n in self.not_checked],
+            "hygiene": [finding.to_dict() for finding in self.hygiene],
             "trust": _plain(self.trust and _trusted(self.trust, self.audits)),
             "loss": self.loss and {"chunk": self.loss.chunk, "text": sentence(self.loss.metric, self.loss.parts)},
         }
