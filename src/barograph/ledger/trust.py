@@ -130,7 +130,7 @@ def _log_e_shares(r: Residuals, effect: Floats) -> Floats:
         hits, mean = (r.realised, m) if side > 0 else (r.rows - r.realised, 1 - m)
         allowed = np.minimum(mean + slack, 1.0)
         theta = tilts(SIZES, r.rows / effect, allowed)
-        log_e.append(log_e_shares(hits, r.rows, allowed, theta, effect))
+        log_e.append(log_e_shares(hits / effect, r.rows / effect, allowed, theta))
     return np.stack(log_e)
 
 
