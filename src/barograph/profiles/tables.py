@@ -10,7 +10,7 @@ from typing import Any  # arrays of several dtypes in one mapping
 import numpy as np
 import numpy.typing as npt
 
-from barograph.profiles.yardstick import NumericBins, Yardstick
+from barograph.profiles.yardstick import Yardstick
 from barograph.sketches.cells import REGRESSION_SUMS
 from barograph.sketches.scores import SCORE_SUMS
 
@@ -84,8 +84,3 @@ def column_slice(yardstick: Yardstick, name: str) -> slice:
     """Return where the codes of a column stand in `counts`."""
     i = yardstick.position[name]
     return slice(int(yardstick.offsets[i]), int(yardstick.offsets[i + 1]))
-
-
-def is_numeric(yardstick: Yardstick, name: str) -> bool:
-    """Return whether a column is counted as numbers."""
-    return isinstance(yardstick.columns[yardstick.position[name]], NumericBins)

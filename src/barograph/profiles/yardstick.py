@@ -23,7 +23,6 @@ Ints = npt.NDArray[np.int64]
 
 GRID_CELLS = 4_096  # of the uniform grid that narrows the search for a bin: 16 kB, stays in the L1 cache
 TAIL_EDGES = 20  # the outermost twentieth of the edges on each side lies outside of the grid
-MAX_Z = 20.0  # standardised values are cut here in sums of products, so that one absurd value hides nothing else
 
 
 def narrow(edges: Floats, origin: float, inverse: float) -> npt.NDArray[np.uint16]:

@@ -17,10 +17,8 @@ from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.read import Rows, Source
 from barograph.profiles.yardstick import Yardstick
-from barograph.reference.calibration import Calibration
 from barograph.reference.serial import yardstick_from, yardstick_parts
 from barograph.reference.variability import Variability, variability
-from barograph.sketches.scores import ScoreTable
 from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
 
@@ -93,12 +91,6 @@ class Reference:
     @cached_property
     def _natural(self) -> dict[tuple[str, str, str | None, int], Variability]:
         return {}
-
-    @cached_property
-    def calibration(self) -> Calibration | None:
-        """Return the calibration of the score of a binary model; None without reference labels."""
-        outcomes = self.total.outcomes
-        return Calibration.of(outcomes) if isinstance(outcomes, ScoreTable) else None
 
     def profile(
         self,
