@@ -25,8 +25,9 @@ from barograph.alerts.severity import Severity
 
 BUDGET = "1 false alarm per month"
 CAVEAT = (
-    "The streams were looked at while the alarm policy was written (which metrics alert, what may be a root cause, how "
-    "the budget is divided, and the split of `incident_log`): this is no blind test. No threshold is set for one stream."
+    "The streams were looked at while the alarm policy was written (which metrics alert, what may be a root cause, "
+    "how the budget is divided, and the split of `incident_log`): this is no blind test. No threshold is set for one "
+    "stream."
 )
 
 
