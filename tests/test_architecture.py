@@ -27,6 +27,10 @@ ORDER = [
     ("alerts",),
     ("charts",),
     ("report", "demo"),
+    ("store",),
+    ("ingest",),
+    ("pipeline",),
+    ("server",),
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import SpecError
-from barograph.spec.file import ModelSpec, MonitorSpec, Value, false_alarms_per_day, load_spec
+from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value, false_alarms_per_day, load_spec
 from barograph.spec.infer import infer_schema
 from barograph.spec.schema import ColumnType, Task
 from barograph.spec.write import MEANING, init_spec, spec_text
@@ -39,6 +39,7 @@ chunk = "1w"
 budget = "2 false alarms a quarter"
 tolerance = { roc_auc = 0.01 }
 value = { fn = -20, tp = 1.5 }
+service = { lateness = "2h", silence = "30m" }
 
 [[monitors]]
 metric = "psi"
@@ -76,6 +77,7 @@ def test_every_key_is_read() -> None:
     assert spec.value == Value(fn=-20.0, tp=1.5)
     assert spec.monitors[0] == MonitorSpec(metric="psi", columns=("a.b", "ü"), weight=2.0)
     assert spec.monitors[1] == MonitorSpec(metric="roc_auc", segment="a.b=x", rule="limits", tolerance=0.0)
+    assert spec.service == ServiceSpec(lateness="2h", silence="30m")
     assert set(tomllib.loads(FULL)) | {"positive"} == set(ModelSpec.model_fields)
 
 

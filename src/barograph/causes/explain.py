@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from barograph.causes.decomposition import Decomposition, decompose
 from barograph.causes.harm import Harm, feature_harm, leaf_loss
 from barograph.causes.losses import (
@@ -21,6 +19,7 @@ from barograph.metrics import catalogue
 from barograph.metrics.estimation.calibration import calibrate
 from barograph.metrics.estimation.classes import calibrate_classes
 from barograph.metrics.estimation.regression import calibrate_regression
+from barograph.monitors.evaluate import typical_rows
 from barograph.outcome import Estimate, Undefined
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.profiles.tables import column_slice
@@ -111,8 +110,8 @@ def trust_over(reference: Reference, profiles: Profiles, *, arl: float = ARL_LAB
     if of is None:
         return None
     chunks = list(profiles.select())
-    typical = int(np.median([p.n for p in chunks if p.n] or [1]))
-    state = start_watch([of(block) for block in reference.blocks_like(typical).select() if block.n])
+    like = reference.blocks_like(typical_rows(chunks))
+    state = start_watch([of(block) for block in like.select() if block.n])
     states, residuals = [], []
     for i, profile in enumerate(chunks):
         before = state.labels

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import log2
 
 import numpy as np
 
@@ -56,15 +57,18 @@ def evaluate(
     version: str = "",
     as_of: datetime | None = None,
     alpha: float = ALPHA,
+    typical: Mapping[str, int] | None = None,
 ) -> list[Result]:
     """Return one row for each monitor and chunk, in the order of monitors and chunks.
 
-    Segments without any row in a chunk give no row there: nothing was expected. `alpha` is the chance of a breach of
-    one monitor in one chunk when nothing has changed and its tolerance is zero.
+    `typical` gives the rows of a typical chunk of each segment where `profiles` are not all that there are. Segments
+    without any row in a chunk give no row there: nothing was expected. `alpha` is the chance of a breach of one monitor
+    in one chunk when nothing has changed and its tolerance is zero.
     """
     results: list[Result] = []
     by_segment = {segment: list(profiles.select(segment)) for segment in {m.segment for m in monitors}}
-    typical = {segment: typical_rows(part) for segment, part in by_segment.items()}
+    if typical is None:
+        typical = {segment: typical_rows(part) for segment, part in by_segment.items()}
     totals = {segment: reference.total_of(segment) for segment in by_segment}
     for monitor in monitors:
         total = totals[monitor.segment]
@@ -84,9 +88,21 @@ def evaluate(
     return results
 
 
-def typical_rows(profiles: Sequence[Profile]) -> int:
-    """Return the median number of rows of the chunks that have any; 1 with none."""
-    return int(np.median([p.n for p in profiles if p.n] or [1]))
+def typical_rows(profiles: Iterable[Profile]) -> int:
+    """Return the median number of rows of the chunks that have any, rounded by `rounded`; 1 with none."""
+    return rounded(float(np.median([p.n for p in profiles if p.n] or [1])))
+
+
+def rounded(n: float) -> int:
+    """Return the nearest of 1, 2, 3, 4, 6, 8, 11, 16, …: the powers of the square root of two, as whole numbers.
+
+    What is learned for chunks of a typical size would differ a little after each chunk, and with it all results of the
+    past. A rounded size changes only when the traffic does.
+
+    >>> [rounded(n) for n in (1, 350, 360, 370, 1000)]
+    [1, 362, 362, 362, 1024]
+    """
+    return round(2 ** (round(2 * log2(max(n, 1.0))) / 2))
 
 
 def _natural(monitor: Monitor, reference: Reference, n: int) -> Variability:

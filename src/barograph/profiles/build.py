@@ -204,6 +204,12 @@ def _last(until: datetime | None) -> int:
 
 
 def _cut_by_time(span: Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
+    edges, chunks = time_chunks(span, rule)
+    return _Cut(chunks, timestamp, zone, edges=edges, last=span.last)
+
+
+def time_chunks(span: Span, rule: TimeChunks) -> tuple[Ints, tuple[Chunk, ...]]:
+    """Return the edges, in microseconds, and the intervals from the one with the first row to the one with the last."""
     edges = edges_in_microseconds(rule, span.first, span.last)
     starts = [from_microseconds(e) for e in edges]
     chunks = []
@@ -215,7 +221,7 @@ def _cut_by_time(span: Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cu
         chunks.append(
             Chunk(key=rule.key(starts[i]), start=starts[i], end=starts[i + 1], complete=bool(begins and ends))
         )
-    return _Cut(tuple(chunks), timestamp, zone, edges=edges, last=span.last)
+    return edges, tuple(chunks)
 
 
 def _cut_by_rank(times: Ints, null: npt.NDArray[np.bool_], rule: RowChunks, timestamp: str, zone: str) -> _Cut:

@@ -9,41 +9,30 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through to the inference of the schema
 
-from barograph.alerts.breaches import HarmOf, breaches
 from barograph.alerts.hygiene import hygiene
 from barograph.alerts.incident import worst
 from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
 from barograph.causes.concept import MONITOR as CONCEPT
-from barograph.causes.concept import concept_rows
-from barograph.causes.explain import harm_of, trust_over
 from barograph.chunks import ChunkRule, parse_chunk_rule
 from barograph.errors import InputError, SpecError, did_you_mean
-from barograph.ledger.trust import ARL_LABELS
 from barograph.metrics import catalogue
-from barograph.monitors.defaults import asked_monitors, default_monitors
-from barograph.monitors.estimates import evaluate_estimates
-from barograph.monitors.evaluate import evaluate
-from barograph.monitors.evidence import weigh
-from barograph.monitors.monitor import Monitor
-from barograph.outcome import Undefined
 from barograph.profiles.build import Progress, build_profiles, default_chunk
-from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Rows, Source, open_rows
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
+from barograph.report.assess import Plan, assess, outputs_of
 from barograph.report.loss import loss_of_worst_chunk
 from barograph.report.not_checked import not_checked
 from barograph.report.report import NotChecked, Report
 from barograph.report.said import check_said
 from barograph.report.verdict import verdict
-from barograph.rules.budget import Budget, divide, parse_budget
+from barograph.rules.budget import parse_budget
 from barograph.sketches.serial import MAGIC
 
 if TYPE_CHECKING:
     from barograph.spec.file import ModelSpec
 
-MAX_SEGMENTS = 50
 SHOWN = 5  # columns that an error names
 DEFAULT_BUDGET = "1 false alarm per month"
 ZONES = timedelta(days=1)  # local times that are read as UTC are up to 14 hours ahead
@@ -81,7 +70,7 @@ def check(
     _check_columns(rows, learned)
     until = _until(as_of)
     worth = said.value.model_dump() if said and said.value else None
-    values = _values(value if value is not None else worth)
+    values = values_of(value if value is not None else worth)
     _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     tolerances = {**(said.tolerance if said else {}), **(tolerance or {})}
     rule = chunk if chunk is not None else (said.chunk if said else None)
@@ -90,72 +79,39 @@ def check(
     if rule is None:
         rule = default_chunk(rows, learned.yardstick, until=until)
     profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
-    segments = [s for s in profiles.segments if profiles.total(s).n][:MAX_SEGMENTS]
     name = model or (said.name if said else "model")
-    version = said.version if said else ""
-    monitors = default_monitors(learned.yardstick, segments=segments, values=values, tolerances=tolerances)
-    if said and said.monitors:
-        _check_segments(said, profiles.segments, spec)
-        monitors = asked_monitors(learned.yardstick, said.monitors, monitors)
-    results = evaluate(learned, profiles, monitors, model=name, version=version, as_of=as_of)
-    estimates = evaluate_estimates(
-        learned,
-        profiles,
-        realised=results,
-        segments=segments,
+    plan = Plan(
+        budget=parse_budget(budget or (said.budget if said else DEFAULT_BUDGET)),
+        model=name,
+        version=said.version if said else "",
         values=values,
         tolerances=tolerances,
-        model=name,
-        version=version,
-        as_of=as_of,
+        asked=said.monitors if said else (),
+        where=str(spec) if isinstance(spec, PathLike) or str(spec).endswith(".toml") else "",
     )
-    alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
-    allowed = parse_budget(budget or (said.budget if said else DEFAULT_BUDGET))
-    results, watches = weigh(learned, profiles, alerting, [*results, *estimates.results], allowed)
-    trust = trust_over(learned, profiles, arl=_arl_in_labels(profiles, alerting, allowed))
-    if trust is not None:
-        results += concept_rows(profiles, trust, model=name, version=version, as_of=as_of)
-    schema = learned.schema
-    names = {*(m.name for m in alerting), CONCEPT}
-    outputs = [c for c in (*schema.scores.values(), schema.prediction) if c]
-    found = breaches(
-        results,
-        profiles.chunks,
-        alerting=names,
-        task=schema.task,
-        harm=_harm(learned, profiles),
-        outputs=outputs,
-    )
-    alerts, incidents = watch(found, profiles.chunks, outputs=outputs)
+    found = assess(learned, profiles, plan, as_of=as_of)
+    alerts, incidents = watch(found.breaches, profiles.chunks, outputs=outputs_of(learned))
     return Report(
         model=name,
         reference=learned,
         profiles=profiles,
-        rows=results,
-        watches=watches,
-        alerting=[*(m.name for m in alerting), *([CONCEPT] if trust is not None else [])],
-        breaches=found,
+        rows=found.rows,
+        watches=found.watches,
+        alerting=found.alerting,
+        breaches=found.breaches,
         alerts=alerts,
         incidents=incidents,
         not_checked=[
-            *not_checked(learned, profiles, results, segments=segments, until=until),
+            *not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
             *_said_in_vain(said),
         ],
-        verdict=verdict(learned, profiles, results, incidents),
+        verdict=verdict(learned, profiles, found.rows, incidents),
         severity=worst(incidents) if profiles.chunks else Severity.CRITICAL,  # no predictions at all
-        trust=trust,
-        audits=estimates.audits,
-        loss=loss_of_worst_chunk(learned, profiles, results),
-        hygiene=hygiene([row for row in results if row.monitor in names]),
+        trust=found.trust,
+        audits=found.audits,
+        loss=loss_of_worst_chunk(learned, profiles, found.rows),
+        hygiene=hygiene([row for row in found.rows if row.monitor in {*found.alerting, CONCEPT}]),
     )
-
-
-def _arl_in_labels(profiles: Profiles, alerting: Sequence[Monitor], budget: Budget) -> float:
-    """Return the mean number of labels until a false alarm of concept drift that its part of the budget allows."""
-    labels = sum((p.label_coverage or 0.0) * p.n for p in profiles.select())
-    days = sum((c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks)
-    arl_days = float(divide(budget, [*(m.family for m in alerting), "concept"])[-1])
-    return max(ARL_LABELS, arl_days * labels / max(days, 1.0))
 
 
 def _opened(source: Source | Rows, what: str) -> Rows:
@@ -206,31 +162,6 @@ def _said_in_vain(said: ModelSpec | None) -> list[NotChecked]:
     return found
 
 
-def _check_segments(said: ModelSpec, known: Sequence[str], spec: object) -> None:
-    """Refuse monitors of segments that there are not."""
-    remedy = "Name its column under `segments`, and write column=value"
-    problems = [
-        f"$.monitors[{i}].segment: there is no segment {m.segment!r}.{did_you_mean(m.segment, known) or f' {remedy}.'}"
-        for i, m in enumerate(said.monitors)
-        if m.segment and m.segment not in known
-    ]
-    if problems:
-        raise SpecError(problems, where=str(spec) if isinstance(spec, PathLike) or str(spec).endswith(".toml") else "")
-
-
-def _harm(reference: Reference, profiles: Profiles) -> HarmOf:
-    """Return what the drift of a column in a chunk is expected to cost, and whether that is material."""
-
-    def of(column: str, position: int) -> tuple[float, bool] | None:
-        found = harm_of(reference, profiles.at(position), column)
-        if found is None or isinstance(found[0].change, Undefined):
-            return None
-        change, material = found[0].change, found[1]
-        return change.value, (change.lower or change.value) > material
-
-    return of
-
-
 def learn(
     reference: Source | Reference,
     *,
@@ -275,7 +206,8 @@ def _check_names(what: str, given: Mapping[str, float] | None, known: Sequence[s
         raise SpecError(problems)
 
 
-def _values(value: Mapping[str, float] | None) -> tuple[float, float, float, float] | None:
+def values_of(value: Mapping[str, float] | None) -> tuple[float, float, float, float] | None:
+    """Return what a TN, FP, FN and TP are worth, those not named nothing; None where none is."""
     _check_names("value", value, ("tn", "fp", "fn", "tp"))
     if not value:
         return None

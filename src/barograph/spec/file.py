@@ -75,7 +75,25 @@ def false_alarms_per_day(budget: str) -> float:
     return float(match[1]) / _PERIODS[match[2]]
 
 
+def seconds_of(duration: str) -> float:
+    """Return the length of a duration, a number with a unit: s, m, h, d or w.
+
+    >>> seconds_of("90d"), seconds_of("1.5 h")
+    (7776000.0, 5400.0)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smhdw])", duration.strip())
+    if not match:
+        raise ValueError("This must be a number with a unit (s, m, h, d, w), as in '90d' or '1.5h'.")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]]
+
+
+def _duration(value: object) -> str:
+    seconds_of(_text(value))
+    return str(value)
+
+
 Text = Annotated[str, BeforeValidator(_text)]
+Duration = Annotated[str, BeforeValidator(_duration)]
 Number = Annotated[float, BeforeValidator(_number)]
 Amount = Annotated[float, BeforeValidator(_amount)]
 Column = Annotated[str, BeforeValidator(read.as_column)]
@@ -107,6 +125,22 @@ class MonitorSpec(BaseModel):
     tolerance: Amount | None = None
 
 
+class ServiceSpec(BaseModel):
+    """How the service treats a model's stream. `check` needs none of it.
+
+    A chunk is closed, and may raise alerts, once an event came that is `lateness` later than its end; what comes for
+    it afterwards restates its results. Raw events are kept for `keep_events`, hourly profiles for `keep_hours` before
+    they become daily ones. Without events for `silence` an alert is raised; None: learned from the stream's own gaps.
+    """
+
+    model_config = _FROZEN
+
+    lateness: Duration = "1h"
+    keep_events: Duration = "90d"
+    keep_hours: Duration = "60d"
+    silence: Duration | None = None
+
+
 class ModelSpec(BaseModel):
     """A whole specification. What is None is found in the data."""
 
@@ -136,6 +170,7 @@ class ModelSpec(BaseModel):
     tolerance: Mapping[MetricName, Amount] = Field(default_factory=dict)
     value: Value | None = None
     monitors: tuple[MonitorSpec, ...] = ()
+    service: ServiceSpec = Field(default_factory=ServiceSpec)
 
     def roles(self) -> dict[str, Any]:
         """Return what is said of the columns, as keywords of `infer_schema` and `fit`."""
@@ -169,9 +204,19 @@ def load_spec(
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"this is not TOML: {error}. Texts need quotation marks.", where=where) from error
-    context = {"metric": metrics, "rule": rules}
+    return spec_of(data, where=where, metrics=metrics, rules=rules)
+
+
+def spec_of(
+    data: Mapping[str, Any],
+    *,
+    where: str = "specification",
+    metrics: Collection[str] | None = None,
+    rules: Collection[str] | None = None,
+) -> ModelSpec:
+    """Return the specification that plain values say, as they stand in TOML or JSON; see `load_spec`."""
     try:
-        return ModelSpec.model_validate(data, context=context)
+        return ModelSpec.model_validate(data, context={"metric": metrics, "rule": rules})
     except ValidationError as error:
         raise SpecError([_problem(dict(e)) for e in error.errors()], where=where) from None
 
@@ -216,6 +261,6 @@ def _step(step: str | int) -> str:
 
 
 def _keys_beside(location: Sequence[str | int]) -> list[str]:
-    if len(location) > 1 and location[0] in ("monitors", "value"):
-        return list((MonitorSpec if location[0] == "monitors" else Value).model_fields)
-    return list(ModelSpec.model_fields)
+    inner: Mapping[str | int, type[BaseModel]] = {"monitors": MonitorSpec, "value": Value, "service": ServiceSpec}
+    model = inner.get(location[0], ModelSpec) if len(location) > 1 else ModelSpec
+    return list(model.model_fields)

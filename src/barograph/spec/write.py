@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any  # Any: values of any TOML type
 
-from barograph.spec.file import ModelSpec, MonitorSpec, Value
+from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.infer import Inferred
 from barograph.spec.schema import Task
 
@@ -37,9 +37,10 @@ MEANING: Mapping[str, str] = {
     "budget": "how many false alarms are accepted",
     "tolerance": "the smallest change of a metric that matters, in the metric's unit; each metric has a default",
     "value": "what each outcome is worth, costs negative; without it no business value is computed",
+    "service": "how the service treats the stream: when a chunk is closed, what is kept, when silence is an alert",
     "monitors": "what is watched besides the defaults: metric, columns, segment, rule, weight, tolerance",
 }
-_TABLES = ("types", "tolerance", "value", "monitors")  # after all plain keys, as TOML wants it
+_TABLES = ("types", "tolerance", "value", "service", "monitors")  # after all plain keys, as TOML wants it
 
 
 def spec_text(spec: ModelSpec) -> str:
@@ -111,10 +112,10 @@ def _table(key: str, value: Any, meaning: str) -> str:
         return "\n\n".join(_section("[[monitors]]", _said(monitor), meaning) for monitor in value)
     if value is None or not value:
         return f"# [{key}]  # {meaning}"
-    return _section(f"[{key}]", _said(value) if isinstance(value, Value) else dict(value), meaning)
+    return _section(f"[{key}]", _said(value) if isinstance(value, Value | ServiceSpec) else dict(value), meaning)
 
 
-def _said(model: Value | MonitorSpec) -> dict[str, Any]:
+def _said(model: Value | ServiceSpec | MonitorSpec) -> dict[str, Any]:
     return {name: value for name in type(model).model_fields if (value := getattr(model, name)) is not None}
 
 

@@ -1,0 +1,158 @@
+"""Assess: from profiles to result rows and breaches. `check` does it once, the service after each change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from barograph.alerts.breach import Breach
+from barograph.alerts.breaches import HarmOf, breaches
+from barograph.causes.concept import MONITOR as CONCEPT
+from barograph.causes.concept import concept_rows
+from barograph.causes.explain import Trust, harm_of, trust_over
+from barograph.errors import SpecError, did_you_mean
+from barograph.ledger.self_audit import SelfAudit
+from barograph.ledger.trust import ARL_LABELS
+from barograph.monitors.defaults import Asked, asked_monitors, default_monitors
+from barograph.monitors.estimates import evaluate_estimates
+from barograph.monitors.evaluate import evaluate, rounded
+from barograph.monitors.evidence import Watch, weigh
+from barograph.monitors.monitor import Monitor
+from barograph.monitors.results import Result
+from barograph.outcome import Undefined
+from barograph.profiles.profiles import Profiles
+from barograph.reference.reference import Reference
+from barograph.rules.budget import Budget, divide
+
+MAX_SEGMENTS = 50
+
+Evaluate = Callable[[Profiles, Sequence[Monitor]], list[Result]]
+Values = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is watched, and how strictly.
+
+    `values` is what a TN, FP, FN and TP are worth, `tolerances` the change of a metric that matters, by its name.
+    `asked` are the monitors that a specification names; `where` is that specification's file, for messages.
+    """
+
+    budget: Budget
+    model: str = "model"
+    version: str = ""
+    values: Values | None = None
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    asked: Sequence[Asked] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """What was found in all chunks. `alerting` names the monitors whose breaches are told to people."""
+
+    rows: list[Result]
+    watches: list[Watch]
+    breaches: list[Breach]
+    alerting: tuple[str, ...]
+    segments: tuple[str, ...]
+    trust: Trust | None
+    audits: Mapping[str, SelfAudit]
+
+
+def assess(
+    reference: Reference,
+    profiles: Profiles,
+    plan: Plan,
+    *,
+    as_of: datetime | None = None,
+    evaluated: Evaluate | None = None,
+) -> Assessment:
+    """Return all result rows of these chunks, with their evidence, and the breaches among them.
+
+    `evaluated` gives the rows of monitors where not each has to be computed again; see `monitors.memory`. Raises
+    SpecError for monitors that are asked for and cannot be.
+    """
+    segments = [s for s in profiles.segments if profiles.total(s).n][:MAX_SEGMENTS]
+    model, version, values, tolerances = plan.model, plan.version, plan.values, plan.tolerances
+    monitors = default_monitors(reference.yardstick, segments=segments, values=values, tolerances=tolerances)
+    if plan.asked:
+        _check_segments(plan, profiles.segments)
+        monitors = asked_monitors(reference.yardstick, plan.asked, monitors)
+    if evaluated is None:
+        results = evaluate(reference, profiles, monitors, model=model, version=version, as_of=as_of)
+    else:
+        results = evaluated(profiles, monitors)
+    estimates = evaluate_estimates(
+        reference,
+        profiles,
+        realised=results,
+        segments=segments,
+        values=values,
+        tolerances=tolerances,
+        model=model,
+        version=version,
+        as_of=as_of,
+    )
+    alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
+    rows, watches = weigh(reference, profiles, alerting, [*results, *estimates.results], plan.budget)
+    trust = trust_over(reference, profiles, arl=_arl_in_labels(profiles, alerting, plan.budget))
+    if trust is not None:
+        rows += concept_rows(profiles, trust, model=model, version=version, as_of=as_of)
+    found = breaches(
+        rows,
+        profiles.chunks,
+        alerting={*(m.name for m in alerting), CONCEPT},
+        task=reference.schema.task,
+        harm=_harm(reference, profiles),
+        outputs=outputs_of(reference),
+    )
+    return Assessment(
+        rows=rows,
+        watches=watches,
+        breaches=found,
+        alerting=(*(m.name for m in alerting), *((CONCEPT,) if trust is not None else ())),
+        segments=tuple(segments),
+        trust=trust,
+        audits=estimates.audits,
+    )
+
+
+def outputs_of(reference: Reference) -> list[str]:
+    """Return the columns that the model makes: its scores and its prediction."""
+    schema = reference.schema
+    return [c for c in (*schema.scores.values(), schema.prediction) if c]
+
+
+def _arl_in_labels(profiles: Profiles, alerting: Sequence[Monitor], budget: Budget) -> float:
+    """Return the mean number of labels until a false alarm of concept drift that its part of the budget allows."""
+    labels = sum((p.label_coverage or 0.0) * p.n for p in profiles.select())
+    days = sum((c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks)
+    arl_days = float(divide(budget, [*(m.family for m in alerting), "concept"])[-1])
+    return max(ARL_LABELS, rounded(arl_days * labels / max(days, 1.0)))
+
+
+def _check_segments(plan: Plan, known: Sequence[str]) -> None:
+    """Refuse monitors of segments that there are not."""
+    remedy = "Name its column under `segments`, and write column=value"
+    problems = [
+        f"$.monitors[{i}].segment: there is no segment {m.segment!r}.{did_you_mean(m.segment, known) or f' {remedy}.'}"
+        for i, m in enumerate(plan.asked)
+        if m.segment and m.segment not in known
+    ]
+    if problems:
+        raise SpecError(problems, where=plan.where)
+
+
+def _harm(reference: Reference, profiles: Profiles) -> HarmOf:
+    """Return what the drift of a column in a chunk is expected to cost, and whether that is material."""
+
+    def of(column: str, position: int) -> tuple[float, bool] | None:
+        found = harm_of(reference, profiles.at(position), column)
+        if found is None or isinstance(found[0].change, Undefined):
+            return None
+        change, material = found[0].change, found[1]
+        return change.value, (change.lower or change.value) > material
+
+    return of

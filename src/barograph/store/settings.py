@@ -1,0 +1,97 @@
+"""What an installation is told from outside: where things are kept, and how much is taken at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any  # Any: values of several types, by the name of their field
+
+from barograph.errors import SpecError
+
+KIB, MIB, GIB = 2**10, 2**20, 2**30
+PREFIX = "BAROGRAPH_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where an installation keeps its data, and its limits.
+
+    `folder` holds everything unless `database_url` puts the catalog on PostgreSQL and `storage_url` the tables on
+    object storage. Sizes are in bytes, times in seconds. Each number can be set by an environment variable of its
+    name in capitals, as in BAROGRAPH_BODY_BYTES.
+    """
+
+    folder: Path
+    database_url: str | None = None
+    storage_url: str | None = None
+    # One request
+    body_bytes: int = 32 * MIB  # as it comes over the wire
+    expanded_bytes: int = 256 * MIB  # after decompression
+    body_rows: int = 100_000
+    body_columns: int = 2_000
+    text_bytes: int = 64 * KIB  # of one value
+    # Waiting for the disk, and on it
+    queue_bytes: int = 256 * MIB
+    queue_requests: int = 10_000
+    spool_bytes: int = 4 * GIB
+    # Filing and evaluating
+    filing_rows: int = 500_000  # of one model, in one commit of its table
+    filing_seconds: float = 1.0  # from one commit to the next
+    evaluation_seconds: float = 5.0  # from one evaluation of a model to the next
+    lease_seconds: float = 30.0
+    rejected_rows: int = 100_000  # that the quarantine keeps of a model
+
+    @property
+    def catalog(self) -> str:
+        """Return the database URL of the catalog."""
+        return self.database_url or f"sqlite:///{self.folder / 'catalog.db'}"
+
+    @property
+    def tables(self) -> str:
+        """Return the folder or URL under which the tables are."""
+        return (self.storage_url or str(self.folder / "tables")).rstrip("/")
+
+    @property
+    def spool(self) -> Path:
+        """Return the spool's file."""
+        return self.folder / "spool.db"
+
+    @property
+    def index(self) -> Path:
+        """Return the folder of what can be derived from the tables again."""
+        return self.folder / "index"
+
+
+_NUMBERS = {f.name: int if f.type == "int" else float for f in fields(Settings) if f.type in ("int", "float")}
+
+
+def settings_from(environment: Mapping[str, str], *, folder: Path | None = None) -> Settings:
+    """Return the settings that environment variables give; the rest has defaults.
+
+    >>> settings = settings_from({"BAROGRAPH_BODY_BYTES": "1000", "DATABASE_URL": "postgresql://db/barograph"})
+    >>> settings.body_bytes, settings.catalog, settings.tables
+    (1000, 'postgresql://db/barograph', 'barograph-data/tables')
+
+    Raises SpecError for a number that cannot be read, or is not above zero.
+    """
+    settings = Settings(
+        folder=folder or Path(environment.get("BAROGRAPH_DATA") or "barograph-data"),
+        database_url=environment.get("DATABASE_URL") or None,
+        storage_url=environment.get("STORAGE_URL") or None,
+    )
+    found: dict[str, Any] = {}
+    problems = []
+    for name, number in _NUMBERS.items():
+        text = environment.get(PREFIX + name.upper())
+        if text is None:
+            continue
+        try:
+            found[name] = number(text)
+        except ValueError:
+            found[name] = 0
+        if not found[name] > 0:
+            problems.append(f"{PREFIX + name.upper()} must be a number above zero. Got {text!r}.")
+    if problems:
+        raise SpecError(problems, where="environment")
+    return replace(settings, **found)
