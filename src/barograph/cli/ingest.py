@@ -1,0 +1,35 @@
+"""`barograph ingest`: send a file of events or labels to a server."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from barograph.cli import needs, options
+from barograph.errors import InputError
+
+KEY = "BAROGRAPH_KEY"  # an environment variable: an option would be seen by everybody who lists processes
+
+
+def ingest(
+    path: Annotated[str, typer.Argument(help="Events or labels: a Parquet, CSV or Delta path.")],
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    url: Annotated[str, typer.Option(help="Where the server is.")] = "http://127.0.0.1:8321",
+    labels: Annotated[bool, typer.Option("--labels", help="The file holds labels, not events.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Send a file of events or labels to a server. The key is read from $BAROGRAPH_KEY; sending again is safe."""
+    with needs.packages("ingest"):
+        from barograph.ingest.files import send
+
+    kind = "labels" if labels else "events"
+    with options.progress(f"sending {kind}", quiet=quiet) as bar:
+        sent = send(path, url=url, model=model, key=os.environ.get(KEY) or None, kind=kind, progress=bar)
+    if not quiet:
+        print(f"Sent {sent.rows:,} {kind}: {sent.duplicates:,} came twice, {sent.rejected:,} were rejected.")
+    if sent.rejected:
+        raise InputError(
+            f"{sent.rejected:,} of {sent.rows:,} rows were rejected. The model's quarantine has them, with the reasons."
+        )

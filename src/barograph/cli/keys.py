@@ -1,0 +1,135 @@
+"""`barograph keys`: make, list and revoke the keys that requests need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barograph.cli import needs
+from barograph.errors import SpecError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from barograph.store.catalog.scope import Scope
+
+app = typer.Typer(help="Make, list and revoke the keys of a project.", no_args_is_help=True)
+
+Project = Annotated[str, typer.Option(help="Name of the project.")]
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
+
+
+class Action(StrEnum):
+    """What a key may do; edit and admin include ingest and read."""
+
+    INGEST = "ingest"
+    READ = "read"
+    EDIT = "edit"
+    ADMIN = "admin"
+
+
+@app.command("create")
+def create(
+    action: Annotated[Action, typer.Option(help="What it may do; edit and admin include ingest and read.")],
+    name: Annotated[str, typer.Option(help="Who or what will use it.")] = "made on the command line",
+    expires: Annotated[str | None, typer.Option(help="After how long it ends, as in 90d or 12h. Default: never.")] = None,
+    project: Project = "default",
+    data: needs.Data = None,
+) -> None:
+    """Make a key and print it. It is shown this once, and kept nowhere."""
+    lasts_us = None if expires is None else _microseconds(expires)
+    with _project(data, project, create=True) as (scope, now_us):
+        from barograph.store.catalog.audit import record
+        from barograph.store.catalog.keys import create_key
+
+        expires_us = None if lasts_us is None else now_us + lasts_us
+        new = create_key(scope, name=name, action=action.value, expires_us=expires_us, now_us=now_us)
+        detail = {"id": new.key.id, "prefix": new.key.prefix, "action": action.value, "by": "command line"}
+        record(scope, action="create key", target=name, detail=detail, now_us=now_us)
+    print(new.token)
+
+
+@app.command("list")
+def list_(project: Project = "default", data: needs.Data = None) -> None:
+    """List the keys of a project. Their secrets are not known any more."""
+    with _project(data, project) as (scope, now_us):
+        from barograph.store.catalog.keys import list_keys
+
+        after: int | None = None
+        while page := list_keys(scope, limit=1000, after=after):
+            for key in page:
+                over = key.expires_us is not None and key.expires_us <= now_us
+                state = "revoked" if key.revoked_us is not None else "expired" if over else "valid"
+                used = "never used" if key.last_used_us is None else f"last used {_day(key.last_used_us)}"
+                ends = "" if key.expires_us is None else f", ends {_day(key.expires_us)}"
+                print(f"baro_{key.prefix}  {key.action:6}  {state:7}  {key.name}  ({used}{ends})")
+            after = page[-1].id
+
+
+@app.command("revoke")
+def revoke(
+    prefix: Annotated[str, typer.Argument(help="The key as `barograph keys list` shows it.")],
+    project: Project = "default",
+    data: needs.Data = None,
+) -> None:
+    """Make a key useless, within five seconds also for servers that run."""
+    wanted = prefix.removeprefix("baro_").split("_")[0]
+    with _project(data, project) as (scope, now_us):
+        from barograph.store.catalog.audit import record
+        from barograph.store.catalog.keys import list_keys, revoke_key
+
+        after: int | None = None
+        while page := list_keys(scope, limit=1000, after=after):
+            for key in page:
+                if key.prefix == wanted:
+                    revoke_key(scope, key.id, now_us=now_us)
+                    detail = {"id": key.id, "prefix": key.prefix, "by": "command line"}
+                    record(scope, action="revoke key", target=key.name, detail=detail, now_us=now_us)
+                    print(f"Revoked baro_{key.prefix}, {key.name}.")
+                    return
+            after = page[-1].id
+        # Only the part that is no secret is repeated: a whole key may have been given.
+        raise SpecError(f"The project {project!r} has no key 'baro_{wanted[:12]}'. `barograph keys list` shows them.")
+
+
+def _microseconds(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,6})([mhdwy])", text)
+    if not match or not int(match[1]):
+        raise SpecError(f"--expires must be a number with m, h, d, w or y, as in 90d. Got {text!r}.")
+    return int(match[1]) * _UNITS_S[match[2]] * 1_000_000
+
+
+def _day(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M}"
+
+
+@contextmanager
+def _project(folder: Path | None, name: str, *, create: bool = False) -> Iterator[tuple[Scope, int]]:
+    """Give a project of the catalog and the time; with `create`, a catalog is made if there is none."""
+    with needs.packages("keys"):
+        from barograph.store.catalog import everywhere
+        from barograph.store.catalog.database import check_migrated, migrate, open_database, revision, writing
+        from barograph.store.catalog.scope import Scope
+    import time
+
+    settings = needs.settings(folder)
+    if create and settings.database_url is None:
+        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = open_database(settings.catalog)
+    try:
+        if create and revision(engine) is None:
+            migrate(engine)
+        check_migrated(engine)
+        with writing(engine) as connection:
+            projects = {project.name: project.id for project in everywhere.list_projects(connection)}
+            if name not in projects:
+                raise SpecError(f"There is no project {name!r}. There are: {', '.join(map(repr, projects))}.")
+            yield Scope(connection, projects[name]), time.time_ns() // 1000
+    finally:
+        engine.dispose()

@@ -1,0 +1,36 @@
+"""`barograph serve`: take events and labels over HTTP, watch the models, answer."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from barograph.cli import needs
+
+
+def serve(
+    data: needs.Data = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; only this machine's own needs no keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 for any that is free.")] = 8321,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Threads that profile and evaluate; 0 leaves it to others.")] = 1,
+    require_keys: Annotated[bool, typer.Option("--require-keys", help="Ask for a key on this machine, too.")] = False,
+    log_level: needs.LogLevel = "info",
+) -> None:
+    """Serve the HTTP API, and do the work behind it. Ends on Ctrl-C or SIGTERM, after what has begun."""
+    with needs.packages("serve"):
+        from barograph.pipeline.worker import run_workers
+        from barograph.server import start
+    needs.write_logs(log_level)
+    start.serve(
+        needs.settings(data),
+        host=host,
+        port=port,
+        threads=workers,
+        require_keys=require_keys,
+        run_workers=run_workers,
+        started=lambda url: print(f"barograph serves at {url}", file=sys.stderr, flush=True),
+    )

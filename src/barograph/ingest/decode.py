@@ -1,0 +1,57 @@
+"""Bodies of events and labels to what is kept: decoded, checked row by row, good rows taken and bad ones explained."""
+
+from __future__ import annotations
+
+from barograph.errors import InputError
+from barograph.ingest.arrow_rows import ARROW, decode_arrow_events, decode_arrow_labels
+from barograph.ingest.decoded import Decoded
+from barograph.ingest.expand import Body
+from barograph.ingest.json_events import decode_json_events, decode_json_labels
+from barograph.ingest.json_rows import JSON, NDJSON
+from barograph.ingest.layouts import EventLayout, LabelLayout
+from barograph.ingest.rejected import Rejected
+
+__all__ = ["CONTENT_TYPES", "Decoded", "Rejected", "decode_events", "decode_labels"]
+
+CONTENT_TYPES = (JSON, NDJSON, ARROW)
+
+
+def decode_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int) -> Decoded:
+    """Return the events of a body, received at `now_us` (microseconds since 1970).
+
+    `content_type` is without parameters: an object or a list of objects as JSON, an object a line as NDJSON, or an
+    Arrow IPC stream. A row is rejected if its id is missing or above 256 characters; if its timestamp is missing, not
+    a time, before 1970, or more than a day ahead of `now_us`; if a numeric column holds what is no number, a column of
+    single values a list or an object, or a text more than `text_bytes`; or if its label is none. Rows with an id that
+    an earlier row of the body has are duplicates. A label that comes inside an event becomes a row of its own.
+
+    A time is ISO 8601 text (without a zone: in that of the schema), an Arrow timestamp, or a number since 1970 in the
+    unit that its size tells: seconds from 1e8, milliseconds from 1e11, microseconds from 1e14, nanoseconds from 1e17.
+
+    Raises InputError for a body that cannot be read as a whole, and TooLarge beyond the layout's limits.
+    """
+    if content_type == ARROW:
+        return decode_arrow_events(body, layout, now_us=now_us)
+    _check(content_type)
+    return decode_json_events(body, content_type, layout, now_us=now_us)
+
+
+def decode_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int) -> Decoded:
+    """Return the labels of a body, received at `now_us`: `{"id": …, "label": …, "label_timestamp": …}`.
+
+    The names of the model's own columns may be used instead. Without its time a label became known at `now_us`. A row
+    is rejected without an id or a label, for a time as in `decode_events`, for a label of a regression that is no
+    number, and one of a classification that is none of the classes, in any form that `class_codes` takes for it.
+    Of rows that are the same in all three only the first is taken; a different label of an id is a correction.
+
+    Raises like `decode_events`.
+    """
+    if content_type == ARROW:
+        return decode_arrow_labels(body, layout, now_us=now_us)
+    _check(content_type)
+    return decode_json_labels(body, content_type, layout, now_us=now_us)
+
+
+def _check(content_type: str) -> None:
+    if content_type not in CONTENT_TYPES:
+        raise InputError(f"A body is one of {', '.join(CONTENT_TYPES)}. Got {content_type!r}.")

@@ -1,0 +1,88 @@
+"""What a body was found to hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from barograph.ingest.limits import AHEAD_SECONDS, ID_LENGTH
+from barograph.ingest.rejected import Rejected, rejected_part, shown, to_rejected
+from barograph.ingest.values import text_of
+from barograph.store.parts import Kind, Part
+
+Reasons = dict[int, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """The rows of a body. Of all `received`, each one was accepted, was a duplicate in this body, or was rejected.
+
+    `labels` is how many labels there were, also inside events. `unknown` counts fields that the schema does not know,
+    `missing` are columns of the schema that no row has. `parts` are what `GroupCommit.put` keeps.
+    """
+
+    received: int
+    accepted: int
+    duplicates: int
+    labels: int
+    parts: tuple[Part, ...]
+    rejected: tuple[Rejected, ...] = ()
+    unknown: Counter[str] = field(default_factory=Counter)
+    missing: tuple[str, ...] = ()
+
+
+def assemble(
+    kind: Kind,
+    *,
+    received: int,
+    duplicates: int,
+    parts: Sequence[Part],
+    reasons: Reasons,
+    texts: Mapping[int, bytes],
+    unknown: Counter[str],
+    missing: tuple[str, ...],
+) -> Decoded:
+    """Return what was found; `reasons` and `texts` of the rejected rows are by position in the body."""
+    rejected = to_rejected(reasons, texts) if reasons else ()
+    return Decoded(
+        received=received,
+        accepted=received - duplicates - len(rejected),
+        duplicates=duplicates,
+        labels=sum(part.rows for part in parts if part.kind == "labels"),
+        parts=(*parts, *([rejected_part(kind, rejected)] if rejected else ())),
+        rejected=rejected,
+        unknown=unknown,
+        missing=missing,
+    )
+
+
+def read_id(value: object, name: str) -> str:
+    """Return an id as text. Raises ValueError with the reason where there is none, or none that is short enough."""
+    if isinstance(value, bool | list | dict):
+        raise ValueError(f"{name}: expected text, got {shown(value)}")
+    text = text_of(value)
+    if not text:
+        raise ValueError(f"{name}: missing")
+    if len(text) > ID_LENGTH:
+        raise ValueError(f"{name}: expected at most {ID_LENGTH} characters, got {len(text):,}")
+    return text
+
+
+def latest(now_us: int) -> int:
+    """Return the last time that is believed: a day from now."""
+    return now_us + AHEAD_SECONDS * 1_000_000
+
+
+def time_reason(value: object, known: bool, time_us: int, name: str) -> str:
+    """Return why a time is not taken, from the value as it came and the moment that it was read as."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return f"{name}: missing"
+    if not known:
+        return f"{name}: expected ISO 8601, or seconds, milliseconds or microseconds since 1970, got {shown(value)}"
+    return f"{name}: {shown(value)} is {'before 1970' if time_us < 0 else 'more than a day ahead of now'}"
+
+
+def text_reason(name: str, size: int, most: int) -> str:
+    """Return why a text is not taken."""
+    return f"{name}: expected at most {most:,} bytes of text, got {size:,}"

@@ -1,0 +1,268 @@
+"""Events and labels as JSON: ids, times and labels checked, and what is good put into columns, or kept as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias  # Any: JSON values
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from barograph.ingest.decoded import Decoded, assemble, latest, read_id, text_reason, time_reason
+from barograph.ingest.expand import Body
+from barograph.ingest.json_rows import JsonRows, read_json, row_texts
+from barograph.ingest.layouts import EventLayout, LabelLayout
+from barograph.ingest.limits import ID_LENGTH
+from barograph.ingest.values import moments, time_array
+from barograph.store.layout import TEXT, TIME
+from barograph.store.parts import Lines, Part, Row, to_payload
+
+Times: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
+
+FEW = 100  # rows up to which a body is kept as lines: to put them into columns costs as much as a hundred rows
+
+
+def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int) -> Decoded:
+    """Return the events of a JSON or NDJSON body."""
+    found = read_json(body, content_type, layout)
+    rows = found.rows
+    check = _Check(found)
+    ids = check.ids([row[0] for row in rows], layout.fields[0].name)
+    read_times = check.few_times if len(rows) <= FEW else check.many_times
+    times = read_times([row[1] for row in rows], layout.fields[1].name, layout.schema.timezone, now_us)
+    labels = _inner_labels(layout, rows, ids, check, now_us)
+    values = list(zip(*rows, strict=True))[2 : layout.kept] or [()] * (layout.kept - 2)
+    for j in layout.embeddings:
+        values[j] = tuple(_embedding(value) for value in values[j])
+    columns = layout.columns(values) if len(rows) > FEW else None
+    if columns is not None:
+        check.many_texts(layout, columns)
+    elif len(body) > layout.limits.text_bytes:
+        check.few_texts(layout, values)
+    keep = check.first_of_each(ids)
+    parts = []
+    if len(keep):
+        content: bytes | Lines
+        if columns is None:
+            content = Lines(_lines(found, ids, times, values, keep, now_us), layout.payload)
+        else:
+            content = to_payload(_table(layout, found, ids, times, columns, keep, now_us))
+        size = len(content) if isinstance(content, bytes) else len(body)
+        parts.append(Part(kind="events", rows=len(keep), size=size, content=content))
+    if labels:
+        kept = set(keep)
+        parts += _label_parts(layout.labels, [label for i, label in labels if i in kept], len(body))
+    return assemble(
+        "events",
+        received=found.count,
+        duplicates=len(rows) - len(keep) - len(check.bad),
+        parts=parts,
+        reasons=found.reasons,
+        texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
+        unknown=found.unknown,
+        missing=_missing(layout, values, body),
+    )
+
+
+def decode_json_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int) -> Decoded:
+    """Return the labels of a JSON or NDJSON body."""
+    found = read_json(body, content_type, layout)
+    check = _Check(found)
+    places = [[i for i, f in enumerate(layout.fields) if f.kind == kind] for kind in ("id", "text", "time")]
+
+    def first(row: tuple[Any, ...], where: Sequence[int]) -> Any:
+        return next((row[i] for i in where if row[i] is not None), None)
+
+    raw_ids, raw_labels, raw_times = ([first(row, where) for row in found.rows] for where in places)
+    ids = check.ids(raw_ids, "id")
+    read_times = check.few_times if len(ids) <= FEW else check.many_times
+    times = read_times(raw_times, "label_timestamp", layout.schema.timezone, now_us, needed=False)
+    labels = []
+    for i, value in enumerate(raw_labels):
+        label = None
+        try:
+            label = layout.value(value)
+            if label is None:
+                check.add(i, "label: missing")
+        except ValueError as error:
+            check.add(i, str(error))
+        labels.append(label)
+    rows = [
+        (ids[i], labels[i], now_us if _blank(raw_times[i]) else int(times[i]), now_us)
+        for i in range(len(ids))
+        if i not in check.bad
+    ]
+    kept = list(dict.fromkeys(rows))  # a later label of the same id is a correction: only the same label is no news
+    return assemble(
+        "labels",
+        received=found.count,
+        duplicates=len(rows) - len(kept),
+        parts=_label_parts(layout, kept, len(body)),
+        reasons=found.reasons,
+        texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
+        unknown=found.unknown,
+        missing=(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What is wrong with which rows, by position in `found.rows`."""
+
+    found: JsonRows
+
+    @property
+    def bad(self) -> set[int]:
+        return self.found.bad
+
+    def add(self, i: int, reason: str) -> None:
+        self.bad.add(i)
+        index = i if self.found.index is None else self.found.index[i]
+        self.found.reasons.setdefault(index, []).append(reason)
+
+    def ids(self, values: list[Any], name: str) -> list[str]:
+        odd = [i for i, v in enumerate(values) if type(v) is not str or not 0 < len(v) <= ID_LENGTH]
+        for i in odd:
+            try:
+                values[i] = read_id(values[i], name)
+            except ValueError as error:
+                self.add(i, str(error))
+                values[i] = ""
+        return values
+
+    def few_times(self, values: Sequence[Any], name: str, zone: str, now_us: int, *, needed: bool = True) -> Times:
+        times, last = moments(values, zone), latest(now_us)
+        out = []
+        for i, time in enumerate(times):
+            if (time is None or not 0 <= time <= last) and (needed or not _blank(values[i])):
+                self.add(i, time_reason(values[i], time is not None, time or 0, name))
+            out.append(time or 0)
+        return out
+
+    def many_times(self, values: Sequence[Any], name: str, zone: str, now_us: int, *, needed: bool = True) -> Times:
+        times, known = time_array(values, zone)
+        for i in np.flatnonzero(~known | (times < 0) | (times > latest(now_us))).tolist():
+            if needed or not _blank(values[i]):
+                self.add(i, time_reason(values[i], bool(known[i]), int(times[i]), name))
+        return times
+
+    def few_texts(self, layout: EventLayout, values: Sequence[Sequence[Any]]) -> None:
+        most = layout.limits.text_bytes
+        for column, of_column in zip(layout.fields[2 : layout.kept], values, strict=True):
+            for i, value in enumerate(of_column):
+                if isinstance(value, str) and len(value) * 4 > most and (size := len(value.encode())) > most:
+                    self.add(i, text_reason(column.name, size, most))
+
+    def many_texts(self, layout: EventLayout, columns: Sequence[pa.Array]) -> None:
+        most = layout.limits.text_bytes
+        for column, array in zip(layout.fields[2 : layout.kept], columns, strict=True):
+            if array.type == TEXT and array.nbytes > most:
+                sizes = pc.fill_null(pc.binary_length(array), 0).to_numpy()
+                for i in np.flatnonzero(sizes > most).tolist():
+                    self.add(i, text_reason(column.name, int(sizes[i]), most))
+
+    def first_of_each(self, ids: Sequence[str]) -> Sequence[int]:
+        """Return the positions of the rows that are taken: good, and the first with their id."""
+        if not self.bad and len(set(ids)) == len(ids):
+            return range(len(ids))
+        first: dict[str, int] = {}
+        for i, value in enumerate(ids):
+            if i not in self.bad:
+                first.setdefault(value, i)
+        return list(first.values())
+
+
+def _blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _embedding(value: msgspec.Raw) -> str | None:
+    text = bytes(value)
+    return None if text == b"null" else text.decode()
+
+
+def _inner_labels(
+    layout: EventLayout, rows: Sequence[tuple[Any, ...]], ids: Sequence[str], check: _Check, now_us: int
+) -> list[tuple[int, Row]]:
+    """Return the labels inside events, with the position of their event."""
+    if layout.label is None:
+        return []
+    at, at_time = layout.label, layout.label_time
+    labelled = [i for i, row in enumerate(rows) if row[at] is not None]
+    times: dict[int, int] = {}
+    if at_time is not None:
+        timed = [i for i in labelled if not _blank(rows[i][at_time])]
+        found = moments([rows[i][at_time] for i in timed], layout.schema.timezone)
+        for i, time in zip(timed, found, strict=True):
+            if time is None or not 0 <= time <= latest(now_us):
+                name = layout.fields[at_time].name
+                check.add(i, time_reason(rows[i][at_time], time is not None, time or 0, name))
+            times[i] = time or 0
+    labels: list[tuple[int, Row]] = []
+    for i in labelled:
+        try:
+            label = layout.labels.value(rows[i][at])
+        except ValueError as error:
+            check.add(i, str(error))
+        else:
+            if label is not None:
+                labels.append((i, (ids[i], label, times.get(i, now_us), now_us)))
+    return labels
+
+
+def _lines(
+    found: JsonRows,
+    ids: Sequence[str],
+    times: Times,
+    values: Sequence[Sequence[Any]],
+    keep: Sequence[int],
+    now_us: int,
+) -> list[Row]:
+    extra = found.extra or [None] * len(ids)
+    rows = zip(ids, times, *values, [now_us] * len(ids), extra, strict=True)
+    if len(keep) == len(ids):
+        return list(rows)
+    kept = set(keep)
+    return [row for i, row in enumerate(rows) if i in kept]
+
+
+def _table(
+    layout: EventLayout,
+    found: JsonRows,
+    ids: Sequence[str],
+    times: Times,
+    columns: Sequence[pa.Array],
+    keep: Sequence[int],
+    now_us: int,
+) -> pa.Table:
+    extra = pa.nulls(len(ids), TEXT) if found.extra is None else pa.array(found.extra, TEXT)
+    received = pa.array(np.full(len(ids), now_us, np.int64)).view(TIME)
+    arrays = [pa.array(ids, TEXT), pa.array(times, pa.int64()).view(TIME), *columns, received, extra]
+    table = pa.Table.from_arrays(arrays, schema=layout.arrow)
+    return table if len(keep) == len(ids) else table.take(pa.array(keep, pa.int64()))
+
+
+def _label_parts(layout: LabelLayout, rows: Sequence[Row], size: int) -> list[Part]:
+    if not rows:
+        return []
+    if len(rows) <= FEW:
+        return [Part(kind="labels", rows=len(rows), size=size, content=Lines(rows, layout.payload))]
+    payload = layout.payload(rows)
+    return [Part(kind="labels", rows=len(rows), size=len(payload), content=payload)]
+
+
+def _missing(layout: EventLayout, values: Sequence[Sequence[Any]], body: Body) -> tuple[str, ...]:
+    """Return the columns that no row has: those without a value, if their names are not in the body either."""
+    if not len(values) or not len(values[0]):
+        return ()
+    return tuple(
+        column.name
+        for column, of_column in zip(layout.fields[2 : layout.kept], values, strict=True)
+        if of_column[0] is None
+        and all(value is None for value in of_column)
+        and not any(key in body for key in column.keys)
+    )

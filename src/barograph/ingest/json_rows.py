@@ -1,0 +1,169 @@
+"""Rows of a JSON body as tuples: all at once where they are as they should be, else one by one to find what is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias  # Any: a JSON value
+
+import msgspec
+
+from barograph.errors import InputError, TooLarge
+from barograph.ingest.expand import Body
+from barograph.ingest.json_split import Span, split_lines, split_list, split_whole
+from barograph.ingest.layouts import EventLayout, Field, LabelLayout
+from barograph.ingest.rejected import shown
+from barograph.ingest.values import number_of
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+MAX_UNKNOWN, NAME_LENGTH = 1_000, 256  # different names that are counted, and their characters
+
+Layout: TypeAlias = EventLayout | LabelLayout
+_BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(slots=True)
+class JsonRows:
+    """Rows as tuples in the order of the layout's fields, `index` their positions in the body (None: all).
+
+    `extra` is the JSON text of each row's other fields, None where no row has any. `bad` are positions in `rows`.
+    """
+
+    rows: Sequence[tuple[Any, ...]]
+    count: int
+    index: Sequence[int] | None = None
+    extra: Sequence[str | None] | None = None
+    bad: set[int] = field(default_factory=set)
+    reasons: dict[int, list[str]] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+
+def read_json(body: Body, content_type: str, layout: Layout) -> JsonRows:
+    """Return the rows of a body: of JSON an object or a list of them, of NDJSON an object a line.
+
+    Raises InputError for a body that is no such thing as a whole, and TooLarge for too many rows or too long ones.
+    """
+    if body.startswith(_BOM):
+        body = body[len(_BOM) :]
+    most = layout.limits.rows(len(layout.fields))
+    if body.count(b"{") <= most:  # so the fast way can make no more rows than that
+        rows = _all_at_once(body, content_type, layout)
+        if rows is not None:
+            return JsonRows(rows, len(rows))
+    return _one_by_one(body, _spans(body, content_type, most), layout)
+
+
+def row_texts(body: Body, content_type: str, layout: Layout, wanted: Sequence[int]) -> dict[int, bytes]:
+    """Return the texts of some rows of a body that `read_json` has read."""
+    if body.startswith(_BOM):
+        body = body[len(_BOM) :]
+    spans = _spans(body, content_type, layout.limits.rows(len(layout.fields)))
+    return {i: bytes(body[spans[i][0] : spans[i][1]]) for i in wanted}
+
+
+def _spans(body: Body, content_type: str, most: int) -> list[Span]:
+    if content_type == NDJSON:
+        return split_lines(body, most)
+    start = body[:64].lstrip()[:1]
+    if start == b"{":
+        return split_whole(body)
+    if start != b"[":
+        raise InputError(
+            f"The body must be a JSON object, or a list of objects. Got {shown(bytes(body[:60]))}. "
+            f"For one object a line, send Content-Type: {NDJSON}."
+        )
+    return split_list(body, most)
+
+
+def _all_at_once(body: Body, content_type: str, layout: Layout) -> list[tuple[Any, ...]] | None:
+    """Return the rows if all of them are as the layout says, else None."""
+    try:
+        if content_type == NDJSON:
+            structs = layout.row_decoder.decode_lines(body)
+            lines = body.count(b"\n") + (not body.endswith(b"\n"))
+            if lines != len(structs) and len(split_lines(body, len(structs) + 1)) != len(structs):
+                return None  # two rows in a line, or one in two
+        elif body[:1] == b"{":
+            structs = [layout.row_decoder.decode(body)]
+        else:
+            structs = layout.list_decoder.decode(body)
+    except (*_BAD_JSON, TooLarge):
+        return None
+    return list(map(msgspec.structs.astuple, structs))
+
+
+def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
+    rows: list[tuple[Any, ...]] = []
+    index: list[int] = []
+    extra: list[str | None] = []
+    found = JsonRows(rows, len(spans), index, extra)
+    for i, (start, end) in enumerate(spans):
+        text = body[start:end]
+        try:
+            values = msgspec.json.decode(text)
+        except _BAD_JSON as error:
+            found.reasons[i] = [_why(text, error)]
+            continue
+        if not isinstance(values, dict):
+            found.reasons[i] = [f"expected an object, got {shown(values)}"]
+            continue
+        if len(values) > layout.limits.body_columns:
+            found.reasons[i] = [f"expected at most {layout.limits.body_columns:,} fields, got {len(values):,}"]
+            continue
+        reasons: list[str] = []
+        row = tuple(_value(values.pop(f.name, None), f, reasons) for f in layout.fields)
+        others = None
+        if values:
+            _count_unknown(found.unknown, values)
+            others = msgspec.json.encode(values).decode()
+            if len(others) > layout.limits.text_bytes:
+                reasons.append(
+                    f"fields that the schema does not know take more than {layout.limits.text_bytes:,} bytes"
+                )
+        if reasons:
+            found.reasons[i] = reasons
+            found.bad.add(len(rows))
+        rows.append(row)
+        index.append(i)
+        extra.append(others)
+    return found
+
+
+def _value(value: Any, column: Field, reasons: list[str]) -> Any:
+    """Return a value as the fast way gives it, None if it is wrong: why goes into `reasons`.
+
+    What is wrong with ids and times is found later, as for rows that came the fast way.
+    """
+    kind = column.kind
+    if value is None or kind == "ignored":
+        return None
+    if kind in ("id", "time"):
+        return value
+    if kind == "embedding":
+        return msgspec.Raw(msgspec.json.encode(value))
+    if isinstance(value, list | dict):
+        reasons.append(f"{column.name}: expected one value, got {shown(value)}")
+        return None
+    if kind == "number":
+        try:
+            return number_of(value) if isinstance(value, str) else float(value)
+        except (ValueError, OverflowError):
+            reasons.append(f"{column.name}: expected a number, got {shown(value)}")
+            return None
+    return value
+
+
+def _count_unknown(unknown: Counter[str], values: dict[str, Any]) -> None:
+    for name in values:
+        name = name[:NAME_LENGTH]
+        if name in unknown or len(unknown) < MAX_UNKNOWN:
+            unknown[name] += 1
+
+
+def _why(text: Body, error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "not JSON: nested too deeply"
+    hint = "; NaN and Infinity are not JSON, send null" if b"NaN" in text or b"Infinity" in text else ""
+    return f"not JSON: {error}{hint}"

@@ -1,0 +1,133 @@
+"""Jobs: learning from reference data, filling in the past with a reference, taking rejected rows again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.ingest.replay import replay_rows
+from barograph.pipeline.backfilling import backfill
+from barograph.pipeline.holding import kept_alive
+from barograph.pipeline.live import served
+from barograph.pipeline.requests import DEFAULT_CHUNK, request_activation
+from barograph.pipeline.workshop import Workshop
+from barograph.reference.fit import fit
+from barograph.spec.file import ModelSpec
+from barograph.spec.plain import schema_to_plain
+from barograph.store.catalog import everywhere, jobs, models, quarantine, references
+from barograph.store.catalog.database import reading
+from barograph.store.catalog.jobs import Job
+from barograph.store.reference_files import reference_file
+
+LOOKED_AT = 20  # jobs that a worker tries to claim at once
+REPLAYED = 10_000  # rows that are taken again in one step
+
+log = structlog.get_logger(__name__)
+
+
+def run_next_job(shop: Workshop, *, now_us: int) -> bool:
+    """Run the oldest job that nobody runs, and return whether there was one."""
+    with reading(shop.engine) as connection:
+        waiting = everywhere.next_jobs(connection, now_us=now_us, limit=LOOKED_AT)
+    for one in waiting:
+        if one.kind == "replay" and shop.spool is None:
+            continue  # only a process that takes events can take them again
+        with shop.write(one.project_id) as scope:
+            job = jobs.claim(scope, one.job_id, owner=shop.owner, now_us=now_us, seconds=shop.settings.lease_seconds)
+        if job is not None:
+            _run(shop, job)
+            return True
+    return False
+
+
+def _run(shop: Workshop, job: Job) -> None:
+    step = {"fit": _fit, "backfill": _backfill, "replay": _replay}[job.kind]
+    try:
+        with _beating(shop, job):
+            step(shop, job)
+    except LeaseLost as error:
+        log.warning("job lost", job=job.id, kind=job.kind, reason=str(error))
+    except StoreError:
+        raise  # the catalog or the disk: another attempt follows when this one has been silent for long enough
+    except Exception as error:  # the job says why, whatever it is
+        reason = str(error) if isinstance(error, BarographError) else f"{type(error).__name__}: {error}"
+        log.error(
+            "job failed", job=job.id, kind=job.kind, reason=reason, exc_info=not isinstance(error, BarographError)
+        )
+        with shop.write(job.project_id) as scope:
+            jobs.fail(scope, job, reason=reason, now_us=shop.now_us(), final=isinstance(error, BarographError))
+            if job.kind == "fit" and isinstance(error, BarographError):
+                references.reference_failed(scope, job.detail["reference_id"], reason=reason)
+
+
+@contextmanager
+def _beating(shop: Workshop, job: Job) -> Iterator[None]:
+    """Say that the job's worker lives, as long as the block runs."""
+    seconds = shop.settings.lease_seconds
+
+    def beat() -> None:
+        with shop.write(job.project_id) as scope:
+            now = jobs.get_job(scope, job.id)
+            jobs.progress(scope, job, done=now.done if now else 0, now_us=shop.now_us(), seconds=seconds)
+
+    with kept_alive(beat, seconds=seconds):
+        yield
+
+
+def _fit(shop: Workshop, job: Job) -> None:
+    """Learn from reference data, and use what was learned."""
+    with shop.read(job.project_id) as scope:
+        model = models.get_model(scope, job.model_id)
+    if model is None:
+        return
+    spec = ModelSpec.model_validate(model.spec)
+    number = job.detail.get("data", job.detail["reference"])
+    of_model = {"project_id": job.project_id, "model_id": job.model_id}
+    with reference_file(shop.settings, **of_model, number=number) as path:
+        learned = served(fit(path, **spec.roles()))
+    now_us, schema = shop.now_us(), schema_to_plain(learned.schema)
+    with shop.write(job.project_id) as scope:
+        references.reference_ready(
+            scope, job.detail["reference_id"], rows=learned.total.n, fitted=learned.to_bytes(), now_us=now_us
+        )
+        stored = references.get_reference(scope, job.detail["reference_id"])
+        model = models.get_model(scope, job.model_id)
+        assert stored is not None  # it has just been written
+        assert model is not None
+        following = request_activation(scope, model, stored, schema=schema, now_us=now_us)
+        jobs.finish(scope, job, now_us=now_us, detail={"job": following.id} if following else None)
+
+
+def _backfill(shop: Workshop, job: Job) -> None:
+    """Build the profiles of all kept events with a reference, then use it."""
+
+    def told(done: int, total: int) -> None:
+        with shop.write(job.project_id) as scope:
+            jobs.progress(scope, job, done=done, total=total, now_us=shop.now_us(), seconds=shop.settings.lease_seconds)
+
+    backfill(shop, job, chunk=job.detail.get("chunk") or DEFAULT_CHUNK, progress=told, now_us=shop.now_us)
+
+
+def _replay(shop: Workshop, job: Job) -> None:
+    """Take rows again that were rejected, with the schema of today."""
+    assert shop.spool is not None
+    taken = rejected = 0
+    after: int | None = None
+    while True:
+        with shop.read(job.project_id) as scope:
+            model = models.get_model(scope, job.model_id)
+            page = quarantine.list_rows(scope, job.model_id, replayed=False, limit=REPLAYED, after=after)
+        if not page or model is None or model.schema is None:
+            break
+        after = page[-1].id
+        batches, good = replay_rows(shop.settings, model.project_id, model.id, model.schema, page, now_us=shop.now_us())
+        shop.spool.append(batches)
+        taken, rejected = taken + len(good), rejected + len(page) - len(good)
+        with shop.write(job.project_id) as scope:
+            quarantine.mark_replayed(scope, job.model_id, good, now_us=shop.now_us())
+            jobs.progress(scope, job, done=taken + rejected, now_us=shop.now_us(), seconds=shop.settings.lease_seconds)
+    with shop.write(job.project_id) as scope:
+        jobs.finish(scope, job, now_us=shop.now_us(), detail={"taken": taken, "rejected_again": rejected})

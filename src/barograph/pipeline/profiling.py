@@ -1,0 +1,161 @@
+"""Profiling: rows that were filed since the last time are counted into the profiles of their chunks.
+
+How far each table has been counted is written in the transaction that writes the profiles, so that no row is counted
+twice or forgotten. Labels are not counted here: the chunks that they are for are marked, and rebuilt (`restating`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from time import monotonic_ns
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from barograph.chunks import TimeChunks, from_microseconds, to_microseconds
+from barograph.pipeline.pieces import Piece, pieces_of
+from barograph.pipeline.remembering import remember, remembered, write_pieces
+from barograph.pipeline.workshop import Live, Workshop
+from barograph.store.catalog import leases, profiles, states
+from barograph.store.catalog.leases import Lease
+from barograph.store.catalog.profiles import Position
+from barograph.store.catalog.scope import Scope
+from barograph.store.layout import EXTRA, RECEIVED
+from barograph.store.tables import UNKNOWN
+
+DAY_US = 86_400_000_000
+MANY_ROWS = 1_000_000  # that are counted in one transaction
+ADOPT_US = 5_000_000  # from one look for the events of waiting labels to the next
+REST = 10  # times as long as a look took, there is none
+SAMPLED = 200  # rows whose unknown fields are looked at
+UNKNOWN_COLUMNS = 200  # that a model's state names
+GAP_DAYS = 7  # for which the longest gap between receipts of a day is remembered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What one step of profiling did. `more` says whether there are rows left."""
+
+    events: int = 0
+    more: bool = False
+
+
+def profile_added(shop: Workshop, live: Live, lease: Lease, *, now_us: int, tell: bool = True) -> Counted:
+    """Count the events that were filed since the last time, and mark the chunks of new labels.
+
+    `tell` says whether the model's state counts these rows: only those of its active reference are.
+    """
+    tables = shop.tables_of(live)
+    with shop.read(live.project_id) as scope:
+        at = profiles.get_position(scope, live.model_id, live.reference_id)
+    # Versions that added nothing count as read, too: what compaction and retention replaced is deleted in the end.
+    # Labels first: the event of a label that is filed beside its day is then among the events that are read after it.
+    labels_version = tables.version("labels")
+    newest = tables.version("events")
+    batches: list[pa.Table] = []
+    events_version, rows = newest, 0
+    for version, table in tables.added("events", at.events_version, until=newest):
+        batches.append(table)
+        rows += table.num_rows
+        if rows >= MANY_ROWS:
+            events_version = version
+            break
+    if events_version < newest:  # labels may be of events that are still to be counted
+        labels_version = at.labels_version
+    days: set[str] = set()
+    for _, changed in tables.changed_days("labels", at.labels_version, until=labels_version):
+        days |= changed
+    to = Position(events_version=events_version, labels_version=labels_version)
+    if to == at:
+        return Counted()
+    events = pa.concat_tables(batches, promote_options="permissive") if rows else None
+    added = pieces_of(live.reference.yardstick, events, live.rule) if events is not None else []
+    known = remembered(shop, live)
+    merged = [known.pieces[p.start_us][1].merge(p) if p.start_us in known.pieces else p for p in added]
+    with shop.write(live.project_id) as scope:
+        leases.check(scope.connection, lease)
+        revisions = write_pieces(scope, live, merged, now_us=now_us)
+        starts = starts_of_days(live.rule, days - {UNKNOWN})
+        profiles.mark_dirty(scope, live.model_id, live.reference_id, starts, now_us=now_us)
+        profiles.set_position(scope, live.model_id, live.reference_id, to, expected=at)
+        if tell:
+            _tell(scope, live.model_id, events, added, labels=tables.statistics("labels").total.rows)
+    remember(known, merged, revisions)
+    return Counted(events=rows, more=rows >= MANY_ROWS)
+
+
+def adopt(shop: Workshop, live: Live, *, now_us: int) -> None:
+    """Give labels that came before their event to its day, now and then: `profile_added` sees what was moved."""
+    known = remembered(shop, live)
+    if known.adopted_us <= now_us < known.adopted_us + max(ADOPT_US, REST * known.adopting_us):
+        return
+    started = monotonic_ns()
+    shop.tables_of(live).adopt_unknown()
+    known.adopted_us, known.adopting_us = now_us, (monotonic_ns() - started) // 1000
+
+
+def starts_of_days(rule: TimeChunks, days: Collection[str]) -> list[int]:
+    """Return the starts of all chunks that these UTC days touch, in microseconds.
+
+    >>> starts = starts_of_days(TimeChunks("w"), ["2024-01-03", "2024-01-04"])
+    >>> [str(from_microseconds(start).date()) for start in starts]
+    ['2024-01-01']
+    """
+    starts = set()
+    for day in days:
+        first = from_microseconds(_day_us(day))
+        edges = rule.edges(first, from_microseconds(_day_us(day) + DAY_US - 1))
+        starts |= {to_microseconds(edge) for edge in edges[:-1]}
+    return sorted(starts)
+
+
+def _day_us(day: str) -> int:
+    return to_microseconds(datetime.fromisoformat(day).replace(tzinfo=UTC))
+
+
+def _tell(scope: Scope, model_id: int, events: pa.Table | None, added: Sequence[Piece], *, labels: int) -> None:
+    """Add these rows to what the model's state says."""
+    if events is None or not events.num_rows:
+        states.set_state(scope, model_id, labels=labels)
+        return
+    state = states.get_state(scope, model_id)
+    watermark = state.watermark_us if state else None
+    received = sorted(pc.unique(events.column(RECEIVED).cast(pa.int64())).to_pylist())
+    states.count_rows(
+        scope,
+        model_id,
+        events=events.num_rows,
+        late=sum(p.rows for p in added if watermark is not None and p.end_us <= watermark),
+        last_event_us=max(p.last_us for p in added),
+        last_received_us=received[-1],
+    )
+    before = state.last_received_us if state and state.last_received_us is not None else received[0]
+    detail = dict(state.detail) if state else {}
+    detail["gaps"] = _gaps(detail.get("gaps", {}), [before, *received])
+    known = dict(state.unknown_columns) if state and isinstance(state.unknown_columns, dict) else {}
+    for name in unknown_fields(events):
+        if name in known or len(known) < UNKNOWN_COLUMNS:
+            known[name] = received[-1]
+    states.set_state(scope, model_id, labels=labels, detail=detail, unknown_columns=known)
+
+
+def _gaps(gaps: dict[str, int], received: Sequence[int]) -> dict[str, int]:
+    """Return the longest time without events by day of receipt, in microseconds, of the last days."""
+    longest = dict(gaps)
+    for before, after in pairwise(received):
+        day = str(after // DAY_US)
+        longest[day] = max(longest.get(day, 0), after - before)
+    newest = max((int(day) for day in longest), default=0)
+    return {day: gap for day, gap in longest.items() if int(day) > newest - GAP_DAYS}
+
+
+def unknown_fields(events: pa.Table) -> list[str]:
+    """Return the names of fields that came with events and are not in the schema, as far as a sample shows."""
+    if EXTRA not in events.column_names:
+        return []
+    texts = events.column(EXTRA).drop_null().slice(0, SAMPLED).to_pylist()
+    return sorted({str(name) for text in texts for name in json.loads(text)})

@@ -1,0 +1,119 @@
+"""Upkeep: tables are compacted, what is too old is let go of, hours become days, and silence is noticed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import structlog
+
+from barograph.chunks import Chunk, TimeChunks, from_microseconds, to_microseconds
+from barograph.errors import StoreError
+from barograph.pipeline.dead_man import watch_silence
+from barograph.pipeline.holding import hold
+from barograph.pipeline.live import live_model
+from barograph.pipeline.pieces import Piece
+from barograph.pipeline.remembering import remembered, write_pieces
+from barograph.pipeline.workshop import Live, Workshop
+from barograph.profiles.join import join
+from barograph.spec.file import seconds_of
+from barograph.store.catalog import everywhere, jobs, leases, profiles, states
+from barograph.store.catalog.database import reading
+from barograph.store.catalog.leases import Lease
+from barograph.store.catalog.profiles import StoredProfile
+from barograph.store.tables import TableKind
+
+VACUUM_HOURS = 24  # for which files that no version needs stay: a reader may still have them open
+ROLLED_BEYOND = 1.25  # times `keep_hours`: hours are rolled up in large steps, as each step restates evidence
+
+log = structlog.get_logger(__name__)
+
+
+def keep_up(shop: Workshop, *, now_us: int) -> None:
+    """Look after all models once."""
+    with reading(shop.engine) as connection:
+        fleet = everywhere.fleet(connection)
+    for model in fleet:
+        with shop.write(model.project_id) as scope:
+            watch_silence(scope, model.model_id, now_us=now_us)
+    for model in fleet:
+        with hold(shop, f"model/{model.model_id}", now_us=now_us) as lease:
+            if lease is None:
+                continue
+            live = live_model(shop, model.project_id, model.model_id)
+            if live is not None:
+                try:
+                    _tidy(shop, live, lease, now_us=now_us)
+                except StoreError as error:
+                    log.warning("upkeep failed", model=model.name, reason=str(error))
+
+
+def _tidy(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> None:
+    tables = shop.tables_of(live)
+    with shop.read(live.project_id) as scope:
+        at = profiles.get_position(scope, live.model_id, live.reference_id)
+        filling = jobs.list_jobs(scope, model_id=live.model_id, kind="backfill", limit=20)
+        state = states.get_state(scope, live.model_id)
+    if not any(job.state in ("waiting", "running") for job in filling):  # it reads the tables as of a version
+        # By the events' own time: a stream that is played again from the past is not too old.
+        if state is not None and state.last_event_us is not None:
+            oldest = from_microseconds(state.last_event_us - round(seconds_of(live.spec.service.keep_events) * 1e6))
+            tables.drop_days(f"{oldest:%Y-%m-%d}")
+        read: list[tuple[TableKind, int]] = [("events", at.events_version), ("labels", at.labels_version)]
+        for kind, version in read:
+            tables.compact(kind, until_version=version)
+            tables.vacuum(kind, VACUUM_HOURS, keep_version=version)
+            tables.tidy_log(kind, keep_version=version)
+    roll_up(shop, live, lease, now_us=now_us)
+
+
+def roll_up(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> int:
+    """Merge hourly profiles that are older than the specification keeps into daily ones; return how many were.
+
+    Their results stay as they are. Late events of such an hour join the day at the next roll-up.
+    """
+    if live.rule.unit != "h":
+        return 0
+    known = remembered(shop, live)
+    if not known.pieces:
+        return 0
+    keep_us = seconds_of(live.spec.service.keep_hours) * 1e6
+    newest, oldest = max(known.pieces), min(known.pieces)
+    if newest - oldest <= ROLLED_BEYOND * keep_us:
+        return 0
+    days = TimeChunks("d", live.rule.zone)
+    until = to_microseconds(days.floor(from_microseconds(newest - round(keep_us))))
+    old = [piece for start, (_, piece) in sorted(known.pieces.items()) if start < until]
+    by_day: defaultdict[int, list[Piece]] = defaultdict(list)
+    for piece in old:
+        by_day[to_microseconds(days.floor(from_microseconds(piece.start_us)))].append(piece)
+    with shop.read(live.project_id) as scope:
+        there = {p.start_us: p for p in profiles.read_profiles_at(scope, live.reference_id, "day", list(by_day))}
+    daily = [_day(live, days, start, pieces, there.get(start)) for start, pieces in by_day.items()]
+    gone = [piece.start_us for piece in old]
+    with shop.write(live.project_id) as scope:
+        leases.check(scope.connection, lease)
+        write_pieces(scope, live, daily, grain="day", now_us=now_us)
+        profiles.delete_profiles(scope, live.reference_id, "chunk", gone)
+    for start in gone:
+        del known.pieces[start]
+    return len(gone)
+
+
+def _day(live: Live, days: TimeChunks, start_us: int, hours: list[Piece], there: StoredProfile | None) -> Piece:
+    start = from_microseconds(start_us)
+    end = days.next(start)
+    yardstick = live.reference.yardstick
+    chunks = [Chunk(key=h.chunk, start=from_microseconds(h.start_us), end=from_microseconds(h.end_us)) for h in hours]
+    whole = join(yardstick, chunks, {h.chunk: h.profiles for h in hours}).in_runs(len(hours))
+    day = replace(whole, chunks=(Chunk(key=days.key(start), start=start, end=end),))
+    piece = Piece(
+        start_us=start_us,
+        end_us=to_microseconds(end),
+        chunk=days.key(start),
+        rows=sum(h.rows for h in hours),
+        first_us=min(h.first_us for h in hours),
+        last_us=max(h.last_us for h in hours),
+        profiles=day,
+    )
+    return piece if there is None else Piece.of(live.reference, there).merge(piece)

@@ -1,0 +1,119 @@
+"""The workers of one process: threads that file, profile, restate, evaluate, run jobs and look after things."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import structlog
+
+from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.pipeline.filing import file_waiting
+from barograph.pipeline.holding import hold
+from barograph.pipeline.jobs import run_next_job
+from barograph.pipeline.tending import tend
+from barograph.pipeline.upkeep import keep_up
+from barograph.pipeline.workshop import Workshop
+from barograph.store.catalog import everywhere
+from barograph.store.catalog.database import open_database, reading
+from barograph.store.settings import Settings
+from barograph.store.spool import Spool
+
+IDLE_S = 0.5  # between looks at the catalog for what other processes have filed
+TROUBLE_S = (0.5, 30.0)  # first and longest wait after the catalog or a disk failed
+UPKEEP_S = 60.0
+DUE_AT_ONCE = 50
+
+log = structlog.get_logger(__name__)
+
+
+def run_workers(
+    settings: Settings,
+    *,
+    threads: int,
+    stop: threading.Event,
+    spool: Spool | None = None,
+    clock: Callable[[], int] | None = None,
+) -> None:
+    """Work until `stop` is set; then each thread ends what it is doing.
+
+    `threads` do what is to be done with models and run jobs. With a `spool`, one more files what it holds. `clock`
+    gives the time in microseconds since 1970.
+    """
+    now_us = clock or (lambda: time.time_ns() // 1000)
+    engine = open_database(settings.catalog)
+    shop = Workshop(
+        settings=settings,
+        engine=engine,
+        owner=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}",
+        now_us=now_us,
+        spool=spool,
+    )
+    loops: list[tuple[str, Callable[[], bool], float]] = []
+    if spool is not None:
+        loops.append(("filer", lambda: file_waiting(shop, spool, now_us=now_us()) > 0, settings.filing_seconds))
+    for number in range(threads):
+        loops.append((f"worker {number}", lambda: _work(shop, now_us), 0.0))
+    if threads:
+        loops.append(("upkeep", lambda: _keep_up(shop, now_us), UPKEEP_S))
+    running = [
+        threading.Thread(target=_loop, args=(shop, name, step, pause, stop), name=name, daemon=True)
+        for name, step, pause in loops
+    ]
+    for thread in running:
+        thread.start()
+    stop.wait()
+    shop.wake.set()
+    for thread in running:
+        thread.join()
+    engine.dispose()
+
+
+def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, stop: threading.Event) -> None:
+    """Call `step` again and again: at once after it did something, unless a `pause` in seconds is asked for."""
+    trouble = TROUBLE_S[0]
+    while not stop.is_set():
+        try:
+            busy = step()
+            trouble = TROUBLE_S[0]
+        except LeaseLost as error:
+            log.warning("lease lost", worker=name, reason=str(error))
+            continue
+        except StoreError as error:
+            log.warning("waiting", worker=name, reason=str(error), seconds=trouble)
+            stop.wait(trouble)
+            trouble = min(2 * trouble, TROUBLE_S[1])
+            continue
+        if pause:
+            stop.wait(pause)
+        elif not busy:
+            shop.wake.wait(IDLE_S)
+            shop.wake.clear()
+
+
+def _work(shop: Workshop, now_us: Callable[[], int]) -> bool:
+    """Do what is due of one model, or one job; return whether there was anything."""
+    with reading(shop.engine) as connection:
+        due = everywhere.due_work(connection, now_us=now_us(), limit=DUE_AT_ONCE)
+    for one in due:
+        with hold(shop, f"model/{one.model_id}", now_us=now_us()) as lease:
+            if lease is not None:
+                tend(shop, one, lease, now_us=now_us)
+                return True
+    return run_next_job(shop, now_us=now_us())
+
+
+def _keep_up(shop: Workshop, now_us: Callable[[], int]) -> bool:
+    with hold(shop, "upkeep", now_us=now_us()) as lease:
+        if lease is not None:
+            try:
+                keep_up(shop, now_us=now_us())
+            except BarographError as error:
+                if isinstance(error, StoreError):
+                    raise
+                log.error("upkeep failed", reason=str(error))
+    return False

@@ -1,0 +1,146 @@
+"""Where the workers of one process work: the catalog, the tables, and what they keep in memory of models."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from barograph.chunks import TimeChunks
+from barograph.monitors.memory import Memory
+from barograph.monitors.results import Result
+from barograph.pipeline.pieces import Piece
+from barograph.reference.reference import Reference
+from barograph.spec.file import ModelSpec
+from barograph.spec.schema import Schema
+from barograph.store.catalog.database import reading, writing
+from barograph.store.catalog.scope import Scope
+from barograph.store.settings import Settings
+from barograph.store.spool import Spool
+from barograph.store.tables import ModelTables
+
+REFERENCES = 64  # kept in memory: a few MB each
+MODELS = 16  # whose profiles are: a few hundred kB a chunk
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Kept(Generic[K, V]):
+    """The values that were used last, at most `size` of them. Any thread may use it."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._lock = size, threading.Lock()
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """Return the value of `key`; if it is not there, what `make` returns."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            value = self._values.setdefault(key, value)
+            self._values.move_to_end(key)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+    def drop(self, key: K) -> None:
+        """Forget the value of `key`."""
+        with self._lock:
+            self._values.pop(key, None)
+
+
+@dataclass(slots=True, eq=False)
+class Remembered:
+    """What is known of a model's chunks with one reference; derived from the catalog, and only used under its lease.
+
+    `pieces` are by start and each has the revision that it has in the catalog. `rows` are the results that were
+    written last, by monitor and chunk. `restated_us` and `restating_us` are when chunks were last rebuilt, and how long
+    it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels.
+    """
+
+    pieces: dict[int, tuple[int, Piece]] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    rows: dict[tuple[str, str], Result] = field(default_factory=dict)
+    restated_us: int = 0
+    restating_us: int = 0
+    adopted_us: int = 0
+    adopting_us: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Workshop:
+    """One process's workshop. `owner` names it in leases; `wake` is set when there may be something to do.
+
+    `now_us` is the clock: microseconds since 1970.
+    """
+
+    settings: Settings
+    engine: sa.Engine
+    owner: str
+    now_us: Callable[[], int]
+    spool: Spool | None = None
+    wake: threading.Event = field(default_factory=threading.Event)
+    references: Kept[int, Reference] = field(default_factory=lambda: Kept(REFERENCES))
+    remembered: Kept[int, Remembered] = field(default_factory=lambda: Kept(MODELS))
+    tables: Kept[tuple[int, str, str], ModelTables] = field(default_factory=lambda: Kept(MODELS * 4))
+
+    def holder(self) -> str:
+        """Return a name for the holder of one lease that nobody else has or had."""
+        return f"{self.owner}/{uuid4().hex}"
+
+    @contextmanager
+    def read(self, project_id: int) -> Iterator[Scope]:
+        """Give a project of the catalog, to read."""
+        with reading(self.engine) as connection:
+            yield Scope(connection, project_id)
+
+    @contextmanager
+    def write(self, project_id: int) -> Iterator[Scope]:
+        """Give a project of the catalog, to change: all of it or nothing."""
+        with writing(self.engine) as connection:
+            yield Scope(connection, project_id)
+
+    def tables_of(self, live: Live) -> ModelTables:
+        """Return the tables of a model."""
+        return self.tables_for(live.project_id, live.model_id, live.reference.schema)
+
+    def tables_for(self, project_id: int, model_id: int, schema: Schema) -> ModelTables:
+        """Return the tables of a model whose events have this schema."""
+        assert schema.id is not None  # the service adds both where a reference has none
+        assert schema.timestamp is not None
+        id_column, time_column = schema.id, schema.timestamp
+
+        def make() -> ModelTables:
+            return ModelTables(
+                self.settings.tables,
+                project_id,
+                model_id,
+                index_folder=self.settings.index,
+                id_column=id_column,
+                time_column=time_column,
+            )
+
+        return self.tables.get((model_id, id_column, time_column), make)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Live:
+    """A model that is watched with one reference."""
+
+    project_id: int
+    model_id: int
+    name: str
+    spec: ModelSpec
+    rule: TimeChunks
+    reference_id: int
+    reference: Reference

@@ -1,0 +1,75 @@
+"""Request bodies, bounded in bytes and in time before anything looks at them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
+
+from barograph.server.problems import Problem
+
+SECONDS = 60.0  # for one body, from its first byte to its last
+
+# The connection ends: the rest of the body would have to be read to find the next request.
+_CLOSE: Mapping[str, str] = {"Connection": "close"}
+
+
+def too_large(limit: int, what: str = "The body") -> Problem:
+    """Return the problem of a body above its limit."""
+    return Problem("too-large", f"{what} has more than {limit:,} bytes. Send less at once.", headers=_CLOSE)
+
+
+def too_slow(seconds: float) -> Problem:
+    """Return the problem of a body that did not end in time."""
+    return Problem("timeout", f"The body did not arrive within {seconds:g} seconds.", headers=_CLOSE)
+
+
+def declared(value: bytes | None) -> int | None:
+    """Return the number of a Content-Length header; None without one. The HTTP parser has refused all but digits."""
+    return int(value) if value is not None and value.isdigit() else None
+
+
+async def pieces(receive: Receive, *, limit: int, seconds: float = SECONDS) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece.
+
+    Raises Problem beyond `limit` bytes or `seconds`, and ClientDisconnect if it breaks off.
+    """
+    size = 0
+    end = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            async with asyncio.timeout_at(end):
+                message = await receive()
+        except TimeoutError:
+            raise too_slow(seconds) from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise too_large(limit)
+        if piece:
+            yield piece
+        if not message.get("more_body", False):
+            return
+
+
+async def whole(receive: Receive, *, limit: int, seconds: float = SECONDS) -> bytes:
+    """Return a body; raises like `pieces`."""
+    return b"".join([piece async for piece in pieces(receive, limit=limit, seconds=seconds)])
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives `body` first, then what comes after it."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

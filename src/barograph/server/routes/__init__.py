@@ -1,0 +1,34 @@
+"""The routes, one file a noun."""
+
+from barograph.server.routes import (
+    audit,
+    changes,
+    health,
+    incidents,
+    jobs,
+    keys,
+    models,
+    profiles,
+    quarantine,
+    references,
+    results,
+    silences,
+)
+
+ROUTERS = tuple(
+    module.router
+    for module in (
+        models,
+        references,
+        results,
+        profiles,
+        incidents,
+        silences,
+        changes,
+        quarantine,
+        jobs,
+        keys,
+        audit,
+        health,
+    )
+)

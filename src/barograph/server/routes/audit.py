@@ -1,0 +1,60 @@
+"""The audit: who changed what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any  # Any: JSON values
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from barograph.chunks import from_microseconds
+from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, page
+from barograph.server.pages import DEFAULT, read_cursor
+from barograph.store.catalog.audit import Record, list_records
+
+router = APIRouter(tags=["audit"])
+
+
+class RecordAnswer(Answer):
+    """One change that was made."""
+
+    id: int
+    at: datetime
+    key_id: int | None = Field(description="Null: a person on the server's machine without a key.")
+    action: str = Field(examples=["change model"])
+    target: str = Field(examples=["flights"])
+    detail: dict[str, Any]
+
+
+class AuditPage(Page[RecordAnswer]):
+    """Records, the newest first."""
+
+
+@router.get("/v1/audit", operation_id="list_audit", summary="List who changed what")
+def list_all(
+    request: Request,
+    service: ServiceOf,
+    caller: CallerOf,
+    action: str | None = None,
+    target: str | None = None,
+    limit: Limit = DEFAULT,
+    after: After = None,
+) -> AuditPage:
+    """List the changes that were made in this project, the newest first."""
+    behind = None if after is None else int(read_cursor(after, (int,))[0] or 0)
+    with service.read(caller) as scope:
+        rows = list_records(scope, action=action, target=target, limit=limit + 1, after=behind)
+    kept, following = page(request, rows, limit, lambda r: (r.id,))
+    return AuditPage(items=[_answer(row) for row in kept], next=following)
+
+
+def _answer(record: Record) -> RecordAnswer:
+    return RecordAnswer(
+        id=record.id,
+        at=from_microseconds(record.at_us),
+        key_id=record.key_id,
+        action=record.action,
+        target=record.target,
+        detail=record.detail,
+    )

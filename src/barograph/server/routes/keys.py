@@ -1,0 +1,114 @@
+"""Keys of the project: made, listed, revoked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from barograph.chunks import from_microseconds
+from barograph.server.common import (
+    After,
+    Answer,
+    Asked,
+    CallerOf,
+    Limit,
+    Page,
+    ServiceOf,
+    Time,
+    microseconds,
+    page,
+    time_of,
+)
+from barograph.server.found import MOST_ID, audited
+from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.problems import Problem, Wrong, not_found
+from barograph.store.catalog.keys import Key, create_key, get_key, list_keys, revoke_key
+
+router = APIRouter(tags=["keys"])
+Action = Literal["ingest", "read", "edit", "admin"]
+
+
+class KeyAsked(Asked):
+    """A key to make."""
+
+    name: str = Field(min_length=1, max_length=200, description="Who or what will use it.", examples=["scoring job"])
+    action: Action = Field(description="`edit` and `admin` include `ingest` and `read`.")
+    expires_at: Time | None = Field(default=None, description="Default: never.")
+
+
+class KeyAnswer(Answer):
+    """What is known of a key; its secret is not."""
+
+    id: int
+    name: str
+    prefix: str = Field(description="The part of the key by which it is recognised.")
+    action: Action
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None = Field(description="Right to within a minute or so.")
+
+
+class NewKeyAnswer(KeyAnswer):
+    """A key that was just made."""
+
+    token: str = Field(description="The key itself. It is shown once, and kept nowhere.")
+
+
+class KeysPage(Page[KeyAnswer]):
+    """Keys, the oldest first."""
+
+
+@router.get("/v1/keys", operation_id="list_keys", summary="List keys")
+def list_all(
+    request: Request, service: ServiceOf, caller: CallerOf, limit: Limit = DEFAULT, after: After = None
+) -> KeysPage:
+    """List the project's keys, the revoked ones too, the oldest first."""
+    behind = None if after is None else int(read_cursor(after, (int,))[0] or 0)
+    with service.read(caller) as scope:
+        rows = list_keys(scope, limit=limit + 1, after=behind)
+    kept, following = page(request, rows, limit, lambda k: (k.id,))
+    return KeysPage(items=[_answer(row) for row in kept], next=following)
+
+
+@router.post("/v1/keys", operation_id="create_key", summary="Make a key", status_code=201)
+def create(asked: KeyAsked, service: ServiceOf, caller: CallerOf) -> NewKeyAnswer:
+    """Make a key of this project. The answer is the only place where it is ever shown."""
+    now_us, expires_us = service.now_us(), microseconds(asked.expires_at)
+    if expires_us is not None and expires_us <= now_us:
+        message = "This must be in the future."
+        raise Problem("invalid", f"The key would be over at once. {message}", [Wrong("$.expires_at", message)])
+    with service.write(caller) as scope:
+        new = create_key(scope, name=asked.name, action=asked.action, expires_us=expires_us, now_us=now_us)
+        detail = {"id": new.key.id, "prefix": new.key.prefix, "action": asked.action}
+        audited(scope, caller, "create key", asked.name, detail, now_us=now_us)
+    return NewKeyAnswer(**_answer(new.key).model_dump(), token=new.token)
+
+
+@router.delete("/v1/keys/{key}", operation_id="revoke_key", summary="Revoke a key", status_code=204)
+def revoke(key: int, service: ServiceOf, caller: CallerOf) -> None:
+    """Make a key useless: here at once, in other processes within five seconds."""
+    now_us = service.now_us()
+    with service.write(caller) as scope:
+        found = get_key(scope, key) if 0 < key <= MOST_ID else None
+        if found is None:
+            raise not_found("key", key)
+        revoke_key(scope, key, now_us=now_us)
+        audited(scope, caller, "revoke key", found.name, {"id": key, "prefix": found.prefix}, now_us=now_us)
+    service.keys.forget()
+
+
+def _answer(key: Key) -> KeyAnswer:
+    return KeyAnswer(
+        id=key.id,
+        name=key.name,
+        prefix=key.prefix,
+        action=key.action,
+        created_at=from_microseconds(key.created_us),
+        expires_at=time_of(key.expires_us),
+        revoked_at=time_of(key.revoked_us),
+        last_used_at=time_of(key.last_used_us),
+    )

@@ -1,0 +1,124 @@
+"""Every route of the service, and which action of a key it needs: the one table, and nothing outside it is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from barograph.server.problems import Problem, quoted
+
+
+class Body(Enum):
+    """How the body of a request is taken."""
+
+    SMALL = "small"  # read whole, up to `SMALL_BYTES`, before anything else happens
+    STREAM = "stream"  # read by the route itself, under its own bounds
+
+
+SMALL_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One method of one route. Without an `action`, anybody is answered."""
+
+    method: str
+    path: str
+    action: str | None
+    body: Body = Body.SMALL
+
+
+def _rule(line: str) -> Rule:
+    method, path, action, *stream = line.split()
+    return Rule(
+        method=method, path=path, action=None if action == "-" else action, body=Body.STREAM if stream else Body.SMALL
+    )
+
+
+_TABLE = """
+POST   /v1/models/{model}/events                            ingest    stream
+POST   /v1/models/{model}/labels                            ingest    stream
+GET    /healthz                                             -
+GET    /readyz                                              -
+GET    /v1/openapi.json                                     -
+GET    /metrics                                             read
+GET    /v1/models                                           read
+GET    /v1/models/{model}                                   read
+PUT    /v1/models/{model}                                   edit
+DELETE /v1/models/{model}                                   admin
+GET    /v1/models/{model}/spec                              read
+PUT    /v1/models/{model}/spec                              edit
+GET    /v1/models/{model}/monitors                          read
+GET    /v1/models/{model}/references                        read
+POST   /v1/models/{model}/references                        edit      stream
+GET    /v1/models/{model}/references/{number}               read
+GET    /v1/models/{model}/references/{number}/data          read
+POST   /v1/models/{model}/references/{number}/activate      edit
+GET    /v1/models/{model}/results                           read
+GET    /v1/models/{model}/series                            read
+GET    /v1/models/{model}/profiles                          read
+GET    /v1/models/{model}/profiles/{chunk}                  read
+GET    /v1/models/{model}/changes                           read
+POST   /v1/models/{model}/changes                           edit
+GET    /v1/models/{model}/quarantine                        read
+POST   /v1/models/{model}/quarantine/replay                 edit
+POST   /v1/models/{model}/backfill                          edit
+GET    /v1/alerts                                           read
+GET    /v1/incidents                                        read
+GET    /v1/incidents/{incident}                             read
+POST   /v1/incidents/{incident}/acknowledge                 edit
+POST   /v1/incidents/{incident}/comments                    edit
+GET    /v1/silences                                         read
+POST   /v1/silences                                         edit
+DELETE /v1/silences/{silence}                               edit
+GET    /v1/jobs                                             read
+GET    /v1/jobs/{job}                                       read
+GET    /v1/keys                                             admin
+POST   /v1/keys                                             admin
+DELETE /v1/keys/{key}                                       admin
+GET    /v1/audit                                            admin
+"""
+RULES = tuple(_rule(line) for line in _TABLE.strip().splitlines())
+
+
+class Routes:
+    """The table, ready to be searched by method and path."""
+
+    def __init__(self, rules: Iterable[Rule] = RULES) -> None:
+        self._methods: dict[str, dict[str, Rule]] = {}
+        for rule in rules:
+            self._methods.setdefault(rule.path, {})[rule.method] = rule
+        self._fixed = {path: rules for path, rules in self._methods.items() if "{" not in path}
+        self._patterns = [(_pattern(path), rules) for path, rules in self._methods.items() if "{" in path]
+
+    def find(self, method: str, path: str) -> tuple[Rule, Mapping[str, str]]:
+        """Return the rule of a request and the parts of its path; raise Problem if there is none."""
+        rules, parts = self._fixed.get(path), {}
+        if rules is None:
+            for pattern, candidates in self._patterns:
+                if match := pattern.fullmatch(path):
+                    rules, parts = candidates, match.groupdict()
+                    break
+            else:
+                raise Problem("not-found", f"There is nothing at {path[:200]!r}.")
+        if method not in rules:
+            allowed = ", ".join(sorted(rules))
+            raise Problem(
+                "method-not-allowed", f"{method[:20]} is not possible here, but {allowed}.", headers={"Allow": allowed}
+            )
+        return rules[method], parts
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+
+
+def url(path: str, **parts: str | int) -> str:
+    """Return the URL path of a thing.
+
+    >>> url("/v1/models/{model}", model="late flights")
+    '/v1/models/late%20flights'
+    """
+    return path.format(**{name: quoted(str(part)) for name, part in parts.items()})

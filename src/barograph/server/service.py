@@ -1,0 +1,85 @@
+"""What all requests share: the catalog, the spool, what is cached of them, the counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from barograph.errors import StoreError
+from barograph.ingest.limits import limits_of
+from barograph.server.auth import Caller
+from barograph.server.caches import Cache
+from barograph.server.ingest import Ingest, Target
+from barograph.server.lookups import KeyLookup, TargetLookup
+from barograph.server.tally import Tally
+from barograph.store.catalog.database import open_database, reading, writing
+from barograph.store.catalog.scope import Scope
+from barograph.store.group_commit import GroupCommit
+from barograph.store.settings import Settings
+from barograph.store.spool import Spool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Service:
+    """One process's share of the service. `now_us` is the clock: microseconds since 1970."""
+
+    settings: Settings
+    engine: sa.Engine
+    spool: Spool
+    commit: GroupCommit
+    keys: Cache[str, Caller]
+    key_lookup: KeyLookup
+    targets: Cache[tuple[int, str], Target]
+    ingest: Ingest
+    tally: Tally
+    now_us: Callable[[], int]
+
+    @contextmanager
+    def read(self, caller: Caller) -> Iterator[Scope]:
+        """Give the caller's project, to read."""
+        with reading(self.engine) as connection:
+            yield Scope(connection, caller.project_id)
+
+    @contextmanager
+    def write(self, caller: Caller) -> Iterator[Scope]:
+        """Give the caller's project, to change: all of it or nothing."""
+        with writing(self.engine) as connection:
+            yield Scope(connection, caller.project_id)
+
+
+def wall_clock_us() -> int:
+    """Return the time in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+@contextmanager
+def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_us) -> Iterator[Service]:
+    """Open the catalog, which must have been migrated, and the spool; close them at the end."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    engine = open_database(settings.catalog)
+    try:
+        with Spool(settings.spool, max_bytes=settings.spool_bytes) as spool:
+            commit = GroupCommit(spool, queue_bytes=settings.queue_bytes, queue_requests=settings.queue_requests)
+            tally = Tally()
+            limits = limits_of(settings)
+            key_lookup = KeyLookup(engine, now_us)
+            keys = Cache(key_lookup, clock=time.monotonic, away=(StoreError,))
+            targets = Cache(TargetLookup(engine, limits), clock=time.monotonic, away=(StoreError,))
+            yield Service(
+                settings=settings,
+                engine=engine,
+                spool=spool,
+                commit=commit,
+                keys=keys,
+                key_lookup=key_lookup,
+                targets=targets,
+                ingest=Ingest(targets, commit, limits, tally, now_us=now_us, held_bytes=settings.queue_bytes),
+                tally=tally,
+                now_us=now_us,
+            )
+    finally:
+        engine.dispose()

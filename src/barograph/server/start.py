@@ -1,0 +1,231 @@
+"""Start and end a server: the catalog made or checked, the address bound, the worker threads, a graceful end."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any  # Any: options of uvicorn, of several types
+
+import sqlalchemy as sa
+import uvicorn
+
+from barograph.errors import InputError, SpecError
+from barograph.server.app import create_app
+from barograph.server.auth import is_loopback
+from barograph.server.logs import logger
+from barograph.server.service import Service, open_service
+from barograph.store.catalog import everywhere
+from barograph.store.catalog.database import check_migrated, migrate, open_database, reading, revision
+from barograph.store.catalog.keys import Key, list_keys
+from barograph.store.catalog.scope import Scope
+from barograph.store.settings import Settings
+from barograph.store.spool import Spool
+
+GRACE_S = 30  # for requests that run when the server is told to end
+KEEP_ALIVE_S = 75  # longer than the proxies in front, which otherwise send to a connection that just closed
+SWITCH_S = 0.001  # that a worker thread may hold the interpreter while requests wait; Python's own default is 5 ms
+GARBAGE = (20_000, 20, 50)  # new objects, and collections of each generation, before the next older one is looked at
+_BACKLOG = 2048
+
+_log = logger("barograph.server")
+RunWorkers = Callable[..., None]
+
+
+def prepare(settings: Settings) -> None:
+    """Make the catalog if there is none; raise StoreError if there is one of another version."""
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = open_database(settings.catalog)
+    try:
+        if revision(engine) is None:
+            migrate(engine)
+        check_migrated(engine)
+    finally:
+        engine.dispose()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raise InputError if the address cannot be had."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, number)
+    except OSError as error:
+        raise InputError(f"--host {host!r} is no address of this machine: {error.strerror or error}.") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise InputError(
+            f"The address {host}:{port} cannot be used: {error.strerror or error}. Give another --port or --host."
+        ) from error
+    return listening
+
+
+def check_keys(engine: sa.Engine, *, now_us: int) -> None:
+    """Raise SpecError unless somebody could use a server that needs keys."""
+    with reading(engine) as connection:
+        for project in everywhere.list_projects(connection):
+            if any(_is_good_admin(key, now_us) for key in _keys(Scope(connection, project.id))):
+                return
+    raise SpecError(
+        "On an address that others can reach, every request needs a key, and there is none that may make others. "
+        "Make one first: `barograph keys create --action admin`."
+    )
+
+
+def _is_good_admin(key: Key, now_us: int) -> bool:
+    over = key.expires_us is not None and key.expires_us <= now_us
+    return key.action == "admin" and key.revoked_us is None and not over
+
+
+def _keys(scope: Scope) -> Iterator[Key]:
+    after: int | None = None
+    while page := list_keys(scope, limit=1000, after=after):
+        yield from page
+        after = page[-1].id
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    threads: int,
+    require_keys: bool,
+    run_workers: RunWorkers | None,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. `started` is called with the URL when requests are taken.
+
+    At the end no new requests are taken, those that run are answered, what they brought is committed, and the workers
+    finish their step. Raises BarographError if it cannot start.
+    """
+    prepare(settings)
+    with bind(host, port) as listening, open_service(settings) as service:
+        address = listening.getsockname()
+        local = is_loopback(address[0])
+        if not local:
+            check_keys(service.engine, now_us=service.now_us())
+        url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+        server = _Server(_config(service, local=local and not require_keys))
+        if started is not None:
+            server.ready = lambda: started(url)
+        _log.info("serving", url=url, folder=str(settings.folder), threads=threads, keys=require_keys or not local)
+        _tune()
+        ended = threading.Event()
+        with _signals(lambda: _hurry(ended)), _workers(settings, service.spool, threads, run_workers, server):
+            server.run(sockets=[listening])
+            ended.set()
+        _log.info("ended")
+        if server.broken:
+            raise InputError("The workers ended by themselves; the log says why.")
+
+
+def _tune() -> None:
+    """Keep the interpreter from stopping all requests at once: for the whole process, which serves and nothing else.
+
+    Modules and caches live as long as the process, and to look through them for garbage takes a tenth of a second: what
+    is there now is left out, and the rest is looked through seldom. Reference counts free nearly everything.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
+    sys.setswitchinterval(SWITCH_S)
+
+
+def _hurry(ended: threading.Event) -> None:
+    """End at once if a person asks a second time: what was acknowledged is on the disk."""
+    if ended.is_set():
+        os._exit(1)
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready, and ends when its workers do."""
+
+    ready: Callable[[], None] | None = None
+    broken = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.ready is not None and self.started:
+            self.ready()
+
+
+def _config(service: Service, *, local: bool) -> uvicorn.Config:
+    options: Mapping[str, Any] = {"loop": "uvloop"} if sys.platform != "win32" else {}
+    return uvicorn.Config(
+        create_app(service, local=local),
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # who asks is told by keys, and a header that anybody can send must not say otherwise
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        backlog=_BACKLOG,
+        **options,
+    )
+
+
+@contextmanager
+def _workers(
+    settings: Settings, spool: Spool, threads: int, run_workers: RunWorkers | None, server: _Server
+) -> Iterator[None]:
+    """Run the workers while the server runs. Also without `threads`, they file what this server takes."""
+    if run_workers is None:
+        yield
+        return
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            run_workers(settings, threads=threads, stop=stop, spool=spool)
+        except BaseException as error:  # a thread has nobody to raise to: the log has it, and the process ends
+            _log.critical("workers failed", exc_info=error)
+        if not stop.is_set():
+            server.broken = True
+            server.should_exit = True
+
+    thread = threading.Thread(target=run, name="workers")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _signals(handler: Callable[[], None]) -> Iterator[None]:
+    """Call `handler` on SIGTERM and SIGINT, instead of ending at once.
+
+    Uvicorn raises the signal that ended it once more when it is done; there is still work to do then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda *_: handler()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def work(settings: Settings, *, threads: int, run_workers: RunWorkers) -> None:
+    """Run worker threads alone, until SIGTERM or SIGINT. What a server takes is filed by that server's process."""
+    prepare(settings)
+    stop = threading.Event()
+    with _signals(stop.set):
+        run_workers(settings, threads=threads, stop=stop, spool=None)

@@ -1,0 +1,148 @@
+"""Reference data that comes over HTTP: to disk within bounds, checked, and written as one Parquet file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from starlette.concurrency import run_in_threadpool
+
+from barograph.errors import InputError
+from barograph.profiles.read import open_rows
+from barograph.server.problems import Problem
+
+MOST_BYTES = 2 * 2**30
+SECONDS = 1800.0  # for one upload
+_PIECE = 2**20  # bytes that are written at once, in a thread
+_OLD_S = 2 * SECONDS
+_KINDS = {
+    "application/vnd.apache.parquet": ".parquet",
+    "application/x-parquet": ".parquet",
+    "text/csv": ".csv",
+    "application/vnd.apache.arrow.stream": ".arrows",
+}
+CONTENT_TYPES = tuple(_KINDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded:
+    """A Parquet file on the local disk. `digest` is the SHA-256 of what came over the wire, in hexadecimal."""
+
+    path: Path
+    rows: int
+    size_bytes: int
+    digest: str
+
+
+def suffix_of(content_type: str) -> str:
+    """Return the ending of a file of this content type; raise Problem if it is none that is read."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in _KINDS:
+        raise Problem(
+            "unsupported",
+            f"Reference data must be one of {', '.join(CONTENT_TYPES)}. Got {content_type[:100]!r} as Content-Type.",
+        )
+    return _KINDS[kind]
+
+
+@contextmanager
+def place(folder: Path) -> Iterator[Path]:
+    """Give a path of a new file (without its ending) for one upload; what is made there is removed at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_old(folder)
+    path = folder / token_hex(16)
+    try:
+        yield path
+    finally:
+        for left in folder.glob(f"{path.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove what a server that was killed left behind."""
+    for left in folder.iterdir():
+        try:
+            if left.is_file() and time.time() - left.stat().st_mtime > _OLD_S:
+                left.unlink()
+        except FileNotFoundError:
+            continue  # another process was faster
+
+
+async def receive(pieces: AsyncIterator[bytes], path: Path) -> tuple[int, str]:
+    """Write a body to a file; return its size in bytes and its SHA-256. Raises Problem when the disk is full."""
+    digest, size, waiting = hashlib.sha256(), 0, bytearray()
+
+    def write(data: bytes) -> None:
+        digest.update(data)
+        file.write(data)
+
+    try:
+        with path.open("xb") as file:
+            async for piece in pieces:
+                size += len(piece)
+                waiting += piece
+                if len(waiting) >= _PIECE:
+                    await run_in_threadpool(write, bytes(waiting))
+                    waiting.clear()
+            write(bytes(waiting))
+    except OSError as error:
+        raise Problem("unavailable", f"The upload cannot be written: {error.strerror}.") from error
+    return size, digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What came over the wire, as it came, on the local disk."""
+
+    path: Path
+    size_bytes: int
+    digest: str
+
+
+def as_parquet(upload: Source) -> Uploaded:
+    """Read an upload once and return it as Parquet; CSV and Arrow streams are rewritten beside it.
+
+    All values of CSV stay text, as they do when `barograph check` reads the file: the types are decided by the schema.
+    Raises Problem, with the place, for data that cannot be read or has no rows.
+    """
+    source = upload.path
+    if not upload.size_bytes:
+        raise Problem("invalid", "The body is empty. Send the reference data in it.")
+    out = source.with_suffix(".out.parquet")
+    try:
+        match source.suffix:
+            case ".parquet":
+                out = source
+                rows = open_rows(source).rows or 0
+            case ".arrows":
+                with pa.OSFile(str(source)) as file, pa.ipc.open_stream(file) as stream:
+                    rows = _write(out, stream.schema, stream)
+            case _:
+                opened = open_rows(source)
+                batches = (b for part in opened.parts for b in part.batches(opened.schema.names))
+                rows = _write(out, opened.schema, batches)
+    except InputError as error:
+        raise Problem("invalid", str(error).replace(str(source), "the upload")) from error
+    except pa.ArrowException as error:
+        detail = str(error).strip().split("\n")[0]
+        raise Problem("invalid", f"The body cannot be read as its Content-Type says: {detail}") from error
+    if not rows:
+        raise Problem("invalid", "The reference data has no rows.")
+    return Uploaded(path=out, rows=rows, size_bytes=os.stat(out).st_size, digest=upload.digest)
+
+
+def _write(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+    rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch, row_group_size=131_072)
+            rows += batch.num_rows
+    return rows

@@ -1,0 +1,30 @@
+"""A schema as plain values, for files and databases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any  # Any: JSON values
+
+from barograph.spec.schema import ColumnType, Schema, Task
+
+
+def schema_to_plain(schema: Schema) -> dict[str, Any]:
+    """Return a schema as values of JSON; features keep their order.
+
+    >>> schema = Schema(task=Task.BINARY, features={"x": ColumnType.NUMERIC}, classes=("0", "1"))
+    >>> schema_from_plain(schema_to_plain(schema)) == schema
+    True
+    """
+    names = schema.__dataclass_fields__
+    plain = {name: getattr(schema, name) for name in names if name not in ("features", "scores")}
+    return {**plain, "features": [[k, v.value] for k, v in schema.features.items()], "scores": dict(schema.scores)}
+
+
+def schema_from_plain(plain: Mapping[str, Any]) -> Schema:
+    """Return the schema that `schema_to_plain` took apart."""
+    listed = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+    listed["task"] = Task(plain["task"])
+    listed["features"] = MappingProxyType({k: ColumnType(v) for k, v in plain["features"]})
+    listed["scores"] = MappingProxyType(dict(plain["scores"]))
+    return Schema(**listed)

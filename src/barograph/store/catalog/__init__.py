@@ -1,0 +1,1 @@
+"""The catalog, in SQLite or PostgreSQL: models, references, profiles, results, alerts; all but events and labels."""

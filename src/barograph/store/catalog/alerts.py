@@ -1,0 +1,185 @@
+"""Alerts and incidents of a model, made to say what its newest evaluation says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal  # Any: JSON values, and values of rows
+
+import sqlalchemy as sa
+
+from barograph.alerts.alert import Alert, State
+from barograph.alerts.incident import Incident
+from barograph.chunks import to_microseconds
+from barograph.errors import NotFoundError
+from barograph.store.catalog.column_types import storable, to_json
+from barograph.store.catalog.schema import alerts, incidents, models
+from barograph.store.catalog.scope import Scope
+
+OPERATIONS = "operations"  # the family of what the service itself says of a model: no events come, work fails
+
+_KEPT = ("opened_us", "acknowledged_us", "acknowledged_by")  # what a later write leaves as it is
+_KEY = ("model_id", "id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsIncident:
+    """An incident that the service itself makes, with one alert of the same id."""
+
+    id: str
+    state: Literal["firing", "resolved"]
+    severity: str
+    metric: str
+    title: str
+    since_us: int
+    until_us: int | None = None
+    body: Mapping[str, Any]
+
+
+def write_alerts(
+    scope: Scope,
+    model_id: int,
+    given: Sequence[Alert],
+    grouped: Sequence[Incident],
+    *,
+    since_us: int,
+    now_us: int,
+) -> list[str]:
+    """Make the alerts and incidents of a model those of an evaluation of its chunks from `since_us` on.
+
+    What is stored of these chunks and is not among them any more was restated away: it becomes resolved and
+    `withdrawn`. What began before `since_us`, and what the service itself said, stays as it is. Returns the ids of the
+    incidents that fire and were not there before: those to tell of. Raises NotFoundError for an unknown model.
+    """
+    _lock(scope, model_id)
+    rows = [_alert_row(model_id, alert, now_us) for alert in given]
+    _write(scope, alerts, model_id, rows)
+    _withdraw(scope, alerts, model_id, {alert.id for alert in given}, since_us, now_us)
+
+    rows = [_incident_row(model_id, incident, now_us) for incident in grouped]
+    before = _write(scope, incidents, model_id, rows)
+    _withdraw(scope, incidents, model_id, {incident.id for incident in grouped}, since_us, now_us)
+    return [incident.id for incident in grouped if incident.id not in before and incident.state is State.FIRING]
+
+
+def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, *, now_us: int) -> bool:
+    """Add or change an incident that the service itself makes; return whether it fires and did not before.
+
+    Raises NotFoundError for an unknown model.
+    """
+    _lock(scope, model_id)
+    common = {
+        "model_id": model_id,
+        "id": incident.id,
+        "state": incident.state,
+        "severity": incident.severity,
+        "family": OPERATIONS,
+        "body": dict(incident.body),
+        "opened_us": now_us,
+        "updated_us": now_us,
+        "withdrawn": False,
+    }
+    alert = {
+        **common,
+        "metric": incident.metric,
+        "column": None,
+        "segment": None,
+        "first_us": incident.since_us,
+        "fired_us": incident.since_us,
+        "resolved_us": incident.until_us,
+    }
+    _write(scope, alerts, model_id, [alert])
+    told = {"title": incident.title, "since_us": incident.since_us, "until_us": incident.until_us}
+    row = {**common, **told, "acknowledged_us": None, "acknowledged_by": None}
+    before = _write(scope, incidents, model_id, [row])
+    return incident.state == "firing" and before.get(incident.id) != "firing"
+
+
+def _lock(scope: Scope, model_id: int) -> None:
+    """Let one write of a model's alerts end before the next; on SQLite there is only one writer."""
+    locked = scope.select(models, models.c.id).where(models.c.id == model_id).with_for_update()
+    if scope.value(locked) is None:
+        raise NotFoundError(f"This project has no model with the id {model_id}.")
+
+
+def _write(scope: Scope, table: sa.Table, model_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Insert or change rows; those that say the same as before stay untouched. Return what states were there, by id."""
+    stored = _stored(scope, table, model_id, [row["id"] for row in rows])
+    compared = [name for name in (rows[0] if rows else ()) if name not in (*_KEPT, *_KEY, "updated_us")]
+    changed = [row for row in rows if row["id"] not in stored or _differs(row, stored[row["id"]], compared)]
+    scope.upsert(table, changed, key=_KEY, replace=(*compared, "updated_us"))
+    return {name: row["state"] for name, row in stored.items()}
+
+
+def _stored(scope: Scope, table: sa.Table, model_id: int, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    statement = scope.select(table).where(table.c.model_id == model_id, table.c.id.in_(ids))
+    return {row._mapping["id"]: dict(row._mapping) for row in scope.rows(statement)}
+
+
+def _differs(row: Mapping[str, Any], stored: Mapping[str, Any], names: Collection[str]) -> bool:
+    return any(_as_stored(row[name]) != stored[name] for name in names)
+
+
+def _as_stored(value: Any) -> Any:  # Any: the value of a column, of any kind
+    if isinstance(value, str):
+        return storable(value)
+    return json.loads(to_json(value)) if isinstance(value, dict) else value
+
+
+def _withdraw(scope: Scope, table: sa.Table, model_id: int, ids: Collection[str], since_us: int, now_us: int) -> None:
+    first, ended = (table.c.first_us, table.c.resolved_us) if table is alerts else (table.c.since_us, table.c.until_us)
+    of_span = (table.c.model_id == model_id) & (first >= since_us) & (table.c.family != OPERATIONS)
+    here = scope.rows(scope.select(table, table.c.id).where(of_span, table.c.withdrawn.is_(False)))
+    gone = [row[0] for row in here if row[0] not in ids]
+    if gone:
+        change = scope.update(table).where(table.c.model_id == model_id, table.c.id.in_(gone))
+        values = {"state": "resolved", "withdrawn": True, "updated_us": now_us}
+        scope.change(change.values({**values, ended.name: sa.func.coalesce(ended, now_us)}))
+
+
+def _alert_row(model_id: int, alert: Alert, now_us: int) -> dict[str, Any]:
+    said = alert.last_breach
+    first = _us(alert.active_at)
+    return {
+        "model_id": model_id,
+        "id": alert.id,
+        "state": alert.state.value,
+        "severity": alert.severity.value,
+        "family": said.family,
+        "metric": said.metric,
+        "column": said.column,
+        "segment": said.segment,
+        "first_us": now_us if first is None else first,
+        "fired_us": _us(alert.fired_at),
+        "resolved_us": _us(alert.resolved_at),
+        "body": alert.to_dict(),
+        "opened_us": now_us,
+        "updated_us": now_us,
+        "withdrawn": False,
+    }
+
+
+def _incident_row(model_id: int, incident: Incident, now_us: int) -> dict[str, Any]:
+    since = _us(incident.since_at)
+    return {
+        "model_id": model_id,
+        "id": incident.id,
+        "state": incident.state.value,
+        "severity": incident.severity.value,
+        "family": incident.root.last_breach.family,
+        "title": incident.title,
+        "since_us": now_us if since is None else since,
+        "until_us": _us(incident.until_at),
+        "body": incident.to_dict(),
+        "acknowledged_us": None,
+        "acknowledged_by": None,
+        "opened_us": now_us,
+        "updated_us": now_us,
+        "withdrawn": False,
+    }
+
+
+def _us(time: datetime | None) -> int | None:
+    return None if time is None else to_microseconds(time)

@@ -1,0 +1,84 @@
+"""Changes around a model that people or pipelines told of: deployments, new data, incidents elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal  # Any: JSON values
+
+import sqlalchemy as sa
+
+from barograph.store.catalog.schema import changes
+from barograph.store.catalog.scope import Scope
+
+ChangeKind = Literal["deployment", "data", "config", "incident", "other"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change, at `at_us`; `version` is the model's from then on, if that changed."""
+
+    id: int
+    project_id: int
+    model_id: int
+    at_us: int
+    kind: ChangeKind
+    title: str
+    detail: dict[str, Any]
+    version: str | None
+    created_us: int
+    created_by: str | None
+
+
+def add_change(
+    scope: Scope,
+    model_id: int,
+    *,
+    at_us: int,
+    kind: ChangeKind,
+    title: str,
+    detail: Mapping[str, Any] | None = None,
+    version: str | None = None,
+    created_by: str | None = None,
+    now_us: int,
+) -> Change:
+    """Add a change. Raises NotFoundError for an unknown model."""
+    values = {"model_id": model_id, "at_us": at_us, "kind": kind, "title": title, "detail": dict(detail or {})}
+    return scope.add(Change, changes, {**values, "version": version, "created_us": now_us, "created_by": created_by})
+
+
+def get_change(scope: Scope, change_id: int) -> Change | None:
+    """Return a change; None if there is none."""
+    return scope.record(Change, scope.pick(changes, Change).where(changes.c.id == change_id))
+
+
+def list_changes(
+    scope: Scope,
+    *,
+    model_id: int | None = None,
+    kind: ChangeKind | None = None,
+    start_us: int | None = None,
+    end_us: int | None = None,
+    limit: int,
+    after: tuple[int, int] | None = None,
+) -> list[Change]:
+    """Return up to `limit` changes in `[start_us, end_us)`, newest first, those behind `after`: (at_us, id)."""
+    statement = scope.pick(changes, Change)
+    if model_id is not None:
+        statement = statement.where(changes.c.model_id == model_id)
+    if kind is not None:
+        statement = statement.where(changes.c.kind == kind)
+    if start_us is not None:
+        statement = statement.where(changes.c.at_us >= start_us)
+    if end_us is not None:
+        statement = statement.where(changes.c.at_us < end_us)
+    if after is not None:
+        key = sa.tuple_(changes.c.at_us, changes.c.id)
+        statement = statement.where(key < sa.tuple_(*map(sa.literal, after)))
+    order = (changes.c.at_us.desc(), changes.c.id.desc())
+    return scope.records(Change, statement.order_by(*order).limit(limit))
+
+
+def delete_change(scope: Scope, change_id: int) -> bool:
+    """Take a change away; return whether it was there."""
+    return scope.change(scope.delete(changes).where(changes.c.id == change_id)) > 0

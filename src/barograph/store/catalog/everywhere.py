@@ -1,0 +1,144 @@
+"""What is read across projects: to find out which project a key belongs to, to share out work, to count for operators.
+
+Everything here says the project of each row. What answers a user's question about their project belongs elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any  # Any: a row of several columns
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from barograph.errors import ConflictError
+from barograph.store.catalog.schema import dirty, jobs, keys, models, projects, quarantine, states, work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One project of an organisation."""
+
+    id: int
+    organisation_id: int
+    name: str
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A model that has had something to do since `due_us`."""
+
+    project_id: int
+    model_id: int
+    due_us: int
+    marks: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextJob:
+    """A job that a worker may try to claim."""
+
+    project_id: int
+    model_id: int
+    job_id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetModel:
+    """A model as operators see it; what was never said of it is 0 or None."""
+
+    project_id: int
+    model_id: int
+    name: str
+    chunk: str
+    reference_id: int | None
+    verdict: str | None
+    severity: str | None
+    evaluated_us: int | None
+    last_event_us: int | None
+    last_received_us: int | None
+    watermark_us: int | None
+    events: int
+    labels: int
+    rejected: int
+    firing: int
+    incidents: int
+    late: int
+
+
+def list_projects(connection: Connection) -> list[Project]:
+    """Return all projects by id."""
+    columns = (projects.c.id, projects.c.organisation_id, projects.c.name, projects.c.created_us)
+    return [Project(**row._mapping) for row in connection.execute(sa.select(*columns).order_by(projects.c.id))]
+
+
+def add_project(connection: Connection, name: str, *, organisation_id: int = 1, now_us: int) -> int:
+    """Add a project and return its id. Raises ConflictError if the organisation has one of this name."""
+    values = {"name": name, "organisation_id": organisation_id, "created_us": now_us}
+    try:
+        return int(connection.execute(sa.insert(projects).values(values).returning(projects.c.id)).scalar_one())
+    except ConflictError:
+        raise ConflictError(f"There is a project named {name!r} already. Choose another name.") from None
+
+
+def key_row(connection: Connection, prefix: str) -> sa.Row[Any] | None:
+    """Return the row of the key with this prefix, with its hash, for `keys.find_key`; None if there is none."""
+    return connection.execute(sa.select(keys).where(keys.c.prefix == prefix)).first()
+
+
+def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
+    """Return up to `limit` models that have something to do by now, the longest due first."""
+    columns = (work.c.project_id, work.c.model_id, work.c.due_us, work.c.marks, work.c.failures)
+    statement = sa.select(*columns).where(work.c.due_us <= now_us).order_by(work.c.due_us, work.c.model_id).limit(limit)
+    return [Due(**row._mapping) for row in connection.execute(statement)]
+
+
+def next_jobs(connection: Connection, *, now_us: int, limit: int) -> list[NextJob]:
+    """Return up to `limit` jobs that wait, or whose worker has been silent for too long, oldest first."""
+    silent = (jobs.c.state == "running") & (jobs.c.until_us <= now_us)
+    columns = (jobs.c.project_id, jobs.c.model_id, jobs.c.id.label("job_id"), jobs.c.kind)
+    statement = sa.select(*columns).where((jobs.c.state == "waiting") | silent).order_by(jobs.c.id).limit(limit)
+    return [NextJob(**row._mapping) for row in connection.execute(statement)]
+
+
+def fleet(connection: Connection) -> list[FleetModel]:
+    """Return all models of all projects with their states, by id."""
+    of_model = (
+        models.c.project_id,
+        models.c.id.label("model_id"),
+        models.c.name,
+        models.c.chunk,
+        models.c.reference_id,
+    )
+    said = ("verdict", "severity", "evaluated_us", "last_event_us", "last_received_us", "watermark_us")
+    counts = ("events", "labels", "rejected", "firing", "incidents", "late")
+    statement = sa.select(
+        *of_model,
+        *(states.c[name] for name in said),
+        *(sa.func.coalesce(states.c[name], 0).label(name) for name in counts),
+    ).select_from(models.outerjoin(states, states.c.model_id == models.c.id))
+    return [FleetModel(**row._mapping) for row in connection.execute(statement.order_by(models.c.id))]
+
+
+def jobs_by_state(connection: Connection) -> Sequence[tuple[int, str, str, int]]:
+    """Return (project_id, kind, state, how many) of all jobs."""
+    key = (jobs.c.project_id, jobs.c.kind, jobs.c.state)
+    return [tuple(row) for row in connection.execute(sa.select(*key, sa.func.count()).group_by(*key).order_by(*key))]
+
+
+def dirty_by_model(connection: Connection) -> Sequence[tuple[int, int, int, int]]:
+    """Return (project_id, model_id, marked chunks, since_us of the oldest) of models with profiles to build again."""
+    key = (dirty.c.project_id, dirty.c.model_id)
+    counted = sa.select(*key, sa.func.count(), sa.func.min(dirty.c.since_us)).group_by(*key).order_by(*key)
+    return [tuple(row) for row in connection.execute(counted)]
+
+
+def quarantined_by_model(connection: Connection) -> Sequence[tuple[int, int, int]]:
+    """Return (project_id, model_id, rows set aside and not taken again)."""
+    key = (quarantine.c.project_id, quarantine.c.model_id)
+    counted = sa.select(*key, sa.func.count()).where(quarantine.c.replayed_us.is_(None)).group_by(*key)
+    return [tuple(row) for row in connection.execute(counted.order_by(*key))]

@@ -1,0 +1,458 @@
+"""The tables of the catalog.
+
+Every table but `organisations`, `projects` and `leases` has a `project_id`, and what belongs to a model refers to it by
+project and id together, so that a row can never hang on the model of another project. Times are microseconds since
+1970 UTC and end in `_us`. A change here needs a new migration; a test compares the two.
+
+`sqlite_autoincrement`: ids are never given twice, also after a deletion, as they stand in audit records and cursors.
+`sqlite_with_rowid=False`: rows lie in the order of the primary key, so that one series is read in one run.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import sqlalchemy as sa
+
+from barograph.store.catalog.column_types import Document, RowId, Words
+
+FOREVER = 2**62  # the `until_us` of a row that holds now
+
+METADATA = sa.MetaData(
+    naming_convention={  # migrations must be able to name what they change
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+# A number that is a key but is given, not counted up.
+_AUTO: dict[bool, Literal["auto", False]] = {False: "auto", True: False}
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", RowId, primary_key=True, autoincrement=True)
+
+
+def _project() -> sa.Column[int]:
+    return sa.Column("project_id", RowId, sa.ForeignKey("projects.id"), nullable=False)
+
+
+def _words(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[str]:
+    return sa.Column(name, Words, nullable=optional, primary_key=key)
+
+
+def _document(name: str, *, optional: bool = False) -> sa.Column[object]:
+    return sa.Column(name, Document, nullable=optional)
+
+
+def _time(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=optional, primary_key=key, autoincrement=_AUTO[key])
+
+
+def _count(name: str, *, optional: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=optional)
+
+
+def _number(name: str) -> sa.Column[float]:
+    return sa.Column(name, sa.Double, nullable=True)
+
+
+def _model(*, key: bool = False) -> sa.Column[int]:
+    return sa.Column("model_id", RowId, nullable=False, primary_key=key, autoincrement=_AUTO[key])
+
+
+def _of_model() -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(["project_id", "model_id"], ["models.project_id", "models.id"], ondelete="CASCADE")
+
+
+def _reference() -> sa.Column[int]:
+    return sa.Column("reference_id", RowId, primary_key=True, autoincrement=False)
+
+
+def _of_reference() -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["project_id", "model_id", "reference_id"],
+        ["references.project_id", "references.model_id", "references.id"],
+        ondelete="CASCADE",
+    )
+
+
+organisations = sa.Table(
+    "organisations", METADATA, _id(), sa.Column("name", Words, nullable=False, unique=True), sqlite_autoincrement=True
+)
+
+projects = sa.Table(
+    "projects",
+    METADATA,
+    _id(),
+    sa.Column("organisation_id", RowId, sa.ForeignKey("organisations.id"), nullable=False),
+    _words("name"),
+    _time("created_us"),
+    sa.UniqueConstraint("organisation_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+keys = sa.Table(
+    "keys",
+    METADATA,
+    _id(),
+    _project(),
+    _words("name"),
+    sa.Column("prefix", Words, nullable=False, unique=True),
+    sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 of the secret part
+    _words("action"),
+    _time("created_us"),
+    _time("expires_us", optional=True),
+    _time("revoked_us", optional=True),
+    _time("last_used_us", optional=True),
+    sa.Index(None, "project_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+models = sa.Table(
+    "models",
+    METADATA,
+    _id(),
+    _project(),
+    _words("name"),
+    _document("spec"),
+    _document("schema", optional=True),
+    _words("chunk"),
+    _words("version"),
+    # Points to `references`, which points here: checked by code, because two tables cannot both be made second.
+    sa.Column("reference_id", RowId, nullable=True),
+    _time("results_us", optional=True),  # of the newest write of results; it only grows
+    _time("created_us"),
+    _time("updated_us"),
+    _count("revision"),
+    sa.UniqueConstraint("project_id", "name"),
+    sa.UniqueConstraint("project_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+references = sa.Table(
+    "references",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _count("number"),
+    _words("state"),
+    _words("reason", optional=True),
+    _count("rows", optional=True),
+    _count("data_bytes"),
+    _words("digest"),
+    _time("created_us"),
+    _time("ready_us", optional=True),
+    sa.Column("fitted", sa.LargeBinary, nullable=True),  # Reference.to_bytes()
+    _of_model(),
+    sa.UniqueConstraint("model_id", "number"),
+    sa.UniqueConstraint("project_id", "model_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+changes = sa.Table(
+    "changes",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _time("at_us"),
+    _words("kind"),
+    _words("title"),
+    _document("detail"),
+    _words("version", optional=True),
+    _time("created_us"),
+    _words("created_by", optional=True),
+    _of_model(),
+    sa.Index(None, "model_id", "at_us", "id"),
+    sqlite_autoincrement=True,
+)
+
+profiles = sa.Table(
+    "profiles",
+    METADATA,
+    _reference(),
+    _words("grain", key=True),
+    _time("start_us", key=True),
+    _project(),
+    _model(),
+    _time("end_us"),
+    _words("chunk"),
+    _count("rows"),
+    _time("first_us", optional=True),
+    _time("last_us", optional=True),
+    _count("revision"),
+    sa.Column("data", sa.LargeBinary, nullable=False),  # Profiles.to_bytes() of one chunk
+    _time("updated_us"),
+    _of_reference(),
+)
+
+positions = sa.Table(
+    "positions",
+    METADATA,
+    _model(key=True),
+    _reference(),
+    _project(),
+    _count("events_version"),
+    _count("labels_version"),
+    _of_reference(),
+    sa.Index(None, "reference_id"),
+    sqlite_with_rowid=False,
+)
+
+dirty = sa.Table(
+    "dirty",
+    METADATA,
+    _reference(),
+    _time("start_us", key=True),
+    _project(),
+    _model(),
+    _time("since_us"),
+    _count("marks"),  # grows with each mark, so that one set during a rebuild is not cleared by it
+    _of_reference(),
+    sqlite_with_rowid=False,
+)
+
+series = sa.Table(
+    "series",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _words("monitor"),
+    _words("metric"),
+    _words("family"),
+    _words("column", optional=True),
+    _words("segment", optional=True),
+    _of_model(),
+    sa.UniqueConstraint("model_id", "monitor"),
+    sqlite_autoincrement=True,
+)
+
+points = sa.Table(
+    "points",
+    METADATA,
+    sa.Column(
+        "series_id", RowId, sa.ForeignKey("series.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    _time("chunk_us", key=True),
+    _time("from_us", key=True),
+    _time("until_us"),
+    _project(),
+    _model(),
+    _words("chunk"),
+    _time("end_us"),
+    _words("version"),
+    _count("n"),
+    _number("value"),
+    _number("lower"),
+    _number("upper"),
+    _number("reference_value"),
+    _number("limit_lower"),
+    _number("limit_upper"),
+    _number("evidence"),
+    _words("status"),
+    _words("reason", optional=True),
+    _number("label_coverage"),
+    sqlite_with_rowid=False,
+)
+# What holds now, in the order in which it is listed and compared. History is only read series by series.
+sa.Index(
+    "ix_points_current",
+    points.c.model_id,
+    points.c.chunk_us,
+    points.c.series_id,
+    sqlite_where=points.c.until_us == FOREVER,
+    postgresql_where=points.c.until_us == FOREVER,
+)
+
+states = sa.Table(
+    "states",
+    METADATA,
+    _model(key=True),
+    _project(),
+    _words("verdict"),
+    _words("severity", optional=True),
+    _time("evaluated_us", optional=True),
+    _time("last_event_us", optional=True),
+    _time("last_received_us", optional=True),
+    _time("watermark_us", optional=True),
+    _count("events"),
+    _count("labels"),
+    _count("rejected"),
+    _count("firing"),
+    _count("incidents"),
+    _document("unknown_columns"),
+    _document("missing_columns"),
+    _count("late"),
+    _document("detail"),
+    _of_model(),
+    sa.Index(None, "project_id"),
+)
+
+alerts = sa.Table(
+    "alerts",
+    METADATA,
+    _model(key=True),
+    _words("id", key=True),
+    _project(),
+    _words("state"),
+    _words("severity"),
+    _words("family"),
+    _words("metric"),
+    _words("column", optional=True),
+    _words("segment", optional=True),
+    _time("first_us"),
+    _time("fired_us", optional=True),
+    _time("resolved_us", optional=True),
+    _document("body"),
+    _time("opened_us"),
+    _time("updated_us"),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    _of_model(),
+    sa.Index(None, "project_id", "opened_us"),
+)
+
+incidents = sa.Table(
+    "incidents",
+    METADATA,
+    _model(key=True),
+    _words("id", key=True),
+    _project(),
+    _words("state"),
+    _words("severity"),
+    _words("family"),  # of its root alert; "operations": made by the service itself
+    _words("title"),
+    _time("since_us"),
+    _time("until_us", optional=True),
+    _document("body"),
+    _time("acknowledged_us", optional=True),
+    _words("acknowledged_by", optional=True),
+    _time("opened_us"),
+    _time("updated_us"),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    _of_model(),
+    sa.Index(None, "project_id", "opened_us"),
+)
+
+comments = sa.Table(
+    "comments",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _words("incident_id"),
+    _time("at_us"),
+    _words("author"),
+    _words("text"),
+    _of_model(),
+    sa.Index(None, "model_id", "incident_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+silences = sa.Table(
+    "silences",
+    METADATA,
+    _id(),
+    _project(),
+    sa.Column("model_id", RowId, nullable=True),  # None: all models of the project
+    _document("matchers"),
+    _time("starts_us"),
+    _time("ends_us"),
+    _words("reason"),
+    _words("created_by"),
+    _time("created_us"),
+    _of_model(),
+    sa.Index(None, "model_id"),
+    sa.Index(None, "project_id", "ends_us"),
+    sqlite_autoincrement=True,
+)
+
+jobs = sa.Table(
+    "jobs",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _words("kind"),
+    _words("state"),
+    _document("detail"),
+    _count("done"),
+    _count("total", optional=True),
+    _words("reason", optional=True),
+    _count("attempts"),
+    _words("owner", optional=True),  # of the running attempt, and until when it is believed to be alive
+    _time("until_us", optional=True),
+    _time("created_us"),
+    _time("updated_us"),
+    _of_model(),
+    sa.Index(None, "state", "id"),
+    sa.Index(None, "model_id", "id"),
+    sa.Index(None, "project_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+work = sa.Table(  # models with something to do: marked by whoever files rows, cleared by the worker that has done it
+    "work",
+    METADATA,
+    _model(key=True),
+    _project(),
+    _time("due_us"),
+    _count("marks"),  # grows with each mark, so that one set during the work is not cleared by it
+    _count("failures"),
+    _of_model(),
+    sa.Index(None, "due_us"),
+)
+
+leases = sa.Table("leases", METADATA, _words("name", key=True), _words("owner"), _time("until_us"), _count("token"))
+
+quarantine = sa.Table(
+    "quarantine",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _words("kind"),
+    _time("received_us"),
+    _document("reasons"),
+    _words("row"),
+    _words("origin"),  # where in which spool it was: taking it out of the spool twice adds it once
+    _time("replayed_us", optional=True),
+    _of_model(),
+    sa.Index(None, "model_id", "id"),
+    sa.Index(None, "model_id", "origin"),
+    sqlite_autoincrement=True,
+)
+
+poison = sa.Table(
+    "poison",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _words("step"),
+    _words("position"),
+    _words("reason"),
+    _time("at_us"),
+    _of_model(),
+    sa.Index(None, "model_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+audit = sa.Table(
+    "audit",
+    METADATA,
+    _id(),
+    _project(),
+    _time("at_us"),
+    sa.Column("key_id", RowId, nullable=True),  # no foreign key: the record outlives what it names
+    _words("action"),
+    _words("target"),
+    _document("detail"),
+    sa.Index(None, "project_id", "id"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,32 @@
+"""Which models have something to do, and from when: marked when rows are filed, cleared by the worker that has done it.
+
+What is due in all projects is read by `everywhere.due_work`.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from barograph.store.catalog.schema import work
+from barograph.store.catalog.scope import Scope
+
+
+def mark(scope: Scope, model_id: int, *, due_us: int) -> None:
+    """Say that a model has something to do from `due_us` on, or earlier if that was said. Raises NotFoundError."""
+    row = {"model_id": model_id, "due_us": due_us, "marks": 1, "failures": 0}
+    scope.upsert(work, [row], key=("model_id",), least=("due_us",), grow=("marks",))
+
+
+def done(scope: Scope, model_id: int, *, marks: int) -> bool:
+    """Clear the mark and return True; or return False, and leave it, if it was set again meanwhile."""
+    return scope.change(scope.delete(work).where(work.c.model_id == model_id, work.c.marks == marks)) > 0
+
+
+def later(scope: Scope, model_id: int, *, marks: int, due_us: int, failed: bool = False) -> None:
+    """Put the work off until `due_us`; if it was marked again meanwhile, until the earlier time. Count its failures."""
+    again = (work.c.marks != marks) & (work.c.due_us < due_us)
+    values = {
+        "due_us": sa.case((again, work.c.due_us), else_=due_us),
+        "failures": work.c.failures + 1 if failed else 0,
+    }
+    scope.change(scope.update(work).where(work.c.model_id == model_id).values(**values))

@@ -1,0 +1,92 @@
+"""Events get the labels that a simple join, label by label, gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from barograph.chunks import from_microseconds
+from barograph.pipeline.labelled import labelled_rows
+from barograph.spec.schema import Schema, Task
+from barograph.store.layout import label_schema
+
+BINARY = Schema(task=Task.BINARY, id="key", timestamp="ts", label="late", classes=("0", "1"))
+REGRESSION = Schema(task=Task.REGRESSION, id="key", timestamp="ts", label="y")
+
+
+def events(n: int) -> pa.Table:
+    times = [from_microseconds(1000 * i) for i in range(n)]
+    return pa.table(
+        {"key": [f"e{i}" for i in range(n)], "ts": pa.array(times, pa.timestamp("us", "UTC")), "x": range(n)}
+    )
+
+
+def labels(schema: Schema, rows: Sequence[tuple[str, object, int | None, int]]) -> pa.Table:
+    """Return label rows of (id, label, label time or None, received time)."""
+    ids, values, told, received = zip(*rows, strict=True) if rows else ((), (), (), ())
+    names = label_schema(schema)
+    time = pa.timestamp("us", "UTC")
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "label": pa.array(values, names.field("label").type),
+            "label_timestamp": pa.array([None if t is None else from_microseconds(t) for t in told], time),
+            "_received": pa.array([from_microseconds(t) for t in received], time),
+            "_sequence": pa.array(range(len(ids)), pa.int64()),
+        }
+    )
+
+
+def joined(schema: Schema, table: pa.Table, known: pa.Table, *, rows_a_batch: int = 7) -> list[object]:
+    def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return iter(table.select(columns).to_batches(max_chunksize=rows_a_batch))
+
+    rows = labelled_rows(schema, table.schema, read, known)
+    assert schema.label is not None
+    wanted = ["x", schema.label]
+    batches = [b for part in rows.parts for b in part.batches(wanted)]
+    assert all(b.schema.names == wanted for b in batches)
+    return pa.Table.from_batches(batches).column(schema.label).to_pylist()
+
+
+def test_the_last_revision_counts_whatever_the_order_of_receipt() -> None:
+    known = labels(BINARY, [("e1", "1", 90_000, 100_000), ("e1", "0", 50_000, 200_000), ("e2", "1", None, 100_000)])
+    assert joined(BINARY, events(4), known) == [None, "1", "1", None]
+
+
+def test_a_label_without_a_time_is_not_known_before_its_event() -> None:
+    received_by_a_clock_that_was_behind = labels(BINARY, [("e3", "1", None, 0)])
+    assert joined(BINARY, events(4), received_by_a_clock_that_was_behind) == [None, None, None, "1"]
+    told_too_early = labels(BINARY, [("e3", "1", 2_999, 0)])
+    assert joined(BINARY, events(4), told_too_early) == [None] * 4
+
+
+def test_labels_that_contradict_each_other_are_not_used() -> None:
+    known = labels(REGRESSION, [("e0", 1.0, 9_000, 1), ("e0", 2.0, 9_000, 2), ("e1", 3.0, 9_000, 3)])
+    assert joined(REGRESSION, events(2), known) == [None, 3.0]
+
+
+def test_without_labels_all_are_null() -> None:
+    assert joined(BINARY, events(3), labels(BINARY, [])) == [None] * 3
+    assert joined(REGRESSION, events(3), labels(REGRESSION, [])) == [None] * 3
+
+
+@pytest.mark.parametrize("schema", [BINARY, REGRESSION])
+def test_many_labels_equal_a_join_label_by_label(schema: Schema) -> None:
+    rng = np.random.default_rng(5)
+    n = 200
+    rows = []
+    for i, event in enumerate(rng.integers(0, n + 20, 500).tolist()):
+        value: object = str(rng.integers(0, 2)) if schema is BINARY else float(rng.normal())
+        told = None if rng.random() < 0.3 else int(1000 * event + 1_000_000 + i)
+        rows.append((f"e{event}", value, told, 2_000_000 + i))
+    expected: list[object] = []
+    for event in range(n):
+        mine = [
+            (told if told is not None else received, value) for key, value, told, received in rows if key == f"e{event}"
+        ]
+        expected.append(max(mine, key=lambda pair: pair[0])[1] if mine else None)
+    assert joined(schema, events(n), labels(schema, rows), rows_a_batch=33) == expected

@@ -1,0 +1,119 @@
+"""Tables are compacted, old events go, hours become days; and silence is noticed."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from plant import DAY_US, PROJECT, START_US, Plant, events
+
+from barograph.pipeline.dead_man import watch_silence
+from barograph.pipeline.holding import hold
+from barograph.pipeline.remembering import remembered
+from barograph.pipeline.upkeep import keep_up, roll_up
+from barograph.store.catalog import incidents, profiles, results, states
+from barograph.store.catalog.work import mark
+
+REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
+CURRENT = events(20, 100, seed=2)
+
+
+def points(plant: Plant) -> dict[tuple[str, int], float | None]:
+    with plant.shop.read(PROJECT) as scope:
+        return {(p.monitor, p.chunk_us): p.value for p in results.rows(scope, plant.model_id, limit=10**6)}
+
+
+def test_compaction_loses_nothing_and_late_labels_still_count(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    for at in range(0, len(CURRENT), 100):
+        part = CURRENT[at : at + 200]  # each event twice
+        plant.send(part.drop("label"))
+        plant.work()
+    files = plant.shop.tables_of(plant.live).statistics("events").total.files
+    keep_up(plant.shop, now_us=plant.now_us)
+    after = plant.shop.tables_of(plant.live).statistics("events").total
+    assert after.files <= files
+    assert after.rows == len(CURRENT)
+    plant.send(CURRENT.select("event_id", "label"), "labels")
+    plant.work()
+    with plant.shop.read(PROJECT) as scope:
+        accuracy = results.series(scope, plant.model_id, metric="accuracy", family="performance", limit=100)
+    assert [p.n for p in accuracy] == [100] * 20
+
+
+def test_events_that_are_too_old_go_and_their_results_stay(plant: Plant) -> None:
+    plant.register(REFERENCE, service={"keep_events": "5d"})
+    plant.send(CURRENT)
+    plant.work()
+    before = points(plant)
+    keep_up(plant.shop, now_us=plant.now_us)
+    kept = plant.shop.tables_of(plant.live).statistics("events").total.rows
+    assert 500 <= kept <= 600
+    with plant.shop.write(PROJECT) as scope:
+        mark(scope, plant.model_id, due_us=plant.now_us)
+    plant.work()
+    assert points(plant) == before
+    late = CURRENT[:100].with_columns(label=pl.lit("1")).select("event_id", "label")
+    plant.send(late, "labels")  # whose events are gone
+    plant.work()
+    assert points(plant) == before
+
+
+def test_hours_become_days_with_the_same_rows(plant: Plant) -> None:
+    plant.register(REFERENCE, chunk="1h", service={"keep_hours": "4d"})
+    plant.send(CURRENT)
+    plant.work()
+    live = plant.live
+    hourly = {s: p.rows for s, (_, p) in remembered(plant.shop, live).pieces.items()}
+    with hold(plant.shop, f"model/{plant.model_id}", now_us=plant.now_us) as lease:
+        assert lease is not None
+        assert roll_up(plant.shop, live, lease, now_us=plant.now_us) > 300
+    with plant.shop.read(PROJECT) as scope:
+        days = profiles.read_profiles(scope, live.reference_id, "day")
+        left = profiles.profile_heads(scope, live.reference_id, "chunk")
+    assert [d.rows for d in days] == [100] * len(days)
+    assert sum(d.rows for d in days) + sum(h.rows for h in left) == sum(hourly.values()) == len(CURRENT)
+    before = points(plant)
+    plant.send(events(1, 100, seed=5, start_us=START_US + 20 * DAY_US))
+    plant.work()
+    assert before.keys() <= points(plant).keys()
+
+
+def test_silence_is_an_incident_until_an_event_comes(plant: Plant) -> None:
+    plant.register(REFERENCE, service={"silence": "2h"})
+    plant.send(CURRENT[:100])
+    plant.work()
+
+    def look() -> list[tuple[str, str]]:
+        with plant.shop.write(PROJECT) as scope:
+            watch_silence(scope, plant.model_id, now_us=plant.now_us)
+        with plant.shop.read(PROJECT) as scope:
+            return [(i.state, i.severity) for i in incidents.list_incidents(scope, limit=10)]
+
+    assert look() == []
+    plant.now_us += 3 * 3_600_000_000
+    assert look() == look() == [("firing", "critical")]
+    with plant.shop.read(PROJECT) as scope:
+        state = states.get_state(scope, plant.model_id)
+    assert state is not None
+    assert (state.severity, state.incidents) == ("critical", 1)
+    plant.send(CURRENT[100:200])
+    plant.work()
+    assert look() == look() == [("resolved", "critical")]
+    plant.now_us += 3 * 3_600_000_000
+    assert look() == [("firing", "critical"), ("resolved", "critical")]
+
+
+def test_a_stream_without_habits_may_be_silent(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    plant.send(CURRENT[:50])
+    plant.work()
+    plant.now_us += 300 * DAY_US
+    with plant.shop.write(PROJECT) as scope:
+        assert not watch_silence(scope, plant.model_id, now_us=plant.now_us)
+
+
+@pytest.mark.parametrize("kind", ["events", "labels"])
+def test_upkeep_of_a_model_without_rows_does_nothing(plant: Plant, kind: str) -> None:
+    plant.register(REFERENCE)
+    keep_up(plant.shop, now_us=plant.now_us)
+    assert plant.shop.tables_of(plant.live).version(kind) == -1  # type: ignore[arg-type]  # one of the two

@@ -1,0 +1,128 @@
+"""The threads of a worker, several workers on one catalog, and work that fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
+
+from barograph.errors import LeaseLost
+from barograph.pipeline import tending
+from barograph.pipeline.evaluating import evaluate_model
+from barograph.pipeline.holding import hold
+from barograph.pipeline.worker import run_workers
+from barograph.store.catalog import everywhere, leases, quarantine, results, states
+from barograph.store.catalog.database import reading, writing
+
+REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
+CURRENT = events(10, 100, seed=2)
+
+
+def until(what: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.02)
+
+
+def test_threads_file_count_and_evaluate_until_they_are_stopped(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    stop = threading.Event()
+    workers = [
+        threading.Thread(
+            target=run_workers,
+            args=(plant.shop.settings,),
+            kwargs={"threads": 2, "stop": stop, "spool": spool, "clock": plant.shop.now_us},
+        )
+        for spool in (plant.spool, None)
+    ]
+    for worker in workers:
+        worker.start()
+
+    def evaluated() -> bool:
+        plant.now_us += 100_000
+        with plant.shop.read(PROJECT) as scope:
+            state = states.get_state(scope, plant.model_id)
+            found = results.latest(scope, plant.model_id)
+        return state is not None and state.events == len(CURRENT) and any(p.n == 100 for p in found)
+
+    try:
+        for at in range(0, len(CURRENT), 100):
+            plant.send(CURRENT[at : at + 100])
+        until(evaluated)
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join(timeout=20)
+    assert not any(worker.is_alive() for worker in workers)
+    assert not plant.spool.rows
+
+
+def test_who_has_lost_the_lease_cannot_keep_what_was_done(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    plant.send(CURRENT)
+    plant.work()
+    with hold(plant.shop, f"model/{plant.model_id}", now_us=plant.now_us) as lease:
+        assert lease is not None
+        late = plant.now_us + 3600 * 1_000_000
+        with writing(plant.shop.engine) as connection:
+            assert leases.take(connection, lease.name, "another", now_us=late, seconds=30) is not None
+        with plant.shop.read(PROJECT) as scope:
+            before = states.get_state(scope, plant.model_id)
+        with pytest.raises(LeaseLost):
+            evaluate_model(plant.shop, plant.live, lease, now_us=plant.now_us)
+        with plant.shop.read(PROJECT) as scope:
+            assert states.get_state(scope, plant.model_id) == before
+
+
+def test_a_model_that_fails_is_tried_later_and_later_and_set_aside_for_people(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant.register(REFERENCE)
+    plant.send(CURRENT)
+    plant.file()
+
+    def broken(*args: object, **more: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(tending, "profile_added", broken)
+    waits = []
+    for _ in range(6):
+        with reading(plant.shop.engine) as connection:
+            due = everywhere.due_work(connection, now_us=plant.now_us, limit=1)[0]
+        with hold(plant.shop, f"model/{due.model_id}", now_us=plant.now_us) as lease:
+            assert lease is not None
+            tending.tend(plant.shop, due, lease, now_us=plant.shop.now_us)
+        with reading(plant.shop.engine) as connection:
+            (after,) = everywhere.due_work(connection, now_us=plant.now_us + DAY_US, limit=1)
+        waits.append((after.due_us - plant.now_us) / 1e6)
+        plant.now_us = after.due_us
+    assert waits == [5, 10, 20, 40, 80, 160]
+    with plant.shop.read(PROJECT) as scope:
+        (poison,) = quarantine.list_poison(scope, limit=10)
+    assert "a defect" in poison.reason
+    monkeypatch.undo()
+    plant.work()
+    with plant.shop.read(PROJECT) as scope:
+        assert results.latest(scope, plant.model_id)
+
+
+def test_another_process_goes_on_where_one_ended(tmp_path: Path) -> None:
+    with plant_in(tmp_path / "data") as first:
+        first.register(REFERENCE)
+        first.send(CURRENT[:500])
+        first.work()
+        model, now = first.model_id, first.now_us
+        first.send(CURRENT[500:])
+        first.send(CURRENT.select("event_id", "label"), "labels")
+    with plant_in(tmp_path / "data") as second:
+        second.model_id, second.now_us = model, now
+        second.work()
+        with second.shop.read(PROJECT) as scope:
+            found = results.series(scope, model, metric="accuracy", family="performance", limit=100)
+        assert [p.n for p in found] == [100] * 10

@@ -1,0 +1,119 @@
+"""A real server on loopback, in a thread of this process, with a real catalog, spool and tables."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import polars as pl
+import uvicorn
+
+from barograph.server.app import create_app
+from barograph.server.service import Service, open_service, wall_clock_us
+from barograph.server.start import prepare
+from barograph.store.catalog import everywhere
+from barograph.store.catalog.database import writing
+from barograph.store.catalog.keys import create_key
+from barograph.store.catalog.scope import Scope
+from barograph.store.settings import Settings
+
+PATIENCE_S = 30.0
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
+    """Wait until something is so; fail with `what` if it never is."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server. `client` has no key: it is a person on this machine."""
+
+    service: Service
+    url: str
+    client: httpx.Client
+
+    def key(self, action: str, *, project_id: int = 1, expires_us: int | None = None) -> str:
+        """Make a key and return its token."""
+        with writing(self.service.engine) as connection:
+            scope = Scope(connection, project_id)
+            new = create_key(scope, name=action, action=action, expires_us=expires_us, now_us=wall_clock_us())
+        return new.token
+
+    def key_id(self, token: str) -> int:
+        """Return the id of a key."""
+        found = self.client.get("/v1/keys?limit=1000").json()["items"]
+        return next(key["id"] for key in found if key["prefix"] == token.split("_")[1])
+
+    def project(self, name: str) -> int:
+        """Make another project and return its id."""
+        with writing(self.service.engine) as connection:
+            return everywhere.add_project(connection, name, now_us=wall_clock_us())
+
+
+@contextmanager
+def serving(folder: Path, *, local: bool = True, workers: bool = False, **settings: float) -> Iterator[Served]:
+    """Serve a folder on a free port of this machine."""
+    given = Settings(folder=folder, **settings)
+    prepare(given)
+    with open_service(given) as service, _workers(service, workers):
+        config = uvicorn.Config(
+            create_app(service, local=local), loop="uvloop", http="httptools", lifespan="on", log_config=None, ws="none"
+        )
+        server = uvicorn.Server(config)
+        with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+            thread.start()
+            try:
+                wait_for(lambda: server.started or not thread.is_alive(), "the server starts")
+                url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+                with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
+                    yield Served(service, url, client)
+            finally:
+                server.should_exit = True
+                thread.join()
+
+
+@contextmanager
+def _workers(service: Service, wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    from barograph.pipeline.worker import run_workers
+
+    stop = threading.Event()
+    work = {"threads": 1, "stop": stop, "spool": service.spool}
+    thread = threading.Thread(target=run_workers, args=(service.settings,), kwargs=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    """Return a frame as a Parquet file."""
+    file = BytesIO()
+    frame.write_parquet(file)
+    return file.getvalue()
+
+
+def arrow(frame: pl.DataFrame) -> bytes:
+    """Return a frame as an Arrow stream."""
+    file = BytesIO()
+    frame.write_ipc_stream(file)
+    return file.getvalue()
+
+
+PARQUET = {"Content-Type": "application/vnd.apache.parquet"}

@@ -1,0 +1,76 @@
+"""Errors as the API tells them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from barograph.errors import (
+    BarographError,
+    Busy,
+    ConflictError,
+    FormatError,
+    InputError,
+    NotFoundError,
+    SpecError,
+    SpoolFull,
+    StoreError,
+    TooLarge,
+)
+from barograph.server.problems import KINDS, Problem, Wrong, of_error, of_status, of_validation
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_has_every_member(kind: str) -> None:
+    said = json.loads(Problem(kind, "why", [Wrong("$.a", "no")]).body("id-1"))
+    assert said.keys() == {"type", "title", "status", "detail", "errors", "request_id"}
+    assert said["status"] == KINDS[kind][0]
+    assert said["type"].endswith(kind)
+    assert said["errors"] == [{"path": "$.a", "message": "no"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InputError("x"), 422),
+        (TooLarge("x"), 413),
+        (SpecError("$.a: x"), 422),
+        (FormatError("x"), 422),
+        (StoreError("x"), 503),
+        (SpoolFull("x"), 503),
+        (Busy("x"), 429),
+        (NotFoundError("x"), 404),
+        (ConflictError("x"), 409),
+    ],
+)
+def test_each_error_has_its_status(error: BarographError, status: int) -> None:
+    assert of_error(error).status == status
+
+
+def test_what_is_wrong_with_a_store_is_not_told() -> None:
+    problem = of_error(StoreError("The catalog 'secret-db on host7:5432' cannot be used"))
+    assert "host7" not in problem.body("").decode()
+    assert problem.headers["Retry-After"]
+
+
+def test_every_problem_of_a_specification_has_its_path() -> None:
+    problem = of_error(SpecError(["$.threshold: too high. Got 'a: b'.", "no path"], where="specification"))
+    assert problem.errors == [Wrong("$.threshold", "too high. Got 'a: b'."), Wrong("$", "no path")]
+    assert "2 problems" in problem.detail
+
+
+def test_validation_errors_keep_their_place() -> None:
+    found = of_validation([{"loc": ("body", "a", 0), "msg": "x"}, {"loc": ("query", "limit"), "msg": "y"}]).errors
+    assert [e.path for e in found] == ["$.a[0]", "query.limit"]
+
+
+def test_text_that_utf8_cannot_write_is_escaped() -> None:
+    assert json.loads(Problem("malformed", "a\ud800b").body(""))["detail"] == "a\ud800b"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, "not-found"), (405, "method-not-allowed"), (418, "malformed"), (599, "internal")]
+)
+def test_bare_statuses(status: int, kind: str) -> None:
+    assert of_status(status, "x").kind == kind

@@ -1,0 +1,42 @@
+"""What is read across projects says the project of each row."""
+
+from __future__ import annotations
+
+import pytest
+from two_projects import NOW, Catalog
+
+from barograph.errors import ConflictError, NotFoundError
+from barograph.store.catalog import everywhere, profiles, states
+
+
+def test_a_project_is_named_once_in_its_organisation(catalog: Catalog) -> None:
+    with catalog.read() as scope:
+        assert [(p.id, p.name) for p in everywhere.list_projects(scope.connection)] == [
+            (catalog.mine, "default"),
+            (catalog.other, "other"),
+        ]
+    with pytest.raises(ConflictError, match="named 'other' already"), catalog.write() as scope:
+        everywhere.add_project(scope.connection, "other", now_us=NOW)
+    with pytest.raises(NotFoundError), catalog.write() as scope:
+        everywhere.add_project(scope.connection, "third", organisation_id=99, now_us=NOW)
+
+
+def test_the_fleet_has_every_model_with_what_is_known_of_it(catalog: Catalog) -> None:
+    mine, other = catalog.model(), catalog.model(project=catalog.other)
+    with catalog.write(catalog.other) as scope:
+        states.set_state(scope, other.id, verdict="bad", severity="critical", events=7, watermark_us=NOW)
+        fleet = everywhere.fleet(scope.connection)
+    assert [(m.project_id, m.model_id, m.name, m.verdict, m.events, m.watermark_us) for m in fleet] == [
+        (catalog.mine, mine.id, "flights", None, 0, None),
+        (catalog.other, other.id, "flights", "bad", 7, NOW),
+    ]
+
+
+def test_chunks_to_build_again_are_counted_by_model(catalog: Catalog) -> None:
+    model = catalog.model()
+    catalog.model("calm")
+    references = [catalog.reference(model) for _ in range(2)]
+    with catalog.write() as scope:
+        for i, reference in enumerate(references):
+            profiles.mark_dirty(scope, model.id, reference.id, [1, 2], now_us=NOW + i)
+        assert everywhere.dirty_by_model(scope.connection) == [(catalog.mine, model.id, 4, NOW)]

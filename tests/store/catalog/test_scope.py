@@ -1,0 +1,278 @@
+"""Nothing of one project is seen or changed from another: by construction, and by trying every function."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from two_projects import DAY, NOW, Catalog, day_us, profile, result
+
+import barograph.store.catalog as package
+from barograph.errors import BarographError
+from barograph.store.catalog import (
+    audit,
+    changes,
+    incidents,
+    jobs,
+    keys,
+    models,
+    profiles,
+    quarantine,
+    references,
+    results,
+    states,
+    work,
+)
+from barograph.store.catalog.database import reading
+from barograph.store.catalog.incidents import OperationsIncident
+from barograph.store.catalog.profiles import DirtyChunk, Position
+from barograph.store.catalog.quarantine import Refused
+from barograph.store.catalog.schema import METADATA
+from barograph.store.catalog.scope import Scope
+
+FOLDER = Path(inspect.getfile(package)).parent
+UNSCOPED_TABLES = {"organisations", "projects", "leases"}
+UNSCOPED_MODULES = {"scope", "everywhere", "leases", "database"}
+STATEMENTS = {"select", "insert", "update", "delete", "text", "exec_driver_sql", "execute", "connection"}
+
+
+def modules() -> Iterator[str]:
+    for module in pkgutil.iter_modules([str(FOLDER)]):
+        if not module.ispkg and module.name not in UNSCOPED_MODULES:
+            yield module.name
+
+
+def test_every_table_has_a_project() -> None:
+    assert {name for name, table in METADATA.tables.items() if "project_id" not in table.c} == UNSCOPED_TABLES
+    for name, table in METADATA.tables.items():
+        if name not in UNSCOPED_TABLES:
+            assert not table.c.project_id.nullable, name
+            assert "projects.id" in {key.target_fullname for key in table.c.project_id.foreign_keys}, name
+
+
+def test_what_belongs_to_a_model_names_it_by_project_and_id() -> None:
+    for name, table in METADATA.tables.items():
+        if "model_id" in table.c and name != "points":  # a point hangs on its series, which names the model
+            composite = [set(key.column_keys) for key in table.foreign_key_constraints]
+            assert any({"project_id", "model_id"} <= keys for keys in composite), name
+
+
+def test_only_the_scope_makes_statements() -> None:
+    wrong = []
+    for name in modules():
+        for node in ast.walk(ast.parse((FOLDER / f"{name}.py").read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in STATEMENTS:
+                of = node.value.id if isinstance(node.value, ast.Name) else ""
+                if of != "scope" or node.attr in ("text", "exec_driver_sql", "execute", "connection"):
+                    wrong.append(f"{name}.py:{node.lineno}: {of}.{node.attr}")
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy"):
+                wrong += [f"{name}.py:{node.lineno}: {a.name}" for a in node.names if a.name != "Connection"]
+    assert not wrong
+
+
+class Theirs:
+    """One of everything in a project, and a call of every repository function that names it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.model = m = catalog.model("secret").id
+        self.reference = r = catalog.reference(catalog.model("second")).id
+        with catalog.write() as scope:
+            self.own = references.add_reference(scope, m, data_bytes=1, digest="d", now_us=NOW).id
+            references.reference_ready(scope, self.own, rows=1, fitted=b"secret", now_us=NOW)
+            r = self.own
+            profiles.write_profiles(scope, m, r, "chunk", [profile()], now_us=NOW)
+            profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
+            profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
+            results.write_points(scope, m, [result()], now_us=NOW)
+            states.set_state(scope, m, verdict="bad")
+            self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", now_us=NOW).id
+            self.job = jobs.add_job(scope, m, "fit", detail={}, now_us=NOW)
+            running = jobs.claim(scope, self.job.id, owner="a", now_us=NOW, seconds=30)
+            assert running is not None
+            self.running = running
+            self.failed = jobs.add_job(scope, m, "fit", detail={}, now_us=NOW).id
+            given_up = jobs.claim(scope, self.failed, owner="a", now_us=NOW, seconds=30)
+            assert given_up is not None
+            jobs.fail(scope, given_up, reason="r", now_us=NOW, final=True)
+            self.key = keys.create_key(scope, name="k", action="read", now_us=NOW).key.id
+            of = {"origin": "o", "received_us": NOW, "keep": 9}
+            quarantine.add(scope, m, "events", [Refused(["why"], "{}")], **of)  # type: ignore[arg-type]  # of a test
+            self.row = quarantine.list_rows(scope, m, limit=1)[0].id
+            self.poison = quarantine.add_poison(scope, m, step="s", position="p", reason="r", now_us=NOW).id
+            self.incident = OperationsIncident(
+                id="i", state="firing", severity="critical", metric="x", title="t", since_us=NOW, body={}
+            )
+            incidents.write_operations(scope, m, self.incident, now_us=NOW)
+            alert = {"id": "q", "state": "firing", "severity": "notice", "family": "drift", "metric": "psi", "body": {}}
+            times = {"first_us": NOW, "opened_us": NOW, "updated_us": NOW, "withdrawn": False}
+            scope.insert(METADATA.tables["alerts"], [{**alert, **times, "model_id": m}])
+            incidents.add_comment(scope, m, "i", author="a", text="t", now_us=NOW)
+            silence = {"matchers": [("column", "x")], "starts_us": 0, "ends_us": DAY, "reason": "why"}
+            self.silence_values: dict[str, Any] = {**silence, "created_by": "a", "now_us": NOW}
+            self.silence = incidents.add_silence(scope, model_id=m, **self.silence_values).id
+            work.mark(scope, m, due_us=NOW)
+            audit.record(scope, action="a", target="t", now_us=NOW)
+        assert self.reference != r
+
+    def calls(self) -> dict[str, Callable[[Scope], object]]:
+        """Return what a foreign scope tries, by the function that it calls."""
+        m, r, k = self.model, self.own, self.key
+        at: dict[str, Any] = {"now_us": NOW + 1}
+        page: dict[str, Any] = {"limit": 99}
+        claimed: dict[str, Any] = {"owner": "b", "now_us": NOW + DAY, "seconds": 30}
+        return {
+            "models.get_model": lambda s: models.get_model(s, m),
+            "models.find_model": lambda s: models.find_model(s, "secret"),
+            "models.list_models": lambda s: models.list_models(s, **page),
+            "models.update_model": lambda s: models.update_model(s, m, name="taken", **at),
+            "models.activate_reference": lambda s: models.activate_reference(s, m, r, schema={}, **at),
+            "models.delete_model": lambda s: models.delete_model(s, m),
+            "references.add_reference": lambda s: references.add_reference(s, m, data_bytes=1, digest="x", **at),
+            "references.get_reference": lambda s: references.get_reference(s, r),
+            "references.find_reference": lambda s: references.find_reference(s, m, number=1),
+            "references.list_references": lambda s: references.list_references(s, m, **page),
+            "references.reference_ready": lambda s: references.reference_ready(s, r, rows=9, fitted=b"x", **at),
+            "references.reference_failed": lambda s: references.reference_failed(s, r, reason="x"),
+            "references.fitted": lambda s: references.fitted(s, r),
+            "profiles.write_profiles": lambda s: profiles.write_profiles(
+                s, m, r, "chunk", [profile(data=b"forged")], **at
+            ),
+            "profiles.read_profiles": lambda s: profiles.read_profiles(s, r, "chunk"),
+            "profiles.read_profiles_at": lambda s: profiles.read_profiles_at(s, r, "chunk", [day_us(0)]),
+            "profiles.profile_heads": lambda s: profiles.profile_heads(s, r, "chunk"),
+            "profiles.delete_profiles": lambda s: profiles.delete_profiles(s, r, "chunk", [day_us(0)]),
+            "profiles.get_position": lambda s: profiles.get_position(s, m, r) != Position(),
+            "profiles.set_position": lambda s: profiles.set_position(
+                s, m, r, Position(events_version=9), expected=Position(events_version=1)
+            ),
+            "profiles.mark_dirty": lambda s: profiles.mark_dirty(s, m, r, [7], **at),
+            "profiles.list_dirty": lambda s: profiles.list_dirty(s, r, **page),
+            "profiles.count_dirty": lambda s: profiles.count_dirty(s, r),
+            "profiles.clear_dirty": lambda s: profiles.clear_dirty(
+                s, r, [DirtyChunk(start_us=7, since_us=NOW, marks=1)]
+            ),
+            "results.write_points": lambda s: results.write_points(s, m, [result(value=9.0)], **at),
+            "results.list_series": lambda s: results.list_series(s, m),
+            "results.series": lambda s: results.series(s, m, metric="row_count", **page),
+            "results.rows": lambda s: results.rows(s, m, **page),
+            "results.current_chunks": lambda s: results.current_chunks(s, m, since_us=0),
+            "results.latest": lambda s: results.latest(s, m),
+            "states.get_state": lambda s: states.get_state(s, m),
+            "states.set_state": lambda s: states.set_state(s, m, verdict="forged"),
+            "states.count_rows": lambda s: states.count_rows(s, m, events=9),
+            "states.newest_states": lambda s: states.newest_states(s),
+            "changes.add_change": lambda s: changes.add_change(s, m, at_us=NOW, kind="data", title="x", **at),
+            "changes.get_change": lambda s: changes.get_change(s, self.change),
+            "changes.list_changes": lambda s: changes.list_changes(s, **page),
+            "changes.delete_change": lambda s: changes.delete_change(s, self.change),
+            "jobs.add_job": lambda s: jobs.add_job(s, m, "fit", detail={}, **at),
+            "jobs.get_job": lambda s: jobs.get_job(s, self.job.id),
+            "jobs.list_jobs": lambda s: jobs.list_jobs(s, **page),
+            "jobs.claim": lambda s: jobs.claim(s, self.job.id, **claimed),
+            "jobs.progress": lambda s: jobs.progress(s, self.running, done=9, seconds=30, **at),
+            "jobs.finish": lambda s: jobs.finish(s, self.running, **at),
+            "jobs.fail": lambda s: jobs.fail(s, self.running, reason="x", **at),
+            "jobs.retry": lambda s: jobs.retry(s, self.failed, **at),
+            "keys.touch_key": lambda s: keys.touch_key(s, k, **at),
+            "keys.revoke_key": lambda s: keys.revoke_key(s, k, **at),
+            "keys.get_key": lambda s: keys.get_key(s, k),
+            "keys.list_keys": lambda s: keys.list_keys(s, **page),
+            "quarantine.add": lambda s: quarantine.add(
+                s, m, "events", [Refused(["x"], "x")], origin="x", received_us=NOW, keep=1
+            ),
+            "quarantine.list_rows": lambda s: quarantine.list_rows(s, m, **page),
+            "quarantine.count_rows": lambda s: quarantine.count_rows(s, m),
+            "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
+            "quarantine.delete_rows": lambda s: quarantine.delete_rows(s, m),
+            "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),
+            "quarantine.list_poison": lambda s: quarantine.list_poison(s, **page),
+            "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
+            "alerts.write_alerts": lambda s: incidents.write_alerts(s, m, [], [], since_us=0, **at),
+            "alerts.write_operations": lambda s: incidents.write_operations(
+                s, m, replace(self.incident, title="x"), **at
+            ),
+            "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
+            "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),
+            "incidents.get_alert": lambda s: incidents.get_alert(s, m, "i"),
+            "incidents.get_incident": lambda s: incidents.get_incident(s, "i"),
+            "incidents.acknowledge": lambda s: incidents.acknowledge(s, m, "i", by="x", **at),
+            "incidents.add_comment": lambda s: incidents.add_comment(s, m, "i", author="x", text="x", **at),
+            "incidents.list_comments": lambda s: incidents.list_comments(s, m, "i", **page),
+            "incidents.add_silence": lambda s: incidents.add_silence(s, model_id=m, **self.silence_values),
+            "incidents.get_silence": lambda s: incidents.get_silence(s, self.silence),
+            "incidents.list_silences": lambda s: incidents.list_silences(s, **page),
+            "incidents.silences_since": lambda s: incidents.silences_since(s, m, since_us=0),
+            "incidents.end_silence": lambda s: incidents.end_silence(s, self.silence, **at),
+            "work.mark": lambda s: work.mark(s, m, due_us=0),
+            "work.done": lambda s: work.done(s, m, marks=1),
+            "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
+            "audit.list_records": lambda s: audit.list_records(s, **page),
+        }
+
+
+# They make something new in the project of their scope, and name nothing of another.
+NAME_NOTHING = {"models.create_model", "keys.create_key", "audit.record"}
+
+
+def functions() -> set[str]:
+    """Return every public function that takes a scope."""
+    found = set()
+    for name in modules():
+        module = importlib.import_module(f"barograph.store.catalog.{name}")
+        for what, function in inspect.getmembers(module, inspect.isfunction):
+            takes = next(iter(inspect.signature(function).parameters), "")
+            if not what.startswith("_") and takes == "scope" and function.__module__ == module.__name__:
+                found.add(f"{name}.{what}")
+    return found
+
+
+def contents(catalog: Catalog) -> dict[str, list[tuple[Any, ...]]]:
+    with reading(catalog.engine) as connection:
+        return {
+            name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+            for name, table in METADATA.tables.items()
+        }
+
+
+def test_no_function_sees_or_changes_another_project(catalog: Catalog) -> None:
+    theirs = Theirs(catalog)
+    before = contents(catalog)
+    assert all(before[name] for name in METADATA.tables if name not in ("leases",)), "something of every table"
+    seen = {}
+    for name, call in theirs.calls().items():
+        try:
+            with catalog.write(catalog.other) as scope:
+                seen[name] = call(scope)
+        except BarographError:
+            seen[name] = None
+        assert contents(catalog) == before, name
+    assert {name: value for name, value in seen.items() if value} == {}
+
+
+def test_that_every_function_is_tried(catalog: Catalog) -> None:
+    tried = set(Theirs(catalog).calls())
+    assert tried | NAME_NOTHING == functions()
+
+
+def test_the_same_calls_do_something_in_their_own_project(catalog: Catalog) -> None:
+    """Without this, the test above could not fail."""
+    theirs = Theirs(catalog)
+    before = contents(catalog)
+    for name, call in theirs.calls().items():
+        seen, after = None, before
+        with pytest.raises(ZeroDivisionError), catalog.write() as scope:  # noqa: PT012 - taken back each time
+            seen = call(scope)
+            after = {
+                t: sorted((tuple(r) for r in scope.connection.execute(sa.select(METADATA.tables[t]))), key=repr)
+                for t in before
+            }
+            1 / 0
+        assert seen or after != before, name
