@@ -219,6 +219,13 @@ def test_views_of_one_text_are_not_copied_beyond_the_bound(given: ModuleType) ->
         decode(given, given.stream(table(900, colour=views)), SMALL)
 
 
+def test_what_lies_under_a_null_is_never_read(given: ModuleType) -> None:
+    views = struct.pack("<i12s", 3, b"red") + struct.pack("<4i", -(2**31), 7, 9, 2**31 - 1)
+    column = pa.Array.from_buffers(pa.string_view(), 2, [pa.py_buffer(b"\x01"), pa.py_buffer(views), pa.py_buffer(b"")])
+    found = decode(given, given.stream(table(2, colour=column, other=column)))
+    assert given.kept(found)["colour"].to_pylist() == ["red", None]
+
+
 @pytest.mark.parametrize("kind", [pa.list_(pa.null()), pa.list_(pa.null(), 2**24)])
 def test_lists_of_endless_nulls_are_not_made(given: ModuleType, kind: pa.DataType) -> None:
     if pa.types.is_fixed_size_list(kind):

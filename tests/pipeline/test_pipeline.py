@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
-from plant import DAY_US, PROJECT, START_US, Plant, events
+from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 
 from barograph.chunks import to_microseconds
 from barograph.report.check import check
@@ -58,6 +60,21 @@ def test_events_and_labels_in_any_order_end_with_the_results_of_a_batch(plant: P
         state = states.get_state(scope, plant.model_id)
     assert state is not None
     assert (state.events, state.labels) == (len(CURRENT), len(labels))
+
+
+def test_catalog_on_postgresql_and_tables_on_object_storage(tmp_path: Path, postgres_url: str, bucket_url: str) -> None:
+    with plant_in(tmp_path / "data", database_url=postgres_url, storage_url=bucket_url) as plant:
+        plant.register(REFERENCE)
+        plant.send(CURRENT[:1500].drop("label"))
+        plant.work()
+        plant.send(CURRENT.select("event_id", "label"), "labels")
+        plant.work()
+        plant.send(CURRENT[1400:].drop("label"))
+        plant.work()
+        assert_equal(plant, CURRENT)
+        assert {path.name for path in plant.shop.settings.folder.iterdir()} >= {"spool.db"}
+        assert not (plant.shop.settings.folder / "catalog.db").exists()
+        assert not (plant.shop.settings.folder / "tables").exists()
 
 
 def test_what_is_sent_or_filed_again_counts_once(plant: Plant) -> None:

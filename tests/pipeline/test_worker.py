@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 
@@ -17,6 +19,7 @@ from barograph.pipeline.holding import hold
 from barograph.pipeline.worker import run_workers
 from barograph.store.catalog import everywhere, leases, quarantine, results, states
 from barograph.store.catalog.database import reading, writing
+from barograph.store.parts import to_payload
 
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
 CURRENT = events(10, 100, seed=2)
@@ -126,3 +129,21 @@ def test_another_process_goes_on_where_one_ended(tmp_path: Path) -> None:
         with second.shop.read(PROJECT) as scope:
             found = results.series(scope, model, metric="accuracy", family="performance", limit=100)
         assert [p.n for p in found] == [100] * 10
+
+
+def test_a_batch_that_cannot_be_filed_is_kept_aside_and_the_others_go_on(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    plant.send(CURRENT[:500])
+    (good,) = plant.spool.take(plant.model_id, "events", max_rows=1000, max_bytes=10**9)
+    torn = good.batch.payload[:100]
+    other = to_payload(pa.table({"event_id": ["a"], "timestamp": CURRENT["timestamp"][:1].to_arrow(), "x": ["text"]}))
+    plant.spool.append([replace(good.batch, payload=torn), replace(good.batch, payload=other, rows=1)])
+    plant.send(CURRENT[500:])
+    plant.work()
+    with plant.shop.read(PROJECT) as scope:
+        state = states.get_state(scope, plant.model_id)
+        poison = quarantine.list_poison(scope, limit=10)
+    assert state is not None
+    assert state.events == len(CURRENT)
+    assert {Path(p.position).read_bytes() for p in poison} == {torn, other}
+    assert not plant.spool.rows

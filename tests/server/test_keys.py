@@ -21,9 +21,9 @@ PLACES = {
     "number": "1",
     "chunk": "2024-01-01",
     "incident": "nobody",
-    "silence": "9999",
-    "job": "9999",
-    "key": "9999",
+    "silence": "1",
+    "job": "1",
+    "key": "1",
 }
 GUARDED = [rule for rule in RULES if rule.action is not None]
 OPEN = [rule for rule in RULES if rule.action is None]
@@ -44,10 +44,17 @@ def bearer(token: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Return a server that asks everybody for a key, with one model."""
+    """Return a server that asks everybody for a key, with one thing of each kind, all with the number 1."""
     with serving(tmp_path_factory.mktemp("guarded"), local=False) as served:
-        put = served.client.put("/v1/models/flights", json={"task": "binary"}, headers=bearer(served.key("admin")))
-        assert put.status_code == 201
+        client, headers = served.client, bearer(served.key("admin"))
+        assert client.put("/v1/models/flights", json={"task": "binary"}, headers=headers).status_code == 201
+        silence = {"matchers": {"column": "x"}, "reason": "a test", "ends_at": "2100-01-01T00:00:00Z"}
+        assert client.post("/v1/silences", json=silence, headers=headers).json()["id"] == 1
+        sent = client.post(
+            "/v1/models/flights/references", content=b"a\n1\n", headers={**headers, "Content-Type": "text/csv"}
+        )
+        assert sent.json()["number"] == 1
+        assert client.get("/v1/jobs/1", headers=headers).status_code == 200
         yield served
 
 

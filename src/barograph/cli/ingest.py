@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,12 +24,12 @@ def ingest(
     with needs.packages("ingest"):
         from barograph.ingest.files import send
 
-    kind = "labels" if labels else "events"
+    kind: Literal["events", "labels"] = "labels" if labels else "events"
     with options.progress(f"sending {kind}", quiet=quiet) as bar:
         sent = send(path, url=url, model=model, key=os.environ.get(KEY) or None, kind=kind, progress=bar)
     if not quiet:
-        print(f"Sent {sent.rows:,} {kind}: {sent.duplicates:,} came twice, {sent.rejected:,} were rejected.")
+        more = [f"{n:,} {what}" for n, what in ((sent.duplicates, "came twice"), (sent.skipped, "had come before")) if n]
+        print(f"Sent {sent.rows:,} {kind}{''.join(f', {part}' for part in more)}.")
     if sent.rejected:
-        raise InputError(
-            f"{sent.rejected:,} of {sent.rows:,} rows were rejected. The model's quarantine has them, with the reasons."
-        )
+        reasons = "".join(f"\n  - {reason}" for reason in sent.reasons)
+        raise InputError(f"{sent.rejected:,} rows were rejected; the model's quarantine has them. Reasons:{reasons}")

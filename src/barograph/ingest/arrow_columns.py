@@ -66,10 +66,16 @@ class Batch:
             return pa.DictionaryArray.from_arrays(array.indices, self.without_views(array.dictionary))
         if not _is_view(array.type):
             return array
-        # The first 4 of the 16 bytes of each view are the length.
-        views = np.frombuffer(array.buffers()[1], np.int32, 4 * (array.offset + len(array))).reshape(-1, 4)
-        sizes = np.where(pc.is_valid(array).to_numpy(zero_copy_only=False), views[array.offset :, 0], 0)
-        self._expand(int(sizes.sum(dtype=np.int64)))
+        validity, buffer, *data = array.buffers()
+        views = np.frombuffer(buffer, np.int32, 4 * (array.offset + len(array))).reshape(-1, 4)
+        if array.null_count:
+            # Under a null a view may be anything, also in a valid array, and a cast reads it all the same.
+            nulls = np.flatnonzero(pc.is_null(array).to_numpy(zero_copy_only=False)) + array.offset
+            views = views.copy()
+            views[nulls] = 0
+            buffers = [validity, pa.py_buffer(views), *data]
+            array = pa.Array.from_buffers(array.type, len(array), buffers, array.null_count, array.offset)
+        self._expand(int(views[array.offset :, 0].sum(dtype=np.int64)))  # the first 4 of 16 bytes are the length
         return array.cast(pa.large_string() if pt.is_string_view(array.type) else pa.large_binary())
 
     def add(self, mask: Mask, reason: Callable[[int], str]) -> None:
@@ -165,6 +171,8 @@ class Batch:
 
     def row_texts(self) -> dict[int, bytes]:
         """Return the rejected rows as JSON, cut at 4 KiB."""
+        if not self.reasons:
+            return {}
         where = sorted(self.reasons)
         shown_columns = {name: array for name, array in self.columns.items() if _is_scalar(_value_type(array))}
         rows = _python_rows(shown_columns, where) if shown_columns else iter(())
@@ -271,23 +279,23 @@ def _python_rows(columns: dict[str, Column], rows: Sequence[int] | None = None) 
             else:
                 part = array.take(pa.array(rows[start : start + _BLOCK_ROWS], pa.int64()))
             with _reading(name, array.type):
-                values.append(_without_times(part).to_pylist())
+                values.append(_readable(part).to_pylist())
         for row in zip(*values, strict=True):
             yield dict(zip(columns, row, strict=True))
 
 
 def _python_value(array: Column, i: int) -> Any:
-    return _without_times(array.slice(i, 1)).to_pylist()[0]
+    return _readable(array.slice(i, 1)).to_pylist()[0]
 
 
-def _without_times(array: Column) -> Column:
-    """Return times as text: Python has none before the year 1 and after 9999."""
+def _readable(array: Column) -> Column:
+    """Return times and decimals as text: Python has no time after 9999, and no decimal with more digits than stated."""
     kind = array.type
     if pt.is_timestamp(kind):
         return array.view(pa.timestamp(kind.unit)).cast(TEXT)
     if pt.is_duration(kind):
         return array.view(pa.int64())
-    return array.cast(TEXT) if pt.is_temporal(kind) else array
+    return array.cast(TEXT) if pt.is_temporal(kind) or pt.is_decimal(kind) else array
 
 
 def _json(value: Any) -> bytes:

@@ -92,23 +92,27 @@ def send(
             written = time.monotonic()
             place.write(done.first)
 
-    with ThreadPoolExecutor(connections, "send") as threads:
-        try:
-            at = skipped
-            for table in _batches(rows, skipped, batch_rows):
-                if len(running) >= 2 * connections:
+    try:
+        with ThreadPoolExecutor(connections, "send") as threads:
+            try:
+                at = skipped
+                for table in _batches(rows, skipped, batch_rows):
+                    if len(running) >= 2 * connections:
+                        collect(wait(running, return_when=FIRST_COMPLETED).done)
+                    running[threads.submit(_send, pool, target, table)] = (at, table.num_rows)
+                    at += table.num_rows
+                while running:
                     collect(wait(running, return_when=FIRST_COMPLETED).done)
-                running[threads.submit(_send, pool, target, table)] = (at, table.num_rows)
-                at += table.num_rows
-            while running:
-                collect(wait(running, return_when=FIRST_COMPLETED).done)
-        finally:
-            stop.set()  # whoever still waits to try again
-            for future in running:
-                future.cancel()
-            if done.first > skipped:
-                place.write(done.first)
-            pool.close()
+            finally:
+                stop.set()  # whoever still waits to try again
+                for future in running:
+                    future.cancel()
+                if running:
+                    pool.interrupt()
+    finally:
+        pool.close()
+        if done.first > skipped:
+            place.write(done.first)
     return total
 
 
@@ -141,6 +145,10 @@ class _Clients:
             client = self._local.client = Client(self.service, key=self._key, stop=self._stop)
             self._all.append(client)
         return client
+
+    def interrupt(self) -> None:
+        for client in self._all:
+            client.interrupt()
 
     def close(self) -> None:
         for client in self._all:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any  # Any: a JSON answer
 from urllib.parse import urlsplit
@@ -98,6 +100,14 @@ class Client:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def interrupt(self) -> None:
+        """Break off the request that another thread waits for; that thread closes the connection."""
+        connection = self._connection
+        sock = connection.sock if connection is not None else None
+        if sock is not None:
+            with suppress(OSError):  # it may just have ended by itself
+                sock.shutdown(socket.SHUT_RDWR)
 
     @property
     def _name(self) -> str:

@@ -29,7 +29,6 @@ from barograph.store.catalog.incidents import StoredIncident
 from barograph.store.catalog.leases import Lease
 
 MOST_FIRING = 1000  # incidents of one model that are counted
-RESOLUTION_US = 60_000_000  # a result of a chunk that fills is restated in place for so long
 
 
 def plan_of(spec: ModelSpec, *, model: str) -> Plan:
@@ -91,7 +90,12 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
                 starts |= results.current_chunks(scope, live.model_id, since_us=first)
             rows = [row for row in found.rows if row.chunk in changed]
             written = results.write_points(
-                scope, live.model_id, rows, now_us=now_us, chunks=starts, resolution_us=RESOLUTION_US
+                scope,
+                live.model_id,
+                rows,
+                now_us=now_us,
+                chunks=starts,
+                resolution_us=round(shop.settings.resolution_seconds * 1e6),
             )
         incidents.write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
         firing = incidents.list_incidents(scope, model_id=live.model_id, state="firing", limit=MOST_FIRING)

@@ -11,11 +11,13 @@ import json
 import pyarrow as pa
 import structlog
 
-from barograph.errors import FormatError, InputError
+from barograph.errors import FormatError, InputError, MismatchError
 from barograph.pipeline.holding import hold
 from barograph.pipeline.workshop import Workshop
 from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import models, quarantine, states, work
+from barograph.store.catalog.models import Model
+from barograph.store.delta.durable import make_folder, replace_with, storing, sync
 from barograph.store.parts import Kind, from_payload
 from barograph.store.spool import Backlog, Spool, Stored
 
@@ -50,11 +52,7 @@ def _file(shop: Workshop, spool: Spool, backlog: Backlog, *, now_us: int) -> int
     if kind == "rejected":
         _set_apart(shop, spool, project_id, model_id, stored)
     else:
-        tables = shop.tables_for(project_id, model_id, schema_from_plain(model.schema))
-        table = _whole(shop, spool, project_id, model_id, kind, stored)
-        if table is not None:
-            file = tables.file_events if kind == "events" else tables.file_labels
-            file(table, writer=spool.node, sequence=through)
+        _to_table(shop, spool, model, kind, stored)
     with shop.write(project_id) as scope:
         work.mark(scope, model_id, due_us=now_us)
     spool.release(model_id, kind, through=through)
@@ -62,27 +60,35 @@ def _file(shop: Workshop, spool: Spool, backlog: Backlog, *, now_us: int) -> int
     return rows
 
 
-def _whole(
-    shop: Workshop, spool: Spool, project_id: int, model_id: int, kind: Kind, stored: list[Stored]
-) -> pa.Table | None:
-    """Return the rows of all batches; one that cannot be read is set aside, whole, with the reason."""
-    tables = []
-    for one in stored:
-        try:
-            tables.append(from_payload(one.batch.payload))
-        except (FormatError, InputError) as error:
-            log.error("batch set aside", model_id=model_id, sequence=one.sequence, reason=str(error))
-            with shop.write(project_id) as scope:
-                quarantine.add_poison(
-                    scope,
-                    model_id,
-                    step=f"file {kind}",
-                    position=f"{spool.node}:{one.sequence}",
-                    reason=str(error),
-                    now_us=one.batch.received_us,
-                )
-    # Batches of different layouts (the schema changed meanwhile) have different columns.
-    return pa.concat_tables(tables, promote_options="permissive") if tables else None
+def _to_table(shop: Workshop, spool: Spool, model: Model, kind: Kind, stored: list[Stored]) -> None:
+    """File batches as one; if that cannot be, one by one, and those that cannot be filed are set aside."""
+    assert model.schema is not None  # the caller has looked
+    tables = shop.tables_for(model.project_id, model.id, schema_from_plain(model.schema))
+    file = tables.file_events if kind == "events" else tables.file_labels
+    try:
+        # Batches of different layouts (the schema changed meanwhile) have different columns.
+        whole = pa.concat_tables([from_payload(one.batch.payload) for one in stored], promote_options="permissive")
+        file(whole, writer=spool.node, sequence=stored[-1].sequence)
+    except (FormatError, InputError, MismatchError, pa.ArrowException) as error:
+        if len(stored) > 1:
+            for one in stored:
+                _to_table(shop, spool, model, kind, [one])
+        else:
+            _set_aside(shop, spool, model, kind, stored[0], str(error))
+
+
+def _set_aside(shop: Workshop, spool: Spool, model: Model, kind: Kind, one: Stored, reason: str) -> None:
+    """Keep a batch that cannot be filed, as it is, in the folder `poison`, and say so."""
+    path = shop.settings.folder / "poison" / f"{spool.node}-{one.sequence}-{kind}.arrow"
+    log.error("batch set aside", model=model.name, path=str(path), reason=reason)
+    with storing("write", path):
+        make_folder(path.parent)
+        replace_with(path, [one.batch.payload], synced=True)
+        sync(path.parent)
+    with shop.write(model.project_id) as scope:
+        quarantine.add_poison(
+            scope, model.id, step=f"file {kind}", position=str(path), reason=reason, now_us=one.batch.received_us
+        )
 
 
 def _set_apart(shop: Workshop, spool: Spool, project_id: int, model_id: int, stored: list[Stored]) -> None:

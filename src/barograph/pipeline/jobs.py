@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.errors import BarographError, LeaseLost, SpecError, StoreError
 from barograph.ingest.replay import replay_rows
 from barograph.pipeline.backfilling import backfill
 from barograph.pipeline.holding import kept_alive
@@ -15,11 +15,13 @@ from barograph.pipeline.live import served
 from barograph.pipeline.requests import DEFAULT_CHUNK, request_activation
 from barograph.pipeline.workshop import Workshop
 from barograph.reference.fit import fit
+from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.plain import schema_to_plain
 from barograph.store.catalog import everywhere, jobs, models, quarantine, references
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.jobs import Job
+from barograph.store.layout import event_schema
 from barograph.store.reference_files import reference_file
 
 LOOKED_AT = 20  # jobs that a worker tries to claim at once
@@ -88,6 +90,7 @@ def _fit(shop: Workshop, job: Job) -> None:
     of_model = {"project_id": job.project_id, "model_id": job.model_id}
     with reference_file(shop.settings, **of_model, number=number) as path:
         learned = served(fit(path, **spec.roles()))
+    _check_columns(shop, job, learned)
     now_us, schema = shop.now_us(), schema_to_plain(learned.schema)
     with shop.write(job.project_id) as scope:
         references.reference_ready(
@@ -99,6 +102,22 @@ def _fit(shop: Workshop, job: Job) -> None:
         assert model is not None
         following = request_activation(scope, model, stored, schema=schema, now_us=now_us)
         jobs.finish(scope, job, now_us=now_us, detail={"job": following.id} if following else None)
+
+
+def _check_columns(shop: Workshop, job: Job, learned: Reference) -> None:
+    """Raise SpecError if the model's events could not be kept in the table of those that are there."""
+    table = shop.tables_for(job.project_id, job.model_id, learned.schema).schema("events")
+    if table is None:
+        return
+    wanted = event_schema(learned.schema)
+    problems = [
+        f"The column {name!r} of the events that are kept is {table.field(name).type}, and would now be "
+        f"{wanted.field(name).type}. Register another model."
+        for name in wanted.names
+        if name in table.names and table.field(name).type != wanted.field(name).type
+    ]
+    if problems:
+        raise SpecError(problems)
 
 
 def _backfill(shop: Workshop, job: Job) -> None:

@@ -17,12 +17,13 @@ from barograph.pipeline.remembering import remembered, write_pieces
 from barograph.pipeline.workshop import Live, Workshop
 from barograph.profiles.join import join
 from barograph.spec.file import seconds_of
-from barograph.store.catalog import everywhere, jobs, leases, profiles, states
+from barograph.store.catalog import everywhere, jobs, leases, profiles, states, work
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import StoredProfile
 from barograph.store.tables import TableKind
 
+EVALUATED_EVERY_US = 6 * 3_600_000_000  # at least, also when nothing comes
 VACUUM_HOURS = 24  # for which files that no version needs stay: a reader may still have them open
 ROLLED_BEYOND = 1.25  # times `keep_hours`: hours are rolled up in large steps, as each step restates evidence
 
@@ -36,6 +37,9 @@ def keep_up(shop: Workshop, *, now_us: int) -> None:
     for model in fleet:
         with shop.write(model.project_id) as scope:
             watch_silence(scope, model.model_id, now_us=now_us)
+            # Silences begin and end, and barograph itself is updated, without any event.
+            if model.evaluated_us is not None and not 0 <= now_us - model.evaluated_us < EVALUATED_EVERY_US:
+                work.mark(scope, model.model_id, due_us=now_us)
     for model in fleet:
         with hold(shop, f"model/{model.model_id}", now_us=now_us) as lease:
             if lease is None:

@@ -88,6 +88,11 @@ def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, sto
             stop.wait(trouble)
             trouble = min(2 * trouble, TROUBLE_S[1])
             continue
+        except Exception as error:  # a thread that ended would leave the work of all models undone
+            log.error("failed", worker=name, reason=f"{type(error).__name__}: {error}", exc_info=True)
+            stop.wait(trouble)
+            trouble = min(2 * trouble, TROUBLE_S[1])
+            continue
         if pause:
             stop.wait(pause)
         elif not busy:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from barograph.server.problems import Problem
@@ -97,6 +98,7 @@ def unauthenticated(detail: str) -> Problem:
     return Problem("unauthenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="barograph"'})
 
 
+@lru_cache(64)  # asked twice a request, nearly always of the same
 def is_loopback(host: str) -> bool:
     """Return whether a name or address, with or without a port, is this machine itself.
 

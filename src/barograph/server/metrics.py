@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
@@ -21,11 +21,12 @@ from barograph.server.auth import Caller
 from barograph.server.service import Service
 from barograph.server.tally import LATENCIES
 from barograph.store.catalog import everywhere, results
-from barograph.store.catalog.everywhere import FleetModel
+from barograph.store.catalog.everywhere import Due, FleetModel
 from barograph.store.catalog.results import Point
-from barograph.store.catalog.schema import leases
+from barograph.store.catalog.schema import FOREVER, leases
 
 MOST_MODELS = 500  # with series of their own; Prometheus pays for each for as long as it keeps them
+MOST_WAITING = 10_000  # models with work left that are looked at
 FAMILIES = ("performance", "estimation")
 
 _HEARTBEAT = "worker/"  # the leases by which worker processes say that they live
@@ -95,6 +96,7 @@ def _of_catalog(service: Service, caller: Caller) -> Iterator[Metric]:
         held = sa.select(leases.c.name).where(leases.c.until_us > service.now_us())
         names = [str(name) for name in scope.connection.execute(held).scalars()]
         points = [(model, results.latest(scope, model.model_id)) for model in fleet[:MOST_MODELS]]
+        waiting = everywhere.due_work(scope.connection, now_us=FOREVER, limit=MOST_WAITING)
     counted = GaugeMetricFamily("barograph_jobs", "Jobs of the project.", labels=["kind", "state"])
     for _, kind, state, number in jobs:
         counted.add_metric([kind, state], number)
@@ -104,6 +106,7 @@ def _of_catalog(service: Service, caller: Caller) -> Iterator[Metric]:
     yield _gauge("barograph_work_held", "Pieces of work that workers hold.", len(names) - workers)
     yield _gauge("barograph_models", "Models of the project.", len(fleet))
     yield from _of_models(fleet[:MOST_MODELS], service.now_us())
+    yield from _of_work(fleet[:MOST_MODELS], {due.model_id: due for due in waiting})
     yield from _of_results(points)
 
 
@@ -141,6 +144,21 @@ def _of_models(fleet: Sequence[FleetModel], now_us: int) -> Iterator[Metric]:
             silence.add_metric([model.name], max(now_us - model.last_received_us, 0) / 1e6)
     yield severity
     yield silence
+
+
+def _of_work(fleet: Sequence[FleetModel], due: Mapping[int, Due]) -> Iterator[Metric]:
+    left = GaugeMetricFamily(
+        "barograph_model_work_waiting", "1 while filed rows are not in all results yet, else 0.", labels=["model"]
+    )
+    failures = GaugeMetricFamily(
+        "barograph_model_failures", "Attempts in a row that failed; the log says why.", labels=["model"]
+    )
+    for model in fleet:
+        found = due.get(model.model_id)
+        left.add_metric([model.name], float(found is not None))
+        failures.add_metric([model.name], found.failures if found else 0)
+    yield left
+    yield failures
 
 
 def _of_results(found: Sequence[tuple[FleetModel, list[Point]]]) -> Iterator[Metric]:

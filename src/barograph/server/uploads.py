@@ -13,6 +13,7 @@ from secrets import token_hex
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 from starlette.concurrency import run_in_threadpool
 
 from barograph.errors import InputError
@@ -123,8 +124,7 @@ def as_parquet(upload: Source) -> Uploaded:
                 out = source
                 rows = open_rows(source).rows or 0
             case ".arrows":
-                with pa.OSFile(str(source)) as file, pa.ipc.open_stream(file) as stream:
-                    rows = _write(out, stream.schema, stream)
+                rows = _write_stream(out, source)
             case _:
                 opened = open_rows(source)
                 batches = (b for part in opened.parts for b in part.batches(opened.schema.names))
@@ -132,11 +132,44 @@ def as_parquet(upload: Source) -> Uploaded:
     except InputError as error:
         raise Problem("invalid", str(error).replace(str(source), "the upload")) from error
     except pa.ArrowException as error:
-        detail = str(error).strip().split("\n")[0]
-        raise Problem("invalid", f"The body cannot be read as its Content-Type says: {detail}") from error
+        raise _unreadable(error) from error
     if not rows:
         raise Problem("invalid", "The reference data has no rows.")
     return Uploaded(path=out, rows=rows, size_bytes=os.stat(out).st_size, digest=upload.digest)
+
+
+def _unreadable(error: Exception) -> Problem:
+    detail = str(error).strip().split("\n")[0]
+    return Problem("invalid", f"The body cannot be read as its Content-Type says: {detail}")
+
+
+def _write_stream(path: Path, source: Path) -> int:
+    with pa.OSFile(str(source)) as file:
+        try:
+            stream = pa.ipc.open_stream(file)
+        except OSError as error:
+            raise _unreadable(error) from error
+        schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in stream.schema])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            while True:
+                try:
+                    batch = stream.read_next_batch()
+                    batch.validate(full=True)
+                except StopIteration:
+                    return
+                except OSError as error:  # so pyarrow says that a message is cut off
+                    raise _unreadable(error) from error
+                yield batch.cast(schema)
+
+        return _write(path, schema, batches())
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which a column is kept: views of text, which few functions know, become plain text."""
+    if pt.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if pt.is_binary_view(kind) else kind
 
 
 def _write(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:

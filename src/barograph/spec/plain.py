@@ -23,7 +23,7 @@ def schema_to_plain(schema: Schema) -> dict[str, Any]:
 
 def schema_from_plain(plain: Mapping[str, Any]) -> Schema:
     """Return the schema that `schema_to_plain` took apart."""
-    listed = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+    listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
     listed["task"] = Task(plain["task"])
     listed["features"] = MappingProxyType({k: ColumnType(v) for k, v in plain["features"]})
     listed["scores"] = MappingProxyType(dict(plain["scores"]))

@@ -39,6 +39,7 @@ class Settings:
     filing_rows: int = 500_000  # of one model, in one commit of its table
     filing_seconds: float = 1.0  # from one commit to the next
     evaluation_seconds: float = 5.0  # from one evaluation of a model to the next
+    resolution_seconds: float = 600.0  # a result that is younger is replaced, one that is older is restated
     lease_seconds: float = 30.0
     rejected_rows: int = 100_000  # that the quarantine keeps of a model
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,20 +14,8 @@ from moto.server import ThreadedMotoServer
 
 from barograph.store.tables import ModelTables
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place for tables; `open` opens them as a new process would."""
-
-    root: str
-    options: Mapping[str, str] | None
-    index: Path
-
-    def open(self, *, index: Path | None = None, clock: Callable[[], int] | None = None) -> ModelTables:
-        more = {"clock": clock} if clock else {}
-        return ModelTables(self.root, 1, 2, index_folder=index or self.index, storage_options=self.options, **more)
+sys.path.append(str(Path(__file__).parent))
+from table_rows import Site
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
-"""Rows of events and labels, and what a table holds of them, for the tests of tables."""
+"""Places for tables, rows of events and labels, and what a table holds of them, for the tests of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,19 @@ TIME = pa.timestamp("us", "UTC")
 SECOND, DAY_US = 1_000_000, 86_400_000_000
 START_US = 1_704_067_200_000_000  # 2024-01-01
 FIRST, SECOND_DAY, THIRD = "2024-01-01", "2024-01-02", "2024-01-03"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place for tables; `open` opens them as a new process would."""
+
+    root: str
+    options: Mapping[str, str] | None
+    index: Path
+
+    def open(self, *, index: Path | None = None, clock: Callable[[], int] | None = None) -> ModelTables:
+        more = {"clock": clock} if clock else {}
+        return ModelTables(self.root, 1, 2, index_folder=index or self.index, storage_options=self.options, **more)
 
 
 def event_rows(numbers: Iterable[int], *, day: int = 0, value: float = 0.0) -> pa.Table:
@@ -33,7 +48,8 @@ def event_rows(numbers: Iterable[int], *, day: int = 0, value: float = 0.0) -> p
 def label_rows(ids: Sequence[str], *, label: str = "1", at_us: int = START_US) -> pa.Table:
     """Return one label for each id."""
     times = pa.array(np.full(len(ids), at_us), TIME)
-    return pa.table({"id": ids, "label": [label] * len(ids), "label_timestamp": times, "_received": times})
+    texts, labels = pa.array(ids, pa.string()), pa.array([label] * len(ids), pa.string())
+    return pa.table({"id": texts, "label": labels, "label_timestamp": times, "_received": times})
 
 
 def held(tables: ModelTables, *, version: int | None = None) -> list[tuple[str, str, float]]:

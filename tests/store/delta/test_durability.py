@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from table_rows import FIRST, added_ids, event_rows, held, label_rows, labels_by_day
+from table_rows import FIRST, Site, added_ids, event_rows, held, label_rows, labels_by_day
 
 from barograph.errors import StoreError
 from barograph.store.tables import UNKNOWN
-from conftest import Site
 
 
 def log_of(site: Site, kind: str = "events") -> Path:

@@ -17,6 +17,7 @@ from table_rows import (
     START_US,
     THIRD,
     TIME,
+    Site,
     added_ids,
     event_rows,
     held,
@@ -26,7 +27,6 @@ from table_rows import (
 
 from barograph.errors import InputError, MismatchError, StoreError
 from barograph.store.tables import UNKNOWN, Filed, ModelTables
-from conftest import Site
 
 
 def test_what_is_filed_is_there_after_a_restart(site: Site) -> None:
@@ -130,6 +130,38 @@ def test_texts_of_all_kinds_are_ids(tables: ModelTables) -> None:
     assert tables.file_events(rows, writer="node", sequence=0).rows == len(ids)
     assert tables.file_events(rows.slice(3), writer="node", sequence=1).duplicates == len(ids) - 3
     assert tables.locate(pa.chunked_array([ids, ["other"]])).to_pylist() == [FIRST] * len(ids) + [None]
+
+
+def test_odd_names_times_and_types_are_kept(tables: ModelTables) -> None:
+    rows = pa.table(
+        {
+            "event_id": pa.array(["a", "b", "c"]),
+            "timestamp": pa.array([START_US, -5, 2**62], TIME),
+            "a": [1.0, 2.0, 3.0],
+            "a.b": [4.0, 5.0, 6.0],
+            "ü {}\n=;,": pa.array(["x", None, "z"]).dictionary_encode(),
+            "none": pa.nulls(3),
+            "small": pa.array([1, 2, None], pa.int32()),
+            "when": pa.array([0, 1, 1001], pa.timestamp("ns")),
+        }
+    )
+    filed = tables.file_events(rows, writer="node", sequence=0)
+    assert filed.days == ("148108-07-06", "1969-12-31", FIRST)
+    columns = ["event_id", "a.b", "ü {}\n=;,", "none", "small"]
+    found = pa.Table.from_batches(tables.events_between(-(2**62), 2**62 + 1, columns=columns)).sort_by("event_id")
+    assert [list(row.values()) for row in found.to_pylist()] == [
+        ["a", 4.0, "x", None, 1],
+        ["b", 5.0, None, None, 2],
+        ["c", 6.0, "z", None, None],
+    ]
+    assert [b.num_rows for b in tables.events_between(-6, 0)] == [1]
+    assert tables.file_events(rows, writer="node", sequence=1).duplicates == 3
+
+
+def test_a_batch_may_be_empty(tables: ModelTables) -> None:
+    assert tables.file_events(event_rows([]), writer="node", sequence=0) == Filed(1, 0, 0, ())
+    assert tables.file_labels(label_rows([]), writer="node", sequence=0) == Filed(1, 0, 0, ())
+    assert tables.file_events(event_rows([1]), writer="node", sequence=0).repeated
 
 
 def test_time_is_cut_at_both_ends(tables: ModelTables) -> None:

@@ -8,9 +8,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_rows import FIRST, SECOND_DAY, added_ids, event_rows, held
-
-from conftest import Site
+from table_rows import FIRST, SECOND_DAY, Site, added_ids, event_rows, held
 
 numbers = st.lists(st.integers(0, 12), max_size=8)
 steps = st.one_of(

@@ -12,11 +12,12 @@ After any of them the transaction is over: leave the `with` block.
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any  # Any: a database driver's own connection, and its options
 
@@ -164,10 +165,9 @@ def _sqlite(url: sa.URL) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def private(_dialect: sa.Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
-        # It holds the hashes of keys. SQLite gives the files beside it the permissions of this one.
         path = Path(str(arguments[0]))
         if path.parent.is_dir() and not str(path).startswith("file:"):
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            _make_private(path)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -185,6 +185,23 @@ def _sqlite(url: sa.URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make a database file that only its owner can read, if there is none: it holds the hashes of keys.
+
+    SQLite gives the files beside it the same permissions. The file itself is never opened here: closing it would drop
+    all locks that this process has on it, and another process would take the write-ahead log away while it is used.
+    """
+    if path.exists():
+        return
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with suppress(FileExistsError):
+            os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _to_wal(connection: sqlite3.Connection) -> None:

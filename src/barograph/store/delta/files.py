@@ -29,7 +29,11 @@ def plain(table: pa.Table) -> pa.Table:
         wanted = _kept_type(column.type)
         if wanted is None:
             raise InputError(f"Column {name!r} is of type {column.type}, which cannot be kept. Send text or numbers.")
-        columns.append(column if column.type == wanted else column.cast(wanted))
+        try:
+            # Nanoseconds are cut off; nothing else may be lost.
+            columns.append(column if column.type == wanted else column.cast(wanted, safe=wanted != TIME))
+        except pa.ArrowInvalid as error:
+            raise InputError(f"Column {name!r} cannot be kept as {wanted}: {error}.") from error
     return pa.Table.from_arrays(columns, names=table.column_names)
 
 
@@ -79,7 +83,7 @@ def microseconds(column: Any) -> npt.NDArray[np.int64]:
     """Return a time column as numbers. Raises InputError for nulls."""
     if column.null_count:
         raise InputError(f"Every row must have a time. Got {column.null_count} without, of {len(column)}.")
-    numbers: npt.NDArray[np.int64] = column.cast(TIME).cast(pa.int64()).to_numpy()
+    numbers: npt.NDArray[np.int64] = column.cast(TIME, safe=False).cast(pa.int64()).to_numpy()
     return numbers
 
 
@@ -113,7 +117,7 @@ def read_batches(
     """Iterate over the rows of a file with a time in `[start_us, end_us)`, in the columns of a schema."""
     cut = file.low_us < start_us or file.high_us >= end_us
     with _reading(place, file), place.open_parquet(file.name) as parquet:
-        there = parquet.schema_arrow.names
+        there = set(parquet.schema_arrow.names)
         wanted = [name for name in schema.names if name in there]
         needed = [*wanted, time_column] if cut and time_column not in wanted else wanted
         groups = _row_groups(parquet, time_column, start_us, end_us) if cut else list(range(parquet.num_row_groups))
@@ -131,19 +135,20 @@ def read_table(place: Place, files: Sequence[DataFile], schema: pa.Schema) -> pa
     parts = []
     for file in files:
         with _reading(place, file), place.open_parquet(file.name) as parquet:
-            there = parquet.schema_arrow.names
-            table = parquet.read([name for name in schema.names if name in there] or there[:1])
+            names = parquet.schema_arrow.names
+            there = set(names)
+            table = parquet.read([name for name in schema.names if name in there] or names[:1])
         parts.append(_shape(table, schema, file.day))
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
 def _shape(rows: Any, schema: pa.Schema, day: str) -> Any:
     """Return a table or batch in the columns of a schema: the day put back, absent columns null."""
-    columns = []
+    columns, there = [], set(rows.schema.names)
     for field in schema:
         if field.name == DAY:
             columns.append(pa.repeat(pa.scalar(day, TEXT), rows.num_rows))
-        elif field.name in rows.schema.names:
+        elif field.name in there:
             column = rows.column(field.name)
             columns.append(column if column.type == field.type else column.cast(field.type))
         else:
@@ -156,10 +161,9 @@ def _row_groups(parquet: Any, time_column: str, start_us: int, end_us: int) -> l
     groups = []
     for number in range(parquet.num_row_groups):
         stats = parquet.metadata.row_group(number).column(position).statistics
-        if stats is not None and stats.has_min_max:
-            low, high = (pa.scalar(t, TIME).value for t in (stats.min, stats.max))
-            if high < start_us or low >= end_us:
-                continue
+        # Raw: a time after the year 9999 is no datetime.
+        if stats is not None and stats.has_min_max and (stats.max_raw < start_us or stats.min_raw >= end_us):
+            continue
         groups.append(number)
     return groups
 
@@ -169,7 +173,8 @@ def _reading(place: Place, file: DataFile) -> AbstractContextManager[None]:
 
 
 def _new(schema: pa.Schema, fields: dict[str, pa.Field]) -> list[pa.Field]:
-    return [field for name, field in fields.items() if name not in schema.names]
+    there = set(schema.names)
+    return [field for name, field in fields.items() if name not in there]
 
 
 def _day_text(day: int) -> str:

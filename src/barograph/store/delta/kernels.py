@@ -11,19 +11,19 @@ _options: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": False, "er
 _SPARSE = 32  # times more known ids than asked: below, going through all of them is quicker than searching
 
 
-@njit(**_options)  # type: ignore[untyped-decorator]  # numba is untyped
+@njit(**_options)
 def _mix(h):  # type: ignore[no-untyped-def]  # compiled: types come from the call
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
     return h ^ (h >> np.uint64(33))
 
 
-@njit(**_options)  # type: ignore[untyped-decorator]  # numba is untyped
+@njit(**_options)
 def _turn(x, bits):  # type: ignore[no-untyped-def]
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
 
 
-@njit(**_options)  # type: ignore[untyped-decorator]  # numba is untyped
+@njit(**_options)
 def _word(data, start, count):  # type: ignore[no-untyped-def]
     """Return up to eight bytes as a number, the first byte lowest."""
     word = np.uint64(0)
@@ -32,7 +32,7 @@ def _word(data, start, count):  # type: ignore[no-untyped-def]
     return word
 
 
-@njit(**_options)  # type: ignore[untyped-decorator]  # numba is untyped
+@njit(**_options)
 def hash_ids(data, offsets, high, low):  # type: ignore[no-untyped-def]
     """Write 128 bits for each text, in two halves: MurmurHash3 x64 (Appleby 2011), seed 0."""
     c1, c2 = np.uint64(0x87C37B91114253D5), np.uint64(0x4CF5AD432745937F)
@@ -62,7 +62,7 @@ def hash_ids(data, offsets, high, low):  # type: ignore[no-untyped-def]
         high[i], low[i] = a, b
 
 
-@njit(**_options)  # type: ignore[untyped-decorator]  # numba is untyped
+@njit(**_options)
 def mark_repeated(high, low, repeated):  # type: ignore[no-untyped-def]
     """Mark each id that came before. `high` is sorted, and stable: equal ones keep the order in which they came."""
     start = 0
@@ -78,10 +78,10 @@ def mark_repeated(high, low, repeated):  # type: ignore[no-untyped-def]
         start = end
 
 
-@njit(**_options)  # type: ignore[untyped-decorator]  # numba is untyped
+@njit(**_options)
 def _first_not_below(values, wanted, start):  # type: ignore[no-untyped-def]
     """Return the first position from `start` on whose value is not below; hashes lie evenly, so it can be guessed."""
-    n = len(values)
+    n = np.int64(len(values))
     guess = np.int64(np.float64(wanted) * 5.421010862427522e-20 * n)  # / 2**64
     guess = max(start, min(guess, n - 1))
     step = np.int64(32)
@@ -108,7 +108,7 @@ def _first_not_below(values, wanted, start):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(**_options)  # type: ignore[untyped-decorator]  # numba is untyped
+@njit(**_options)
 def mark_known(high, low, known_high, known_low, known):  # type: ignore[no-untyped-def]
     """Mark each id that is among the known ones. Both are sorted by `high`."""
     m = len(known_high)

@@ -115,6 +115,8 @@ class DeltaLog:
                 first = self._put(before, change, now_us)
             after = self.refresh()
             if not first:
+                if after.version < version:
+                    self._looked = -LOOK_AGAIN_SECONDS  # others are far ahead: their entries were tidied away
                 return None
             if after.version < version or self._tidied_beyond(version):
                 self._looked = -LOOK_AGAIN_SECONDS
@@ -213,7 +215,7 @@ class DeltaLog:
                 added=at,
             )
             days.setdefault(file.day, {})[file.path] = file
-        found = Snapshot(at, at, meta.id, schema, meta.configuration, days)
+        found = Snapshot(at, at, str(meta.id), schema, meta.configuration, days)
         return found, table
 
     def _put_table(self, before: Snapshot, schema: pa.Schema) -> None:

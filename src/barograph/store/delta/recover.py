@@ -12,6 +12,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +20,6 @@ import pyarrow.parquet as pq
 from barograph.errors import StoreError
 from barograph.store.delta.durable import storing, sync
 from barograph.store.delta.entries import actions_of
-from barograph.store.delta.snapshot import unquote
 
 LOG_FOLDER = "_delta_log"
 _LOG = logging.getLogger(__name__)
@@ -40,9 +40,7 @@ def recover(table: Path, *, synced: int) -> list[str]:
         for path in entries:
             # delta-rs reads an empty entry as one that changes nothing.
             if int(path.stem) <= synced and not _readable(path):
-                raise StoreError(
-                    f"{str(path)!r} was whole once and is damaged: restore it. Its rows are missing without."
-                )
+                raise StoreError(f"{str(path)!r} was whole once and is damaged: restore it, its rows are not read.")
         unsure = [path for path in entries if int(path.stem) > synced]
         bad = _first_bad(table, unsure)
         if bad is not None:

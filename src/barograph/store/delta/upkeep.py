@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -13,7 +14,7 @@ from barograph.store.delta.entries import Change
 from barograph.store.delta.files import read_table
 from barograph.store.delta.log import version_in
 from barograph.store.delta.recover import LOG_FOLDER
-from barograph.store.delta.snapshot import DAY, DataFile, Snapshot, unquote
+from barograph.store.delta.snapshot import DAY, DataFile, Snapshot
 from barograph.store.delta.table import UNKNOWN, Table, commit_planned
 
 TARGET_CELLS = 16_000_000  # rows times columns of a compacted file: about 128 MB while it is sorted
@@ -96,7 +97,7 @@ def vacuum(table: Table, *, retention_hours: int, keep_version: int | None) -> i
     now = table.log.refresh()
     if now.version < 0:
         return 0
-    unread = set()
+    unread: set[str] = set()
     if keep_version is not None:
         for _, actions in table.log.entries(keep_version, now.version):
             unread.update(unquote(action["add"]["path"]) for action in actions if "add" in action)
