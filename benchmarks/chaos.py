@@ -59,6 +59,7 @@ class Tally:
     worker_mb: list[float] = field(default_factory=list)
     settled_s: list[float] = field(default_factory=list)
     troubles: int = 0  # outages, full disks or steps of the clock
+    compactions: int = 0  # of tables, that were committed
     in_outages: int = 0  # requests that were acknowledged without the catalog
     wrong: list[str] = field(default_factory=list)
 
@@ -233,6 +234,8 @@ class Life:
         tally.ready_s += self.server.seen.ready_s
         tally.server_mb += self.server.seen.peak_mb
         tally.worker_mb += self.worker.seen.peak_mb
+        for entry in (self.data / "tables").glob("*/*/*/_delta_log/*.json"):
+            tally.compactions += b'"OPTIMIZE"' in entry.read_bytes()
         for truth in getattr(self, "truths", {}).values():
             tally.events += len(truth.events)
             tally.labels += len(truth.labels)
@@ -308,6 +311,7 @@ def row_of(asked: argparse.Namespace, tally: Tally) -> str:
         f"{tally.rounds}",
         f"{tally.events:,} / {tally.labels:,}",
         f"{sum(tally.kills.values())}",
+        f"{tally.compactions}",
         f"{tally.troubles or '–'}",
         f"{answers['0']:,} / {answers['503']:,} / {answers['429']:,}",
         f"{tally.in_outages:,}" if asked.postgres else "–",

@@ -18,6 +18,8 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any  # Any: the database's server has no types
 
+import psycopg
+
 READY_S = 90.0  # in which a server must be ready
 AGAIN_S = 0.2  # after which a process that ended by itself is started again, as an init system does
 LOOK_S = 0.002
@@ -188,7 +190,7 @@ def killing(kept: Kept, tables: Path, rng: Random, stop: threading.Event, calm: 
     spool nor the catalog know of yet.
     """
     while not stop.is_set():
-        moment = rng.choice(["starting", "running", "running", "writing", "writing", "committing", "committing"])
+        moment = rng.choice(["starting", *["running", "writing", "committing"] * 3])
         if moment == "starting":
             stop.wait(max(0.0, kept.started_s + rng.uniform(0, 3) - time.monotonic()))
         else:
@@ -250,15 +252,16 @@ class Database:
 
     def start(self, seconds: float = 30.0) -> None:
         """Start it again. It does not start before the last process of the one before has ended."""
-        end = time.monotonic() + seconds
-        while True:
+        end, why = time.monotonic() + seconds, ""
+        while time.monotonic() < end:
             try:
                 self._server.ensure_postgres_running()
-                return
-            except Exception:  # whatever the package raises
-                if time.monotonic() > end:
-                    raise
+                with psycopg.connect(self.url, connect_timeout=5):
+                    return
+            except (OSError, AssertionError, subprocess.SubprocessError, psycopg.Error) as error:
+                why = f"{type(error).__name__}: {error}"
                 time.sleep(0.3)
+        raise AssertionError(f"PostgreSQL did not start again: {why}")
 
     def end(self) -> None:
         """Stop it."""

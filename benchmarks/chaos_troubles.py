@@ -41,18 +41,19 @@ class Outage:
 
     def run(self, rng: Random, stop: threading.Event, calm: threading.Lock) -> None:
         """Kill the database in the middle of a round."""
-        if stop.wait(rng.uniform(1, 3)):
-            return
         quiet = rng.random() < 0.7
         if quiet:
             calm.acquire()
         try:
+            if stop.wait(rng.uniform(0, 2)):
+                return
             self.server.wait_ready()
-            stop.wait(1.5)  # it must have seen its models once, to go on without the catalog
+            if stop.wait(1.5):  # it must have seen its models once, to go on without the catalog
+                return
             starts, began = self.server.seen.starts, time.monotonic()
             self.away.set()
             self.database.kill()
-            stop.wait(rng.uniform(2, 4))
+            time.sleep(rng.uniform(2, 4))
             ended = time.monotonic()
             self.spans.append((began, ended, self.server.seen.starts == starts and self.server.ready.is_set()))
             self.database.start()

@@ -201,6 +201,8 @@ def _profiles(expected: Mapping[int, Any], found: Mapping[int, Any]) -> list[str
 def _arrays(wanted: bytes, there: bytes) -> list[str]:
     meta, arrays = unpack(wanted, kind="profiles", version=1)
     other_meta, other_arrays = unpack(there, kind="profiles", version=1)
+    for each in (meta, other_meta):  # whether a chunk is complete is known when all of them are, at evaluation
+        each["chunks"] = [chunk[:3] for chunk in each["chunks"]]
     wrong = [
         f"{key} is {other_meta[key]}, not {meta[key]}"
         for key in meta.keys() - FRAMES_OWN

@@ -23,7 +23,7 @@ from barograph.alerts.incident import Incident
 from barograph.alerts.watch import watch
 from barograph.chunks import to_microseconds
 from barograph.reference.reference import Reference
-from barograph.report.assess import outputs_of
+from barograph.report.assess import outputs_of, unjudged
 from barograph.report.check import check
 from barograph.report.report import Report
 from barograph.report.verdict import verdict
@@ -213,6 +213,7 @@ def compare(client: httpx.Client, stream: Stream) -> Compared:
         [b for b in report.breaches if b.position < closed],
         report.profiles.chunks[:closed],
         outputs=outputs_of(reference),
+        unsettled=unjudged(report.rows, report.profiles, report.alerting),
     )
     differences += _different("incident", incidents(client, name), [_said(i) for i in grouped], SAID)
     alerts_there = items(client, "/v1/alerts", model=name)

@@ -37,19 +37,21 @@ from replaying import (
     wait_idle,
 )
 
-RESTATED_S = 61.0  # results that are younger are restated in place: what is read as of a time is right to a minute
+RESOLUTION_S = 0.5  # results that are younger are replaced; ten minutes by default, which is months of a replay
+KEEPS_ALL = {"BAROGRAPH_RESOLUTION_SECONDS": str(RESOLUTION_S)}
 WRONG = 0.02  # of the labels of flights are wrong at first
 DELAY_DAYS = (1.0, 30.0)
-MOMENTS = (4, 12, 24)  # weeks after which the results are kept
+MOMENTS = (4, 9, 14, 19, 24, 29)  # weeks after which the results are kept
 SHOWN = 20  # differences
+MOST_STATES = 4  # of an incident that are told
 CORRECTED_DAYS = (1.0, 14.0)  # later
 # A day of this stream passes in about a second, so that the service may not rest for five between evaluations.
-SHORT_RESTS = {"BAROGRAPH_FILING_SECONDS": "0.1", "BAROGRAPH_EVALUATION_SECONDS": "0.2"}
+SHORT_RESTS = {"BAROGRAPH_FILING_SECONDS": "0.5", "BAROGRAPH_EVALUATION_SECONDS": "0.2"}
 
 
 @dataclass(kw_only=True)
 class Played:
-    """What was seen while a stream was played: of each incident how it was at first, and the states it went through."""
+    """What was seen while a stream was played: of each incident how it was at first, and then its states since when."""
 
     rows: int = 0
     requests: int = 0
@@ -57,7 +59,7 @@ class Played:
     sending_s: float = 0.0
     working_s: float = 0.0
     opened: dict[str, dict[str, Any]] = field(default_factory=dict)
-    states: dict[str, list[str]] = field(default_factory=dict)
+    states: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
 
 
@@ -131,7 +133,7 @@ def play(
 ) -> Played:
     """Send a stream; after each `step` of its time wait for the service, and see which incidents are new.
 
-    After the steps with the numbers `moments`, keep what the API says, and let a minute pass.
+    After the steps with the numbers `moments`, keep what the API says.
     """
     played = Played()
     edge: datetime | None = None
@@ -157,9 +159,10 @@ def look(client: httpx.Client, stream: Stream, played: Played) -> None:
     newest = state_of(client, stream.name)["last_event_at"]
     for incident in incidents(client, stream.name):
         played.opened.setdefault(incident["id"], {**incident, "newest_event": newest})
-        states = played.states.setdefault(incident["id"], [])
-        if not states or states[-1] != incident["state"]:
-            states.append(incident["state"])
+        seen = played.states.setdefault(incident["id"], [])
+        now = f"{incident['severity']} {incident['state']}"
+        if not seen or seen[-1][0] != now:
+            seen.append((now, newest))
 
 
 def keep(client: httpx.Client, stream: Stream, played: Played) -> None:
@@ -167,9 +170,7 @@ def keep(client: httpx.Client, stream: Stream, played: Played) -> None:
     newest = state_of(client, stream.name)["last_event_at"]
     found = results(client, stream.name)
     played.moments.append(Moment(at=datetime.now(UTC), newest_event=newest, results=found))
-    end = time.monotonic() + RESTATED_S
-    while time.monotonic() < end:
-        time.sleep(end - time.monotonic())
+    time.sleep(RESOLUTION_S)
 
 
 def not_as_it_was(client: httpx.Client, stream: Stream, moment: Moment) -> list[str]:
@@ -184,6 +185,11 @@ def not_as_it_was(client: httpx.Client, stream: Stream, moment: Moment) -> list[
             if name != "until" and not same(there.get(name), value)
         ]
     return differences
+
+
+def stated(settings: Mapping[str, str]) -> str:
+    """Return settings as they stand in the environment."""
+    return " and ".join(f"{name}={value}" for name, value in settings.items())
 
 
 def day(text: str | None) -> str:
@@ -216,7 +222,7 @@ def table_of_incidents(played: Played, compared: Compared) -> list[str]:
     """Return when each incident was opened in the time of the stream, and what `check` says of it."""
     ours = {incident.id: incident for incident in compared.incidents}
     lines = [
-        "| newest event when opened | severity | what it said then | in breach since | seen as | `check` at the end |",
+        "| newest event then | severity | what it said then | in breach since | later seen as | `check` at the end |",
         "|---|---|---|---|---|---|",
     ]
     for id, seen in played.opened.items():
@@ -225,8 +231,9 @@ def table_of_incidents(played: Played, compared: Compared) -> list[str]:
         if final is not None and final.title == seen["title"]:
             said = "the same"
         states = played.states[id]
-        changes = " → ".join(states) if len(states) < 4 else f"{states[0]} … {states[-1]} ({len(states)} states)"
-        told = (day(seen["newest_event"]), seen["severity"], seen["title"], day(seen["since"]), changes, said)
+        changes = " → ".join(f"{state} ({at[:10]})" for state, at in states[1 : 1 + MOST_STATES])
+        changes += f" and {len(states) - 1 - MOST_STATES} more" if len(states) > 1 + MOST_STATES else ""
+        told = (day(seen["newest_event"]), seen["severity"], seen["title"], day(seen["since"]), changes or "–", said)
         lines.append(f"| {' | '.join(told)} |")
     unseen = [i for i in ours if i not in played.opened]
     later = [i for i in compared.all_incidents if i.id not in ours]
@@ -249,8 +256,8 @@ def incident_log(folder: Path, *, keep: str | None) -> str:
         "An event when an incident is opened, its label when it is closed, one by one in the order of time. The known "
         "change: from April 2016 on, far fewer incidents breach their SLA. Labels come up to 341 days late, so raw "
         f"events are kept for {keep or '90d (the default)'}. After each day of the stream the service was asked for "
-        "incidents; so that a day passes in a second or two, it rests for "
-        f"{SHORT_RESTS['BAROGRAPH_EVALUATION_SECONDS']} s between evaluations, not 5."
+        f"incidents; so that a day passes in a second or two, {stated(SHORT_RESTS)}; every "
+        "other setting has its default."
     )
     return "\n".join(
         ["## incident_log", "", told, "", *summary(stream, played, compared), *table_of_incidents(played, compared)]
@@ -260,7 +267,7 @@ def incident_log(folder: Path, *, keep: str | None) -> str:
 def flights(folder: Path) -> str:
     """Play the flights and return a section of the page."""
     stream = flight_stream(folder)
-    with tempfile.TemporaryDirectory() as home, served(Path(home) / "data") as client:
+    with tempfile.TemporaryDirectory() as home, served(Path(home) / "data", KEEPS_ALL) as client:
         register(client, stream)
         played = play(client, stream, step="1w", every="1h", moments=MOMENTS)
         compared = compare(client, stream)
@@ -273,13 +280,12 @@ def flights(folder: Path) -> str:
         wrong += [f"- {difference}" for difference in differences[:SHOWN]]
     told = (
         "Labels come 1 to 30 days after the flight; 2 % are wrong at first and corrected 1 to 14 days later. Events "
-        "and labels are sent hour by hour; after each week the service was asked for incidents. Every setting has its "
-        "default."
+        "and labels are sent hour by hour; after each week the service was asked for incidents. So that what is "
+        f"restated within seconds is kept as well, {stated(KEEPS_ALL)}; every other setting has its default."
     )
     asked = (
         "What the API said of all chunks at some moments of the replay, asked again at its end with `as_of` that "
-        "moment of the wall clock (a result that is younger than a minute is restated in place, so a minute passed "
-        "before more was sent):"
+        "moment of the wall clock:"
     )
     return "\n".join(
         [

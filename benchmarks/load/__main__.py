@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import document
-import ingest
 import memory
 import queries
 import sustained
+
+import ingest
 
 PROGRAMS = {"ingest": ingest, "sustained": sustained, "queries": queries, "memory": memory}
 
 
 def main() -> None:
     """Run one program."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     programs = parser.add_subparsers(dest="program", required=True)
     for name, module in PROGRAMS.items():

@@ -1,4 +1,4 @@
-"""Bodies of events, built before they are sent: only ids and times are written into them anew, so that sending is cheap.
+"""Bodies of events, built before they are sent: only ids and times are written anew, so that sending is cheap.
 
 20 numeric features with a score, an id and a timestamp: 8 features in full precision, 6 amounts with two decimals, 6
 counts, 2 % of half of them missing.
@@ -117,13 +117,13 @@ def _text(rng: np.random.Generator, rows: int, format: str) -> Body:
             v = float(value[i])
             event[name] = None if v != v else int(v) if 14 <= k < 20 else v
         lines.append(json.dumps(event, separators=(",", ":")))
+    text = lines[0] if rows == 1 else "[" + ",".join(lines) + "]"
     if format == "NDJSON":
         text = "\n".join(lines) + "\n"
-    else:
-        text = lines[0] if rows == 1 else "[" + ",".join(lines) + "]"
     data = np.frombuffer(text.encode(), np.uint8).copy()
     ids, times = (
-        Places(data, np.array(list(_found(text.encode(), what.encode())), np.int64), len(what)) for what in (mark, moment)
+        Places(data, np.array(list(_found(text.encode(), what.encode())), np.int64), len(what))
+        for what in (mark, moment)
     )
     return Body(rows, data, ids, times, True)
 

@@ -1,4 +1,4 @@
-"""A small HTTP client for load: requests as prepared bytes over kept connections, and just enough parsing of answers."""
+"""A small HTTP client for load: requests as prepared bytes over kept connections, answers barely parsed."""
 
 from __future__ import annotations
 

@@ -8,13 +8,14 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
-
-from ingest import TARGET_P99_MS, TARGETS
 from queries import TARGETS_MS
 from sustained import SETTLED_S, VISIBLE_S
+
+from ingest import TARGET_P99_MS, TARGETS
 
 PAGE = Path(__file__).parents[2] / "docs" / "load.md"
 _LINES = 12  # of a run over time that the page shows
@@ -42,21 +43,10 @@ def _lines(path: str) -> list[str]:
 def write(folder: Path) -> None:
     """Write the page of all runs that are kept in a folder."""
     found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    parts = [
-        "# Load\n",
-        "What the whole service takes, measured from outside: `barograph serve` as users start it, driven over HTTP on the "
-        "same machine. **The client runs on the same cores as the server.** Written by `python benchmarks/load …  --write`.\n",
-    ]
-    if found:
-        last = next(reversed(found.values()))["machine"]
-        parts.append(
-            f"{last['cores']} cores ({last['cpu']}), {last['memory_gib']} GiB, Python {last['python']}, "
-            f"pyarrow {last['pyarrow']}. Each event has 20 numeric features, a score, an id and a time; a body's ids and "
-            "times are new in each request.\n"
-        )
+    runs = [one for name, one in found.items() if name.startswith("sustained")]
+    parts = ["# Load\n", _head(next(reversed(found.values()))["machine"])]
     if "ingest" in found:
         parts += _ingest(found["ingest"])
-    runs = [one for name, one in found.items() if name.startswith("sustained")]
     if runs:
         parts += _sustained(runs)
     if "queries" in found:
@@ -65,6 +55,22 @@ def write(folder: Path) -> None:
         parts += _memory(found["memory"])
     PAGE.write_text("\n".join(parts))
     print(f"{PAGE} is written.")
+
+
+def _paragraph(text: str) -> str:
+    return "\n".join(wrap(" ".join(text.split()), 120, break_on_hyphens=False)) + "\n"
+
+
+def _head(on: dict[str, str]) -> str:
+    return _paragraph(
+        f"""
+        What the whole service takes, measured from outside: `barograph serve` as users start it, driven over HTTP on
+        the same machine. **The client runs on the same cores as the server.** Written by `python benchmarks/load …
+        --write`. {on["cores"]} cores ({on["cpu"]}), {on["memory_gib"]} GiB, Python {on["python"]}, pyarrow
+        {on["pyarrow"]}. Each event has 20 numeric features, a score, an id and a time; the ids and times of a body
+        are new in each request.
+        """
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -99,17 +105,16 @@ def _ingest(found: dict[str, Any]) -> list[str]:
             ]
         )
     head = ["body", "workers", "connections", "events/s", "requests/s", "p50 ms", "p99 ms", "floor", "share", "cores"]
-    return [
-        "## Taking events\n",
-        f"`python benchmarks/load ingest`. Events that are acknowledged, each on the disk before, in {found['seconds']:.0f} s "
-        "after a warm-up; every connection sends its next body when the last one is acknowledged. With 0 workers the server "
-        "takes events and files them into their table; with 1 it counts them into profiles and evaluates these as well, all "
-        "in one process. The floor, in the same run: one thread decodes the same bodies in the plainest quick way (msgspec, "
-        "Arrow) and appends them to a SQLite file, as many in one synced commit as there are connections; no HTTP, no checks. "
-        "Cores: processor time of the server and of the client.\n",
-        _table([*head, "target"], rows),
-        _busy(found),
-    ]
+    said = f"""
+        `python benchmarks/load ingest`. Events that are acknowledged, each on the disk before, in
+        {found["seconds"]:.0f} s after a warm-up; every connection sends its next body when the last one is
+        acknowledged. With 0 workers the server takes events and files them into their table; with 1 it counts them
+        into profiles and evaluates these as well, all in one process. The floor, in the same run: one thread decodes
+        the same bodies in the plainest quick way (msgspec, Arrow) and appends them to a SQLite file, as many in one
+        synced commit as there are connections; no HTTP, no checks. Cores: processor time of the server and of the
+        client.
+        """
+    return ["## Taking events\n", _paragraph(said), _table([*head, "target"], rows), _busy(found)]
 
 
 def _some(looks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -137,23 +142,26 @@ def _over_time(looks: Sequence[dict[str, Any]]) -> str:
 
 
 def _sustained(runs: Sequence[dict[str, Any]]) -> list[str]:
-    parts = [
-        "## Events at a fixed rate, until they show in results\n",
-        "`python benchmarks/load sustained`. Bodies of 1,000 are sent at fixed times, whatever the answers take (latencies "
-        "count from when a body was due). They go through the spool, the table, the profile of the current chunk and its "
-        "results; asked every second over the API. *Seconds until visible*: the longest, since the line before, that the "
-        f"oldest event not yet in the results had been acknowledged. The verdicts leave out the first {SETTLED_S:.0f} s.\n",
-    ]
+    said = f"""
+        `python benchmarks/load sustained`. Bodies of 1,000 are sent at fixed times, whatever the answers take
+        (latencies count from when a body was due). They go through the spool, the table, the profile of the current
+        chunk and its results; asked every second over the API. *Seconds until visible*: the longest, since the line
+        before, that the oldest event not yet in the results had been acknowledged. The verdicts leave out the first
+        {SETTLED_S:.0f} s.
+        """
+    parts = ["## Events at a fixed rate, until they show in results\n", _paragraph(said)]
     for found in runs:
         how = f"{found['workers']} worker thread in the server's process" if found["workers"] else "a worker process"
         looks = found["looks"]
-        settled = [look for look in looks if look["seconds"] >= SETTLED_S]
-        late = max((look["lag_s"] for look in settled), default=float("nan"))
+        late = max((k["lag_s"] for k in looks if k["seconds"] >= SETTLED_S), default=float("nan"))
+        summary = f"""
+            Acknowledged: p50 {found["p50_ms"]:.0f} ms, p99 {found["p99_ms"]:.0f} ms. Visible after {late:.1f} s at
+            the latest (bound: {VISIBLE_S:.0f} s). {_busy(found)}
+            """
         parts += [
             f"### {found['format']}, {found['rate']:,.0f} events/s for {found['minutes']:g} minutes, {how}\n",
             _over_time(looks),
-            f"Acknowledged: p50 {found['p50_ms']:.0f} ms, p99 {found['p99_ms']:.0f} ms. Visible after {late:.1f} s at the latest "
-            f"(bound: {VISIBLE_S:.0f} s). " + _busy(found),
+            _paragraph(summary),
             *(f"- {what}: {'yes' if good else '**no**'}" for what, good in found["verdict"].items()),
             "",
         ]
@@ -164,30 +172,31 @@ def _queries(found: dict[str, Any]) -> list[str]:
     rows = []
     for name, q in found["questions"].items():
         target = TARGETS_MS.get(name)
-        said = "" if target is None else f"{target:.0f} ms" + ("" if q["p95_ms"] <= target else " **missed**")
-        rows.append(
-            [name, f"{q['p50_ms']:.1f}", f"{q['p95_ms']:.1f}", f"{q['max_ms']:.1f}", f"{q['bytes'] / 1000:,.0f}", said]
-        )
-    return [
-        "## Reading\n",
-        f"`python benchmarks/load queries`. A SQLite catalog of {found['models']:,} models with 100 series of 365 daily points "
-        f"each, the last 30 days written twice: {found['points'] / 1e6:,.1f} million rows, {found['disk_mb'] / 1024:,.1f} GiB. One "
-        "question at a time, of models chosen at random; the target is for the 95 % quantile.\n",
-        _table(["question", "p50 ms", "p95 ms", "most ms", "kB", "target"], rows),
-        _busy(found),
-    ]
+        bound = "" if target is None else f"{target:.0f} ms" + ("" if q["p95_ms"] <= target else " **missed**")
+        times = [f"{q[k]:.1f}" for k in ("p50_ms", "p95_ms", "max_ms")]
+        rows.append([name, *times, f"{q['bytes'] / 1000:,.0f}", f"{q['asked']:,}", bound])
+    said = f"""
+        `python benchmarks/load queries`. A SQLite catalog of {found["models"]:,} models with 100 series of 365 daily
+        points each, the last 30 days written twice: {found["points"] / 1e6:,.1f} million rows,
+        {found["disk_mb"] / 1024:,.1f} GiB. One question at a time, of models chosen at random; the target is for the
+        95 % quantile.
+        """
+    head = ["question", "p50 ms", "p95 ms", "most ms", "kB", "asked", "target"]
+    return ["## Reading\n", _paragraph(said), _table(head, rows), _busy(found)]
 
 
 def _memory(found: dict[str, Any]) -> list[str]:
-    parts = [
-        "## Memory\n",
-        f"`python benchmarks/load memory`. {found['rate']:,.0f} events/s and {found['labels'] / 60 / found['minutes']:,.0f} labels/s for "
-        f"{found['minutes']:g} minutes, chunks of {found['chunk']}; resident memory of each process.\n",
-        _over_time(found["looks"]),
-    ]
+    said = f"""
+        `python benchmarks/load memory`. {found["rate"]:,.0f} events/s and
+        {found["labels"] / 60 / found["minutes"]:,.0f} labels/s for {found["minutes"]:g} minutes, chunks of
+        {found["chunk"]}; resident memory of each process.
+        """
+    parts = ["## Memory\n", _paragraph(said), _over_time(found["looks"])]
     for name, grown in found["growth"].items():
-        parts.append(
-            f"- {name}: {grown['mean_mb']:,.0f} MB on average, {grown['most_mb']:,.0f} MB at most; a line fitted to the last two "
-            f"thirds changes by {grown['grown_mb']:+,.0f} MB: {'flat' if grown['flat'] else '**growing**'}."
-        )
+        line = f"""
+            - {name}: {grown["mean_mb"]:,.0f} MB on average, {grown["most_mb"]:,.0f} MB at most; a line fitted to the
+            last two thirds changes by {grown["grown_mb"]:+,.0f} MB: {"flat" if grown["flat"] else "**growing**"}.
+            """
+        parts.append(" ".join(line.split()))
+    parts.append(f"- errors in the log: {found['errors']}")
     return [*parts, "", _busy(found)]

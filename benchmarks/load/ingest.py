@@ -1,4 +1,4 @@
-"""How many events a second are taken, each on the disk before it is acknowledged, and how long an acknowledgement takes."""
+"""How many events a second are taken, each on the disk before it is acknowledged, and how long that takes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import client
 import msgspec
 import numpy as np
 import pyarrow as pa
 import uvloop
-
-import client
 from bodies import FEATURES, FORMATS, Body, make_bodies
 from serving import EVENTS, MODEL, Process, call, prepared, served
 

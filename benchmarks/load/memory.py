@@ -1,4 +1,4 @@
-"""Does memory stay bounded? A moderate, constant load of events and labels, and the memory of each process over time."""
+"""Does memory stay bounded? A constant load of events and labels, and the memory of each process over time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+import client
 import numpy as np
 import uvloop
-
-import client
 from bodies import NDJSON, id_prefix, labels_body, make_bodies
-from serving import EVENTS, LABELS, prepared, served, working
+from serving import EVENTS, LABELS, errors, prepared, served, working
 from watching import Watch, line
 
 ROWS = 200  # of a body
@@ -53,12 +52,13 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         async def run() -> None:
             looking = asyncio.create_task(watch.run(lambda look: print(line(look), flush=True)))
             seconds = 60 * arguments.minutes
-            await asyncio.gather(
-                load.run(connections=4, seconds=seconds), truth.run(connections=2, seconds=seconds)
-            )
+            await asyncio.gather(load.run(connections=4, seconds=seconds), truth.run(connections=2, seconds=seconds))
             looking.cancel()
 
         uvloop.run(run())
+    faults = errors(folder)
+    for fault in faults[:3]:
+        print(fault)
     shutil.rmtree(folder, ignore_errors=True)
     looks = watch.as_json()
     found = {
@@ -67,14 +67,13 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         "minutes": arguments.minutes,
         "workers": arguments.workers,
         "chunk": arguments.chunk,
+        "errors": len(faults),
         "looks": looks,
         "growth": {name: growth(looks, name) for name in processes},
     }
     for name, grown in found["growth"].items():
-        print(
-            f"{name}: {grown['mean_mb']:,.0f} MB, {grown['grown_mb']:+,.0f} MB in the last two thirds by a fitted line: "
-            + ("flat" if grown["flat"] else "NOT FLAT")
-        )
+        said = "flat" if grown["flat"] else "NOT FLAT"
+        print(f"{name}: {grown['mean_mb']:,.0f} MB, {grown['grown_mb']:+,.0f} MB in the last two thirds: {said}")
     return found
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-
 from bodies import reference_table
 
 BAROGRAPH = Path(sys.executable).with_name("barograph")
@@ -137,3 +136,9 @@ def size_mb(folder: Path) -> float:
             except FileNotFoundError:
                 continue  # a temporary file
     return total / 2**20
+
+
+def errors(folder: Path) -> list[str]:
+    """Return what the processes of a folder said went wrong."""
+    lines = [line for path in folder.glob("*.log") for line in path.read_text().splitlines()]
+    return [line for line in lines if '"level": "error"' in line or '"level": "critical"' in line]

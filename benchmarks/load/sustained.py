@@ -1,4 +1,4 @@
-"""Events at a fixed rate, through the tables and profiles into results: is the rate held, and how late do they show?"""
+"""Events at a fixed rate, through tables and profiles into results: is the rate held, and how late do they show?"""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+import client
 import numpy as np
 import uvloop
-
-import client
 from bodies import FORMATS, make_bodies
-from serving import EVENTS, prepared, served, working
+from serving import EVENTS, errors, prepared, served, working
 from watching import Watch, line
 
 ROWS = 1000  # of a body
@@ -49,13 +48,16 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
             took = None
             while (waited := time.perf_counter() - end) < DRAIN_S:
                 await asyncio.sleep(0.25)
-                if watch._visible >= load.sent.total:
+                if watch.visible >= load.sent.total:
                     took = waited
                     break
             looking.cancel()
             return took
 
         drained = uvloop.run(run())
+    faults = errors(folder)
+    for fault in faults[:3]:
+        print(fault)
     shutil.rmtree(folder, ignore_errors=True)
     found = {
         "variant": f"{arguments.format}-{arguments.workers}",
@@ -68,6 +70,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         "p50_ms": float(np.quantile(load.sent.seconds, 0.5)) * 1e3,
         "p99_ms": float(np.quantile(load.sent.seconds, 0.99)) * 1e3,
         "drained_s": drained,
+        "errors": len(faults),
         "looks": watch.as_json(),
     }
     found["verdict"] = verdict(found)
@@ -90,6 +93,7 @@ def verdict(found: dict[str, Any]) -> dict[str, bool]:
         f"events showed in results within {VISIBLE_S:.0f} s": max(look["lag_s"] for look in looks) <= VISIBLE_S,
         "what waits to be filed did not grow": not growing,
         "all that was acknowledged showed in the end": found["drained_s"] is not None,
+        "the log has no errors": not found["errors"],
     }
 
 

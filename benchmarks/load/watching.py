@@ -1,9 +1,8 @@
-"""Looks at a service under load, from outside: what waits, what shows in results and how late, what memory and disk it takes."""
+"""Looks at a service under load, from outside: what waits, what shows in results and how late, memory and disk."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,7 +43,7 @@ class Watch:
         self._folder, self._processes, self._sent = folder, processes, sent
         self._start = perf_counter()
         self._since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-        self._lag, self._visible = 0.0, 0
+        self._lag, self.visible = 0.0, 0
         self._cpu: dict[str, float] = {}
         self._last = (self._start, 0, 0)
 
@@ -67,12 +66,12 @@ class Watch:
         """Ask for the rows of the newest chunks, and when as many had been acknowledged."""
         path = f"/v1/models/{MODEL}/series?metric=row_count&limit=1000&start={quote(self._since)}"
         points = (await client.get(connection, path))["items"]
-        self._visible = sum(point["n"] for point in points)
+        self.visible = sum(point["n"] for point in points)
         now, rows = perf_counter(), self._sent.rows
         low, high = 0, len(rows)  # the first acknowledgement that is not in the results yet
         while low < high:
             middle = (low + high) // 2
-            low, high = (middle + 1, high) if rows[middle] <= self._visible else (low, middle)
+            low, high = (middle + 1, high) if rows[middle] <= self.visible else (low, middle)
         self._lag = max(self._lag, now - self._sent.ended[low] if low < len(rows) else 0.0)
 
     async def _look(self, connection: client.Connection) -> Look:
@@ -91,7 +90,7 @@ class Watch:
             acknowledged=total,
             rate=(total - total_before) / (now - before),
             p99_ms=took[int(len(took) * 0.99)] * 1e3 if took else 0.0,
-            visible=self._visible,
+            visible=self.visible,
             lag_s=self._lag,
             spool_rows=int(metric("barograph_spool_rows")),
             spool_mb=metric("barograph_spool_bytes") / 2**20,
@@ -115,8 +114,3 @@ def line(look: Look) -> str:
         f"{look.seconds:6.0f} s {look.rate:>9,.0f}/s  p99 {look.p99_ms:>6.0f} ms  spool {look.spool_rows:>9,} rows"
         f"  visible {look.visible:>11,}, {look.lag_s:>5.1f} s late  disk {look.disk_mb:>7,.0f} MB  {memory}"
     )
-
-
-def own_cores() -> float:
-    """Return the processor time of this process, in seconds."""
-    return time.process_time()

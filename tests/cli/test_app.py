@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 Barograph = Callable[..., Any]
-COMMANDS = ("check", "init", "profile", "metrics", "demo", "spec", "spec show", "replay", "rules", "rules test")
+COMMANDS = (
+    *("check", "init", "profile", "metrics", "demo", "spec", "spec show", "replay", "rules", "rules test"),
+    *("serve", "worker", "ingest", "migrate", "keys", "keys create", "keys list", "keys revoke"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -68,7 +71,19 @@ def test_metrics_are_listed_and_explained(barograph: Barograph) -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = ("numpy", "polars", "pandas", "pyarrow", "scipy", "sklearn", "numba", "pydantic", "jinja2")
+    heavy = (
+        "numpy",
+        "polars",
+        "pandas",
+        "pyarrow",
+        "scipy",
+        "sklearn",
+        "numba",
+        "pydantic",
+        "jinja2",
+        "sqlalchemy",
+        "fastapi",
+    )
     program = (
         "import sys\nfrom barograph.cli import main\nsys.argv = ['barograph', '--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"

@@ -248,10 +248,11 @@ def test_labels_of_a_regression_are_numbers(given: ModuleType, form: str, n: int
     assert given.kept(found, "labels")["label"].to_pylist() == [1000.0]
 
 
+@pytest.mark.parametrize("more", [{}, {"unknown": 1}])
 @formats
-def test_an_embedding_is_kept_as_the_text_of_its_list(given: ModuleType, form: str) -> None:
+def test_an_embedding_is_kept_as_the_text_of_its_list(given: ModuleType, form: str, more: dict[str, Any]) -> None:
     schema = replace(given.SCHEMA, features={"vector": ColumnType.EMBEDDING})
-    rows = [{"event_id": "a", "timestamp": 1_748_000_000, "vector": [0.5, 1.5]}]
+    rows = [{"event_id": "a", "timestamp": 1_748_000_000, "vector": [0.5, 1.5], **more}]
     rows.append({"event_id": "b", "timestamp": 1_748_000_000, "vector": None})  # type: ignore[dict-item]
     found = decode_events(given.body(rows, form), form, event_layout(schema), now_us=given.NOW)
     assert found.rejected == ()

@@ -64,6 +64,20 @@ def test_a_label_without_a_time_is_not_known_before_its_event() -> None:
     assert joined(BINARY, events(4), told_too_early) == [None] * 4
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_of_labels_without_a_time_the_one_that_came_last_counts_whatever_the_clock_said(told: bool) -> None:
+    def label(value: str, received: int) -> tuple[str, object, int | None, int]:
+        return "e3", value, received if told else None, received  # ingest says when it came, as when it was known
+
+    came = [[90_000, 50_000], [90_000, 50_000, 60_000], [50_000, 10, 90_000], [2_000, 1_000], [5, 4, 3_001]]
+    for times in came:
+        values = ["01"[i % 2] for i in range(len(times))]
+        known = labels(BINARY, [label(value, time) for value, time in zip(values, times, strict=True)])
+        assert joined(BINARY, events(4), known) == [None, None, None, values[-1]], times
+    at_once = labels(BINARY, [label("0", 9_000), label("1", 9_000)])
+    assert joined(BINARY, events(4), at_once) == [None] * 4
+
+
 def test_labels_that_contradict_each_other_are_not_used() -> None:
     known = labels(REGRESSION, [("e0", 1.0, 9_000, 1), ("e0", 2.0, 9_000, 2), ("e1", 3.0, 9_000, 3)])
     assert joined(REGRESSION, events(2), known) == [None, 3.0]

@@ -56,6 +56,10 @@ def test_events_that_are_too_old_go_and_their_results_stay(plant: Plant) -> None
     plant.send(late, "labels")  # whose events are gone
     plant.work()
     assert points(plant) == before
+    with plant.shop.read(PROJECT) as scope:
+        state = states.get_state(scope, plant.model_id)
+    assert state is not None
+    assert (state.events, state.labels) == (len(CURRENT), len(CURRENT) + len(late))  # that came, not that are kept
 
 
 def test_hours_become_days_with_the_same_rows(plant: Plant) -> None:

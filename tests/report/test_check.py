@@ -741,3 +741,14 @@ def test_value_and_tolerance_are_used(reference: Reference) -> None:
     assert usual.limit_lower is not None
     assert wide.limit_lower is not None
     assert wide.limit_lower < usual.limit_lower - 0.1
+
+
+def test_an_incident_goes_on_while_labels_have_yet_to_come(reference: Reference) -> None:
+    late = events(6000, seed=3, noise=1.0).with_columns(
+        label=pl.when(pl.int_range(pl.len()) < 4000).then("label")  # those of the last third have not come
+    )
+    report = check(reference, late, chunk="1d", label="label", score="score", timestamp="timestamp")
+    grave = next(i for i in report.incidents if i.severity is Severity.CRITICAL)
+    assert grave.root.last_breach.family == "performance"
+    assert grave.until is None
+    assert report.verdict.startswith("The model needs attention")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,7 @@ def test_a_reference_in_each_form_is_learned_alike(working: Served, form: str) -
         (arrow(events(10))[:-200], ARROW["Content-Type"], 422),
         (b"x", "application/json", 415),
     ],
+    ids=count(),
 )
 def test_reference_data_that_cannot_be_read(working: Served, content: bytes, kind: str, status: int) -> None:
     working.client.put("/v1/models/unread", json={})

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def test_labels(taking: Served) -> None:
         (arrow(events(10, seed=1))[:-100], {"Content-Type": "application/vnd.apache.arrow.stream"}, 400),
         (b"\n".join([b"{}"] * 5001), {"Content-Type": "application/x-ndjson"}, 413),
     ],
+    ids=count(),
 )
 def test_what_is_refused(taking: Served, body: bytes, headers: dict[str, str], status: int) -> None:
     answer = taking.client.post(EVENTS, content=body, headers=headers)

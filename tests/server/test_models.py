@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from serving import Served
 
@@ -57,6 +59,7 @@ def test_everything_that_is_wrong_is_told_at_once(served: Served) -> None:
         (b"<a/>", {"Content-Type": "application/xml"}, 415),
         (b" " * (2**20 + 1), TOML, 413),
     ],
+    ids=count(),
 )
 def test_bodies_that_are_no_specification(served: Served, content: bytes, headers: dict[str, str], status: int) -> None:
     answer = served.client.put("/v1/models/m3", content=content, headers=headers)

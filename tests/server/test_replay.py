@@ -22,6 +22,7 @@ replays: Any = import_module("replays")
 sys.path.remove(str(ROOT / "benchmarks"))
 
 DAYS = 35
+WEEK = "2013-06-03T04:00:00Z"
 COLUMNS = ("event_id", "timestamp", *FEATURES, "score", "late")
 ROLES = {
     "label": "late",
@@ -53,13 +54,18 @@ def test_flights_with_late_and_corrected_labels_end_with_the_results_of_a_check(
     corrected = len(flights.labels) - flights.labels["event_id"].n_unique()
     assert corrected > 20
     one_less = flights.known.with_columns(late=pl.when(pl.int_range(pl.len()) != 100).then("late"))
-    with serving(tmp_path / "data", workers=True, evaluation_seconds=0.2) as running:
+    settings = {"evaluation_seconds": 0.2, "resolution_seconds": replays.RESOLUTION_S}
+    with serving(tmp_path / "data", workers=True, **settings) as running:
         client = running.client
         replaying.register(client, flights)
-        played = replays.play(client, flights, step="2w", every="12h")
+        played = replays.play(client, flights, step="2w", every="12h", moments=(1, 3))
         compared = replaying.compare(client, flights)
         other = replaying.compare(client, replace(flights, known=one_less))
+        past = [replays.not_as_it_was(client, flights, moment) for moment in played.moments]
     assert compared.differences == []
+    assert past == [[], []]  # as of a time, results are as they were then
+    then, now = (moment.results["performance.roc_auc", WEEK]["label_coverage"] for moment in played.moments)
+    assert then < now
     assert compared.labelled > 100
     assert played.rows == len(flights.events) + len(flights.labels)
     assert {incident.id for incident in compared.incidents} <= played.opened.keys()

@@ -114,6 +114,13 @@ def test_a_full_disk_refuses_all_and_the_spool_works_again_once_there_is_room(tm
         assert spool.append([batch(b"again")]) == 2
 
 
+def test_some_of_the_disk_is_left_free(tmp_path: Path) -> None:
+    with Spool(tmp_path / "spool.db", max_bytes=GIB, free_bytes=10**18) as spool:
+        with pytest.raises(SpoolFull, match=r"bytes left.*must stay free"):
+            spool.append([batch()])
+        assert (spool.rows, everything(spool)) == (0, [])
+
+
 def test_a_file_that_is_no_spool_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError, match=r"text\.db"):

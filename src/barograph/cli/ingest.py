@@ -28,7 +28,8 @@ def ingest(
     with options.progress(f"sending {kind}", quiet=quiet) as bar:
         sent = send(path, url=url, model=model, key=os.environ.get(KEY) or None, kind=kind, progress=bar)
     if not quiet:
-        more = [f"{n:,} {what}" for n, what in ((sent.duplicates, "came twice"), (sent.skipped, "had come before")) if n]
+        repeated = ((sent.duplicates, "came twice"), (sent.skipped, "had come before"))
+        more = [f"{n:,} {what}" for n, what in repeated if n]
         print(f"Sent {sent.rows:,} {kind}{''.join(f', {part}' for part in more)}.")
     if sent.rejected:
         reasons = "".join(f"\n  - {reason}" for reason in sent.reasons)

@@ -38,7 +38,7 @@ class Action(StrEnum):
 def create(
     action: Annotated[Action, typer.Option(help="What it may do; edit and admin include ingest and read.")],
     name: Annotated[str, typer.Option(help="Who or what will use it.")] = "made on the command line",
-    expires: Annotated[str | None, typer.Option(help="After how long it ends, as in 90d or 12h. Default: never.")] = None,
+    expires: Annotated[str | None, typer.Option(help="How long it lasts, as in 90d or 12h. Default: for ever.")] = None,
     project: Project = "default",
     data: needs.Data = None,
 ) -> None:

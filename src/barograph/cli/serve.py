@@ -16,7 +16,7 @@ def serve(
         str, typer.Option(help="Address to listen on; only this machine's own needs no keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 for any that is free.")] = 8321,
-    workers: Annotated[int, typer.Option(min=0, max=64, help="Threads that profile and evaluate; 0 leaves it to others.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Threads that evaluate; 0 leaves it to others.")] = 1,
     require_keys: Annotated[bool, typer.Option("--require-keys", help="Ask for a key on this machine, too.")] = False,
     log_level: needs.LogLevel = "info",
 ) -> None:

@@ -180,9 +180,9 @@ def _blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _embedding(value: msgspec.Raw) -> str | None:
-    text = bytes(value)
-    return None if text == b"null" else text.decode()
+def _embedding(value: msgspec.Raw | None) -> str | None:
+    text = b"null" if value is None else bytes(value)
+    return None if text == b"null" else text.decode("utf-8", "backslashreplace")
 
 
 def _inner_labels(

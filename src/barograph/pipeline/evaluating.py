@@ -19,7 +19,7 @@ from barograph.pipeline.pieces import closed_chunks, joined
 from barograph.pipeline.remembering import remembered
 from barograph.pipeline.workshop import Live, Remembered, Workshop
 from barograph.profiles.profiles import Profiles
-from barograph.report.assess import Assessment, Plan, assess, outputs_of
+from barograph.report.assess import Assessment, Plan, assess, outputs_of, unjudged
 from barograph.report.check import values_of
 from barograph.report.verdict import verdict
 from barograph.rules.budget import parse_budget
@@ -79,6 +79,7 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
         profiles.chunks[:closed],
         outputs=outputs,
         silences=silences,
+        unsettled=unjudged(found.rows, profiles, found.alerting),
     )
     changed = _changed(known, found, profiles)
     with shop.write(live.project_id) as scope:

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 def run_next_job(shop: Workshop, *, now_us: int) -> bool:
     """Run the oldest job that nobody runs, and return whether there was one."""
     with reading(shop.engine) as connection:
-        waiting = everywhere.next_jobs(connection, now_us=now_us, limit=LOOKED_AT)
+        waiting = everywhere.next_jobs(connection, now_us=now_us, seconds=shop.settings.lease_seconds, limit=LOOKED_AT)
     for one in waiting:
         if one.kind == "replay" and shop.spool is None:
             continue  # only a process that takes events can take them again

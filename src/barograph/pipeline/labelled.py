@@ -24,7 +24,8 @@ def labelled_rows(schema: Schema, names: pa.Schema, events: Batches, labels: pa.
     `events` reads the batches anew each time it is called; `names` is their Arrow schema. `labels` are rows of the
     label table (`store.layout.label_schema`) in any order, of these or other events. Which label counts is said by
     `ledger.labels_as_of`: the last revision; a label without a time of its own is known since it was received, but not
-    before its event. Events without a usable label have null. A schema without a label gets the events as they are.
+    before its event or such a label that came earlier. Events without a usable label have null. A schema without a
+    label gets the events as they are.
     """
     if schema.label is None:
         return Rows(name="events", schema=names, parts=[Part(read=events)])
@@ -63,8 +64,10 @@ class _Known:
         self.values = self._numbers(_one_array(labels.column("label")))[order]
         told = _microseconds(labels.column("label_timestamp"))[order]
         received = _microseconds(labels.column("_received"))[order]
-        self.untimed = told == _NULL
-        self.times = np.where(self.untimed, received, told)
+        self.untimed = (told == _NULL) | (told == received)  # ingest fills in what a label does not say
+        self.times, self.numbers = told.copy(), np.zeros_like(told)
+        ordered = _in_order(received[self.untimed], self.of_label[self.untimed])
+        self.times[self.untimed], self.numbers[self.untimed] = ordered
 
     def of(self, ids: pa.Array, times: pa.Array) -> pa.Array:
         """Return the label of each event, null where there is none."""
@@ -89,7 +92,9 @@ class _Known:
         counts = high - low
         rows = np.repeat(low - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) + np.arange(counts.sum())
         event = np.repeat(np.arange(len(codes)), counts)
-        times = np.where(self.untimed[rows], np.maximum(self.times[rows], event_times[event]), self.times[rows])
+        times = self.times[rows]
+        after_event = np.maximum(times, event_times[event] + self.numbers[rows])
+        times = np.where(self.untimed[rows], after_event, times)
         return Labels(ids=codes[event], values=self.values[rows], times=times)
 
     def _numbers(self, labels: pa.Array) -> npt.NDArray[np.float64]:
@@ -97,6 +102,23 @@ class _Known:
             return np.asarray(labels.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
         found = pc.index_in(labels, value_set=self.classes).cast(pa.float64())
         return np.asarray(found.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _in_order(received: Ints, of_label: Ints) -> tuple[Ints, Ints]:
+    """Return when labels without a time of their own were known, and the number of each among those of its id.
+
+    Rows of one id stand together, in the order of receipt, and their times grow in it: with a clock that was set back
+    in between, or another node's, the older label would count else. Labels received at one moment stay at one.
+    """
+    same = of_label[1:] == of_label[:-1]
+    numbers = np.concatenate(([0], np.cumsum(same & (received[1:] != received[:-1]))))[: len(received)]
+    first = np.flatnonzero(np.concatenate(([True], ~same)))[: len(received)]
+    numbers -= np.repeat(numbers[first], np.diff(np.append(first, len(received))))
+    times = received.copy()
+    for label in np.unique(of_label[1:][same & (received[1:] < received[:-1])]):
+        few = slice(np.searchsorted(of_label, label, "left"), np.searchsorted(of_label, label, "right"))
+        times[few] = np.maximum.accumulate(received[few] - numbers[few]) + numbers[few]
+    return times, numbers
 
 
 _NULL = np.iinfo(np.int64).min

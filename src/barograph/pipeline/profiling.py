@@ -72,6 +72,7 @@ def profile_added(shop: Workshop, live: Live, lease: Lease, *, now_us: int, tell
     to = Position(events_version=events_version, labels_version=labels_version)
     if to == at:
         return Counted()
+    labels = tables.rows_filed("labels", at.labels_version, until=labels_version)
     events = pa.concat_tables(batches, promote_options="permissive") if rows else None
     added = pieces_of(live.reference.yardstick, events, live.rule) if events is not None else []
     known = remembered(shop, live)
@@ -83,19 +84,28 @@ def profile_added(shop: Workshop, live: Live, lease: Lease, *, now_us: int, tell
         profiles.mark_dirty(scope, live.model_id, live.reference_id, starts, now_us=now_us)
         profiles.set_position(scope, live.model_id, live.reference_id, to, expected=at)
         if tell:
-            _tell(scope, live.model_id, events, added, labels=tables.statistics("labels").total.rows)
+            _tell(scope, live.model_id, events, added, labels=labels)
     remember(known, merged, revisions)
     return Counted(events=rows, more=rows >= MANY_ROWS)
 
 
-def adopt(shop: Workshop, live: Live, *, now_us: int) -> None:
-    """Give labels that came before their event to its day, now and then: `profile_added` sees what was moved."""
-    known = remembered(shop, live)
-    if known.adopted_us <= now_us < known.adopted_us + max(ADOPT_US, REST * known.adopting_us):
-        return
+def adopt(shop: Workshop, live: Live, *, now_us: int) -> int | None:
+    """Give labels that came before their event to its day, now and then: `profile_added` sees what was moved.
+
+    Returns when to look again, because something has come since the last look; None where there is no need.
+    """
+    known, tables = remembered(shop, live), shop.tables_of(live)
+    versions = tables.version("events"), tables.version("labels")
+    if versions == known.adopted_at or UNKNOWN not in tables.statistics("labels").days:
+        return None
+    rested_us = known.adopted_us + max(ADOPT_US, REST * known.adopting_us)
+    if known.adopted_us <= now_us < rested_us:
+        return rested_us
     started = monotonic_ns()
-    shop.tables_of(live).adopt_unknown()
+    tables.adopt_unknown()
     known.adopted_us, known.adopting_us = now_us, (monotonic_ns() - started) // 1000
+    known.adopted_at = versions
+    return None
 
 
 def starts_of_days(rule: TimeChunks, days: Collection[str]) -> list[int]:
@@ -120,7 +130,7 @@ def _day_us(day: str) -> int:
 def _tell(scope: Scope, model_id: int, events: pa.Table | None, added: Sequence[Piece], *, labels: int) -> None:
     """Add these rows to what the model's state says."""
     if events is None or not events.num_rows:
-        states.set_state(scope, model_id, labels=labels)
+        states.count_rows(scope, model_id, labels=labels)
         return
     state = states.get_state(scope, model_id)
     watermark = state.watermark_us if state else None
@@ -129,6 +139,7 @@ def _tell(scope: Scope, model_id: int, events: pa.Table | None, added: Sequence[
         scope,
         model_id,
         events=events.num_rows,
+        labels=labels,
         late=sum(p.rows for p in added if watermark is not None and p.end_us <= watermark),
         last_event_us=max(p.last_us for p in added),
         last_received_us=received[-1],
@@ -140,7 +151,7 @@ def _tell(scope: Scope, model_id: int, events: pa.Table | None, added: Sequence[
     for name in unknown_fields(events):
         if name in known or len(known) < UNKNOWN_COLUMNS:
             known[name] = received[-1]
-    states.set_state(scope, model_id, labels=labels, detail=detail, unknown_columns=known)
+    states.set_state(scope, model_id, detail=detail, unknown_columns=known)
 
 
 def _gaps(gaps: dict[str, int], received: Sequence[int]) -> dict[str, int]:

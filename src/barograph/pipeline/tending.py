@@ -42,7 +42,7 @@ def tend(shop: Workshop, due: Due, lease: Lease, *, now_us: Callable[[], int]) -
         if again_us is None:
             work.done(scope, due.model_id, marks=due.marks)
         else:
-            work.later(scope, due.model_id, marks=due.marks, due_us=again_us)
+            work.later(scope, due.model_id, marks=due.marks, due_us=min(again_us, now_us() + work.FARTHEST_US))
 
 
 def _tend(shop: Workshop, due: Due, lease: Lease, now_us: Callable[[], int]) -> int | None:
@@ -50,7 +50,7 @@ def _tend(shop: Workshop, due: Due, lease: Lease, now_us: Callable[[], int]) -> 
     live = live_model(shop, due.project_id, due.model_id)
     if live is None:
         return None
-    adopt(shop, live, now_us=now_us())
+    search_us = adopt(shop, live, now_us=now_us())
     counted = profile_added(shop, live, lease, now_us=now_us())
     restated = restate(shop, live, lease, now_us=now_us())
     with shop.read(live.project_id) as scope:
@@ -62,7 +62,7 @@ def _tend(shop: Workshop, due: Due, lease: Lease, now_us: Callable[[], int]) -> 
     if last is not None and 0 <= now - last < pause:
         return last + pause
     evaluate_model(shop, live, lease, now_us=now)
-    return restated.again_us
+    return min((time for time in (search_us, restated.again_us) if time is not None), default=None)
 
 
 def _put_off(shop: Workshop, due: Due, reason: str, now_us: int) -> None:

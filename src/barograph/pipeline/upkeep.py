@@ -41,34 +41,40 @@ def keep_up(shop: Workshop, *, now_us: int) -> None:
             if model.evaluated_us is not None and not 0 <= now_us - model.evaluated_us < EVALUATED_EVERY_US:
                 work.mark(scope, model.model_id, due_us=now_us)
     for model in fleet:
-        with hold(shop, f"model/{model.model_id}", now_us=now_us) as lease:
-            if lease is None:
-                continue
-            live = live_model(shop, model.project_id, model.model_id)
-            if live is not None:
-                try:
-                    _tidy(shop, live, lease, now_us=now_us)
-                except StoreError as error:
-                    log.warning("upkeep failed", model=model.name, reason=str(error))
+        live = live_model(shop, model.project_id, model.model_id)
+        if live is None:
+            continue
+        try:
+            _tidy(shop, live)
+            if live.rule.unit == "h":
+                with hold(shop, f"model/{model.model_id}", now_us=now_us) as lease:
+                    if lease is not None:
+                        roll_up(shop, live, lease, now_us=now_us)
+        except StoreError as error:
+            log.warning("upkeep failed", model=model.name, reason=str(error))
 
 
-def _tidy(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> None:
+def _tidy(shop: Workshop, live: Live) -> None:
+    """Look after the tables of a model, beside the worker that has its lease: to join files takes seconds.
+
+    Nothing is taken from under a reader: positions only move on, and files that no version needs stay for hours.
+    """
     tables = shop.tables_of(live)
     with shop.read(live.project_id) as scope:
         at = profiles.get_position(scope, live.model_id, live.reference_id)
         filling = jobs.list_jobs(scope, model_id=live.model_id, kind="backfill", limit=20)
         state = states.get_state(scope, live.model_id)
-    if not any(job.state in ("waiting", "running") for job in filling):  # it reads the tables as of a version
-        # By the events' own time: a stream that is played again from the past is not too old.
-        if state is not None and state.last_event_us is not None:
-            oldest = from_microseconds(state.last_event_us - round(seconds_of(live.spec.service.keep_events) * 1e6))
-            tables.drop_days(f"{oldest:%Y-%m-%d}")
-        read: list[tuple[TableKind, int]] = [("events", at.events_version), ("labels", at.labels_version)]
-        for kind, version in read:
-            tables.compact(kind, until_version=version)
-            tables.vacuum(kind, VACUUM_HOURS, keep_version=version)
-            tables.tidy_log(kind, keep_version=version)
-    roll_up(shop, live, lease, now_us=now_us)
+    if any(job.state in ("waiting", "running") for job in filling):  # it reads the tables as of a version
+        return
+    # By the events' own time: a stream that is played again from the past is not too old.
+    if state is not None and state.last_event_us is not None:
+        oldest = from_microseconds(state.last_event_us - round(seconds_of(live.spec.service.keep_events) * 1e6))
+        tables.drop_days(f"{oldest:%Y-%m-%d}")
+    read: list[tuple[TableKind, int]] = [("events", at.events_version), ("labels", at.labels_version)]
+    for kind, version in read:
+        tables.compact(kind, until_version=version)
+        tables.vacuum(kind, VACUUM_HOURS, keep_version=version)
+        tables.tidy_log(kind, keep_version=version)
 
 
 def roll_up(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> int:

@@ -74,9 +74,13 @@ def run_workers(
 
 
 def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, stop: threading.Event) -> None:
-    """Call `step` again and again: at once after it did something, unless a `pause` in seconds is asked for."""
+    """Call `step` again and again: at once after it did something, or `pause` seconds after it began.
+
+    After it found nothing, it rests for the whole pause.
+    """
     trouble = TROUBLE_S[0]
     while not stop.is_set():
+        began = time.monotonic()
         try:
             busy = step()
             trouble = TROUBLE_S[0]
@@ -94,7 +98,7 @@ def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, sto
             trouble = min(2 * trouble, TROUBLE_S[1])
             continue
         if pause:
-            stop.wait(pause)
+            stop.wait(max(0.0, pause - (time.monotonic() - began)) if busy else pause)
         elif not busy:
             shop.wake.wait(IDLE_S)
             shop.wake.clear()

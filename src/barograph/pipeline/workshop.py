@@ -65,7 +65,8 @@ class Remembered:
 
     `pieces` are by start and each has the revision that it has in the catalog. `rows` are the results that were
     written last, by monitor and chunk. `restated_us` and `restating_us` are when chunks were last rebuilt, and how long
-    it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels.
+    it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and `adopted_at`
+    the versions of both tables that were searched.
     """
 
     pieces: dict[int, tuple[int, Piece]] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class Remembered:
     restating_us: int = 0
     adopted_us: int = 0
     adopting_us: int = 0
+    adopted_at: tuple[int, int] = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

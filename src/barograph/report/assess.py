@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -117,6 +117,21 @@ def assess(
         trust=trust,
         audits=estimates.audits,
     )
+
+
+def unjudged(
+    rows: Sequence[Result], profiles: Profiles, alerting: Collection[str]
+) -> dict[tuple[str, str, int], float | None]:
+    """Return the model, monitor and position of chunks without a value, such as those whose labels have yet to come.
+
+    An alert goes on through them: that a model cannot be judged does not mean that it is well again.
+    """
+    names, positions = {*alerting}, {chunk.key: i for i, chunk in enumerate(profiles.chunks)}
+    return {
+        (row.model, row.monitor, positions[row.chunk]): None
+        for row in rows
+        if row.value is None and row.monitor in names
+    }
 
 
 def outputs_of(reference: Reference) -> list[str]:

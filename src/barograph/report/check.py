@@ -21,7 +21,7 @@ from barograph.profiles.build import Progress, build_profiles, default_chunk
 from barograph.profiles.read import Rows, Source, open_rows
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
-from barograph.report.assess import Plan, assess, outputs_of
+from barograph.report.assess import Plan, assess, outputs_of, unjudged
 from barograph.report.loss import loss_of_worst_chunk
 from barograph.report.not_checked import not_checked
 from barograph.report.report import NotChecked, Report
@@ -90,7 +90,12 @@ def check(
         where=str(spec) if isinstance(spec, PathLike) or str(spec).endswith(".toml") else "",
     )
     found = assess(learned, profiles, plan, as_of=as_of)
-    alerts, incidents = watch(found.breaches, profiles.chunks, outputs=outputs_of(learned))
+    alerts, incidents = watch(
+        found.breaches,
+        profiles.chunks,
+        outputs=outputs_of(learned),
+        unsettled=unjudged(found.rows, profiles, found.alerting),
+    )
     return Report(
         model=name,
         reference=learned,

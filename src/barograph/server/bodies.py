@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.requests import ClientDisconnect
@@ -59,6 +60,23 @@ async def pieces(receive: Receive, *, limit: int, seconds: float = SECONDS) -> A
 async def whole(receive: Receive, *, limit: int, seconds: float = SECONDS) -> bytes:
     """Return a body; raises like `pieces`."""
     return b"".join([piece async for piece in pieces(receive, limit=limit, seconds=seconds)])
+
+
+def check_text(body: bytes) -> None:
+    """Raise Problem for JSON with halves of characters, which no answer could repeat. What is no JSON passes."""
+    if b"\\ud" not in body.lower():
+        return
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise Problem(
+            "malformed", f"The body has {half}, which is one half of a character without the other."
+        ) from None
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

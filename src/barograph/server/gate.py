@@ -8,7 +8,7 @@ from typing import TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from barograph.server.auth import DEFAULT_PROJECT, LOCAL, Caller, is_local, sent, token_of, unauthenticated
-from barograph.server.bodies import declared, replay, too_large, whole
+from barograph.server.bodies import check_text, declared, replay, too_large, whole
 from barograph.server.caches import Cache
 from barograph.server.observe import CALLER, ROUTE
 from barograph.server.problems import Problem
@@ -66,7 +66,9 @@ class Gate:
             length = declared(dict(scope["headers"]).get(b"content-length"))
             if length is not None and length > SMALL_BYTES:
                 raise too_large(SMALL_BYTES)
-            receive = replay(await whole(receive, limit=SMALL_BYTES), receive)
+            body = await whole(receive, limit=SMALL_BYTES)
+            check_text(body)
+            receive = replay(body, receive)
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:

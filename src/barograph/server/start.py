@@ -228,4 +228,6 @@ def work(settings: Settings, *, threads: int, run_workers: RunWorkers) -> None:
     prepare(settings)
     stop = threading.Event()
     with _signals(stop.set):
+        _log.info("working", folder=str(settings.folder), threads=threads)
         run_workers(settings, threads=threads, stop=stop, spool=None)
+    _log.info("ended")

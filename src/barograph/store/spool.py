@@ -7,6 +7,7 @@ filed, a third reads. Writers take turns by a lock here, so that neither ever sl
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import uuid
@@ -25,6 +26,8 @@ PAGE_BYTES = 16_384  # large payloads are chains of pages: 4 KiB pages take half
 CHECKPOINT_PAGES = 1_000  # of the write-ahead log, until it is copied into the file: 16 MB
 WAL_BYTES = 64 * 2**20  # that the log is cut back to after it has grown
 RELEASE_BYTES = 8 * 2**20  # let go in one transaction, so that an append waits for milliseconds at most
+# What must stay free on the disk: with nothing at all left, SQLite cannot copy its log, and so not even release.
+FREE_BYTES = 2 * WAL_BYTES
 BUSY_SECONDS = 10.0  # only another process that holds the file can make us wait
 
 _TABLES = """
@@ -81,11 +84,12 @@ class Spool:
     """Batches in the order in which they came, until they are released. Any thread may use it.
 
     `node` names this file for ever: with a sequence number it names a batch among those of all nodes. Raises StoreError
-    when the file cannot be opened, is no spool, or is of a newer version.
+    when the file cannot be opened, is no spool, or is of a newer version. Nothing is taken that would leave less than
+    `free_bytes` on the disk.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int) -> None:
-        self.path, self.max_bytes = path, max_bytes
+    def __init__(self, path: Path, *, max_bytes: int, free_bytes: int = FREE_BYTES) -> None:
+        self.path, self.max_bytes, self.free_bytes = path, max_bytes, free_bytes
         self._queue, self._writing, self._reading = threading.Lock(), threading.Lock(), threading.Lock()
         self._closed = False
         with _explained(path):
@@ -126,6 +130,12 @@ class Spool:
                     f"{self._bytes:,} of {self.max_bytes:,} bytes wait to be filed in {str(self.path)!r}, and {size:,} "
                     "more do not fit. See why filing is behind, or raise BAROGRAPH_SPOOL_BYTES."
                 )
+            with _explained(self.path):
+                if (free := shutil.disk_usage(self.path.parent).free) < self.free_bytes + size:
+                    raise SpoolFull(
+                        f"The disk with {str(self.path)!r} has {free:,} bytes left, and {self.free_bytes:,} must stay "
+                        "free. Make room; nothing acknowledged is lost."
+                    )
             with _explained(self.path), _transaction(self._appender) as connection:
                 for b in batches:
                     last = connection.execute(
@@ -301,7 +311,7 @@ def _explained(path: Path) -> Iterator[None]:
             raise SpoolFull(f"The disk with {str(path)!r} is full. Make room; nothing acknowledged is lost.") from error
         raise StoreError(f"The spool {str(path)!r} cannot be used: {error}. Check the disk and the file.") from error
     except OSError as error:
-        raise StoreError(f"The spool {str(path)!r} cannot be opened: {error}. Check the folder.") from error
+        raise StoreError(f"The spool {str(path)!r} cannot be reached: {error}. Check the folder.") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -172,6 +172,13 @@ class ModelTables:
         newest = table.log.refresh().version
         return upkeep.changed_days(table, since, newest if until is None else min(until, newest))
 
+    def rows_filed(self, kind: TableKind, since: int, *, until: int) -> int:
+        """Return how many rows were filed in the versions after `since` (to `until`, inclusive).
+
+        Compaction, adoption and retention file nothing. Reads the log alone.
+        """
+        return upkeep.rows_filed(self._table(kind), since, until)
+
     def events_between(
         self,
         start_us: int,

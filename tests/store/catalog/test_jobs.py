@@ -132,15 +132,27 @@ def test_jobs_are_listed_newest_first(catalog: Catalog) -> None:
         assert ids(after=made[2].id, limit=1) == [made[1].id]
         assert (ids(kind="backfill"), ids(state="running")) == ([made[1].id], [made[0].id])
         assert (ids(model_id=model.id), ids(model_id=99)) == (ids(), [])
-        waiting = everywhere.next_jobs(scope.connection, now_us=NOW, limit=9)
+        waiting = everywhere.next_jobs(scope.connection, now_us=NOW, seconds=30, limit=9)
         assert [(job.job_id, job.kind) for job in waiting] == [(made[1].id, "backfill"), (made[2].id, "fit")]
-        silent = everywhere.next_jobs(scope.connection, now_us=NOW + 30 * SECOND, limit=1)
+        silent = everywhere.next_jobs(scope.connection, now_us=NOW + 30 * SECOND, seconds=30, limit=1)
         assert [job.job_id for job in silent] == [made[0].id]
         assert everywhere.jobs_by_state(scope.connection) == [
             (1, "backfill", "waiting", 1),
             (1, "fit", "running", 1),
             (1, "fit", "waiting", 1),
         ]
+
+
+def test_a_clock_that_ran_ahead_does_not_keep_a_job_for_ever(catalog: Catalog) -> None:
+    job_id = add(catalog).id
+    ahead = NOW + 3600 * SECOND
+    with catalog.write() as scope:
+        assert jobs.claim(scope, job_id, owner="a", now_us=ahead, seconds=30) is not None
+        found = everywhere.next_jobs(scope.connection, now_us=NOW, seconds=30, limit=9)
+        assert [job.job_id for job in found] == [job_id]
+        again = jobs.claim(scope, job_id, owner="b", now_us=NOW, seconds=30)
+    assert again is not None
+    assert again.attempts == 2
 
 
 def test_an_unknown_model_or_job_is_an_error(catalog: Catalog) -> None:

@@ -54,6 +54,16 @@ def test_what_failed_comes_later_and_is_counted(catalog: Catalog) -> None:
     assert [(d.due_us, d.marks, d.failures) for d in due(catalog)] == [(NOW + 5, 2, 0)]
 
 
+def test_a_clock_that_ran_ahead_does_not_put_work_off(catalog: Catalog) -> None:
+    model = catalog.model()
+    ahead = NOW + 5 * 3_600_000_000
+    with catalog.write() as scope:
+        work.mark(scope, model.id, due_us=ahead)
+    assert [d.model_id for d in due(catalog, at=NOW)] == [model.id]
+    assert due(catalog, at=ahead - work.FARTHEST_US) == []
+    assert [d.model_id for d in due(catalog, at=ahead)] == [model.id]
+
+
 def test_an_unknown_model_is_an_error(catalog: Catalog) -> None:
     with pytest.raises(NotFoundError), catalog.write() as scope:
         work.mark(scope, 99, due_us=NOW)

@@ -35,7 +35,15 @@ from barograph.server.rules import url
 from barograph.server.service import Service
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
-from barograph.store.catalog.models import Model, create_model, delete_model, find_model, list_models, update_model
+from barograph.store.catalog.models import (
+    Model,
+    ModelHead,
+    create_model,
+    delete_model,
+    find_model,
+    list_models,
+    update_model,
+)
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import ModelState, get_state, newest_states
 from barograph.store.catalog.work import mark
@@ -222,7 +230,7 @@ def _store(
     return answer, old is None, tag_of(model)
 
 
-def _answers(scope: Scope, models: Sequence[Model]) -> list[ModelAnswer]:
+def _answers(scope: Scope, models: Sequence[ModelHead]) -> list[ModelAnswer]:
     numbers = numbers_of(scope, [m.reference_id for m in models if m.reference_id is not None])
     if len(models) == 1:
         return [_answer(models[0], numbers, get_state(scope, models[0].id))]
@@ -230,7 +238,7 @@ def _answers(scope: Scope, models: Sequence[Model]) -> list[ModelAnswer]:
     return [_answer(model, numbers, states.get(model.id)) for model in models]
 
 
-def _answer(model: Model, numbers: Mapping[int, int], state: ModelState | None) -> ModelAnswer:
+def _answer(model: ModelHead, numbers: Mapping[int, int], state: ModelState | None) -> ModelAnswer:
     return ModelAnswer(
         name=model.name,
         version=model.version,

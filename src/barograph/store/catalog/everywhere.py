@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError
+from barograph.store.catalog.leases import over
 from barograph.store.catalog.schema import dirty, jobs, keys, models, projects, quarantine, states, work
+from barograph.store.catalog.work import FARTHEST_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +93,22 @@ def key_row(connection: Connection, prefix: str) -> sa.Row[Any] | None:
 
 
 def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
-    """Return up to `limit` models that have something to do by now, the longest due first."""
+    """Return up to `limit` models that have something to do by now, the longest due first.
+
+    What is due much later than work is ever put off was written by a clock that ran ahead, and is due now.
+    """
+    by_now = (work.c.due_us <= now_us) | (work.c.due_us > now_us + 2 * FARTHEST_US)
     columns = (work.c.project_id, work.c.model_id, work.c.due_us, work.c.marks, work.c.failures)
-    statement = sa.select(*columns).where(work.c.due_us <= now_us).order_by(work.c.due_us, work.c.model_id).limit(limit)
+    statement = sa.select(*columns).where(by_now).order_by(work.c.due_us, work.c.model_id).limit(limit)
     return [Due(**row._mapping) for row in connection.execute(statement)]
 
 
-def next_jobs(connection: Connection, *, now_us: int, limit: int) -> list[NextJob]:
-    """Return up to `limit` jobs that wait, or whose worker has been silent for too long, oldest first."""
-    silent = (jobs.c.state == "running") & (jobs.c.until_us <= now_us)
+def next_jobs(connection: Connection, *, now_us: int, seconds: float, limit: int) -> list[NextJob]:
+    """Return up to `limit` jobs that wait, or whose worker has been silent for too long, oldest first.
+
+    `seconds` are as in `jobs.claim`.
+    """
+    silent = (jobs.c.state == "running") & over(jobs.c.until_us, now_us=now_us, seconds=seconds)
     columns = (jobs.c.project_id, jobs.c.model_id, jobs.c.id.label("job_id"), jobs.c.kind)
     statement = sa.select(*columns).where((jobs.c.state == "waiting") | silent).order_by(jobs.c.id).limit(limit)
     return [NextJob(**row._mapping) for row in connection.execute(statement)]

@@ -13,6 +13,7 @@ from typing import Any, Literal  # Any: JSON values
 import sqlalchemy as sa
 
 from barograph.errors import LeaseLost, NotFoundError
+from barograph.store.catalog.leases import over
 from barograph.store.catalog.schema import jobs
 from barograph.store.catalog.scope import Scope, columns_of
 
@@ -84,7 +85,7 @@ def claim(
 
     A job whose last attempt fell silent is failed instead.
     """
-    silent = (jobs.c.state == "running") & (jobs.c.until_us <= now_us)
+    silent = (jobs.c.state == "running") & over(jobs.c.until_us, now_us=now_us, seconds=seconds)
     gone = scope.update(jobs).where(jobs.c.id == job_id, silent, jobs.c.attempts >= attempts)
     gone = gone.values(state="failed", owner=None, until_us=None, updated_us=now_us, reason=_silence(attempts))
     if scope.change(gone):

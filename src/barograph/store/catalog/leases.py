@@ -37,8 +37,8 @@ def take(connection: Connection, name: str, owner: str, *, now_us: int, seconds:
     """
     span_us = int(seconds * 1_000_000)
     until_us = now_us + span_us
-    over = (leases.c.until_us <= now_us) | (leases.c.until_us > now_us + 2 * span_us)
-    change = sa.update(leases).where(leases.c.name == name, over)
+    ended = over(leases.c.until_us, now_us=now_us, seconds=seconds)
+    change = sa.update(leases).where(leases.c.name == name, ended)
     change = change.values(owner=owner, until_us=until_us, token=leases.c.token + 1)
     token = connection.execute(change.returning(leases.c.token)).scalar()
     if token is None:
@@ -70,6 +70,11 @@ def check(connection: Connection, lease: Lease) -> None:
     locked = sa.select(leases.c.token).where(_held(lease)).with_for_update()
     if connection.execute(locked).scalar() is None:
         raise _lost(lease)
+
+
+def over(until_us: sa.ColumnElement[int], *, now_us: int, seconds: float) -> sa.ColumnElement[bool]:
+    """Return whether something that is renewed for `seconds` has ended, or was written by a clock that ran ahead."""
+    return (until_us <= now_us) | (until_us > now_us + 2 * int(seconds * 1_000_000))
 
 
 def _held(lease: Lease) -> sa.ColumnElement[bool]:

@@ -12,14 +12,12 @@ from barograph.store.catalog.scope import Scope, columns_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """One model. `schema` and `reference_id` are None until a reference is ready; `revision` grows with each change."""
+class ModelHead:
+    """What tells a model from others. `revision` grows with each change."""
 
     id: int
     project_id: int
     name: str
-    spec: dict[str, Any]
-    schema: dict[str, Any] | None
     chunk: str
     version: str
     reference_id: int | None
@@ -27,6 +25,14 @@ class Model:
     created_us: int
     updated_us: int
     revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(ModelHead):
+    """One model. `schema` and `reference_id` are None until a reference is ready."""
+
+    spec: dict[str, Any]
+    schema: dict[str, Any] | None
 
 
 def create_model(
@@ -50,10 +56,13 @@ def find_model(scope: Scope, name: str) -> Model | None:
     return scope.record(Model, scope.pick(models, Model).where(models.c.name == name))
 
 
-def list_models(scope: Scope, *, limit: int, after: str | None = None) -> list[Model]:
-    """Return up to `limit` models by name, as the database sorts texts, those behind the name `after`."""
-    statement = scope.pick(models, Model).order_by(models.c.name).limit(limit)
-    return scope.records(Model, statement if after is None else statement.where(models.c.name > after))
+def list_models(scope: Scope, *, limit: int, after: str | None = None) -> list[ModelHead]:
+    """Return up to `limit` models by name, as the database sorts texts, those behind the name `after`.
+
+    Without specifications and schemas: to read those of a thousand models would take most of the time.
+    """
+    statement = scope.pick(models, ModelHead).order_by(models.c.name).limit(limit)
+    return scope.records(ModelHead, statement if after is None else statement.where(models.c.name > after))
 
 
 def update_model(

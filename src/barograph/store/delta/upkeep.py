@@ -14,7 +14,7 @@ from barograph.store.delta.entries import Change
 from barograph.store.delta.files import read_table
 from barograph.store.delta.log import version_in
 from barograph.store.delta.recover import LOG_FOLDER
-from barograph.store.delta.snapshot import DAY, DataFile, Snapshot
+from barograph.store.delta.snapshot import DAY, DataFile, Snapshot, data_file
 from barograph.store.delta.table import UNKNOWN, Table, commit_planned
 
 TARGET_CELLS = 16_000_000  # rows times columns of a compacted file: about 128 MB while it is sorted
@@ -153,6 +153,16 @@ def changed_days(table: Table, since: int, until: int) -> Iterator[tuple[int, fr
         days = {str(change["partitionValues"][DAY]) for change in changes if change and change.get("partitionValues")}
         if days:
             yield version, frozenset(days)
+
+
+def rows_filed(table: Table, since: int, until: int) -> int:
+    """Return how many rows filing added in the versions after one. See `ModelTables.rows_filed`."""
+    rows = 0
+    for version, actions in table.log.entries(since, until):
+        if "WRITE" in {_operation(action["commitInfo"]) for action in actions if "commitInfo" in action}:
+            adds = [action["add"] for action in actions if "add" in action]
+            rows += sum(data_file(add, "", version, table.time_column).rows for add in adds)
+    return rows
 
 
 def _groups(files: Sequence[DataFile], target: int, fewest: int) -> Iterator[list[DataFile]]:
