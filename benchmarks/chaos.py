@@ -341,7 +341,7 @@ def main() -> int:
     """Run the test and say what happened."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of load in a round")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of load in a round")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--postgres", action="store_true", help="catalog on PostgreSQL, which is killed too")
     parser.add_argument("--full-disk", action="store_true", help="fill the disk once a round")

@@ -153,7 +153,8 @@ def _sustained(runs: Sequence[dict[str, Any]]) -> list[str]:
     for found in runs:
         how = f"{found['workers']} worker thread in the server's process" if found["workers"] else "a worker process"
         looks = found["looks"]
-        late = max((k["lag_s"] for k in looks if k["seconds"] >= SETTLED_S), default=float("nan"))
+        judged = [k for k in looks if SETTLED_S <= k["seconds"] <= 60 * found["minutes"]]
+        late = max((k["lag_s"] for k in judged), default=float("nan"))
         summary = f"""
             Acknowledged: p50 {found["p50_ms"]:.0f} ms, p99 {found["p99_ms"]:.0f} ms. Visible after {late:.1f} s at
             the latest (bound: {VISIBLE_S:.0f} s). {_busy(found)}

@@ -10,6 +10,7 @@ from barograph.errors import BarographError, LeaseLost, StoreError
 from barograph.pipeline.evaluating import evaluate_model
 from barograph.pipeline.live import live_model
 from barograph.pipeline.profiling import adopt, profile_added
+from barograph.pipeline.remembering import remembered
 from barograph.pipeline.restating import restate
 from barograph.pipeline.workshop import Workshop
 from barograph.store.catalog import quarantine, states, work
@@ -17,6 +18,7 @@ from barograph.store.catalog.everywhere import Due
 from barograph.store.catalog.leases import Lease
 
 POISONED = 5  # failures in a row, after which it is written down for people
+QUICK_US = 1_000_000  # that rebuilding took last: then its labels are in the results of the same evaluation
 RETRY_S = (5.0, 600.0)  # first and longest wait after a failure
 
 log = structlog.get_logger(__name__)
@@ -52,16 +54,22 @@ def _tend(shop: Workshop, due: Due, lease: Lease, now_us: Callable[[], int]) -> 
         return None
     search_us = adopt(shop, live, now_us=now_us())
     counted = profile_added(shop, live, lease, now_us=now_us())
-    restated = restate(shop, live, lease, now_us=now_us())
+    if counted.more:
+        return now_us()
     with shop.read(live.project_id) as scope:
         state = states.get_state(scope, live.model_id)
     pause = round(shop.settings.evaluation_seconds * 1e6)
     now, last = now_us(), state.evaluated_us if state else None
-    if counted.more:
-        return now
-    if last is not None and 0 <= now - last < pause:
-        return last + pause
-    evaluate_model(shop, live, lease, now_us=now)
+    next_us = now if last is None or not 0 <= now - last < pause else last + pause
+    quick = remembered(shop, live).restating_us < QUICK_US
+    if not quick and next_us <= now:  # what rebuilding takes would keep new events from being seen
+        evaluate_model(shop, live, lease, now_us=now)
+        next_us = now + pause
+    restated = restate(shop, live, lease, now_us=now_us())
+    if quick and next_us <= now:
+        evaluate_model(shop, live, lease, now_us=now_us())
+    elif quick or restated.chunks:
+        return next_us
     return min((time for time in (search_us, restated.again_us) if time is not None), default=None)
 
 

@@ -41,6 +41,9 @@ def keep_up(shop: Workshop, *, now_us: int) -> None:
             if model.evaluated_us is not None and not 0 <= now_us - model.evaluated_us < EVALUATED_EVERY_US:
                 work.mark(scope, model.model_id, due_us=now_us)
     for model in fleet:
+        seen = (model.evaluated_us, model.last_received_us, model.labels)
+        if shop.tidied.get(model.model_id) == seen:
+            continue
         live = live_model(shop, model.project_id, model.model_id)
         if live is None:
             continue
@@ -50,6 +53,7 @@ def keep_up(shop: Workshop, *, now_us: int) -> None:
                 with hold(shop, f"model/{model.model_id}", now_us=now_us) as lease:
                     if lease is not None:
                         roll_up(shop, live, lease, now_us=now_us)
+            shop.tidied[model.model_id] = seen
         except StoreError as error:
             log.warning("upkeep failed", model=model.name, reason=str(error))
 

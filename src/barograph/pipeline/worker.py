@@ -18,8 +18,9 @@ from barograph.pipeline.jobs import run_next_job
 from barograph.pipeline.tending import tend
 from barograph.pipeline.upkeep import keep_up
 from barograph.pipeline.workshop import Workshop
-from barograph.store.catalog import everywhere
-from barograph.store.catalog.database import open_database, reading
+from barograph.store.catalog import everywhere, leases
+from barograph.store.catalog.database import open_database, reading, writing
+from barograph.store.catalog.leases import Lease
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 
@@ -58,6 +59,7 @@ def run_workers(
         loops.append(("filer", lambda: file_waiting(shop, spool, now_us=now_us()) > 0, settings.filing_seconds))
     for number in range(threads):
         loops.append((f"worker {number}", lambda: _work(shop, now_us), 0.0))
+    loops.append(("presence", _presence(shop), settings.lease_seconds / 3))
     if threads:
         loops.append(("upkeep", lambda: _keep_up(shop, now_us), UPKEEP_S))
     running = [
@@ -102,6 +104,24 @@ def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, sto
         elif not busy:
             shop.wake.wait(IDLE_S)
             shop.wake.clear()
+
+
+def _presence(shop: Workshop) -> Callable[[], bool]:
+    """Return the step that tells operators of this process: it has a lease of its own as long as it lives."""
+    seconds = shop.settings.lease_seconds
+    held: list[Lease] = []
+
+    def step() -> bool:
+        with writing(shop.engine) as connection:
+            if held:
+                held[0] = leases.renew(connection, held[0], now_us=shop.now_us(), seconds=seconds)
+            elif lease := leases.take(
+                connection, f"worker/{shop.owner}", shop.owner, now_us=shop.now_us(), seconds=seconds
+            ):
+                held.append(lease)
+        return False
+
+    return step
 
 
 def _work(shop: Workshop, now_us: Callable[[], int]) -> bool:

@@ -83,7 +83,7 @@ class Remembered:
 class Workshop:
     """One process's workshop. `owner` names it in leases; `wake` is set when there may be something to do.
 
-    `now_us` is the clock: microseconds since 1970.
+    `now_us` is the clock: microseconds since 1970. `tidied` is how each model was when upkeep saw it last.
     """
 
     settings: Settings
@@ -92,6 +92,7 @@ class Workshop:
     now_us: Callable[[], int]
     spool: Spool | None = None
     wake: threading.Event = field(default_factory=threading.Event)
+    tidied: dict[int, object] = field(default_factory=dict)
     references: Kept[int, Reference] = field(default_factory=lambda: Kept(REFERENCES))
     remembered: Kept[int, Remembered] = field(default_factory=lambda: Kept(MODELS))
     tables: Kept[tuple[int, str, str], ModelTables] = field(default_factory=lambda: Kept(MODELS * 4))

@@ -6,6 +6,8 @@ import multiprocessing
 import re
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -29,6 +31,27 @@ def test_the_migrations_create_what_the_tables_say(place: str) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, METADATA) == []
     engine.dispose()
+
+
+def test_another_process_that_ends_leaves_the_log_to_those_that_use_it(tmp_path: Path) -> None:
+    """Whoever opens and closes the file beside SQLite drops its locks; the next process that ends deletes the log."""
+    path = tmp_path / "catalog.db"
+    engine = open_database(path)
+    migrate(engine)
+    with writing_to(engine) as connection:
+        connection.execute(sa.update(organisations).values(name="first"))
+    with reading(engine), reading(engine):  # two connections: the second is opened while the first has its locks
+        pass
+    program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('select * from models'); c.close()"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    assert path.with_name("catalog.db-wal").exists()
+    with writing_to(engine) as connection:
+        connection.execute(sa.update(organisations).values(name="second"))
+    engine.dispose()
+    other = open_database(path)
+    with reading(other) as connection:
+        assert connection.execute(sa.select(organisations.c.name)).scalar_one() == "second"
+    other.dispose()
 
 
 def test_in_sqlite_they_are_the_same_text(tmp_path: Path) -> None:

@@ -49,9 +49,13 @@ def test_what_failed_comes_later_and_is_counted(catalog: Catalog) -> None:
         work.later(scope, model.id, marks=1, due_us=NOW + 60, failed=True)
     assert [(d.due_us, d.failures) for d in due(catalog)] == [(NOW + 60, 2)]
     with catalog.write() as scope:
+        work.mark(scope, model.id, due_us=NOW + 5)  # new rows do not make it fail more often
+        work.later(scope, model.id, marks=1, due_us=NOW + 70, failed=True)
+    assert [(d.due_us, d.marks, d.failures) for d in due(catalog)] == [(NOW + 70, 2, 3)]
+    with catalog.write() as scope:
+        work.later(scope, model.id, marks=2, due_us=NOW + 90)
         work.mark(scope, model.id, due_us=NOW + 5)
-        work.later(scope, model.id, marks=1, due_us=NOW + 90)
-    assert [(d.due_us, d.marks, d.failures) for d in due(catalog)] == [(NOW + 5, 2, 0)]
+    assert [(d.due_us, d.marks, d.failures) for d in due(catalog)] == [(NOW + 5, 3, 0)]
 
 
 def test_a_clock_that_ran_ahead_does_not_put_work_off(catalog: Catalog) -> None:

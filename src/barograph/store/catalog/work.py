@@ -15,7 +15,13 @@ FARTHEST_US = 600_000_000  # from now
 
 
 def mark(scope: Scope, model_id: int, *, due_us: int) -> None:
-    """Say that a model has something to do from `due_us` on, or earlier if that was said. Raises NotFoundError."""
+    """Say that a model has something to do from `due_us` on, or earlier if that was said.
+
+    Work that has failed keeps its time: new rows must not make it fail ever more often. Raises NotFoundError.
+    """
+    failing = scope.update(work).where(work.c.model_id == model_id, work.c.failures > 0)
+    if scope.change(failing.values(marks=work.c.marks + 1)):
+        return
     row = {"model_id": model_id, "due_us": due_us, "marks": 1, "failures": 0}
     scope.upsert(work, [row], key=("model_id",), least=("due_us",), grow=("marks",))
 
@@ -26,10 +32,13 @@ def done(scope: Scope, model_id: int, *, marks: int) -> bool:
 
 
 def later(scope: Scope, model_id: int, *, marks: int, due_us: int, failed: bool = False) -> None:
-    """Put the work off until `due_us`; if it was marked again meanwhile, until the earlier time. Count its failures."""
+    """Put the work off until `due_us`; if it was marked again meanwhile, until the earlier time. Count its failures.
+
+    What has `failed` waits until then in any case.
+    """
     again = (work.c.marks != marks) & (work.c.due_us < due_us)
     values = {
-        "due_us": sa.case((again, work.c.due_us), else_=due_us),
+        "due_us": due_us if failed else sa.case((again, work.c.due_us), else_=due_us),
         "failures": work.c.failures + 1 if failed else 0,
     }
     scope.change(scope.update(work).where(work.c.model_id == model_id).values(**values))
