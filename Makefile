@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy certify alarms docs format lock clean
+.PHONY: demo test lint bench accuracy certify alarms chaos load replays docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -31,6 +31,19 @@ certify: $(STAMP)  ## do the alarm rules keep their word? writes docs/certificat
 
 alarms: $(STAMP)  ## what check says of real streams: make alarms DATA=folder, writes docs/alarms.md
 	$(BIN)/python benchmarks/alarms.py $(DATA)
+
+chaos: $(STAMP)  ## kill the service under load for 50 rounds; writes docs/chaos.md
+	$(BIN)/python benchmarks/chaos.py --rounds 50 --write
+
+load: $(STAMP)  ## what the service takes, for 45 minutes on an idle machine; writes docs/load.md
+	$(BIN)/python benchmarks/load ingest --write
+	$(BIN)/python benchmarks/load sustained --minutes 10 --rate 60000 --write
+	$(BIN)/python benchmarks/load queries --write
+	$(BIN)/python benchmarks/load memory --minutes 30 --write
+
+replays: $(STAMP)  ## real streams through the live service: make replays DATA=folder, writes docs/replays.md
+	$(BIN)/python benchmarks/replays.py incidents $(DATA)
+	$(BIN)/python benchmarks/replays.py flights $(DATA)
 
 docs: $(STAMP)  ## the catalogue of metrics, from the docstrings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md

@@ -31,6 +31,7 @@ from pathlib import Path
 from random import Random
 
 from barograph.store.catalog.database import open_database
+from chaos_client import Client
 from chaos_data import BY_NAME, MODELS, Model, reference_rows
 from chaos_processes import Database, Kept, barograph, free_port, killing
 from chaos_troubles import Clock, FullDisk, Missing, Outage, small_disk
@@ -81,7 +82,6 @@ class Life:
         }
         if asked.full_disk:
             stack.enter_context(small_disk(self.data))
-            self.disk = FullDisk(self.data)
         if asked.clock:
             self.clock = Clock(folder / "clock")
             environment |= self.clock.environment
@@ -116,6 +116,8 @@ class Life:
         )
         if self.database:
             self.outage = Outage(self.database, self.server)
+        if asked.full_disk:
+            self.disk = FullDisk(self.data, self.server, Client(self.url, self.logs, CLIENTS, seed))
         self.clients = [self._client(number, seed) for number in range(CLIENTS)]
         for kept in (self.server, self.worker):
             stack.callback(kept.end)
@@ -161,7 +163,7 @@ class Life:
         if self.outage:
             troubles.append(lambda: self.outage.run(rng, stop, calm))
         if self.disk:
-            troubles.append(lambda: self.disk.run(rng, stop))
+            troubles.append(lambda: self.disk.run(rng, stop, calm))
         if self.clock:
             troubles.append(lambda: self.clock.run(rng, stop))
         failed: list[BaseException] = []
@@ -243,7 +245,9 @@ class Life:
             tally.troubles += len(self.outage.spans)
             quiet = [(start, end) for start, end, whole in self.outage.spans if whole]
             tally.in_outages += sum(acknowledged_between(self.logs, start + 0.1, end) for start, end in quiet)
-        tally.troubles += self.disk.times if self.disk else 0
+        if self.disk:
+            tally.troubles += self.disk.times
+            tally.answers += self.disk.client.happened
         tally.troubles += self.clock.steps if self.clock else 0
 
 

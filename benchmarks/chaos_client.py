@@ -28,7 +28,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from chaos_data import MODELS, Model, frame_of, label_time, new_rows, other_label
+from chaos_data import MODELS, NOTE, Model, frame_of, label_time, new_rows, other_label
 
 PATIENCE_S = 150.0  # until a request must be acknowledged
 TIMEOUT_S = 10.0
@@ -99,6 +99,15 @@ class Client:
         elif kind == "again" and load.known:
             some = self._some(load.known, 50)  # as a client does that never saw the answer
             self._send(load.model, "events", [k.event for k in some], ARROW if len(some) > 25 else NDJSON)
+
+    def large(self, size_bytes: int) -> None:
+        """Send a few events that are large, and cannot be compressed, until they are acknowledged."""
+        load = self.loads[0]
+        made = self._make(load, 100)
+        notes = [self.rng.bytes(size_bytes // 200).hex() for _ in made]
+        rows = [{**k.event, NOTE: note} for k, note in zip(made, notes, strict=True)]
+        self._send(load.model, "events", rows, NDJSON)
+        self._keep(load, made)
 
     def _new_events(self, load: Load, kind: str) -> None:
         count = {"one": 1, "lines": int(self.rng.integers(2, 40)), "arrow": int(self.rng.integers(20, 150))}[kind]

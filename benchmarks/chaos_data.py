@@ -14,6 +14,7 @@ START = datetime(2024, 5, 1, 6, tzinfo=UTC)
 REFERENCE_START = datetime(2024, 3, 1, tzinfo=UTC)
 REFERENCE_ROWS = 3000
 CLASSES = ("a", "b", "c")
+NOTE = "note"  # a field that is not in the schema: it makes a body large
 LATE = timedelta(days=3)  # from an event to the time at which its label became known
 
 

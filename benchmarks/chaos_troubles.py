@@ -8,14 +8,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 from barograph.errors import BarographError
+from chaos_client import Client
 from chaos_processes import Database, Kept
 
-DISK_MB = 768
+DISK_MB = 1024
+LARGE, LARGE_BYTES = 10, 4_000_000  # events that are sent while the disk is full: more than the spool's log takes
 CLOCK_HOURS = 9  # that the clock may be wrong by, to either side
 _FAKETIME = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
@@ -65,28 +68,54 @@ class Outage:
 
 
 class FullDisk:
-    """The disk with the data has no byte left for some seconds of each round."""
+    """The disk with the data has no byte left for some seconds of each round; `times` counts how often.
 
-    def __init__(self, data: Path) -> None:
-        self.filler = data / "filler"
+    In most of them nobody kills the server meanwhile. A client sends large events then: small ones find room in what
+    the spool's files have got already. `refused` counts the answers 503 that it got.
+    """
+
+    def __init__(self, data: Path, server: Kept, client: Client) -> None:
+        self.filler, self.server, self.client = data / "filler", server, client
         self.full = threading.Event()
         self.times = 0
 
-    def run(self, rng: Random, stop: threading.Event) -> None:
+    @property
+    def refused(self) -> int:
+        """Return how often the client with large events was told 503."""
+        return self.client.happened["503"]
+
+    def run(self, rng: Random, stop: threading.Event, calm: threading.Lock) -> None:
         """Fill the disk in the middle of a round, and free it again."""
-        if stop.wait(rng.uniform(1, 3)):
-            return
-        self.full.set()
+        quiet = rng.random() < 0.7
+        if quiet:
+            calm.acquire()
         try:
-            end = time.monotonic() + rng.uniform(3, 5)
-            with self.filler.open("ab", buffering=0) as file:
-                while time.monotonic() < end and not stop.wait(0.02):
-                    self._fill(file)
-            self.times += 1
+            if stop.wait(rng.uniform(0, 2)):
+                return
+            self.server.wait_ready()
+            with ThreadPoolExecutor(1) as pool:
+                self.full.set()
+                sending = pool.submit(self._send, self.client.happened["503"])
+                try:
+                    end = time.monotonic() + rng.uniform(3, 5)
+                    with self.filler.open("ab", buffering=0) as file:
+                        while time.monotonic() < end:
+                            self._fill(file)
+                            time.sleep(0.02)
+                    self.times += 1
+                finally:
+                    self.filler.unlink()
+                time.sleep(1)  # who ends by itself may do so a moment later
+                self.full.clear()
+                sending.result()
         finally:
-            self.filler.unlink()
-        time.sleep(1)
-        self.full.clear()
+            if quiet:
+                calm.release()
+
+    def _send(self, refused: int) -> None:
+        for _ in range(LARGE):
+            if self.full.is_set() and self.refused == refused:
+                self.client.large(LARGE_BYTES)
 
     def _fill(self, file: object) -> None:
         for size in (2**22, 2**12):

@@ -50,8 +50,11 @@ def started(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], list[st
         finally:
             if process.poll() is None:
                 process.terminate()
-            process.wait(60)
-            reader.join()
+            try:
+                process.wait(60)
+            finally:
+                process.kill()  # only if it did not end
+                reader.join()
 
 
 def served_url(lines: list[str]) -> str:

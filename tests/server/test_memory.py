@@ -17,7 +17,7 @@ import httpx
 import pyarrow as pa
 import pytest
 import zstandard
-from serving import PARQUET, serving
+from serving import PARQUET, ended, serving
 
 MIB = 2**20
 MOST_GROWTH = 400 * MIB  # with the bounds below: what a few bodies at once take up, several times over
@@ -49,7 +49,7 @@ def process(folder: Path) -> Iterator[tuple[int, str]]:
             yield child.pid, line.split()[-1]
         finally:
             child.terminate()
-            assert child.wait(30) == 0
+            assert ended(child) == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")

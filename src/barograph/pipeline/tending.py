@@ -19,7 +19,7 @@ from barograph.store.catalog.leases import Lease
 
 POISONED = 5  # failures in a row, after which it is written down for people
 QUICK_US = 1_000_000  # that rebuilding took last: then its labels are in the results of the same evaluation
-RETRY_S = (5.0, 600.0)  # first and longest wait after a failure
+RETRY_S = (5.0, work.FARTHEST_RETRY_US / 1e6)  # first and longest wait after a failure
 
 log = structlog.get_logger(__name__)
 

@@ -88,6 +88,7 @@ def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, sto
             trouble = TROUBLE_S[0]
         except LeaseLost as error:
             log.warning("lease lost", worker=name, reason=str(error))
+            stop.wait(TROUBLE_S[0])
             continue
         except StoreError as error:
             log.warning("waiting", worker=name, reason=str(error), seconds=trouble)
@@ -113,12 +114,10 @@ def _presence(shop: Workshop) -> Callable[[], bool]:
 
     def step() -> bool:
         with writing(shop.engine) as connection:
-            if held:
-                held[0] = leases.renew(connection, held[0], now_us=shop.now_us(), seconds=seconds)
-            elif lease := leases.take(
-                connection, f"worker/{shop.owner}", shop.owner, now_us=shop.now_us(), seconds=seconds
-            ):
-                held.append(lease)
+            name, now = f"worker/{shop.owner}", shop.now_us()
+            lease = held.pop() if held else leases.take(connection, name, shop.owner, now_us=now, seconds=seconds)
+            if lease is not None:
+                held.append(leases.renew(connection, lease, now_us=now, seconds=seconds))
         return False
 
     return step

@@ -120,7 +120,7 @@ def serve(
         _log.info("serving", url=url, folder=str(settings.folder), threads=threads, keys=require_keys or not local)
         _tune()
         ended = threading.Event()
-        with _signals(lambda: _hurry(ended)), _workers(settings, service.spool, threads, run_workers, server):
+        with _signals(lambda: _end(server, ended)), _workers(settings, service.spool, threads, run_workers, server):
             server.run(sockets=[listening])
             ended.set()
         _log.info("ended")
@@ -140,10 +140,14 @@ def _tune() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
-def _hurry(ended: threading.Event) -> None:
-    """End at once if a person asks a second time: what was acknowledged is on the disk."""
+def _end(server: _Server, ended: threading.Event) -> None:
+    """End the server, also one that has not begun yet; if it has ended and waits for workers, end at once.
+
+    What was acknowledged is on the disk, so that nothing is lost if a person cannot wait.
+    """
     if ended.is_set():
         os._exit(1)
+    server.should_exit = True
 
 
 class _Server(uvicorn.Server):

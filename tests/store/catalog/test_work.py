@@ -66,6 +66,10 @@ def test_a_clock_that_ran_ahead_does_not_put_work_off(catalog: Catalog) -> None:
     assert [d.model_id for d in due(catalog, at=NOW)] == [model.id]
     assert due(catalog, at=ahead - work.FARTHEST_US) == []
     assert [d.model_id for d in due(catalog, at=ahead)] == [model.id]
+    with catalog.write() as scope:
+        work.later(scope, model.id, marks=1, due_us=ahead, failed=True)
+    assert due(catalog, at=ahead - work.FARTHEST_RETRY_US) == []
+    assert [d.model_id for d in due(catalog, at=NOW)] == [model.id]
 
 
 def test_an_unknown_model_is_an_error(catalog: Catalog) -> None:

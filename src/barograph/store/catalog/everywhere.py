@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from barograph.errors import ConflictError
 from barograph.store.catalog.leases import over
 from barograph.store.catalog.schema import dirty, jobs, keys, models, projects, quarantine, states, work
-from barograph.store.catalog.work import FARTHEST_US
+from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,8 @@ def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
 
     What is due much later than work is ever put off was written by a clock that ran ahead, and is due now.
     """
-    by_now = (work.c.due_us <= now_us) | (work.c.due_us > now_us + 2 * FARTHEST_US)
+    farthest = sa.case((work.c.failures > 0, FARTHEST_RETRY_US), else_=FARTHEST_US)
+    by_now = (work.c.due_us <= now_us) | (work.c.due_us - now_us > 2 * farthest)
     columns = (work.c.project_id, work.c.model_id, work.c.due_us, work.c.marks, work.c.failures)
     statement = sa.select(*columns).where(by_now).order_by(work.c.due_us, work.c.model_id).limit(limit)
     return [Due(**row._mapping) for row in connection.execute(statement)]

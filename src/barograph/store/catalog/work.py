@@ -1,7 +1,7 @@
 """Which models have something to do, and from when: marked when rows are filed, cleared by the worker that has done it.
 
-What is due in all projects is read by `everywhere.due_work`. Work is put off by `FARTHEST_US` at most: what is due
-more than twice as far away was written by a clock that ran ahead, and is due at once.
+What is due in all projects is read by `everywhere.due_work`. Work is put off by `FARTHEST_US` at most, after a failure
+by `FARTHEST_RETRY_US`: what is due more than twice as far away was written by a clock that ran ahead, and is due now.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from barograph.store.catalog.schema import work
 from barograph.store.catalog.scope import Scope
 
-FARTHEST_US = 600_000_000  # from now
+FARTHEST_US = 30_000_000  # from now
+FARTHEST_RETRY_US = 600_000_000
 
 
 def mark(scope: Scope, model_id: int, *, due_us: int) -> None:
