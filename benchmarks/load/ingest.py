@@ -19,7 +19,7 @@ from bodies import FEATURES, FORMATS, Body, make_bodies
 from serving import EVENTS, MODEL, Process, call, prepared, served
 
 WARM_S = 3.0
-CONNECTIONS = {1: 64, 100: 16, 1000: 8}
+CONNECTIONS = {1: 64, 100: 16, 1000: 32}
 DIFFERENT = {1: 512, 100: 256, 1000: 64}  # bodies, so that files of them do not compress as repetitions would
 TARGETS = {("NDJSON", 1000): 100_000, ("Arrow", 1000): 600_000, ("JSON", 1): 5_000}  # events/s
 TARGET_P99_MS = {("JSON", 1): 50.0}

@@ -28,7 +28,7 @@ from barograph.store.group_commit import GroupCommit
 
 Kind = Literal["events", "labels"]
 
-SMALL_BYTES = 64 * 1024  # decoded on the event loop: less than a millisecond
+SMALL_BYTES = 1024 * 1024
 MOST_TOLD = 1000  # rejected rows that an answer names; it says how many there are
 _DECODING = 2  # threads that decode at once: each may hold a body, expanded, and its rows
 _BUSY_S = 1  # seconds after which to try again when bodies take up all memory that they may
