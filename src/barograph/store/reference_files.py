@@ -39,9 +39,12 @@ def reference_file(settings: Settings, *, project_id: int, model_id: int, number
         return
     with TemporaryDirectory(prefix="barograph-") as folder:
         path = Path(folder) / "reference.parquet"
-        with storing("read", f"{place.url}/{name}"), place.filesystem.open_input_stream(name) as source:
-            with path.open("wb") as target:
-                shutil.copyfileobj(source, target, 2**20)
+        with (
+            storing("read", f"{place.url}/{name}"),
+            place.filesystem.open_input_stream(name) as source,
+            path.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target, 2**20)
         yield path
 
 
