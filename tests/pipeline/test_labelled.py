@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from barograph.chunks import from_microseconds
-from barograph.pipeline.labelled import labelled_rows
+from barograph.pipeline.labelled import WHOLE, Slice, labelled_rows
 from barograph.spec.schema import Schema, Task
 from barograph.store.layout import label_schema
 
@@ -40,16 +41,27 @@ def labels(schema: Schema, rows: Sequence[tuple[str, object, int | None, int]]) 
     )
 
 
-def joined(schema: Schema, table: pa.Table, known: pa.Table, *, rows_a_batch: int = 7) -> list[object]:
-    def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        return iter(table.select(columns).to_batches(max_chunksize=rows_a_batch))
+def joined(
+    schema: Schema, table: pa.Table, known: pa.Table, *, rows_a_batch: int = 7, part: Slice = WHOLE
+) -> list[object]:
+    return [label for _, label in numbered(schema, table, known, rows_a_batch=rows_a_batch, part=part)]
 
-    rows = labelled_rows(schema, table.schema, read, known)
+
+def numbered(
+    schema: Schema, table: pa.Table, known: pa.Table, *, rows_a_batch: int, part: Slice
+) -> list[tuple[int, object]]:
+    """Return the number and label of each event of a slice, in their order."""
+
+    def batches_of(rows: pa.Table, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return iter(rows.select(columns).to_batches(max_chunksize=rows_a_batch))
+
+    rows = labelled_rows(schema, table.schema, partial(batches_of, table), partial(batches_of, known), part)
     assert schema.label is not None
     wanted = ["x", schema.label]
     batches = [b for part in rows.parts for b in part.batches(wanted)]
     assert all(b.schema.names == wanted for b in batches)
-    return pa.Table.from_batches(batches).column(schema.label).to_pylist()
+    found = pa.Table.from_batches(batches).to_pydict()
+    return list(zip(found["x"], found[schema.label], strict=True))
 
 
 def test_the_last_revision_counts_whatever_the_order_of_receipt() -> None:
@@ -103,4 +115,15 @@ def test_many_labels_equal_a_join_label_by_label(schema: Schema) -> None:
             (told if told is not None else received, value) for key, value, told, received in rows if key == f"e{event}"
         ]
         expected.append(max(mine, key=lambda pair: pair[0])[1] if mine else None)
-    assert joined(schema, events(n), labels(schema, rows), rows_a_batch=33) == expected
+    # Labels lie in their files in no order, and a chunk in several days' files.
+    known = labels(schema, rows).take(rng.permutation(len(rows)))
+    assert joined(schema, events(n), known, rows_a_batch=33) == expected
+    slices = [numbered(schema, events(n), known, rows_a_batch=33, part=part) for part in Slice.all(3)]
+    assert min(len(found) for found in slices) > n / 6
+    assert sorted(row for found in slices for row in found) == list(enumerate(expected))
+
+
+def test_slices_hold_each_hash_once() -> None:
+    high = np.array([0, 1, 2**63 - 1, 2**63, 2**64 - 1, *np.random.default_rng(1).integers(0, 2**63, 50)], np.uint64)
+    for of in (1, 2, 3, 7):
+        assert np.array_equal(sum(part.holds(high).astype(int) for part in Slice.all(of)), np.ones(len(high)))

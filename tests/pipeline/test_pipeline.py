@@ -10,6 +10,7 @@ import pytest
 from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 
 from barograph.chunks import to_microseconds
+from barograph.pipeline import restating
 from barograph.report.check import check
 from barograph.report.report import Report
 from barograph.store.catalog import incidents, profiles, quarantine, results, states
@@ -40,7 +41,11 @@ def assert_equal(plant: Plant, rows: pl.DataFrame) -> None:
         assert point.label_coverage == row.label_coverage
 
 
-def test_events_and_labels_in_any_order_end_with_the_results_of_a_batch(plant: Plant) -> None:
+@pytest.mark.parametrize("run_rows", [restating.RUN_ROWS, 35])
+def test_events_and_labels_in_any_order_end_with_the_results_of_a_batch(
+    plant: Plant, run_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restating, "RUN_ROWS", run_rows)  # 35: each chunk of 100 is rebuilt in three slices
     plant.register(REFERENCE)
     rng = np.random.default_rng(3)
     order = rng.permutation(len(CURRENT))

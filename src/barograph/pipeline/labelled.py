@@ -1,8 +1,14 @@
-"""Events with the labels that are known of them: what a chunk's profile is rebuilt from."""
+"""Events with the labels that are known of them: what a chunk's profile is rebuilt from.
+
+In memory are the ids and labels of some events only, as 128-bit hashes and numbers, however many labels the table has:
+a large chunk is rebuilt in slices of the ids.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,32 +19,71 @@ from barograph.chunks import from_microseconds
 from barograph.ledger.labels import Events, Labels, labels_as_of
 from barograph.profiles.rows import Part, Rows
 from barograph.spec.schema import Schema, Task
+from barograph.store.delta import kernels
+from barograph.store.delta.ids import halves, hash_ids
+from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE
 
 Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
 Batches = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]  # of these columns
 
+COLUMNS = (ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE)  # of labels
 
-def labelled_rows(schema: Schema, names: pa.Schema, events: Batches, labels: pa.Table) -> Rows:
-    """Return filed events as rows with the schema's label column, read batch by batch.
 
-    `events` reads the batches anew each time it is called; `names` is their Arrow schema. `labels` are rows of the
-    label table (`store.layout.label_schema`) in any order, of these or other events. Which label counts is said by
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One of `of` equal parts of the hashes of all ids."""
+
+    number: int = 0
+    of: int = 1
+
+    @classmethod
+    def all(cls, of: int) -> list[Self]:
+        """Return the slices that make up the whole."""
+        return [cls(number, of) for number in range(of)]
+
+    def holds(self, high: Hashes) -> npt.NDArray[np.bool_]:
+        """Return which ids are in it, by the upper half of their hashes."""
+        width = 2**64 // self.of
+        held = high >= np.uint64(self.number * width)
+        return held if self.number == self.of - 1 else held & (high < np.uint64((self.number + 1) * width))
+
+
+WHOLE = Slice()
+
+
+def labelled_rows(schema: Schema, names: pa.Schema, events: Batches, labels: Batches, part: Slice = WHOLE) -> Rows:
+    """Return the filed events of a slice as rows with the schema's label column, read batch by batch.
+
+    `events` and `labels` read their batches anew each time they are called; `names` is the Arrow schema of events.
+    Labels have the columns `COLUMNS`, are in any order, and of these or other events. Which label counts is said by
     `ledger.labels_as_of`: the last revision; a label without a time of its own is known since it was received, but not
     before its event or such a label that came earlier. Events without a usable label have null. A schema without a
     label gets the events as they are.
     """
-    if schema.label is None:
-        return Rows(name="events", schema=names, parts=[Part(read=events)])
-    known = _Known(schema, labels)
-    field = pa.field(schema.label, known.type)
     needed = [c for c in (schema.id, schema.timestamp) if c]
+    assert len(needed) == 2, "every model of the service has both"
+
+    def of_slice(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        if part.of == 1:
+            yield from events(columns)
+            return
+        for batch in events(list(dict.fromkeys((*columns, needed[0])))):
+            held = part.holds(halves(batch.column(needed[0]))[0])
+            yield batch.filter(pa.array(held)).select([c for c in columns if c in batch.schema.names])
+
+    if schema.label is None:
+        return Rows(name="events", schema=names, parts=[Part(read=of_slice)])
+    ids = _ids(batch.column(needed[0]) for batch in of_slice(needed[:1]))
+    known = _Known(schema, ids, labels(COLUMNS))
+    field = pa.field(schema.label, known.type)
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         if field.name not in columns:
-            yield from events(columns)
+            yield from of_slice(columns)
             return
         wanted = [c for c in columns if c != field.name]
-        for batch in events(list(dict.fromkeys((*wanted, *needed)))):
+        for batch in of_slice(list(dict.fromkeys((*wanted, *needed)))):
             ids, times = (batch.column(c) for c in needed)
             present = [c for c in wanted if c in batch.schema.names]
             arrays = [*(batch.column(c) for c in present), known.of(ids, times)]
@@ -47,23 +92,32 @@ def labelled_rows(schema: Schema, names: pa.Schema, events: Batches, labels: pa.
     return Rows(name="events", schema=names.append(field), parts=[Part(read=read)])
 
 
-class _Known:
-    """The labels by event id, as numbers: positions of classes, or the values of a regression."""
+def _ids(columns: Iterator[pa.Array]) -> tuple[Hashes, Hashes]:
+    """Return both halves of the hashes of ids, sorted by the first."""
+    found = [halves(column) for column in columns]
+    high, low = (np.concatenate([np.empty(0, np.uint64), *(both[i] for both in found)]) for i in (0, 1))
+    order = np.argsort(high)
+    return high[order], low[order]
 
-    def __init__(self, schema: Schema, labels: pa.Table) -> None:
-        labels = labels.sort_by("_sequence").combine_chunks()
+
+class _Known:
+    """The labels of some events by id, as numbers: positions of classes, or the values of a regression."""
+
+    def __init__(self, schema: Schema, ids: tuple[Hashes, Hashes], labels: Iterator[pa.RecordBatch]) -> None:
         self.regression = schema.task is Task.REGRESSION
         self.type = pa.float64() if self.regression else pa.string()
         self.classes = pa.array(schema.classes, pa.string())
-        encoded = _one_array(labels.column("id")).dictionary_encode()
-        self.ids = encoded.dictionary
-        self.of_label = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        kept = [self._kept(ids, batch) for batch in labels]
+        kinds = (np.uint64, np.uint64, np.float64, np.int64, np.int64, np.int64)
+        columns = [np.concatenate([np.empty(0, k), *(c[i] for c in kept)]) for i, k in enumerate(kinds)]
+        del kept
         # All labels of one id stand together, in the order in which they were received.
-        order = np.argsort(self.of_label, kind="stable")
-        self.of_label = self.of_label[order]
-        self.values = self._numbers(_one_array(labels.column("label")))[order]
-        told = _microseconds(labels.column("label_timestamp"))[order]
-        received = _microseconds(labels.column("_received"))[order]
+        order = np.lexsort((columns[5], columns[1], columns[0]))
+        high, low, self.values, told, received = (column[order] for column in columns[:5])
+        first = np.ones(len(high), bool)
+        first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        self.of_label = np.cumsum(first) - 1
+        self.ids = high[first], low[first]
         self.untimed = (told == _NULL) | (told == received)  # ingest fills in what a label does not say
         self.times, self.numbers = told.copy(), np.zeros_like(told)
         ordered = _in_order(received[self.untimed], self.of_label[self.untimed])
@@ -71,8 +125,8 @@ class _Known:
 
     def of(self, ids: pa.Array, times: pa.Array) -> pa.Array:
         """Return the label of each event, null where there is none."""
-        found = pc.index_in(ids, value_set=self.ids)
-        codes = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = np.empty(len(ids), np.int64)
+        kernels.find(*halves(ids), *self.ids, codes)
         at = np.flatnonzero(codes >= 0)
         values = np.full(len(codes), np.nan)
         if len(at):
@@ -85,6 +139,17 @@ class _Known:
             return pa.array(values, pa.float64(), from_pandas=True)
         positions = pa.array(np.nan_to_num(values, nan=0.0).astype(np.int32), mask=np.isnan(values))
         return self.classes.take(positions)
+
+    def _kept(self, ids: tuple[Hashes, Hashes], labels: pa.RecordBatch) -> tuple[npt.NDArray[np.generic], ...]:
+        """Return the labels of these ids: both halves, value, times and place in the order of receipt."""
+        hashes = hash_ids(labels.column(ID))
+        known = np.zeros(len(hashes.high), bool)
+        kernels.mark_known(hashes.high, hashes.low, *ids, known)
+        rows = hashes.rows[known]
+        values = self._numbers(labels.column(LABEL))[rows]
+        told, received = (_microseconds(labels.column(c))[rows] for c in (LABEL_TIMESTAMP, RECEIVED))
+        sequence = labels.column(SEQUENCE).to_numpy(zero_copy_only=False)[rows]
+        return hashes.high[known], hashes.low[known], values, told, received, sequence
 
     def _of_events(self, codes: Ints, event_times: Ints) -> Labels:
         """Return the labels of these events."""
@@ -125,11 +190,6 @@ _NULL = np.iinfo(np.int64).min
 _ALL = from_microseconds(2**57)  # everything that is filed is known, whatever a clock says
 
 
-def _microseconds(times: pa.Array | pa.ChunkedArray) -> Ints:
+def _microseconds(times: pa.Array) -> Ints:
     numbers = times.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    return np.asarray(pc.fill_null(numbers, _NULL).to_numpy(), np.int64)
-
-
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+    return np.asarray(pc.fill_null(numbers, _NULL).to_numpy(zero_copy_only=False), np.int64)

@@ -9,7 +9,7 @@ from time import monotonic_ns
 import pyarrow as pa
 
 from barograph.chunks import from_microseconds, to_microseconds
-from barograph.pipeline.labelled import labelled_rows
+from barograph.pipeline.labelled import Slice, labelled_rows
 from barograph.pipeline.pieces import Piece, days_of, pieces_of
 from barograph.pipeline.remembering import remember, remembered, write_pieces
 from barograph.pipeline.workshop import Live, Workshop
@@ -22,7 +22,7 @@ from barograph.store.tables import ModelTables
 REST = 4  # times as long as rebuilding took, nothing is rebuilt: labels that trickle in must not take all the time
 AT_ONCE = 64  # chunks that are rebuilt in one transaction
 SECONDS = 10.0  # that rebuilding goes on before other work has its turn
-RUN_ROWS = 2_000_000  # neighbouring chunks are read together up to so many rows
+RUN_ROWS = 1_000_000  # neighbouring chunks are read together up to so many rows, larger ones in slices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,11 @@ def restate(shop: Workshop, live: Live, lease: Lease, *, now_us: int, rest: bool
         return Restated(again_us=rested_us)
     started, done = monotonic_ns(), 0
     tables = shop.tables_of(live)
-    for run in _runs(live, marked, {s: piece.rows for s, (_, piece) in known.pieces.items()}):
+    rows = {start: piece.rows for start, (_, piece) in known.pieces.items()}
+    for run in _runs(live, marked, rows):
+        counted = sum(rows.get(chunk.start_us, 0) for chunk in run)
         # Where fewer events are left than were counted, the others were too old to be kept: the profile stays as it is.
-        rows = {start: piece.rows for start, (_, piece) in known.pieces.items()}
-        pieces = [p for p in _rebuilt(live, tables, run, at) if p.rows >= rows.get(p.start_us, 0)]
+        pieces = [p for p in _rebuilt(live, tables, run, at, rows=counted) if p.rows >= rows.get(p.start_us, 0)]
         with shop.write(live.project_id) as scope:
             leases.check(scope.connection, lease)
             revisions = write_pieces(scope, live, pieces, now_us=now_us)
@@ -80,18 +81,25 @@ def _runs(live: Live, marked: Sequence[DirtyChunk], rows: dict[int, int]) -> Ite
         yield run
 
 
-def _rebuilt(live: Live, tables: ModelTables, run: Sequence[DirtyChunk], at: Position) -> list[Piece]:
+def _rebuilt(live: Live, tables: ModelTables, run: Sequence[DirtyChunk], at: Position, *, rows: int) -> list[Piece]:
+    """Return the pieces of these chunks, which have about so many rows."""
     start, end = run[0].start_us, _end_us(live, run[-1].start_us)
 
     def events(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         wanted = pa.schema([names.field(column) for column in columns])  # null where the table has none yet
         return tables.events_between(start, end, version=at.events_version, columns=wanted)
 
+    def labels(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return tables.labels_of_days(days_of(start, end), version=at.labels_version, columns=columns)
+
     schema = live.reference.schema
     names = event_schema(schema)
-    labels = tables.labels_of_days(days_of(start, end), version=at.labels_version)
-    rows = labelled_rows(schema, names, events, labels)
-    return pieces_of(live.reference.yardstick, rows, live.rule)
+    built: dict[int, Piece] = {}
+    for part in Slice.all(max(1, -(-rows // RUN_ROWS))):
+        for piece in pieces_of(live.reference.yardstick, labelled_rows(schema, names, events, labels, part), live.rule):
+            before = built.get(piece.start_us)
+            built[piece.start_us] = piece if before is None else before.merge(piece)
+    return [piece for _, piece in sorted(built.items())]
 
 
 def _end_us(live: Live, start_us: int) -> int:

@@ -212,15 +212,24 @@ class ModelTables:
 
     def labels_of_days(
         self, days: Sequence[str], *, version: int | None = None, columns: Sequence[str] | pa.Schema | None = None
-    ) -> pa.Table:
-        """Return all labels beside the events of some days, as of a version (default: now), in no order.
+    ) -> Iterator[pa.RecordBatch]:
+        """Iterate over all labels beside the events of some days, as of a version (default: now), in no order.
 
         A label of an id comes as often as it was filed; the one with the largest `_sequence` was filed last.
         """
         now, files = self._labels.log.files_at(version)
         schema = choose(now.schema or _NO_LABELS, columns)
         wanted = set(days)
-        return read_table(self._labels.place, [file for file in files if file.day in wanted], schema)
+        for file in files:
+            if file.day in wanted:
+                yield from read_batches(
+                    self._labels.place,
+                    file,
+                    schema,
+                    time_column=self._labels.time_column,
+                    start_us=file.low_us,
+                    end_us=file.high_us + 1,
+                )
 
     def compact(self, kind: TableKind, *, until_version: int, most_rows: int = 4_000_000) -> Compacted:
         """Join small files of a day into larger ones, sorted by time (labels: by `_sequence`).

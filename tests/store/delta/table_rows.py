@@ -68,5 +68,12 @@ def added_ids(tables: ModelTables, kind: TableKind = "events", since: int = -1) 
 
 def labels_by_day(tables: ModelTables, *days: str) -> list[tuple[str, str]]:
     """Return the day and id of all labels of some days, sorted."""
-    rows = tables.labels_of_days(days, columns=["_day", "id"])
-    return sorted(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    rows = labels_of(tables, *days)
+    return sorted(zip(rows.column("_day").to_pylist(), rows.column("id").to_pylist(), strict=True))
+
+
+def labels_of(tables: ModelTables, *days: str, version: int | None = None) -> pa.Table:
+    """Return all labels of some days."""
+    names = tables.schema("labels")
+    assert names is not None, "labels were filed"
+    return pa.Table.from_batches(tables.labels_of_days(days, version=version), names)

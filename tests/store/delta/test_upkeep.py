@@ -18,6 +18,7 @@ from table_rows import (
     held,
     label_rows,
     labels_by_day,
+    labels_of,
 )
 
 from barograph.errors import StoreError
@@ -106,7 +107,7 @@ def test_labels_are_compacted_and_adopted_still(site: Site) -> None:
     for n in range(10):
         tables.file_labels(label_rows([f"e{n}"], label="0"), writer="node", sequence=14 + n)
     tables.compact("labels", until_version=tables.version("labels"))
-    rows = tables.labels_of_days([FIRST])
+    rows = labels_of(tables, FIRST)
     assert sorted(rows.column("id").to_pylist()) == sorted([f"e{n}" for n in range(8)] * 2)
     newest = rows.sort_by([("_sequence", "descending")]).slice(0, 8)
     assert set(newest.column("label").to_pylist()) == {"0"}

@@ -37,7 +37,14 @@ class Hashes:
 
 
 def hash_ids(ids: Any) -> Hashes:
-    """Return the hashes of text ids. Raises InputError for nulls: rows without an id cannot be told apart."""
+    """Return the hashes of text ids, sorted. Raises InputError for nulls: such rows cannot be told apart."""
+    high, low = halves(ids)
+    order = np.argsort(high, kind="stable")
+    return Hashes(high[order], low[order], order)
+
+
+def halves(ids: Any) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return both halves of the hash of each text id, in the order of the rows. Raises InputError for nulls."""
     if ids.null_count:
         raise InputError(f"Every row must have an id. Got {ids.null_count} without, of {len(ids)}.")
     chunks = ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]
@@ -53,8 +60,7 @@ def hash_ids(ids: Any) -> Hashes:
         part = slice(start, start + len(large))
         kernels.hash_ids(texts, places, high[part], low[part])
         start += len(large)
-    order = np.argsort(high, kind="stable")
-    return Hashes(high[order], low[order], order)
+    return high, low
 
 
 def without_repeated(hashes: Hashes) -> Hashes:

@@ -129,3 +129,17 @@ def mark_known(high, low, known_high, known_low, known):  # type: ignore[no-unty
                 known[i] = True
                 break
             k += 1
+
+
+@njit(**_options)
+def find(high, low, known_high, known_low, at):  # type: ignore[no-untyped-def]
+    """Write the position of each id among the known ones, which are sorted by both halves; -1 where it is not there."""
+    m = len(known_high)
+    for i in range(len(high)):
+        at[i] = -1
+        k = _first_not_below(known_high, high[i], np.int64(0)) if m else m
+        while k < m and known_high[k] == high[i]:
+            if known_low[k] == low[i]:
+                at[i] = k
+                break
+            k += 1

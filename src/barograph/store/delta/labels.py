@@ -19,7 +19,7 @@ from barograph.store.delta.table import UNKNOWN, Table, commit_planned
 
 ID, SEQUENCE = "id", "_sequence"
 ROW_BITS = 24  # of a sequence: the row within its commit; above them, the table's version
-ADOPTED_AT_ONCE = 2_000_000  # rows of waiting labels read for one commit
+ADOPTED_AT_ONCE = 500_000  # rows of waiting labels read for one commit
 
 
 @dataclass(frozen=True, slots=True)
