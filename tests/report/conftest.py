@@ -1,15 +1,22 @@
 """Reports of small made-up models, made by `check` itself, once for all tests."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from barograph.reference.fit import fit
+from barograph.reference.reference import Reference
 from barograph.report.check import check
 from barograph.report.report import Report
+
+sys.path.append(str(Path(__file__).parent))
+from checked import BASE
 
 EVIL = "<script>alert('x')</script>"
 QUOTED = "\"quoted' & <b> [bold]"
@@ -36,6 +43,12 @@ def events(n: int, *, seed: int, days: int = 12, drifted: bool = False, labels: 
     if labels:
         columns["label"] = (rng.random(n) < chance).astype(int)
     return pl.DataFrame(columns)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """Return the reference that the tests of `check` compare with."""
+    return fit(BASE)
 
 
 @pytest.fixture(scope="session")

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from barograph.store.tables import ModelTables
 
 sys.path.append(str(Path(__file__).parent))
 from table_rows import Site
-
-
-@pytest.fixture(scope="session")
-def object_store() -> Iterator[str]:
-    """Run an object store on loopback with one bucket, `tables`, and give its address."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/tables", method="PUT"), timeout=10):
-        pass
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,141 @@
+"""Wrong input of `check` is one error with the remedy; options and specifications do what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from checked import BASE, N, assert_sound, events, left_out
+
+from barograph.alerts.severity import Severity
+from barograph.errors import InputError, SpecError
+from barograph.monitors.results import Result
+from barograph.reference.reference import Reference
+from barograph.report.check import check
+from barograph.report.report import Report
+from barograph.rules.limits import Status
+
+# Errors: one, which names what is wrong and what to do
+
+
+def test_data_of_another_model_is_refused(reference: Reference) -> None:
+    with pytest.raises(InputError, match=r"^current frame has none of the reference's columns 'event_id', .* but 'z'"):
+        check(reference, pl.DataFrame({"z": [1]}))
+
+
+@pytest.mark.parametrize("odd", [None, 3, {"a": [1]}, np.zeros((2, 2))])
+def test_what_is_no_frame_is_refused(odd: Any, reference: Reference) -> None:
+    with pytest.raises(InputError, match=r"^current frame: Rows must be a Polars, pandas or pyarrow frame"):
+        check(reference, odd)
+    with pytest.raises(InputError, match=r"^reference frame: Rows must be"):
+        check(odd, BASE)
+
+
+def test_what_is_said_of_columns_is_checked_against_the_data() -> None:
+    with pytest.raises(SpecError) as error:
+        check(BASE, BASE, label="lable", segments=["color"])
+    assert str(error.value).startswith("reference frame:\n  - label: there is no column 'lable'. Did you mean 'label'?")
+    assert "segments: there is no column 'color'. Did you mean 'colour'?" in str(error.value)
+
+
+def test_a_fitted_reference_keeps_its_roles(reference: Reference) -> None:
+    assert check(reference, BASE, label="label", score="score", task="binary", segments=None).severity is None
+    with pytest.raises(SpecError) as error:
+        check(reference, BASE, label="colour", segments=["colour"], features=["x"], task="regression")
+    assert len(error.value.problems) == 4
+    assert error.value.problems[0] == (
+        "label: the reference was learned with 'label', not with 'colour'. Leave it out, or learn the reference anew."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"chunk": "2d"}, "A chunk is one of 1h, 1d"),
+        ({"tolerance": {"roc_auk": 0.1}}, "tolerance: there is no 'roc_auk'. Did you mean 'roc_auc'?"),
+        ({"value": {"tpp": 1.0}}, "value: there is no 'tpp'. Did you mean 'tp'?"),
+        ({"budget": "never"}, "budget"),
+        ({"labels": "label"}, "There is no role 'labels'. Did you mean 'label'?"),
+        ({"spec": "nowhere.toml"}, "There is no specification 'nowhere.toml'"),
+    ],
+)
+def test_options_are_checked(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError) as error:
+        check(BASE, BASE, **given)
+    assert message in str(error.value)
+
+
+def test_monitors_of_a_specification_are_watched() -> None:
+    text = 'label = "label"\n[[monitors]]\nmetric = "psi"\ncolumns = ["x"]\ntolerance = 0.5\n'
+    report = check(BASE, BASE, spec=text + '[[monitors]]\nmetric = "mmd"\n')
+    assert {"drift.psi.x", "drift.mmd"} <= set(report.alerting)
+    assert all(r.limit_upper > 0.5 for r in report.rows if r.monitor == "drift.psi.x" and r.limit_upper)
+
+
+def spec_with(*lines: str) -> str:
+    return "\n".join(['label = "label"', 'segments = ["colour"]', "[[monitors]]", *lines])
+
+
+def test_monitors_may_ask_for_costly_metrics_and_for_segments() -> None:
+    report = check(BASE, BASE, spec=spec_with('metric = "mmd"', 'rule = "mine"', "weight = 3"), chunk="3000rows")
+    assert_sound(report)
+    assert {row.status for row in report.rows if row.metric == "mmd"} == {Status.OK}
+    told = left_out(report)
+    assert "not chosen yet" in told["rules named in the specification (mine)"]
+    assert "weights in the specification (mmd)" in told
+    assert "domain classifier" in told
+    red = check(BASE, BASE, spec=spec_with('metric = "psi"', 'columns = ["x"]', 'segment = "colour=red"'))
+    assert {row.status for row in red.rows if row.monitor == "drift.psi.x.colour=red"} == {Status.OK}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (('metric = "psy"',), "$.monitors[0].metric: There is no such metric. Did you mean 'psi'? Got 'psy'."),
+        (('metric = "psi"', 'columns = ["colou"]'), "$.monitors[0].columns: 'colou' is no column that is profiled."),
+        (('metric = "mae"',), "$.monitors[0].metric: 'mae' cannot be computed for this model"),
+        (('metric = "f1"', 'segment = "colour=rot"'), "$.monitors[0].segment: there is no segment 'colour=rot'. Did"),
+        (('metric = "f1"', 'segment = "a=b"'), "there is no segment 'a=b'. Name its column under `segments`, and"),
+    ],
+)
+def test_monitors_that_cannot_be_are_refused(lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(SpecError) as error:
+        check(BASE, BASE, spec=spec_with(*lines))
+    assert message in str(error.value)
+
+
+def test_segments_beyond_the_most_that_are_watched_are_counted() -> None:
+    many = BASE.with_columns(place=pl.int_range(N) % 48, colour=pl.col("colour"))
+    report = check(many, many, segments=["place", "colour"], types={"place": "categorical"}, chunk="3000rows")
+    assert_sound(report)
+    assert len({r.segment for r in report.rows if r.segment}) == 50
+    assert "only the first 50 segments" in left_out(report)["1 segment, such as colour=blue"]
+
+
+def row_of(report: Report, monitor: str) -> Result:
+    return next(row for row in report.rows if row.monitor == monitor)
+
+
+def test_value_and_tolerance_are_used(reference: Reference) -> None:
+    report = check(reference, BASE, value={"tp": 10, "fp": -5}, tolerance={"roc_auc": 0.2}, chunk="3000rows")
+    flagged = BASE["score"] >= 0.5
+    expected = (10 * (flagged & (BASE["label"] == 1)).sum() - 5 * (flagged & (BASE["label"] == 0)).sum()) / N
+    assert row_of(report, "performance.business_value").value == pytest.approx(expected)
+    usual = row_of(check(reference, BASE, chunk="3000rows"), "performance.roc_auc")
+    wide = row_of(report, "performance.roc_auc")
+    assert usual.limit_lower is not None
+    assert wide.limit_lower is not None
+    assert wide.limit_lower < usual.limit_lower - 0.1
+
+
+def test_an_incident_goes_on_while_labels_have_yet_to_come(reference: Reference) -> None:
+    late = events(6000, seed=3, noise=1.0).with_columns(
+        label=pl.when(pl.int_range(pl.len()) < 4000).then("label")  # those of the last third have not come
+    )
+    report = check(reference, late, chunk="1d", label="label", score="score", timestamp="timestamp")
+    grave = next(i for i in report.incidents if i.severity is Severity.CRITICAL)
+    assert grave.root.last_breach.family == "performance"
+    assert grave.until is None
+    assert report.verdict.startswith("The model needs attention")
