@@ -34,7 +34,10 @@ IDLE_S = 300.0  # that work may take after one step of a stream
 POLL_S = 0.05
 NUMBERS = ("value", "lower", "upper", "reference_value", "limit_lower", "limit_upper", "evidence", "label_coverage")
 EXACT = ("n", "status", "reason", "chunk", "version", "metric", "family", "column", "segment")
-SAID = ("severity", "state", "title", "since", "until")  # of an incident
+# What is compared of an incident and of an alert, and by what they are found: the service keeps the ids of those whose
+# beginning is restated.
+INCIDENT, BY_TITLE = ("severity", "state", "until"), ("title", "since")
+ALERT, BY_MONITOR = ("state", "severity"), ("monitor", "first_chunk")
 _WAITING = ("barograph_queue_requests", "barograph_spool_rows")
 
 Key = tuple[str, str]  # monitor, and key of the chunk
@@ -62,6 +65,7 @@ class Compared:
 
     results: int
     labelled: int  # of the results: those of chunks in which events have labels
+    told: Mapping[str, Mapping[str, Any]]  # the incidents that the service has at the end, by their ids
     incidents: Sequence[Incident]  # of a batch check of the chunks that are closed
     all_incidents: Sequence[Incident]  # of all chunks
     alerts: int
@@ -215,10 +219,10 @@ def compare(client: httpx.Client, stream: Stream) -> Compared:
         outputs=outputs_of(reference),
         unsettled=unjudged(report.rows, report.profiles, report.alerting),
     )
-    differences += _different("incident", incidents(client, name), [_said(i) for i in grouped], SAID)
-    alerts_there = items(client, "/v1/alerts", model=name)
-    wanted = [{"id": a.id, "state": a.state.value, "severity": a.severity.value} for a in alerts]
-    differences += _different("alert", alerts_there, wanted, ("state", "severity"))
+    told = incidents(client, name)
+    differences += _different("incident", told, [_said(i) for i in grouped], INCIDENT, by=BY_TITLE)
+    alerts_there = [alert["body"] for alert in items(client, "/v1/alerts", model=name)]
+    differences += _different("alert", alerts_there, [a.to_dict() for a in alerts], ALERT, by=BY_MONITOR)
     in_words = verdict(reference, report.profiles, report.rows, grouped)
     if state["verdict"] != in_words:
         differences.append(f"verdict: {state['verdict']!r}, expected {in_words!r}")
@@ -228,6 +232,7 @@ def compare(client: httpx.Client, stream: Stream) -> Compared:
     return Compared(
         results=len(found),
         labelled=sum(1 for row in found.values() if row["label_coverage"]),
+        told={incident["id"]: incident for incident in told},
         incidents=grouped,
         all_incidents=report.incidents,
         alerts=len(alerts),
@@ -262,7 +267,6 @@ def _different_rows(report: Report, found: Mapping[Key, Mapping[str, Any]]) -> l
 
 def _said(incident: Incident) -> dict[str, Any]:
     return {
-        "id": incident.id,
         "severity": incident.severity.value,
         "state": incident.state.value,
         "title": incident.title,
@@ -272,18 +276,22 @@ def _said(incident: Incident) -> dict[str, Any]:
 
 
 def _different(
-    what: str, found: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], fields: Sequence[str]
+    what: str,
+    found: Sequence[Mapping[str, Any]],
+    wanted: Sequence[Mapping[str, Any]],
+    fields: Sequence[str],
+    *,
+    by: Sequence[str],
 ) -> list[str]:
-    there = {row["id"]: row for row in found}
-    expected = {row["id"]: row for row in wanted}
-    differences = [f"{what} {expected[id]}: not in the service" for id in expected if id not in there]
-    differences += [
-        f"{what} {row['id']} {row.get('title')}: only in the service" for id, row in there.items() if id not in expected
-    ]
-    for id, row in expected.items():
-        for field in fields if id in there else ():
-            if there[id][field] != row[field]:
-                differences.append(f"{what} {id}: {field} {there[id][field]!r}, expected {row[field]!r}")
+    there, expected = ({tuple(row[field] for field in by): row for row in rows} for rows in (found, wanted))
+    differences = [f"{what} {key}: not in the service" for key in expected if key not in there]
+    differences += [f"{what} {key}: only in the service" for key in there if key not in expected]
+    for key, row in expected.items():
+        for field in fields if key in there else ():
+            if there[key][field] != row[field]:
+                differences.append(f"{what} {key}: {field} {there[key][field]!r}, expected {row[field]!r}")
+    if len(there) < len(found):
+        differences.append(f"{len(found) - len(there)} of the service's {what}s are there twice")
     return differences
 
 

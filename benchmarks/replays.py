@@ -220,15 +220,15 @@ def summary(stream: Stream, played: Played, compared: Compared) -> list[str]:
 
 def table_of_incidents(played: Played, compared: Compared) -> list[str]:
     """Return when each incident was opened in the time of the stream, and what `check` says of it."""
-    ours = {incident.id: incident for incident in compared.incidents}
+    ours = compared.told
     lines = [
         "| newest event then | severity | what it said then | in breach since | later seen as | `check` at the end |",
         "|---|---|---|---|---|---|",
     ]
     for id, seen in played.opened.items():
         final = ours.get(id)
-        said = "– (withdrawn)" if final is None else f"{final.severity.value}: {final.title}"
-        if final is not None and final.title == seen["title"]:
+        said = "– (withdrawn)" if final is None else f"{final['severity']}: {final['title']}"
+        if final is not None and final["title"] == seen["title"]:
             said = "the same"
         states = played.states[id]
         changes = " → ".join(f"{state} ({at[:10]})" for state, at in states[1 : 1 + MOST_STATES])
@@ -236,11 +236,13 @@ def table_of_incidents(played: Played, compared: Compared) -> list[str]:
         told = (day(seen["newest_event"]), seen["severity"], seen["title"], day(seen["since"]), changes or "–", said)
         lines.append(f"| {' | '.join(told)} |")
     unseen = [i for i in ours if i not in played.opened]
-    later = [i for i in compared.all_incidents if i.id not in ours]
+    closed = {incident.id for incident in compared.incidents}
+    later = [i for i in compared.all_incidents if i.id not in closed]
     counted = (
         f"{len(played.opened)} incidents were seen, {len(played.opened.keys() - ours.keys())} of them withdrawn when "
-        f"labels or later chunks changed the picture; {len(unseen)} of `check` were never seen. With the last chunk, "
-        f"which is not closed, `check` has {len(compared.all_incidents)}, of which {len(later)} are not among these."
+        f"labels or later chunks changed the picture; {len(unseen)} of those at the end were never seen. With the last "
+        f"chunk, which is not closed, `check` has {len(compared.all_incidents)}, of which {len(later)} are not among "
+        "these."
     )
     return [*lines, "", counted, ""]
 

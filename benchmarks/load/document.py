@@ -133,12 +133,15 @@ def _over_time(looks: Sequence[dict[str, Any]]) -> str:
             f"{look['lag_s']:.1f}",
             f"{look['disk_mb']:,.0f}",
             *(f"{look['memory_mb'][name]:,.0f}" for name in names),
+            *(f"{look['own_memory_mb'][name]:,.0f}" for name in names),
             *(f"{look['cores'][name]:.2f}" for name in names),
         ]
         for look in _some(looks)
     ]
     head = ["seconds", "events/s", "p99 ms", "rows in the spool", "seconds until visible", "disk MB"]
-    return _table([*head, *(f"{n} MB" for n in names), *(f"{n} cores" for n in names)], rows)
+    return _table(
+        [*head, *(f"{n} MB" for n in names), *(f"{n}, own" for n in names), *(f"{n} cores" for n in names)], rows
+    )
 
 
 def _sustained(runs: Sequence[dict[str, Any]]) -> list[str]:
@@ -190,13 +193,16 @@ def _memory(found: dict[str, Any]) -> list[str]:
     said = f"""
         `python benchmarks/load memory`. {found["rate"]:,.0f} events/s and
         {found["labels"] / 60 / found["minutes"]:,.0f} labels/s for {found["minutes"]:g} minutes, chunks of
-        {found["chunk"]}; resident memory of each process.
+        {found["chunk"]}: the open chunk has millions of rows, and is built again and again as its labels come. Resident
+        memory of each process, and of that its own: without the files that it has mapped (hashes of ids, tables), whose
+        pages the kernel takes back when it needs room.
         """
     parts = ["## Memory\n", _paragraph(said), _over_time(found["looks"])]
     for name, grown in found["growth"].items():
         line = f"""
-            - {name}: {grown["mean_mb"]:,.0f} MB on average, {grown["most_mb"]:,.0f} MB at most; a line fitted to the
-            last two thirds changes by {grown["grown_mb"]:+,.0f} MB: {"flat" if grown["flat"] else "**growing**"}.
+            - {name}: {grown["mean_mb"]:,.0f} MB of its own on average, {grown["most_mb"]:,.0f} MB at most; a line
+            fitted to the last two thirds changes by {grown["grown_mb"]:+,.0f} MB:
+            {"flat" if grown["flat"] else "**growing**"}.
             """
         parts.append(" ".join(line.split()))
     parts.append(f"- errors in the log: {found['errors']}")

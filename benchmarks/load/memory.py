@@ -73,15 +73,18 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     for name, grown in found["growth"].items():
         said = "flat" if grown["flat"] else "NOT FLAT"
-        print(f"{name}: {grown['mean_mb']:,.0f} MB, {grown['grown_mb']:+,.0f} MB in the last two thirds: {said}")
+        print(f"{name}: own {grown['mean_mb']:,.0f} MB, {grown['grown_mb']:+,.0f} MB in the last two thirds: {said}")
     return found
 
 
 def growth(looks: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """Return how much the memory of a process grew in the last two thirds, by a fitted line."""
+    """Return how much the memory of a process grew in the last two thirds, by a fitted line.
+
+    Files that are mapped are left out: the kernel takes their pages back when it needs room.
+    """
     late = [look for look in looks if look["seconds"] >= looks[-1]["seconds"] / 3]
     times = np.array([look["seconds"] for look in late])
-    memory = np.array([look["memory_mb"][name] for look in late])
+    memory = np.array([look["own_memory_mb"][name] for look in late])
     slope = float(np.polyfit(times, memory, 1)[0]) if len(late) > 2 else float("nan")
     grown, mean = slope * (times[-1] - times[0]), float(memory.mean())
     return {

@@ -68,5 +68,6 @@ def test_flights_with_late_and_corrected_labels_end_with_the_results_of_a_check(
     assert then < now
     assert compared.labelled > 100
     assert played.rows == len(flights.events) + len(flights.labels)
-    assert {incident.id for incident in compared.incidents} <= played.opened.keys()
+    assert len(compared.told) == len(compared.incidents)
+    assert compared.told.keys() <= played.opened.keys()
     assert any("label_coverage" in difference for difference in other.differences)  # what differs is seen

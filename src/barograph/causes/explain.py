@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from barograph.causes.decomposition import Decomposition, decompose
@@ -101,10 +101,13 @@ def decomposition_of(reference: Reference, profile: Profile) -> tuple[str, Decom
     return parts if isinstance(parts, Undefined) else (ours[0], parts)
 
 
-def trust_over(reference: Reference, profiles: Profiles, *, arl: float = ARL_LABELS) -> Trust | None:
+def trust_over(
+    reference: Reference, profiles: Profiles, *, arl: float = ARL_LABELS, short: Collection[str] = ()
+) -> Trust | None:
     """Return whether the labels of these chunks confirm the estimates or contradict them; None without estimates.
 
-    `arl` is the mean number of labels until an unchanged concept is contradicted.
+    `arl` is the mean number of labels until an unchanged concept is contradicted. Chunks whose keys are in `short` have
+    only their first labels, which are not like the others: these are left out.
     """
     of = _residuals(reference)
     if of is None:
@@ -116,7 +119,7 @@ def trust_over(reference: Reference, profiles: Profiles, *, arl: float = ARL_LAB
     for i, profile in enumerate(chunks):
         before = state.labels
         found = of(profile)
-        if profile.n:
+        if profile.n and profile.chunk.key not in short:
             state = watch(state, found, chunk=i, arl=arl)
         if state.labels > before:
             labels, gap, error = state.recent[-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self  # Any: columns of several types
 
 import numpy as np
 import numpy.typing as npt
@@ -107,19 +107,18 @@ class _Known:
         self.regression = schema.task is Task.REGRESSION
         self.type = pa.float64() if self.regression else pa.string()
         self.classes = pa.array(schema.classes, pa.string())
-        kept = [self._kept(ids, batch) for batch in labels]
-        kinds = (np.uint64, np.uint64, np.float64, np.int64, np.int64, np.int64)
-        columns = [np.concatenate([np.empty(0, k), *(c[i] for c in kept)]) for i, k in enumerate(kinds)]
-        del kept
+        high, low, values, told, received, sequence = self._joined(ids, labels)
         # All labels of one id stand together, in the order in which they were received.
-        order = np.lexsort((columns[5], columns[1], columns[0]))
-        high, low, self.values, told, received = (column[order] for column in columns[:5])
+        order = np.lexsort((sequence, low, high))
+        del sequence
+        high, low, told, received = high[order], low[order], told[order], received[order]
+        self.values = values[order]
         first = np.ones(len(high), bool)
         first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
         self.of_label = np.cumsum(first) - 1
         self.ids = high[first], low[first]
         self.untimed = (told == _NULL) | (told == received)  # ingest fills in what a label does not say
-        self.times, self.numbers = told.copy(), np.zeros_like(told)
+        self.times, self.numbers = told, np.zeros_like(told)
         ordered = _in_order(received[self.untimed], self.of_label[self.untimed])
         self.times[self.untimed], self.numbers[self.untimed] = ordered
 
@@ -140,7 +139,16 @@ class _Known:
         positions = pa.array(np.nan_to_num(values, nan=0.0).astype(np.int32), mask=np.isnan(values))
         return self.classes.take(positions)
 
-    def _kept(self, ids: tuple[Hashes, Hashes], labels: pa.RecordBatch) -> tuple[npt.NDArray[np.generic], ...]:
+    def _joined(self, ids: tuple[Hashes, Hashes], labels: Iterator[pa.RecordBatch]) -> list[npt.NDArray[Any]]:
+        """Return the columns of `_kept` of all batches; the pieces of each are let go once they are joined."""
+        kinds = (np.uint64, np.uint64, np.float64, np.int64, np.int64, np.int64)
+        pieces: list[list[npt.NDArray[Any]]] = [[np.empty(0, kind)] for kind in kinds]
+        for batch in labels:
+            for column, piece in zip(pieces, self._kept(ids, batch), strict=True):
+                column.append(piece)
+        return [np.concatenate(pieces.pop(0)) for _ in kinds]
+
+    def _kept(self, ids: tuple[Hashes, Hashes], labels: pa.RecordBatch) -> tuple[npt.NDArray[Any], ...]:
         """Return the labels of these ids: both halves, value, times and place in the order of receipt."""
         hashes = hash_ids(labels.column(ID))
         known = np.zeros(len(hashes.high), bool)

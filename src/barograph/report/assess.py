@@ -14,6 +14,7 @@ from barograph.causes.explain import Trust, harm_of, trust_over
 from barograph.errors import SpecError, did_you_mean
 from barograph.ledger.self_audit import SelfAudit
 from barograph.ledger.trust import ARL_LABELS
+from barograph.monitors.coverage import is_judged, only_shown, short_of_labels
 from barograph.monitors.defaults import Asked, asked_monitors, default_monitors
 from barograph.monitors.estimates import evaluate_estimates
 from barograph.monitors.evaluate import evaluate, rounded
@@ -96,8 +97,18 @@ def assess(
         as_of=as_of,
     )
     alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
-    rows, watches = weigh(reference, profiles, alerting, [*results, *estimates.results], plan.budget)
-    trust = trust_over(reference, profiles, arl=_arl_in_labels(profiles, alerting, plan.budget))
+    short = short_of_labels(profiles, reference=reference.total.label_coverage)
+    shown = {
+        (row.monitor, row.chunk): only_shown(row, short[row.chunk])
+        for row in results
+        if row.chunk in short and row.family == "performance" and row.value is not None
+    }
+    results = [*results, *estimates.results]
+    counted = [row for row in results if (row.monitor, row.chunk) not in shown]
+    weighed, watches = weigh(reference, profiles, alerting, counted, plan.budget)
+    by_chunk = {(row.monitor, row.chunk): row for row in weighed} | shown
+    rows = [by_chunk[row.monitor, row.chunk] for row in results]
+    trust = trust_over(reference, profiles, arl=_arl_in_labels(profiles, alerting, plan.budget), short=short)
     if trust is not None:
         rows += concept_rows(profiles, trust, model=model, version=version, as_of=as_of)
     found = breaches(
@@ -122,16 +133,16 @@ def assess(
 def unjudged(
     rows: Sequence[Result], profiles: Profiles, alerting: Collection[str]
 ) -> dict[tuple[str, str, int], float | None]:
-    """Return the model, monitor and position of chunks without a value, such as those whose labels have yet to come.
+    """Return the model, monitor and position of chunks without a value that counts, as their labels have yet to come.
 
     An alert goes on through them: that a model cannot be judged does not mean that it is well again.
     """
     names, positions = {*alerting}, {chunk.key: i for i, chunk in enumerate(profiles.chunks)}
-    return {
-        (row.model, row.monitor, positions[row.chunk]): None
-        for row in rows
-        if row.value is None and row.monitor in names
-    }
+    found = {(row.model, row.monitor, positions[row.chunk]) for row in rows if row.monitor in names}
+    if rows and CONCEPT in names:  # it has rows of chunks with labels only
+        found |= {(rows[0].model, CONCEPT, i) for i in range(len(profiles.chunks))}
+    judged = {(row.model, row.monitor, positions[row.chunk]) for row in rows if is_judged(row)}
+    return dict.fromkeys(found - judged)
 
 
 def outputs_of(reference: Reference) -> list[str]:

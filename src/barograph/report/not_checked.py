@@ -7,6 +7,7 @@ from datetime import datetime
 
 from barograph.charts.words import count, metric_title, within
 from barograph.chunks import Chunk
+from barograph.monitors.coverage import NOT_JUDGED, is_judged
 from barograph.monitors.defaults import ALERTING, MANY_COLUMNS
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
@@ -38,6 +39,7 @@ def not_checked(
     seen = profiles.total()
     return [
         *_labels(reference, profiles, seen),
+        *_short_of_labels(reference, results),
         *_predictions(reference, seen),
         *_times(reference, profiles, until),
         *_schema(reference, profiles),
@@ -73,6 +75,20 @@ def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator
         if odd := counts.type_errors + counts.positive_inf + counts.negative_inf:
             why = f"their `{label}` is no finite number, so they count as not labelled"
             yield NotChecked(what=count(odd, f"{whose}row"), why=why)
+
+
+def _short_of_labels(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
+    """Say which chunks labels do not judge, because most have yet to come."""
+    metrics = ALERTING[reference.schema.task]
+    rows = [r for r in results if r.family == "performance" and not r.segment and r.metric in metrics]
+    shorts = {r.chunk: r.reason or "" for r in rows if r.value is not None and not is_judged(r)}
+    if not shorts:
+        return
+    chunks, last = list(shorts), list(shorts.values())[-1].removeprefix(f"{NOT_JUDGED}: ")
+    several = len(chunks) > 1
+    where = f"in {len(chunks)} chunks from {chunks[0]} to {chunks[-1]}" if several else f"in {chunks[0]}"
+    why = f"{last}{' in the last of them' if several else ''}; the first labels are seldom like the others"
+    yield NotChecked(what=f"performance by labels {where}", why=why)
 
 
 def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:

@@ -112,6 +112,40 @@ def test_what_was_restated_away_is_withdrawn_but_nothing_before_the_window(catal
     assert (back.state, back.withdrawn, back.opened_us) == ("firing", False, NOW)
 
 
+def test_an_alert_whose_beginning_is_restated_keeps_its_id_and_what_people_said_of_it(catalog: Catalog) -> None:
+    model = catalog.model()
+    other = alert("y", "......xx")
+    (known,) = write(catalog, model.id, [alert("x", "..xxx")])
+    (kept,), _ = stored(catalog, model.id)
+    with catalog.write() as scope:
+        incidents.acknowledge(scope, model.id, known, by="ada", now_us=NOW)
+        incidents.add_comment(scope, model.id, known, author="ada", text="I see", now_us=NOW)
+    for at, marks in enumerate(("...xxx", ".xxxxxx.", "....xxxx")):
+        assert write(catalog, model.id, [alert("x", marks), other], at=NOW + at)[1:] == []
+        there = [row for row in stored(catalog, model.id)[1] if not row.withdrawn]
+        (same,) = [row for row in there if row.id == known]
+        assert (len(there), same.acknowledged_by, same.opened_us, same.body["id"]) == (2, "ada", NOW, known)
+        assert same.since_us == day_us(marks.index("x"))
+        assert same.body["root"] == kept.id
+        assert kept.id in {row.id for row in stored(catalog, model.id)[0] if not row.withdrawn}
+    # What is over before the restated one begins is another: nothing goes on.
+    assert write(catalog, model.id, [alert("x", "xx......")], at=NOW + 9) == []
+    assert [row.withdrawn for row in stored(catalog, model.id)[1] if row.id == known] == [True]
+
+
+def test_an_incident_of_several_alerts_keeps_its_id_where_they_keep_theirs(catalog: Catalog) -> None:
+    model = catalog.model()
+    write(catalog, model.id, [alert("x", "..xx"), alert("y", "..xx", value=2.0), alert("z", "......xx")])
+    before = [{row.id for row in rows} for rows in stored(catalog, model.id)]
+    assert [len(ids) for ids in before] == [3, 2]
+    write(catalog, model.id, [alert("x", ".xxx"), alert("y", ".xxx", value=2.0), alert("z", ".....xxx")])
+    after = stored(catalog, model.id)
+    assert [{row.id for row in rows} for rows in after] == before
+    assert not any(row.withdrawn for rows in after for row in rows)
+    for told in after[1]:
+        assert {told.body["root"], *told.body["explains"]} <= before[0]
+
+
 def test_a_past_that_is_filled_in_opens_nothing(catalog: Catalog) -> None:
     model = catalog.model()
     assert write(catalog, model.id, [alert("x", "x...")]) == []

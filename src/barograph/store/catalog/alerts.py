@@ -15,6 +15,7 @@ from barograph.alerts.incident import Incident
 from barograph.chunks import to_microseconds
 from barograph.errors import NotFoundError
 from barograph.store.catalog.column_types import storable, to_json
+from barograph.store.catalog.lasting import Lasting, lasting_ids
 from barograph.store.catalog.schema import alerts, incidents, models
 from barograph.store.catalog.scope import Scope
 
@@ -50,18 +51,23 @@ def write_alerts(
     """Make the alerts and incidents of a model those of an evaluation of its chunks from `since_us` on.
 
     What is stored of these chunks and is not among them any more was restated away: it becomes resolved and
-    `withdrawn`. What began before `since_us`, and what the service itself said, stays as it is. Returns the ids of the
-    incidents that fire and were not there before: those to tell of. Raises NotFoundError for an unknown model.
+    `withdrawn`; where only its beginning was, it keeps its id (`lasting`). What began before `since_us`, and what the
+    service itself said, stays as it is. Returns the ids of the incidents that fire and were not there before: those to
+    tell of. Raises NotFoundError for an unknown model.
     """
     _lock(scope, model_id)
-    rows = [_alert_row(model_id, alert, now_us) for alert in given]
+    t = alerts.c
+    known = _live(scope, alerts, model_id, since_us, t.id, t.family, t.metric, t.column, t.segment, *_span(alerts))
+    told = _live(scope, incidents, model_id, since_us, incidents.c.id, incidents.c.body)
+    ids = lasting_ids(given, grouped, known, told)
+    rows = [_alert_row(model_id, alert, ids, now_us) for alert in given]
     _write(scope, alerts, model_id, rows)
-    _withdraw(scope, alerts, model_id, {alert.id for alert in given}, since_us, now_us)
+    _withdraw(scope, alerts, model_id, {row["id"] for row in rows}, since_us, now_us)
 
-    rows = [_incident_row(model_id, incident, now_us) for incident in grouped]
+    rows = [_incident_row(model_id, incident, ids, now_us) for incident in grouped]
     before = _write(scope, incidents, model_id, rows)
-    _withdraw(scope, incidents, model_id, {incident.id for incident in grouped}, since_us, now_us)
-    return [incident.id for incident in grouped if incident.id not in before and incident.state is State.FIRING]
+    _withdraw(scope, incidents, model_id, {row["id"] for row in rows}, since_us, now_us)
+    return [row["id"] for row in rows if row["id"] not in before and row["state"] == State.FIRING.value]
 
 
 def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, *, now_us: int) -> bool:
@@ -129,22 +135,34 @@ def _as_stored(value: Any) -> Any:  # Any: the value of a column, of any kind
 
 
 def _withdraw(scope: Scope, table: sa.Table, model_id: int, ids: Collection[str], since_us: int, now_us: int) -> None:
-    first, ended = (table.c.first_us, table.c.resolved_us) if table is alerts else (table.c.since_us, table.c.until_us)
-    of_span = (table.c.model_id == model_id) & (first >= since_us) & (table.c.family != OPERATIONS)
-    here = scope.rows(scope.select(table, table.c.id).where(of_span, table.c.withdrawn.is_(False)))
-    gone = [row[0] for row in here if row[0] not in ids]
+    gone = [row[0] for row in _live(scope, table, model_id, since_us, table.c.id) if row[0] not in ids]
     if gone:
+        _, ended = _span(table)
         change = scope.update(table).where(table.c.model_id == model_id, table.c.id.in_(gone))
         values = {"state": "resolved", "withdrawn": True, "updated_us": now_us}
         scope.change(change.values({**values, ended.name: sa.func.coalesce(ended, now_us)}))
 
 
-def _alert_row(model_id: int, alert: Alert, now_us: int) -> dict[str, Any]:
+def _live(
+    scope: Scope, table: sa.Table, model_id: int, since_us: int, *columns: sa.ColumnElement[Any]
+) -> list[tuple[Any, ...]]:
+    """Return what evaluations said of chunks from `since_us` on, and have not withdrawn."""
+    began, _ = _span(table)
+    here = (table.c.model_id == model_id) & (began >= since_us) & (table.c.family != OPERATIONS)
+    return [tuple(row) for row in scope.rows(scope.select(table, *columns).where(here, table.c.withdrawn.is_(False)))]
+
+
+def _span(table: sa.Table) -> tuple[sa.Column[Any], sa.Column[Any]]:
+    c = table.c
+    return (c.first_us, c.resolved_us) if table is alerts else (c.since_us, c.until_us)
+
+
+def _alert_row(model_id: int, alert: Alert, ids: Lasting, now_us: int) -> dict[str, Any]:
     said = alert.last_breach
     first = _us(alert.active_at)
     return {
         "model_id": model_id,
-        "id": alert.id,
+        "id": ids.alert(alert.id),
         "state": alert.state.value,
         "severity": alert.severity.value,
         "family": said.family,
@@ -154,25 +172,25 @@ def _alert_row(model_id: int, alert: Alert, now_us: int) -> dict[str, Any]:
         "first_us": now_us if first is None else first,
         "fired_us": _us(alert.fired_at),
         "resolved_us": _us(alert.resolved_at),
-        "body": alert.to_dict(),
+        "body": ids.alert_body(alert),
         "opened_us": now_us,
         "updated_us": now_us,
         "withdrawn": False,
     }
 
 
-def _incident_row(model_id: int, incident: Incident, now_us: int) -> dict[str, Any]:
+def _incident_row(model_id: int, incident: Incident, ids: Lasting, now_us: int) -> dict[str, Any]:
     since = _us(incident.since_at)
     return {
         "model_id": model_id,
-        "id": incident.id,
+        "id": ids.incident(incident.id),
         "state": incident.state.value,
         "severity": incident.severity.value,
         "family": incident.root.last_breach.family,
         "title": incident.title,
         "since_us": now_us if since is None else since,
         "until_us": _us(incident.until_at),
-        "body": incident.to_dict(),
+        "body": ids.incident_body(incident),
         "acknowledged_us": None,
         "acknowledged_by": None,
         "opened_us": now_us,

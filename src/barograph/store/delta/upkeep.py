@@ -18,6 +18,7 @@ from barograph.store.delta.snapshot import DAY, DataFile, Snapshot, data_file
 from barograph.store.delta.table import UNKNOWN, Table, commit_planned
 
 TARGET_CELLS = 16_000_000  # rows times columns of a compacted file: about 128 MB while it is sorted
+TARGET_ROWS = 1_000_000  # of a table with few columns: texts take more than numbers
 FEWEST = 8  # small files of a day that are worth compacting
 CHECKPOINT_EVERY = 100  # versions
 HOUR_US = 3_600_000_000
@@ -59,7 +60,7 @@ def compact(table: Table, *, until_version: int, most_rows: int, fewest: int = F
     if until_version < 0 or now.version < 0:
         return Compacted(now.version, 0, 0, 0)
     _, files = table.log.files_at(min(until_version, now.version))
-    target = max(1, TARGET_CELLS // len(now.schema))
+    target = max(1, min(TARGET_ROWS, TARGET_CELLS // len(now.schema)))
     for group in _groups([file for file in files if now.holds(file)], target, fewest):
         if rows and rows + sum(file.rows for file in group) > most_rows:
             break
