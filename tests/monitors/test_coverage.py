@@ -12,7 +12,7 @@ import pytest
 
 from barograph.alerts.severity import Severity
 from barograph.chunks import TimeChunks
-from barograph.monitors.coverage import is_judged, short_of_labels
+from barograph.monitors.coverage import short_of_labels
 from barograph.profiles.build import build_profiles
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
@@ -87,7 +87,7 @@ def test_negatives_that_come_first_are_no_loss_of_performance(reference: Referen
     first = report_with(reference, old | (frame["label"] == 0) | pl.Series(np.arange(4000) % 5 == 0))
     assert first.severity is not Severity.CRITICAL
     assert not [alert for alert in first.alerts if alert.last_breach.family in ("performance", "concept")]
-    aside = [row for row in first.rows if row.family == "performance" and row.value is not None and not is_judged(row)]
+    aside = [row for row in first.rows if row.family == "performance" and row.value is not None and not row.is_judged]
     assert {row.chunk for row in aside} == {f"2024-01-{day:02}" for day in range(13, 21)}
     assert all("have a label so far, and 100% is usual" in (row.reason or "") for row in aside)
     assert any("performance by labels in 8 chunks" in entry.what for entry in first.not_checked)

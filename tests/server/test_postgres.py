@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
+from uuid import uuid4
 
+import psycopg
 import pytest
 from serving import PARQUET, Served, serving, wait_for
+
+from barograph.errors import StoreError
+from barograph.server.start import prepare
+from barograph.store.catalog.database import check_migrated, open_database
+from barograph.store.settings import Settings
 
 ODD = ("%00", "%F0%9F%8C%A6", "a'b", "%22", "%5C", "%ED%A0%80", "x" * 3000)
 
@@ -16,6 +24,25 @@ ODD = ("%00", "%F0%9F%8C%A6", "a'b", "%22", "%5C", "%ED%A0%80", "x" * 3000)
 def served_by_postgres(tmp_path: Path, postgres_url: str) -> Iterator[Served]:
     with serving(tmp_path, workers=True, database_url=postgres_url) as served:
         yield served
+
+
+def test_a_process_that_starts_waits_for_its_database(tmp_path: Path, postgres_server: str) -> None:
+    name = f"late_{uuid4().hex}"
+    late = postgres_server.replace("/postgres?", f"/{name}?")
+    with pytest.raises(StoreError, match=f"{name}.* does not exist"):
+        prepare(Settings(folder=tmp_path, database_url=late, start_seconds=0.1))
+
+    def create() -> None:
+        with psycopg.connect(postgres_server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+
+    timer = Timer(1.0, create)
+    timer.start()
+    prepare(Settings(folder=tmp_path, database_url=late))  # returns with the catalog made
+    timer.join()
+    engine = open_database(late)
+    check_migrated(engine)
+    engine.dispose()
 
 
 def test_from_nothing_to_results(served_by_postgres: Served, reference_data: bytes) -> None:

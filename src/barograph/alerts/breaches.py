@@ -10,7 +10,6 @@ from barograph.alerts.breach import Breach
 from barograph.alerts.severity import Severity
 from barograph.chunks import Chunk
 from barograph.metrics import catalogue
-from barograph.monitors.coverage import is_judged
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.spec.schema import Task
@@ -49,7 +48,7 @@ def breaches(
     covered = {
         (r.metric, r.segment, r.chunk)
         for r in results
-        if r.family == "performance" and is_judged(r) and (r.label_coverage or 0.0) >= FEW_LABELS
+        if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
     main = next((m for m in MAIN_METRIC[task] if any(r.metric == m and r.value is not None for r in results)), None)
     silent = _without_predictions(results, outputs, task)

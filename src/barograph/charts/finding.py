@@ -12,7 +12,7 @@ from barograph.rules.limits import Status
 def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: str = "") -> str:
     """Return what one metric did over chunks, without a full stop.
 
-    Speaks of `rows`, or of `estimated` ones where `rows` have no value. `name` replaces the metric's.
+    Speaks of `rows`, or of `estimated` ones where `rows` have no value that counts. `name` replaces the metric's.
 
     >>> row = Result(model="m", version="", monitor="", metric="roc_auc", family="performance", column=None,
     ...              segment=None, chunk="2013-10", chunk_start=None, chunk_end=None, n=9, value=0.66,
@@ -20,14 +20,14 @@ def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: s
     >>> finding([row])
     'ROC AUC fell from 0.730 to 0.660 in 2013-10'
     """
-    spoken = rows if any(row.value is not None for row in rows) else estimated or rows
+    spoken = rows if any(row.is_judged for row in rows) else estimated or rows
     if not spoken:
         return name or "No result"
     first = spoken[0]
     name = name or metric_title(first.metric)
     if spoken is not rows or first.family == "estimation":
         name = f"Estimated {within(name)}"
-    defined = [row for row in spoken if row.value is not None]
+    defined = [row for row in spoken if row.is_judged] or [row for row in spoken if row.value is not None]
     if not defined:
         reasons = list(dict.fromkeys(row.reason for row in spoken if row.reason))
         return f"{name} could not be computed: {printable(reasons[0])}" if reasons else f"{name} could not be computed"
@@ -86,7 +86,7 @@ def in_breach(rows: Sequence[Result]) -> str:
     >>> in_breach([])
     'no chunk'
     """
-    defined = [row for row in rows if row.value is not None]
+    defined = [row for row in rows if row.is_judged]
     breaches = sum(row.status == Status.BREACH for row in defined)
     if not defined:
         return "no chunk"

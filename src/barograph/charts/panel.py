@@ -50,7 +50,8 @@ def panel(
     """Return the layers of one metric over chunks.
 
     `keys` are all chunks, in order, where `rows` may lack some; `incomplete` ones are drawn hollow. Chunks without a
-    value have a small cross at the bottom, and the line is broken there. `labels` are those of the chunks.
+    value have a small cross at the bottom, and the line is broken there. Values that are shown and not judged are small
+    and grey, and in no line. `labels` are those of the chunks.
     """
     keys = list(keys or [row.chunk for row in (rows or estimated)])
     first = next(iter(rows or estimated), None)
@@ -68,7 +69,7 @@ def panel(
     layers: list[dict[str, Any]] = []
     ends: list[tuple[float, str, str]] = []  # value, label and colour of a line at its right end
 
-    judged = rows if any(row.value is not None for row in rows) else estimated or rows
+    judged = rows if any(row.is_judged for row in rows) else estimated or rows
     reference = next((r.reference_value for r in reversed(judged) if r.reference_value is not None), None)
     if reference is not None:
         rule = {"type": "rule", "color": REFERENCE, "strokeDash": [2, 3], "strokeWidth": 1.5, **SILENT}
@@ -83,11 +84,12 @@ def panel(
             line = {"type": "line", "color": BREACH, "strokeWidth": 1, "interpolate": "step", **SILENT}
             layers.append(_line(limits, line, x, y))
             ends.append((limits[-1]["value"], f"limit {quantity(limits[-1]['value'], unit)}", BREACH_TEXT))
-    known = {row.chunk for row in rows if row.value is not None}
+    known = {row.chunk for row in rows if row.is_judged}
     for series, color, dash in ((estimated, ESTIMATED, [5, 3]), (rows, CURRENT, [1, 0])):
         if not series:
             continue
-        points = _runs(((r.chunk, r.value, r) for r in series), unit=unit, incomplete=incomplete, domain=(low, high))
+        in_line = ((r.chunk, r.value if r.is_judged else None, r) for r in series)
+        points = _runs(in_line, unit=unit, incomplete=incomplete, domain=(low, high))
         if series is estimated:  # where the labels have spoken, an estimate is not judged
             points = [{**p, "breach": p["breach"] and p["chunk"] not in known, "crosses": False} for p in points]
         if interval:
@@ -98,6 +100,7 @@ def panel(
         layers.append(_points(marked, color, x, y, square=series is estimated))
         if estimated and points:
             ends.append((points[-1]["value"], "estimated" if series is estimated else "realised", color))
+    layers += _aside([r for r in rows if low <= (r.value if r.value is not None else inf) <= high], unit, x, y)
     layers += _crosses(rows, estimated, x, height)
     layers += _end_labels(ends, (low, high), width=width, height=height)
     return {"width": width, "height": height, "layer": layers}
@@ -150,9 +153,17 @@ def _domain(rows: Sequence[Result], *, interval: bool) -> Domain:
     """Return the range of the axis: values, reference and limits, and the intervals of chunks that are not tiny."""
     defined = [r for r in rows if r.value is not None]
     median = sorted(r.n for r in defined)[len(defined) // 2] if defined else 0
-    inside = [v for r in defined for v in (r.value, r.reference_value, *_limits(r)) if v is not None]
+    # What is not judged does not stretch the axis, if anything else is there.
+    drawn = [r for r in defined if r.is_judged] or defined
+    inside = [v for r in drawn for v in (r.value, r.reference_value, *_limits(r)) if v is not None]
     for row in defined:
-        if interval and row.n >= LEAST_ROWS * median and row.lower is not None and row.upper is not None:
+        if (
+            interval
+            and row.is_judged
+            and row.n >= LEAST_ROWS * median
+            and row.lower is not None
+            and row.upper is not None
+        ):
             inside += [row.lower, row.upper]
     if not inside:
         return 0.0, 1.0
@@ -227,6 +238,19 @@ def _points(points: list[Row], color: str, x: dict[str, Any], y: dict[str, Any],
         "mark": {"type": "point", "strokeWidth": 1.5, "opacity": 1},
         "encoding": {"x": x, "y": y, **as_given, "size": size, **DESCRIBED},
     }
+
+
+def _aside(rows: Sequence[Result], unit: str, x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return small grey points for what is shown and not judged."""
+    points = [
+        {"chunk": row.chunk, "value": row.value, "text": f"{sentence(row, unit)}, {printable(row.reason or '')}"}
+        for row in rows
+        if row.value is not None and not row.is_judged
+    ]
+    if not points:
+        return []
+    mark = {"type": "point", "shape": "circle", "size": 16, "stroke": MUTED, "fill": PAPER, "opacity": 0.8}
+    return [{"data": values(points), "mark": mark, "encoding": {"x": x, "y": y, **DESCRIBED}}]
 
 
 def _crosses(

@@ -28,8 +28,9 @@ def performance_over_time(
 
     `realised` and `estimated` are the result rows of the metric from labels and without, in the order of chunks; either
     may be empty. The band is the interval, the dotted line the reference, the thin line the limit; a breach is a large
-    diamond, a chunk that is `incomplete` hollow, a chunk without a value a small cross. Below stands the share of rows
-    whose label has arrived (`coverage`), where any has. `notes` say how to read it.
+    diamond, a chunk that is `incomplete` hollow, a chunk without a value a small cross, and a small grey point is not
+    judged. Below stands the share of rows whose label has arrived (`coverage`), where any has. `notes` say how to read
+    it.
     """
     rows = [*realised, *estimated]
     if not rows:
@@ -53,6 +54,8 @@ def performance_over_time(
         said.append("hollow: chunk not complete")
     if without_value(realised, estimated):
         said.append("×: no value")
+    if any(row.value is not None and not row.is_judged for row in realised):
+        said.append("small grey: too few labels so far to judge by")
     subtitle = ", ".join(said) if notes else ""
     description = f"{name} by chunk, from {keys[0]} to {keys[-1]}. {title}."
     if not strip:

@@ -11,11 +11,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from barograph.monitors.results import Result
+from barograph.monitors.results import NOT_JUDGED, Result
 from barograph.profiles.profiles import Profiles
 from barograph.rules.limits import Status
 
-NOT_JUDGED = "shown, not judged"
 SHARE = 0.9  # of the labels that are usual must be there
 OLDER = 20  # chunks before one, by whose coverage is said what is usual
 ENOUGH = 10  # of them; where there are fewer, and labels are still coming, the reference counts as the others
@@ -53,8 +52,3 @@ def only_shown(row: Result, why: str) -> Result:
     """Return the row of a chunk that is short of labels: with its value and limits, but no breach."""
     status = Status.WARNING if row.status is Status.BREACH else row.status
     return replace(row, status=status, reason=f"{NOT_JUDGED}: {why}")
-
-
-def is_judged(row: Result) -> bool:
-    """Return whether a row has a value that counts: not only shown, as that of a chunk that is short of labels."""
-    return row.value is not None and not (row.reason or "").startswith(NOT_JUDGED)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+NOT_JUDGED = "shown, not judged"  # begins the reason of a row whose value says nothing of the model
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One metric of one column, segment and chunk, and what the rule says of it. None: there is no such value."""
@@ -39,6 +42,11 @@ class Result:
     as_of: datetime | None = None
     label_coverage: float | None = None
     standard_error: float | None = None  # for the evidence; not a column of the output
+
+    @property
+    def is_judged(self) -> bool:
+        """Return whether it has a value that counts. That of a chunk whose labels have yet to come is only shown."""
+        return self.value is not None and not (self.reason or "").startswith(NOT_JUDGED)
 
 
 COLUMNS = tuple(field.name for field in fields(Result) if field.name != "standard_error")

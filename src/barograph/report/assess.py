@@ -14,7 +14,7 @@ from barograph.causes.explain import Trust, harm_of, trust_over
 from barograph.errors import SpecError, did_you_mean
 from barograph.ledger.self_audit import SelfAudit
 from barograph.ledger.trust import ARL_LABELS
-from barograph.monitors.coverage import is_judged, only_shown, short_of_labels
+from barograph.monitors.coverage import only_shown, short_of_labels
 from barograph.monitors.defaults import Asked, asked_monitors, default_monitors
 from barograph.monitors.estimates import evaluate_estimates
 from barograph.monitors.evaluate import evaluate, rounded
@@ -141,7 +141,7 @@ def unjudged(
     found = {(row.model, row.monitor, positions[row.chunk]) for row in rows if row.monitor in names}
     if rows and CONCEPT in names:  # it has rows of chunks with labels only
         found |= {(rows[0].model, CONCEPT, i) for i in range(len(profiles.chunks))}
-    judged = {(row.model, row.monitor, positions[row.chunk]) for row in rows if is_judged(row)}
+    judged = {(row.model, row.monitor, positions[row.chunk]) for row in rows if row.is_judged}
     return dict.fromkeys(found - judged)
 
 

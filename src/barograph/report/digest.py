@@ -32,16 +32,17 @@ class Performance:
     @property
     def rows(self) -> Rows:
         """Return the realised rows, or the estimated ones where no label has arrived."""
-        return self.realised if any(r.value is not None for r in self.realised) else self.estimated or self.realised
+        return self.realised if any(r.is_judged for r in self.realised) else self.estimated or self.realised
 
     @property
     def latest(self) -> Result | None:
-        """Return the latest row with a value."""
-        return next((row for row in reversed(self.rows) if row.value is not None), None)
+        """Return the latest row with a value that counts, or else with any."""
+        with_value = [row for row in self.rows if row.value is not None]
+        return next((row for row in reversed(with_value) if row.is_judged), with_value[-1] if with_value else None)
 
     def latest_of(self, incomplete: Collection[str]) -> Result | None:
-        """Return the latest row with a value, of a complete chunk where there is one."""
-        whole = [row for row in self.rows if row.value is not None and row.chunk not in incomplete]
+        """Return the latest row with a value that counts, of a complete chunk where there is one."""
+        whole = [row for row in self.rows if row.is_judged and row.chunk not in incomplete]
         return whole[-1] if whole else self.latest
 
 

@@ -40,7 +40,12 @@ def loss_of_worst_chunk(reference: Reference, profiles: Profiles, results: Seque
     values = {
         r.chunk: r.value if higher else -r.value
         for r in results
-        if r.family == "performance" and r.metric == name and not r.segment and r.value is not None and r.n >= FEWEST
+        if r.family == "performance"
+        and r.metric == name
+        and not r.segment
+        and r.value is not None
+        and r.is_judged
+        and r.n >= FEWEST
     }
     if not values:
         return None

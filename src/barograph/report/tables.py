@@ -65,7 +65,7 @@ def performance_table(ranked: Digest, profiles_rows: dict[str, int], *, last: in
 
 
 def _best(realised: Result | None, estimated: Result | None) -> Result | None:
-    if realised is not None and realised.value is not None:
+    if realised is not None and realised.is_judged:
         return realised
     return estimated if estimated is not None and estimated.value is not None else realised or estimated
 

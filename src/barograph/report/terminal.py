@@ -123,7 +123,8 @@ def _performance(ranked: Digest, width: int) -> Iterator[RenderableType]:
 def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]:
     from rich.text import Text
 
-    rows = [row for row in performance.rows if row.value is not None]
+    with_value = [row for row in performance.rows if row.value is not None]
+    rows = [row for row in with_value if row.is_judged] or with_value
     unit = unit_of(rows[0].metric, rows[0].family)
     latest = performance.latest_of(ranked.incomplete)
     assert latest is not None

@@ -103,7 +103,7 @@ def _judged(reference: Reference, results: Sequence[Result], family: str) -> lis
         if row.family == family
         and not row.segment
         and row.metric in ALERTING[reference.schema.task]
-        and row.value is not None
+        and row.is_judged
         and not (row.limit_lower is None and row.limit_upper is None)
     ]
 

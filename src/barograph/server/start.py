@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any  # Any: options of uvicorn, of several types
@@ -15,7 +16,7 @@ from typing import Any  # Any: options of uvicorn, of several types
 import sqlalchemy as sa
 import uvicorn
 
-from barograph.errors import InputError, SpecError
+from barograph.errors import InputError, SpecError, StoreError
 from barograph.server.app import create_app
 from barograph.server.auth import is_loopback
 from barograph.server.logs import logger
@@ -38,15 +39,31 @@ RunWorkers = Callable[..., None]
 
 
 def prepare(settings: Settings) -> None:
-    """Make the catalog if there is none; raise StoreError if there is one of another version."""
+    """Make the catalog if there is none; raise StoreError if there is one of another version, or none answers."""
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_database(settings.catalog)
     try:
+        _wait_for(engine, settings.start_seconds)
         if revision(engine) is None:
             migrate(engine)
         check_migrated(engine)
     finally:
         engine.dispose()
+
+
+def _wait_for(engine: sa.Engine, seconds: float) -> None:
+    """Wait until the catalog answers: after a power cut, its server may start later than this process."""
+    until, rest = time.monotonic() + seconds, 0.5
+    while True:
+        try:
+            with reading(engine):
+                return
+        except StoreError as error:
+            if engine.dialect.name == "sqlite" or time.monotonic() + rest > until:
+                raise
+            _log.warning("waiting for the catalog", reason=str(error))
+        time.sleep(rest)
+        rest = min(2 * rest, 5.0)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -41,6 +41,7 @@ class Settings:
     evaluation_seconds: float = 5.0  # from one evaluation of a model to the next
     resolution_seconds: float = 600.0  # a result that is younger is replaced, one that is older is restated
     lease_seconds: float = 30.0
+    start_seconds: float = 60.0  # that a process which starts waits for a database that does not answer
     rejected_rows: int = 100_000  # that the quarantine keeps of a model
 
     @property
