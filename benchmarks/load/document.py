@@ -92,7 +92,7 @@ def _ingest(found: dict[str, Any]) -> list[str]:
         rows.append(
             [
                 f"{r['format']} × {r['rows']:,}",
-                str(r["workers"]),
+                {"none": "–", "thread": "a thread", "process": "a process"}[r["work"]],
                 str(r["connections"]),
                 f"{r['events_per_s']:,.0f}",
                 f"{r['requests_per_s']:,.0f}",
@@ -104,15 +104,26 @@ def _ingest(found: dict[str, Any]) -> list[str]:
                 said + (" **missed**" if missed else ""),
             ]
         )
-    head = ["body", "workers", "connections", "events/s", "requests/s", "p50 ms", "p99 ms", "floor", "share", "cores"]
+    head = [
+        "body",
+        "work beside it",
+        "connections",
+        "events/s",
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "floor",
+        "share",
+        "cores",
+    ]
     said = f"""
         `python benchmarks/load ingest`. Events that are acknowledged, each on the disk before, in
         {found["seconds"]:.0f} s after a warm-up; every connection sends its next body when the last one is
-        acknowledged. With 0 workers the server takes events and files them into their table; with 1 it counts them
-        into profiles and evaluates these as well, all in one process. The floor, in the same run: one thread decodes
-        the same bodies in the plainest quick way (msgspec, Arrow) and appends them to a SQLite file, as many in one
-        synced commit as there are connections; no HTTP, no checks. Cores: processor time of the server and of the
-        client.
+        acknowledged. The server takes events and files them into their table; meanwhile nothing, a thread of it (the
+        default) or a process of its own (`barograph worker`) counts them into profiles and evaluates these. The floor,
+        in the same run: one thread decodes the same bodies in the plainest quick way (msgspec, Arrow) and appends them
+        to a SQLite file, as many in one synced commit as there are connections; no HTTP, no checks. Cores: processor
+        time of server and worker, and of the client.
         """
     return ["## Taking events\n", _paragraph(said), _table([*head, "target"], rows), _busy(found)]
 

@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import numpy as np
 import pyarrow as pa
 import uvloop
 from bodies import FEATURES, FORMATS, Body, make_bodies
-from serving import EVENTS, MODEL, Process, call, prepared, served
+from serving import EVENTS, MODEL, Process, call, prepared, served, working
 
 WARM_S = 3.0
 CONNECTIONS = {1: 64, 100: 16, 1000: 32}
 DIFFERENT = {1: 512, 100: 256, 1000: 64}  # bodies, so that files of them do not compress as repetitions would
+WORK = ("none", "thread", "process")  # what counts and evaluates meanwhile: nothing, the server itself, one beside it
+WORKER_STARTS_S = 6.0
 TARGETS = {("NDJSON", 1000): 100_000, ("Arrow", 1000): 600_000, ("JSON", 1): 5_000}  # events/s
 TARGET_P99_MS = {("JSON", 1): 50.0}
 
@@ -65,8 +68,11 @@ def floor(folder: Path, format: str, bodies: list[Body], *, at_once: int, second
     return number * rows / took
 
 
-def measure(server: Process, format: str, bodies: list[Body], *, seconds: float) -> dict[str, Any]:
-    """Return what one server took in `seconds` after a warm-up."""
+def measure(
+    server: Process, worker: Process | None, format: str, bodies: list[Body], *, seconds: float
+) -> dict[str, Any]:
+    """Return what one server took in `seconds` after a warm-up, with a worker process beside it or without."""
+    ours = [process for process in (server, worker) if process is not None]
     rows = bodies[0].rows
     heads = {len(b.data): client.post_head(EVENTS, FORMATS[format], len(b.data)) for b in bodies}
     marks: list[tuple[float, float, float]] = []
@@ -80,7 +86,7 @@ def measure(server: Process, format: str, bodies: list[Body], *, seconds: float)
         async def mark() -> None:
             for pause in (WARM_S, seconds):
                 await asyncio.sleep(pause)
-                marks.append((time.perf_counter(), server.cpu_seconds(), time.process_time()))
+                marks.append((time.perf_counter(), sum(p.cpu_seconds() for p in ours), time.process_time()))
 
         marking = asyncio.create_task(mark())
         sent = await client.closed_loop(
@@ -123,7 +129,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     seconds, folder = arguments.seconds, arguments.folder
     template = prepared(folder / "template", chunk="1d")
     found = []
-    print(f"{'body':<16}{'workers':>8}{'events/s':>11}{'floor':>11}{'share':>7}{'p50 ms':>8}{'p99 ms':>8}{'cores':>14}")
+    print(f"{'body':<16}{'work':>8}{'events/s':>11}{'floor':>11}{'share':>7}{'p50 ms':>8}{'p99 ms':>8}{'cores':>14}")
     for format in FORMATS:
         for rows in CONNECTIONS:
             if arguments.only and f"{format}:{rows}" not in arguments.only:
@@ -132,17 +138,20 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
                 continue  # the same as JSON
             bodies = make_bodies(format, rows, DIFFERENT[rows])
             bare = floor(folder, format, bodies, at_once=CONNECTIONS[rows], seconds=min(seconds, 5.0))
-            for workers in arguments.workers:
+            for work in arguments.work:
                 data = folder / "run"
                 shutil.rmtree(data, ignore_errors=True)
                 shutil.copytree(template, data)
-                with served(data, workers=workers) as server:
-                    row = measure(server, format, bodies, seconds=seconds)
-                row |= {"format": format, "rows": rows, "workers": workers, "floor_events_per_s": bare}
+                with ExitStack() as stack:
+                    server = stack.enter_context(served(data, workers=int(work == "thread")))
+                    worker = stack.enter_context(working(data)) if work == "process" else None
+                    time.sleep(WORKER_STARTS_S if worker else 0.0)
+                    row = measure(server, worker, format, bodies, seconds=seconds)
+                row |= {"format": format, "rows": rows, "work": work, "floor_events_per_s": bare}
                 row |= {"body_bytes": int(np.mean([len(b.data) for b in bodies])), "connections": CONNECTIONS[rows]}
                 found.append(row)
                 print(
-                    f"{format + ' x ' + str(rows):<16}{workers:>8}{row['events_per_s']:>11,.0f}{bare:>11,.0f}"
+                    f"{format + ' x ' + str(rows):<16}{work:>8}{row['events_per_s']:>11,.0f}{bare:>11,.0f}"
                     f"{row['events_per_s'] / bare:>7.2f}{row['p50_ms']:>8.1f}{row['p99_ms']:>8.1f}"
                     f"{row['server_cores']:>7.2f} + {row['client_cores']:.2f}"
                     f"   spool {row['spool_rows_at_the_end']:,.0f} rows; refused {row['refused']}",
@@ -155,5 +164,5 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what can be chosen."""
     parser.add_argument("--seconds", type=float, default=15.0, help="measured, after the warm-up")
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--work", nargs="+", choices=WORK, default=WORK)
     parser.add_argument("--only", nargs="+", help="such as NDJSON:1000")

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import events
 
 REFERENCE = events(6000, seed=1)
+GOLDEN = 0.6180339887498949
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def labelled(shares: Sequence[float], *, a_day: int = 200, seed: int = 2) -> pl.
     """Return 20 days of events in which these shares of the rows have a label, the last for all days after."""
     frame = events(20 * a_day, seed=seed)
     share = np.concatenate([shares, np.full(20 - len(shares), shares[-1])])[np.arange(len(frame)) // a_day]
-    has = np.arange(len(frame)) % a_day < np.round(share * a_day)
+    has = np.arange(len(frame)) * GOLDEN % 1 < share  # evenly over the day
     return frame.with_columns(label=pl.when(pl.Series(has)).then("label"))
 
 
@@ -64,6 +65,15 @@ def test_what_becomes_usual_is_judged(reference: Reference) -> None:
     short = short_days(reference, labelled([0.9] * 6 + [0.3]))
     assert short[0] == 6
     assert short[-1] < 14
+
+
+def test_labels_are_not_waited_for_without_end(reference: Reference) -> None:
+    frame = labelled([0.9] * 10 + [0.3, 0.9], a_day=1200)
+    profiles = build_profiles(reference.yardstick, frame, chunk=TimeChunks("h"))
+    assert short_of_labels(profiles) == {}  # a day of which few rows were ever labelled is long past
+    cut = build_profiles(reference.yardstick, frame[: 11 * 1200], chunk=TimeChunks("h"))
+    # At the end of that day: of its last twenty hours, those before which more labels were usual.
+    assert sorted(short_of_labels(cut)) == [f"2024-01-11T{hour:02}:00" for hour in range(4, 11)]
 
 
 def test_few_rows_may_have_few_labels_by_chance(reference: Reference) -> None:

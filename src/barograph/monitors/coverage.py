@@ -16,7 +16,7 @@ from barograph.profiles.profiles import Profiles
 from barograph.rules.limits import Status
 
 SHARE = 0.9  # of the labels that are usual must be there
-OLDER = 20  # chunks before one, by whose coverage is said what is usual
+OLDER = 20  # chunks before one, by whose coverage is said what is usual; and chunks after one, until it is judged
 ENOUGH = 10  # of them; where there are fewer, and labels are still coming, the reference counts as the others
 RAMP = 0.5  # the newest of these chunks has less than this share of the labels of the oldest: labels are still coming
 ERRORS = 2.0  # standard errors that a share of few rows may be off
@@ -29,11 +29,13 @@ def short_of_labels(profiles: Profiles, *, reference: float | None = None) -> di
     of what is usual: the median of the chunks before it. The oldest chunks have hardly any before them; when coverage
     falls towards the newest chunk, as it does while labels come, the label coverage of the `reference` stands in.
     A share that is always small is not short: of a model for which every twentieth row is labelled, that is usual.
+    Labels are waited for during twenty chunks; what has not come by then is not going to, and the others judge.
     """
     counted = [(p.chunk.key, p.n, p.label_coverage or 0.0) for p in profiles.select() if p.n]
     shares = np.array([share for _, _, share in counted])
     found: dict[str, str] = {}
-    for i, (key, rows, share) in enumerate(counted):
+    first = max(len(counted) - OLDER, 0)
+    for i, (key, rows, share) in enumerate(counted[first:], start=first):
         usual = _usual(shares, i, reference)
         error = ERRORS * (usual * (1.0 - usual) / rows) ** 0.5
         if share < SHARE * usual - error:
