@@ -6,51 +6,81 @@ hour. Measured on them, a model that has not changed seems to be another.
 
 from __future__ import annotations
 
+from bisect import insort
+from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
-from barograph.monitors.results import NOT_JUDGED, Result
-from barograph.profiles.profiles import Profiles
+from barograph.monitors.results import Result
+from barograph.profiles.profiles import ALL, Profiles
 from barograph.rules.limits import Status
 
-SHARE = 0.9  # of the labels that are usual must be there
-OLDER = 20  # chunks before one, by whose coverage is said what is usual; and chunks after one, until it is judged
-ENOUGH = 10  # of them; where there are fewer, and labels are still coming, the reference counts as the others
-RAMP = 0.5  # the newest of these chunks has less than this share of the labels of the oldest: labels are still coming
+SHARE = 0.95  # of the labels that are usual must be there
+WINDOW = 20  # chunks before one by whose coverage is said what is usual
+NEXT = 1 / 3  # of the chunks after one come next: hours or months, as long as labels take
+HALF = 0.5  # of the labels of a chunk before whose labels are coming, and a chunk's own are coming, too
+FEW = 3  # chunks after one are too few to show that no more labels come
 ERRORS = 2.0  # standard errors that a share of few rows may be off
 
 
-def short_of_labels(profiles: Profiles, *, reference: float | None = None) -> dict[str, str]:
+def short_of_labels(profiles: Profiles, *, segment: str = ALL, reference: float | None = None) -> dict[str, str]:
     """Return the keys of the chunks whose labels have yet to come, and in words what there is of them.
 
-    A chunk is short of labels when the share of its rows that have one, by chance alone, would not be below nine tenths
-    of what is usual: the median of the chunks before it. The oldest chunks have hardly any before them; when coverage
-    falls towards the newest chunk, as it does while labels come, the label coverage of the `reference` stands in.
-    A share that is always small is not short: of a model for which every twentieth row is labelled, that is usual.
-    Labels are waited for during twenty chunks; what has not come by then is not going to, and the others judge.
+    Two things must be seen: the share of rows with a label is, beyond chance, below 95 % of what is usual, and the
+    chunks that come next have still fewer. What is usual is the median of the chunks before that were not short
+    themselves; where there is none, the label coverage of the `reference`. So a share that is always small is not
+    short, nor are the quiet days of each week, nor what comes after labels were lost for good. Coverage that falls from
+    chunk to chunk for another reason cannot be told from labels that are on their way: it is short as well, and said.
     """
-    counted = [(p.chunk.key, p.n, p.label_coverage or 0.0) for p in profiles.select() if p.n]
-    shares = np.array([share for _, _, share in counted])
+    counted = [(p.chunk.key, p.n, p.label_coverage or 0.0) for p in profiles.select(segment) if p.n]
+    before = reference if len(counted) > 1 else None  # of a single chunk, nothing shows whether labels come
+    # Of rows and labels, how many there are up to each chunk.
+    rows = np.concatenate(([0.0], np.cumsum([float(n) for _, n, _ in counted])))
+    labels = np.concatenate(([0.0], np.cumsum([n * share for _, n, share in counted])))
     found: dict[str, str] = {}
-    first = max(len(counted) - OLDER, 0)
-    for i, (key, rows, share) in enumerate(counted[first:], start=first):
-        usual = _usual(shares, i, reference)
-        error = ERRORS * (usual * (1.0 - usual) / rows) ** 0.5
-        if share < SHARE * usual - error:
+    enough: list[float] = []
+    in_order: list[float] = []
+    coming = 0.0  # the most that a chunk before has, of those whose labels are coming
+    for i, (key, n, share) in enumerate(counted):
+        if not share:  # there is nothing to judge
+            continue
+        # Of hours, the last twenty may have fewer and fewer labels; of years, the first had perhaps few.
+        usual = max(_median(in_order), _median(sorted(enough[-WINDOW:]))) if enough else before or 0.0
+        short = share < SHARE * usual - ERRORS * (usual * (1.0 - usual) / n) ** 0.5
+        if short and (share <= HALF * coming or _has_more(share, n, labels[i + 1 :], rows[i + 1 :])):
+            coming = max(coming, share)
             found[key] = f"only {share:.0%} of the rows have a label so far, and {usual:.0%} is usual"
+        else:
+            enough.append(share)
+            insort(in_order, share)
     return found
 
 
-def _usual(shares: npt.NDArray[np.float64], i: int, reference: float | None) -> float:
-    older = shares[max(i - OLDER, 0) : i]
-    if len(older) < ENOUGH and reference is not None and shares[-1] < RAMP * shares[: i + 1].max(initial=0.0):
-        older = np.concatenate((older, np.full(ENOUGH - len(older), reference)))
-    return float(np.median(older)) if len(older) else 0.0
+def _has_more(share: float, n: int, labels: npt.NDArray[np.float64], rows: npt.NDArray[np.float64]) -> bool:
+    """Return whether those after a chunk have clearly fewer labels, and those next to it fewer; or none is after it.
+
+    `labels` and `rows` are sums up to the chunk's end, and to the end of each one after it.
+    """
+    after = len(rows) - 1
+    if not after:
+        return True
+    nearest = ceil(NEXT * after)  # where they have as many, labels have fallen later, and not since here
+    if labels[nearest] - labels[0] >= share * (rows[nearest] - rows[0]):
+        return False
+    later_rows = float(rows[-1] - rows[0])
+    later = float(labels[-1] - labels[0]) / later_rows
+    error = (max(later * (1.0 - later), 0.0) / later_rows + share * (1.0 - share) / n) ** 0.5
+    return later < (SHARE * share if after < FEW else share - ERRORS * error)
+
+
+def _median(in_order: Sequence[float]) -> float:
+    return in_order[len(in_order) // 2]
 
 
 def only_shown(row: Result, why: str) -> Result:
     """Return the row of a chunk that is short of labels: with its value and limits, but no breach."""
     status = Status.WARNING if row.status is Status.BREACH else row.status
-    return replace(row, status=status, reason=f"{NOT_JUDGED}: {why}")
+    return replace(row, status=status, reason=f"shown, not judged: {why}", judged=False)

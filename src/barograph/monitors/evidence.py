@@ -88,9 +88,9 @@ def weigh(
     # All segments of a metric together get as much of the budget as the model as a whole.
     segments = max(len({m.segment for m in watched} - {ALL}), 1)
     own = [1.0 if m.segment == ALL else 1.0 / segments for m in watched]
-    labelled = [r.label_coverage or 0.0 for r in results if r.family == "performance" and not r.segment]
+    labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
     # Where labels are there to judge by, estimates hardly need to.
-    weights = {"estimation": LITTLE} if labelled and float(np.mean(labelled)) >= MOSTLY else None
+    weights = {"estimation": LITTLE} if float(np.mean(labelled)) >= MOSTLY else None
     shares = divide(budget, [m.family for m in watched], weights=weights, own=own)
     arl = dict(zip((m.name for m in watched), shares.tolist(), strict=True))
     days = _days(profiles.chunks)

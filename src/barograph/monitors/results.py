@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-NOT_JUDGED = "shown, not judged"  # begins the reason of a row whose value says nothing of the model
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One metric of one column, segment and chunk, and what the rule says of it. None: there is no such value."""
@@ -41,15 +38,17 @@ class Result:
     reason: str | None = None
     as_of: datetime | None = None
     label_coverage: float | None = None
-    standard_error: float | None = None  # for the evidence; not a column of the output
+    # Not columns of the output:
+    standard_error: float | None = None  # for the evidence
+    judged: bool = True  # False: the value is only shown, as most labels of the chunk have yet to come
 
     @property
     def is_judged(self) -> bool:
-        """Return whether it has a value that counts. That of a chunk whose labels have yet to come is only shown."""
-        return self.value is not None and not (self.reason or "").startswith(NOT_JUDGED)
+        """Return whether it has a value that counts."""
+        return self.value is not None and self.judged
 
 
-COLUMNS = tuple(field.name for field in fields(Result) if field.name != "standard_error")
+COLUMNS = tuple(field.name for field in fields(Result) if field.name not in ("standard_error", "judged"))
 _TIMES = ("chunk_start", "chunk_end", "as_of")
 _TEXTS = ("model", "version", "monitor", "metric", "family", "column", "segment", "chunk", "status", "reason")
 

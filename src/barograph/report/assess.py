@@ -22,7 +22,7 @@ from barograph.monitors.evidence import Watch, weigh
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Undefined
-from barograph.profiles.profiles import Profiles
+from barograph.profiles.profiles import ALL, Profiles
 from barograph.reference.reference import Reference
 from barograph.rules.budget import Budget, divide
 
@@ -97,18 +97,21 @@ def assess(
         as_of=as_of,
     )
     alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
-    short = short_of_labels(profiles, reference=reference.total.label_coverage)
+    short = {
+        segment: short_of_labels(profiles, segment=segment, reference=reference.total_of(segment).label_coverage)
+        for segment in (ALL, *segments)
+    }
     shown = {
-        (row.monitor, row.chunk): only_shown(row, short[row.chunk])
+        (row.monitor, row.chunk): only_shown(row, short[row.segment or ALL][row.chunk])
         for row in results
-        if row.chunk in short and row.family == "performance" and row.value is not None
+        if row.family == "performance" and row.value is not None and row.chunk in short.get(row.segment or ALL, ())
     }
     results = [*results, *estimates.results]
     counted = [row for row in results if (row.monitor, row.chunk) not in shown]
     weighed, watches = weigh(reference, profiles, alerting, counted, plan.budget)
     by_chunk = {(row.monitor, row.chunk): row for row in weighed} | shown
     rows = [by_chunk[row.monitor, row.chunk] for row in results]
-    trust = trust_over(reference, profiles, arl=_arl_in_labels(profiles, alerting, plan.budget), short=short)
+    trust = trust_over(reference, profiles, arl=_arl_in_labels(profiles, alerting, plan.budget), short=short[ALL])
     if trust is not None:
         rows += concept_rows(profiles, trust, model=model, version=version, as_of=as_of)
     found = breaches(
@@ -138,11 +141,9 @@ def unjudged(
     An alert goes on through them: that a model cannot be judged does not mean that it is well again.
     """
     names, positions = {*alerting}, {chunk.key: i for i, chunk in enumerate(profiles.chunks)}
-    found = {(row.model, row.monitor, positions[row.chunk]) for row in rows if row.monitor in names}
-    if rows and CONCEPT in names:  # it has rows of chunks with labels only
-        found |= {(rows[0].model, CONCEPT, i) for i in range(len(profiles.chunks))}
-    judged = {(row.model, row.monitor, positions[row.chunk]) for row in rows if row.is_judged}
-    return dict.fromkeys(found - judged)
+    model = rows[0].model if rows else ""
+    judged = {(model, row.monitor, positions[row.chunk]) for row in rows if row.is_judged}
+    return dict.fromkeys({(model, name, i) for name in names for i in positions.values()} - judged)
 
 
 def outputs_of(reference: Reference) -> list[str]:

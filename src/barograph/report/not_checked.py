@@ -8,7 +8,7 @@ from datetime import datetime
 from barograph.charts.words import count, metric_title, within
 from barograph.chunks import Chunk
 from barograph.monitors.defaults import ALERTING, MANY_COLUMNS
-from barograph.monitors.results import NOT_JUDGED, Result
+from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.reference.reference import Reference
@@ -77,13 +77,13 @@ def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator
 
 
 def _short_of_labels(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
-    """Say which chunks labels do not judge, because most have yet to come."""
+    """Say which chunks labels do not judge, because they have yet to come."""
     metrics = ALERTING[reference.schema.task]
     rows = [r for r in results if r.family == "performance" and not r.segment and r.metric in metrics]
     shorts = {r.chunk: r.reason or "" for r in rows if r.value is not None and not r.is_judged}
     if not shorts:
         return
-    chunks, last = list(shorts), list(shorts.values())[-1].removeprefix(f"{NOT_JUDGED}: ")
+    chunks, last = list(shorts), list(shorts.values())[-1].split(": ", 1)[-1]
     several = len(chunks) > 1
     where = f"in {len(chunks)} chunks from {chunks[0]} to {chunks[-1]}" if several else f"in {chunks[0]}"
     why = f"{'in the last of them ' if several else ''}{last}; the first labels are seldom like the others"

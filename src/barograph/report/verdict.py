@@ -76,7 +76,13 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
     realised, estimated = (_judged(reference, results, family) for family in ("performance", "estimation"))
     if not realised and not estimated:
         return Judged(doubt=_why_not(reference, profiles, results))
-    if realised:
+    known = {row.chunk for row in realised}
+    coming = {row.chunk for row in results if row.family == "performance" and not row.segment and not row.judged}
+    if realised and coming - known:
+        how = f"by the labels of {len(known)} of {len(known | coming)} chunks"
+        if coming <= {row.chunk for row in estimated}:
+            how += ", and by estimates where labels have yet to come"
+    elif realised:
         covered = [row.label_coverage or 0.0 for row in realised]
         mean = sum(covered) / len(covered)
         how = "by its labels" if mean > ALL else f"by the labels that have arrived ({mean:.0%})"
@@ -90,6 +96,8 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
     if n < FEW_ROWS:
         behind = count(n, "labelled row") if realised else count(n, "row")
         doubt = f"{behind} {'is' if n == 1 else 'are'} too few"
+    elif len(coming - known) > len(known) > 0:
+        doubt = f"the labels of {len(coming - known)} of {len(known | coming)} chunks have yet to come"
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"
     return Judged(how=how, doubt=doubt)

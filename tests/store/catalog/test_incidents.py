@@ -120,7 +120,7 @@ def test_an_alert_whose_beginning_is_restated_keeps_its_id_and_what_people_said_
     with catalog.write() as scope:
         incidents.acknowledge(scope, model.id, known, by="ada", now_us=NOW)
         incidents.add_comment(scope, model.id, known, author="ada", text="I see", now_us=NOW)
-    for at, marks in enumerate(("...xxx", ".xxxxxx.", "....xxxx")):
+    for at, marks in enumerate(("...xxx", ".xxxxxx", "....xxxx")):
         assert write(catalog, model.id, [alert("x", marks), other], at=NOW + at)[1:] == []
         there = [row for row in stored(catalog, model.id)[1] if not row.withdrawn]
         (same,) = [row for row in there if row.id == known]
@@ -131,6 +131,28 @@ def test_an_alert_whose_beginning_is_restated_keeps_its_id_and_what_people_said_
     # What is over before the restated one begins is another: nothing goes on.
     assert write(catalog, model.id, [alert("x", "xx......")], at=NOW + 9) == []
     assert [row.withdrawn for row in stored(catalog, model.id)[1] if row.id == known] == [True]
+
+
+def test_what_was_over_and_fires_again_is_told_again_and_to_be_seen_to_again(catalog: Catalog) -> None:
+    model = catalog.model()
+    (known,) = write(catalog, model.id, [alert("x", ".xxx")])
+    with catalog.write() as scope:
+        incidents.acknowledge(scope, model.id, known, by="ada", now_us=NOW)
+    assert write(catalog, model.id, [alert("x", ".xxx..")]) == []
+    assert stored(catalog, model.id)[1][0].acknowledged_by == "ada"
+    assert write(catalog, model.id, [alert("x", "...xxxxx")]) == [known]
+    (told,) = stored(catalog, model.id)[1]
+    assert (told.state, told.acknowledged_by, told.acknowledged_us) == ("firing", None, None)
+
+
+def test_the_longer_piece_of_an_alert_keeps_its_id(catalog: Catalog) -> None:
+    model = catalog.model()
+    write(catalog, model.id, [alert("x", ".xxxxxxxxx")])
+    (known,), _ = stored(catalog, model.id)
+    pieces = [alert("x", "..x."), alert("x", "....xxxxxx")]
+    write(catalog, model.id, pieces)
+    after = {row.id: row.first_us for row in stored(catalog, model.id)[0] if not row.withdrawn}
+    assert after == {known.id: day_us(4), pieces[0].id: day_us(2)}
 
 
 def test_an_incident_of_several_alerts_keeps_its_id_where_they_keep_theirs(catalog: Catalog) -> None:

@@ -52,13 +52,14 @@ def write_alerts(
 
     What is stored of these chunks and is not among them any more was restated away: it becomes resolved and
     `withdrawn`; where only its beginning was, it keeps its id (`lasting`). What began before `since_us`, and what the
-    service itself said, stays as it is. Returns the ids of the incidents that fire and were not there before: those to
-    tell of. Raises NotFoundError for an unknown model.
+    service itself said, stays as it is. Returns the ids of the incidents that fire and did not before: those to tell
+    of. What was over and fires again is to be seen to again. Raises NotFoundError for an unknown model.
     """
     _lock(scope, model_id)
     t = alerts.c
     known = _live(scope, alerts, model_id, since_us, t.id, t.family, t.metric, t.column, t.segment, *_span(alerts))
-    told = _live(scope, incidents, model_id, since_us, incidents.c.id, incidents.c.body)
+    i = incidents.c
+    told = _live(scope, incidents, model_id, since_us, i.id, i.body, i.acknowledged_us)
     ids = lasting_ids(given, grouped, known, told)
     rows = [_alert_row(model_id, alert, ids, now_us) for alert in given]
     _write(scope, alerts, model_id, rows)
@@ -67,7 +68,10 @@ def write_alerts(
     rows = [_incident_row(model_id, incident, ids, now_us) for incident in grouped]
     before = _write(scope, incidents, model_id, rows)
     _withdraw(scope, incidents, model_id, {row["id"] for row in rows}, since_us, now_us)
-    return [row["id"] for row in rows if row["id"] not in before and row["state"] == State.FIRING.value]
+    again = [row["id"] for row in rows if before.get(row["id"]) == "resolved" and row["state"] == State.FIRING.value]
+    _forget_acknowledgement(scope, model_id, again)
+    new = [row["id"] for row in rows if row["id"] not in before and row["state"] == State.FIRING.value]
+    return [*new, *again]
 
 
 def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, *, now_us: int) -> bool:
@@ -111,12 +115,15 @@ def _lock(scope: Scope, model_id: int) -> None:
 
 
 def _write(scope: Scope, table: sa.Table, model_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Insert or change rows; those that say the same as before stay untouched. Return what states were there, by id."""
+    """Insert or change rows; those that say the same as before stay untouched.
+
+    Return the states that were there, by id; "withdrawn" for what was.
+    """
     stored = _stored(scope, table, model_id, [row["id"] for row in rows])
     compared = [name for name in (rows[0] if rows else ()) if name not in (*_KEPT, *_KEY, "updated_us")]
     changed = [row for row in rows if row["id"] not in stored or _differs(row, stored[row["id"]], compared)]
     scope.upsert(table, changed, key=_KEY, replace=(*compared, "updated_us"))
-    return {name: row["state"] for name, row in stored.items()}
+    return {name: "withdrawn" if row["withdrawn"] else row["state"] for name, row in stored.items()}
 
 
 def _stored(scope: Scope, table: sa.Table, model_id: int, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -141,6 +148,12 @@ def _withdraw(scope: Scope, table: sa.Table, model_id: int, ids: Collection[str]
         change = scope.update(table).where(table.c.model_id == model_id, table.c.id.in_(gone))
         values = {"state": "resolved", "withdrawn": True, "updated_us": now_us}
         scope.change(change.values({**values, ended.name: sa.func.coalesce(ended, now_us)}))
+
+
+def _forget_acknowledgement(scope: Scope, model_id: int, ids: Sequence[str]) -> None:
+    if ids:
+        these = (incidents.c.model_id == model_id) & incidents.c.id.in_(ids)
+        scope.change(scope.update(incidents).where(these).values(acknowledged_us=None, acknowledged_by=None))
 
 
 def _live(

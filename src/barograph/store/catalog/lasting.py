@@ -7,7 +7,7 @@ stored then keeps its id: the alert of the same metric that was there at the sam
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any  # Any: JSON values
@@ -53,7 +53,7 @@ def lasting_ids(
     """Return which alerts and incidents go on under an id that is stored.
 
     `live_alerts` are rows of id, family, metric, column, segment, begin and end (None: it lasts) in microseconds;
-    `live_incidents` are rows of id and body.
+    `live_incidents` are rows of id, body, and when it was acknowledged.
     """
     of_alerts = _alerts(given, live_alerts)
     return Lasting(of_alerts, _incidents(grouped, of_alerts, live_incidents))
@@ -64,19 +64,16 @@ def _alerts(given: Sequence[Alert], live: Sequence[Row]) -> dict[str, str]:
     for id, *of, first, resolved in _without(live, {alert.id for alert in given}):
         orphans[tuple(of)].append((first, inf if resolved is None else resolved, id))
     there = {row[0] for row in live}
-    found: dict[str, str] = {}
+    shared = []
     for alert in given:
-        said = alert.last_breach
-        candidates = orphans[said.family, said.metric, said.column, said.segment]
-        if alert.id in there or not candidates or alert.active_at is None:
+        if alert.id in there or alert.active_at is None:
             continue
-        first = to_microseconds(alert.active_at)
+        said, first = alert.last_breach, to_microseconds(alert.active_at)
         end = inf if alert.resolved_at is None else to_microseconds(alert.resolved_at)
-        common, best = max((min(end, c[1]) - max(first, c[0]), c) for c in candidates)
-        if common > 0:
-            found[alert.id] = best[2]
-            candidates.remove(best)
-    return found
+        for began, ended, id in orphans[said.family, said.metric, said.column, said.segment]:
+            if (common := min(end, ended) - max(first, began)) > 0:
+                shared.append((common, alert.id, id))
+    return _matched(shared)
 
 
 def _incidents(grouped: Sequence[Incident], named: Mapping[str, str], live: Sequence[Row]) -> dict[str, str]:
@@ -84,9 +81,14 @@ def _incidents(grouped: Sequence[Incident], named: Mapping[str, str], live: Sequ
     shared = []
     for incident in grouped:
         members = {named.get(alert.id, alert.id) for alert in incident.alerts}
-        for id, body in orphans if incident.id not in there else ():
+        for id, body, acknowledged_us in orphans if incident.id not in there else ():
             if common := len(members & {body["root"], *body["explains"]}):
-                shared.append((common, incident.id, id))
+                shared.append(((common, acknowledged_us is not None), incident.id, id))
+    return _matched(shared)
+
+
+def _matched(shared: Iterable[tuple[Any, str, str]]) -> dict[str, str]:
+    """Return new ids with the old ones that they take: those that share most first, each once."""
     found: dict[str, str] = {}
     for _, new, old in sorted(shared, reverse=True):
         if new not in found and old not in found.values():
