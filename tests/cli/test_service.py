@@ -97,6 +97,15 @@ def test_serve_asks_for_keys_on_this_machine_if_it_is_told_to(tmp_path: Path) ->
         assert httpx.get(f"{served_url(lines)}/v1/models").status_code == 401
 
 
+def test_a_folder_is_served_by_one_process(tmp_path: Path, barograph: Barograph) -> None:
+    with started("serve", "--data", tmp_path, "--port", 0, "--workers", 0):
+        second = barograph("serve", "--data", tmp_path, "--port", 0)
+        assert second.code == 2
+        assert f"Another `barograph serve` serves the folder '{tmp_path}'" in second.err
+    with started("serve", "--data", tmp_path, "--port", 0, "--workers", 0) as (_, lines):
+        assert httpx.get(f"{served_url(lines)}/healthz").status_code == 200
+
+
 def test_serve_says_what_is_wrong_with_an_address(tmp_path: Path, barograph: Barograph) -> None:
     wrong = barograph("serve", "--data", tmp_path, "--host", "192.0.2.1", "--port", 0)
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)

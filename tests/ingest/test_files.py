@@ -222,7 +222,9 @@ def test_an_interrupted_call_goes_on_where_it_stopped(
     assert seen[-1] == 1000
     assert set(service.ids) == set(frame["event_id"].to_list())
     assert service.ids.total() - 1000 <= 3 * 50, "at most what was under way is sent twice"
-    assert (again().skipped, again().rows) == (1000, 0)
+    # What has come to its end is forgotten: the service may be another one, or take what it rejected before.
+    sent = again()
+    assert (sent.skipped, sent.rows) == (0, 1000)
     frame.head(10).write_parquet(source / "new.parquet") if how == "folder" else write(frame.head(10), tmp_path, how)
     assert again().skipped == 0, "another file is sent from its start"
 

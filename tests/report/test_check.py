@@ -251,6 +251,17 @@ def test_times_that_are_all_in_the_future_are_taken_as_they_are_and_told(referen
     assert "lie in the future, from 25" in left_out(report)["freshness"]
 
 
+def test_one_event_of_long_ago_is_no_outage(reference: Reference) -> None:
+    stray = BASE[:1].with_columns(timestamp=pl.col("timestamp") - timedelta(days=200))
+    report = check(reference, pl.concat([stray, BASE]), chunk="1d")
+    assert not [i for i in report.incidents if "No rows" in i.title]
+    early = [row for row in report.rows if row.metric == "row_count" and row.value == 0]
+    assert len(early) > 190
+    assert all("before the first usual chunk, 2024-01-01" in (row.reason or "") for row in early)
+    gap = BASE.filter((pl.col("timestamp") < DAY + timedelta(days=5)) | (pl.col("timestamp") > DAY + timedelta(days=9)))
+    assert [i for i in check(reference, gap, chunk="1d").incidents if "No rows" in i.title]
+
+
 def test_as_of_leaves_out_what_had_not_happened_yet(reference: Reference) -> None:
     until = DAY + timedelta(days=10)
     report = check(reference, BASE, chunk="1d", as_of=until)

@@ -60,6 +60,11 @@ def test_results_and_series(working: Served, model: str) -> None:
     assert {row["status"] for row in rows} >= {"ok", "breach"}
     assert rows[0]["value"] > 0.7 > 0.4 > rows[-1]["value"]
     series = everything(working, f"{base}/series?metric=roc_auc&family=performance&limit=7")
+    slip = working.client.get(f"{base}/series?metric=acuracy")
+    assert (slip.status_code, slip.json()["detail"]) == (
+        422,
+        "There is no metric 'acuracy'. Did you mean 'accuracy'?",
+    )
     assert series == rows
     one = client.get(f"{base}/results?chunk=2024-01-03&limit=1000").json()["items"]
     assert {row["chunk"] for row in one} == {"2024-01-03"}
@@ -203,8 +208,13 @@ def test_reference_data_from_which_nothing_can_be_learned(working: Served) -> No
     sent = working.client.post(
         "/v1/models/odd/references?wait=60", content=b"a\n1\n", headers={"Content-Type": "text/csv"}
     )
-    assert (sent.status_code, sent.json()["state"]) == (201, "failed")
-    assert "nowhere" in sent.json()["reason"]
+    assert sent.status_code == 422
+    assert sent.json()["detail"].startswith("Reference 1 cannot be used: ")
+    assert "nowhere" in sent.json()["detail"]
+    assert str(working.service.settings.folder) not in sent.text
+    (listed,) = working.client.get("/v1/models/odd/references").json()["items"]
+    assert (listed["state"], listed["number"]) == ("failed", 1)
+    assert sent.headers["Location"] == "/v1/models/odd/references/1"
     assert working.client.get("/v1/models/odd/references/1/data").status_code == 409
     assert working.client.post("/v1/models/odd/references/1/activate").status_code == 409
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -20,13 +21,24 @@ def ingest(
     labels: Annotated[bool, typer.Option("--labels", help="The file holds labels, not events.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Send a file of events or labels to a server. The key is read from $BAROGRAPH_KEY; sending again is safe."""
+    """Send a file of events or labels to a server; after an interruption, it goes on where it stopped.
+
+    The key is read from $BAROGRAPH_KEY. Sending again is safe: rows are known by their ids.
+    """
     with needs.packages("ingest"):
         from barograph.ingest.files import send
 
     kind: Literal["events", "labels"] = "labels" if labels else "events"
+    told: set[str] = set()
+
+    def waiting(why: str) -> None:
+        if why not in told:
+            told.add(why)
+            print(f"barograph: {why}.", file=sys.stderr)
+
     with options.progress(f"sending {kind}", quiet=quiet) as bar:
-        sent = send(path, url=url, model=model, key=os.environ.get(KEY) or None, kind=kind, progress=bar)
+        key = os.environ.get(KEY) or None
+        sent = send(path, url=url, model=model, key=key, kind=kind, progress=bar, waiting=waiting)
     if not quiet:
         repeated = ((sent.duplicates, "came twice"), (sent.skipped, "had come before"))
         more = [f"{n:,} {what}" for n, what in repeated if n]

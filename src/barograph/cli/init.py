@@ -15,6 +15,7 @@ from barograph.errors import InputError
 def init(
     reference: Annotated[str, typer.Argument(help="Good data: a Parquet, CSV or Delta path.")],
     out: Annotated[Path, typer.Option(help="Where the specification is written; - prints it.")] = Path("model.toml"),
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "model",
     task: options.Task = None,
     label: options.Label = None,
     score: options.Score = None,
@@ -53,7 +54,7 @@ def init(
     if not sample.num_rows:
         raise InputError(NO_ROWS.format(reference))
     inferred = infer_schema(sample, **given)
-    text = init_spec(inferred, reference=reference)
+    text = init_spec(inferred, name=name, reference=reference)
     if str(out) == "-":
         print(text, end="")
         return

@@ -60,12 +60,14 @@ def send(
     connections: int = 4,
     progress: Progress | None = None,
     state: Path | None = None,
+    waiting: Callable[[str], None] | None = None,
 ) -> Sent:
     """Send the rows of a Parquet or CSV file, a Delta table or a folder to a service, and return what became of them.
 
     Batches of at most `batch_rows` rows go over `connections` at once; each is tried again while the service is busy or
-    away. How far it got is kept in `state` (default: a file in the user's cache folder): the same call, made again
-    after it was interrupted, goes on there. A batch may come twice for that; rows are known by their ids.
+    away, which `waiting` is told. How far it got is kept in `state` (default: a file in the user's cache folder): the
+    same call, made again after it was interrupted, goes on there. A batch may come twice for that; rows are known by
+    their ids. What was sent to its end is sent anew.
 
     Raises InputError for a source that cannot be read or a service that refuses, and StoreError when it stays away.
     """
@@ -75,7 +77,7 @@ def send(
     skipped = place.read()
     target = f"/v1/models/{quote(model, safe='')}/{kind}"
     stop = threading.Event()
-    pool = _Clients(service, key, stop)
+    pool = _Clients(service, key, stop, waiting)
     done = _Done(first=skipped)
     total, written = Sent(skipped=skipped), time.monotonic()
     running: dict[Future[Sent], tuple[int, int]] = {}
@@ -113,6 +115,7 @@ def send(
         pool.close()
         if done.first > skipped:
             place.write(done.first)
+    place.forget()
     return total
 
 
@@ -133,16 +136,18 @@ class _Done:
 class _Clients:
     """A client for each thread."""
 
-    def __init__(self, service: Service, key: str | None, stop: threading.Event) -> None:
+    def __init__(
+        self, service: Service, key: str | None, stop: threading.Event, waiting: Callable[[str], None] | None
+    ) -> None:
         self.service = service
-        self._key, self._stop = key, stop
+        self._key, self._stop, self._waiting = key, stop, waiting
         self._local = threading.local()
         self._all: list[Client] = []
 
     def get(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
         if client is None:
-            client = self._local.client = Client(self.service, key=self._key, stop=self._stop)
+            client = self._local.client = Client(self.service, key=self._key, stop=self._stop, waiting=self._waiting)
             self._all.append(client)
         return client
 

@@ -8,7 +8,7 @@ import random
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any  # Any: a JSON answer
@@ -45,28 +45,36 @@ def service_of(url: str) -> Service:
         port = parts.port
     except ValueError as error:
         raise InputError(
-            f"The URL of the service cannot be read: {error}. Give one like http://localhost:8000."
+            f"The URL of the service cannot be read: {error}. Give one like http://localhost:8321."
         ) from None
     if parts.username or parts.password:
         raise InputError("The URL of the service holds a user name or password. Give a key instead.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"The URL of the service must be like http://localhost:8000. Got {url!r}.")
+        raise InputError(f"The URL of the service must be like http://localhost:8321. Got {url!r}.")
     return Service(parts.scheme == "https", parts.hostname, port, parts.path.rstrip("/"))
 
 
 class Client:
     """A connection of one thread that is opened again when it breaks."""
 
-    def __init__(self, service: Service, *, key: str | None, stop: threading.Event) -> None:
-        self._service, self._stop = service, stop
+    def __init__(
+        self,
+        service: Service,
+        *,
+        key: str | None,
+        stop: threading.Event,
+        waiting: Callable[[str], None] | None = None,
+    ) -> None:
+        self._service, self._stop, self._waiting = service, stop, waiting
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, path: str, body: bytes, content_type: str) -> dict[str, Any]:
         """Send a body and return the JSON answer: of success, or of rows that were all rejected (422).
 
-        Tried again, ever more slowly, for ten minutes while the service is busy or away. Raises TooLarge when it wants
-        less at once, InputError when it refuses, and StoreError when it stays away or `stop` is set.
+        Tried again, ever more slowly, for ten minutes while the service is busy or away; `waiting` is told why. Raises
+        TooLarge when it wants less at once, InputError when it refuses, and StoreError when it stays away or `stop` is
+        set.
         """
         waited, pause = 0.0, _FIRST_SECONDS
         while True:
@@ -91,6 +99,8 @@ class Client:
                 raise StoreError(
                     f"{self._name} could not be reached for {PATIENCE_SECONDS:g} s: {why}. Try again later."
                 )
+            if self._waiting is not None:
+                self._waiting(f"{self._name} cannot be reached ({why}): trying for {PATIENCE_SECONDS / 60:g} minutes")
             if self._stop.wait(seconds):
                 raise StoreError(f"Sending to {self._name} was stopped.")
             waited, pause = waited + seconds, min(2 * pause, _LONGEST_SECONDS)

@@ -1,4 +1,8 @@
-"""How far a source has been sent, kept in a small file, so that sending it again goes on where it stopped."""
+"""How far a source has been sent, kept in a small file, so that sending that was interrupted goes on where it stopped.
+
+Nothing is remembered of a source that was sent to its end: sending it once more sends all of it, as the service may be
+another one by then, or take rows that it rejected before. It knows rows by their ids.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,15 @@ class Place:
         """Keep how many rows have been acknowledged; the file is replaced as a whole."""
         found = self._all()
         found.pop(self.key, None)  # the newest is the last one
-        found[self.key] = rows
+        self._replace({**found, self.key: rows})
+
+    def forget(self) -> None:
+        """Keep nothing of this source."""
+        found = self._all()
+        if found.pop(self.key, None) is not None:
+            self._replace(found)
+
+    def _replace(self, found: dict[str, object]) -> None:
         kept = dict(list(found.items())[-_KEPT:])
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from barograph.errors import BarographError, LeaseLost, SpecError, StoreError
+from barograph.errors import BarographError, InputError, LeaseLost, SpecError, StoreError
 from barograph.ingest.replay import replay_rows
 from barograph.pipeline.backfilling import backfill
 from barograph.pipeline.holding import kept_alive
@@ -89,7 +89,10 @@ def _fit(shop: Workshop, job: Job) -> None:
     number = job.detail.get("data", job.detail["reference"])
     of_model = {"project_id": job.project_id, "model_id": job.model_id}
     with reference_file(shop.settings, **of_model, number=number) as path:
-        learned = served(fit(path, **spec.roles()))
+        try:
+            learned = served(fit(path, **spec.roles()))
+        except (InputError, SpecError) as error:  # whoever sent the data does not know where it lies here
+            raise InputError(str(error).replace(str(path), "reference")) from error
     _check_columns(shop, job, learned)
     now_us, schema = shop.now_us(), schema_to_plain(learned.schema)
     with shop.write(job.project_id) as scope:

@@ -25,6 +25,7 @@ from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
 from barograph.reference.reference import Reference
 from barograph.rules.budget import Budget, divide
+from barograph.rules.limits import Status
 
 MAX_SEGMENTS = 50
 
@@ -105,7 +106,7 @@ def assess(
         (row.monitor, row.chunk): only_shown(row, short[row.segment or ALL][row.chunk])
         for row in results
         if row.family == "performance" and row.value is not None and row.chunk in short.get(row.segment or ALL, ())
-    }
+    } | _before_traffic(results)
     results = [*results, *estimates.results]
     counted = [row for row in results if (row.monitor, row.chunk) not in shown]
     weighed, watches = weigh(reference, profiles, alerting, counted, plan.budget)
@@ -144,6 +145,20 @@ def unjudged(
     model = rows[0].model if rows else ""
     judged = {(model, row.monitor, positions[row.chunk]) for row in rows if row.is_judged}
     return dict.fromkeys({(model, name, i) for name in names for i in positions.values()} - judged)
+
+
+def _before_traffic(results: Sequence[Result]) -> dict[tuple[str, str], Result]:
+    """Return the row counts before the first usual chunk, as only shown, where hardly a row came before it.
+
+    One event with a date of years ago makes a gap in which no rows were due.
+    """
+    counts = [row for row in results if row.metric == "row_count" and not row.segment]
+    first = next((i for i, row in enumerate(counts) if row.limit_lower and row.status is Status.OK), 0)
+    before = counts[:first]
+    if not before or sum(row.value or 0.0 for row in before) >= (counts[first].limit_lower or 0.0):
+        return {}
+    why = f"before the first usual chunk, {counts[first].chunk}"
+    return {(row.monitor, row.chunk): only_shown(row, why) for row in before if row.value is not None}
 
 
 def outputs_of(reference: Reference) -> list[str]:

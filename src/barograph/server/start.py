@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any  # Any: options of uvicorn, of several types
 
 import sqlalchemy as sa
@@ -64,6 +65,26 @@ def _wait_for(engine: sa.Engine, seconds: float) -> None:
             _log.warning("waiting for the catalog", reason=str(error))
         time.sleep(rest)
         rest = min(2 * rest, 5.0)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Refuse to serve a folder that another process serves; the lock goes with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        yield
+        return
+    path = folder / "serve.lock"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another `barograph serve` serves the folder {str(folder)!r}. Stop it first, or name another folder "
+                "with --data."
+            ) from None
+        yield
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -125,7 +146,7 @@ def serve(
     finish their step. Raises BarographError if it cannot start.
     """
     prepare(settings)
-    with bind(host, port) as listening, open_service(settings) as service:
+    with _alone(settings.folder), bind(host, port) as listening, open_service(settings) as service:
         address = listening.getsockname()
         local = is_loopback(address[0])
         if not local:

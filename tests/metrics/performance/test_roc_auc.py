@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -15,6 +16,24 @@ from barograph.outcome import Estimate, Undefined
 from barograph.sketches.scores import ScoreTable
 
 CASES = [(p, s, d) for p in (0.01, 0.1, 0.5) for s in (0.3, 1.5, 3.5) for d in (None, 2)]
+
+
+def test_the_interval_holds_the_truth_where_all_scores_are_beyond_the_reference(tables: ModuleType) -> None:
+    rng = np.random.default_rng(7)
+    reference = tables.binary_rows(rng, 20_000, prevalence=0.3, strength=1.5, decimals=None)
+    edges = tables.score_edges(reference.score * 0.1, reference.label)  # the reference ends where these rows begin
+    held, widest = 0, 0.0
+    for power in (0.2, 0.5, 1.0, 2.0, 4.0):
+        for _ in range(20):
+            rows = tables.binary_rows(rng, 1_500, prevalence=0.3, strength=1.5, decimals=None)
+            truth = roc_auc_score(rows.label, rows.score)
+            rows = replace(rows, score=0.1 + 0.9 * rows.score**power)
+            found = roc_auc(tables.score_table(rows, edges))
+            assert isinstance(found, Estimate)
+            held += found.lower <= truth <= found.upper
+            widest = max(widest, found.upper - found.lower)
+    assert held >= 95
+    assert widest > 0.1, "all pairs are of one bin: it cannot be known better"
 
 
 @pytest.mark.parametrize(("prevalence", "strength", "decimals"), CASES)

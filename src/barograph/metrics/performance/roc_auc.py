@@ -14,6 +14,8 @@ from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
 PSEUDO_ROWS = 2
+MODEL_ERROR = 0.08  # of the share of pairs in order, as the normal model has it, where all pairs are of one bin
+LEAST_SPREAD = 0.01
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.02)
@@ -29,8 +31,9 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
     positives and negatives as if these were normal, and one half where all scores of the bin are one value, as a tie
     counts. From 0 to 1 (best); 0.5 is a score that knows nothing. With some 250 bins the difference from the area of
     unbinned scores is below 1e-3 from twenty positives on, mostly below 1e-4, and it stays below 0.01 where two
-    thirds of the current scores crowd in one bin of the reference. `n` is the number of rows with a valid score and a
-    label. Undefined without any, and with one class only. A change of 0.02 is material by default.
+    thirds of the current scores crowd in one bin of the reference. Where nearly all do, as scores beyond all those of
+    the reference, it may be off by 0.1, and the interval is as wide as that. `n` is the number of rows with a valid
+    score and a label. Undefined without any, and with one class only. A change of 0.02 is material by default.
 
     The variance is that of DeLong [1]_: of a positive's share of negatives below it, over P, plus of a negative's
     share of positives above it, over Q. Two pseudo-rows with the variance of an exponential model at this AUC [2]_ are
@@ -80,4 +83,7 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
     variance = of_p + of_q
     df = variance**2 / (of_p**2 / df_p + of_q**2 / df_q)
     effective = max(value * (1 - value) / variance, P * Q / (P + Q))  # the second is the least there can be
+    modelled = MODEL_ERROR * (float(p @ np.where(order_known, q, 0.0)) / (P * Q)) ** 2
+    effective /= 1 + modelled**2 * effective / max(value * (1 - value), LEAST_SPREAD)
+    variance += modelled**2
     return bounded_estimate(value, bins.n, variance=variance, effective=effective, df=df)

@@ -93,7 +93,7 @@ class ReferencesPage(Page[ReferenceAnswer]):
     response_model=ReferenceDetail,
     status_code=201,
     responses={202: {"model": ReferenceDetail, "description": "Kept; learning from it has not ended yet"}},
-    openapi_extra=_BODY | problems("unsupported"),
+    openapi_extra=_BODY | problems("unsupported", "invalid"),
 )
 async def send(
     model: str,
@@ -106,7 +106,8 @@ async def send(
 ) -> Response:
     """Send reference data. A worker learns from it; the model's first reference that is ready is activated.
 
-    The answer is 201 once that has ended (its `state` says how), and 202 if it has not within `wait` seconds.
+    The answer is 201 once that has ended well, 422 if nothing could be learned, and 202 if it has not ended within
+    `wait` seconds.
     """
     suffix = uploads.suffix_of(request.headers.get("content-type", ""))
     if request.headers.get("content-encoding", "identity") != "identity":
@@ -122,6 +123,8 @@ async def send(
         stored = await run_in_threadpool(_keep, service, caller, model, uploads.Source(path, size, digest))
     answer = await _wait(service, caller, model, stored.number, wait)
     headers = {"Location": url("/v1/models/{model}/references/{number}", model=model, number=stored.number)}
+    if answer.state == "failed":
+        raise Problem("invalid", f"Reference {stored.number} cannot be used: {answer.reason}", headers=headers)
     ended = answer.state != "waiting"
     return JSONResponse(answer.model_dump(mode="json"), status_code=201 if ended else 202, headers=headers)
 

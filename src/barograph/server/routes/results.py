@@ -9,12 +9,17 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from barograph.chunks import from_microseconds
+from barograph.errors import did_you_mean
+from barograph.metrics import catalogue
 from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, microseconds, page, time_of
 from barograph.server.found import bounds_of, model_named
 from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.problems import Problem, Wrong
 from barograph.store.catalog import results
+from barograph.store.catalog.models import Model
 from barograph.store.catalog.results import Point
 from barograph.store.catalog.schema import FOREVER
+from barograph.store.catalog.scope import Scope
 
 router = APIRouter(tags=["results"])
 
@@ -135,6 +140,7 @@ def get_series(
     """Get one metric of one column and segment in the order of time."""
     with service.read(caller) as scope:
         found = model_named(scope, model)
+        _check_metric(scope, found, metric)
         points = results.series(
             scope,
             found.id,
@@ -150,6 +156,14 @@ def get_series(
         )
     kept, following = page(request, points, limit, lambda p: (p.chunk_us, p.series_id))
     return ResultsPage(items=[_answer(model, point) for point in kept], next=following)
+
+
+def _check_metric(scope: Scope, model: Model, metric: str) -> None:
+    """Refuse a metric that neither the model has results of nor anybody knows: a slip of the pen."""
+    known = {name for _, name in catalogue()}
+    if metric not in known and metric not in (watched := {s.metric for s in results.list_series(scope, model.id)}):
+        hint = did_you_mean(metric, known | watched)
+        raise Problem("invalid", f"There is no metric {metric!r}.{hint}", errors=[Wrong("metric", f"unknown.{hint}")])
 
 
 @router.get("/v1/models/{model}/monitors", operation_id="list_monitors", summary="List what is watched")
