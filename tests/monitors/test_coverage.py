@@ -148,3 +148,16 @@ def test_a_real_loss_is_told_of_the_days_that_have_their_labels(reference: Refer
     assert report.severity is Severity.CRITICAL
     (told,) = [i for i in report.incidents if i.severity is Severity.CRITICAL]
     assert told.state.value == "firing"  # that the newest days have no labels yet does not end it
+
+
+def test_labels_of_one_class_alone_do_not_judge(reference: Reference) -> None:
+    frame = events(4000, seed=2)
+    negatives = check(reference, frame.with_columns(label=pl.when(pl.col("label") == 0).then("label")), chunk="1d")
+    rows = [row for row in negatives.rows if row.family == "performance" and not row.segment and row.value is not None]
+    assert not any(row.judged for row in rows)
+    assert all(re.search("has the label '1', and [34].% is usual", row.reason or "") for row in rows)
+    assert not [i for i in negatives.incidents if i.root.last_breach.family in ("performance", "concept")]
+    # Where all rows have their label, the class does not occur: that is a finding.
+    gone = check(reference, frame.with_columns(label=pl.lit(0)), chunk="1d")
+    assert any(row.judged for row in gone.rows if row.metric == "accuracy")
+    assert [i for i in gone.incidents if i.severity > Severity.NOTICE]

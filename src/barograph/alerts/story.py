@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from barograph.alerts.alert import Alert, State
+from barograph.alerts.alert import Alert, Moment, State
 from barograph.alerts.breach import Breach
 from barograph.alerts.grouping import is_harmless_drift
 from barograph.alerts.inhibition import PERFORMANCE, Reason, root_reason
@@ -75,6 +75,8 @@ def _broken(root: Alert, reason: Reason, alike: Sequence[Alert]) -> str:
     if reason is Reason.NO_ROWS:
         some = breach.value if breach.metric == "row_count" else None
         came = f"Only {count(round(some), 'row')}" if some else "No rows"
+        if root.calm:  # they come again, though the alert has yet to end
+            when = _until(root.first, root.last)
         return f"{came} came{where} {when}"
     if len(columns) > 1:
         same = all(root_reason(a) is reason for a in alike)
@@ -173,9 +175,12 @@ def _since(alerts: Sequence[Alert]) -> str:
     last = max((a.last for a in alerts), key=lambda moment: moment.position)
     if any(a.state is State.FIRING for a in alerts):
         return f"since {first.chunk.key}"
-    if first.position == last.position:
-        return in_chunk(first.chunk)
-    return f"from {first.chunk.key} to {last.chunk.key}"
+    return _until(first, last)
+
+
+def _until(first: Moment, last: Moment) -> str:
+    same = first.position == last.position
+    return in_chunk(first.chunk) if same else f"from {first.chunk.key} to {last.chunk.key}"
 
 
 def _columns(alerts: Sequence[Alert]) -> list[str]:

@@ -15,14 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.monitors.results import Result
-from barograph.profiles.profiles import ALL, Profiles
+from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.rules.limits import Status
+from barograph.sketches.histogram import Categories
+from barograph.spec.schema import Task
 
 SHARE = 0.95  # of the labels that are usual must be there
 WINDOW = 20  # chunks before one by whose coverage is said what is usual
 NEXT = 1 / 3  # of the chunks after one come next: hours or months, as long as labels take
 HALF = 0.5  # of the labels of a chunk before whose labels are coming, and a chunk's own are coming, too
 FEW = 3  # chunks after one are too few to show that no more labels come
+DUE = 10  # rows of a class must be due before it counts as absent
 ERRORS = 2.0  # standard errors that a share of few rows may be off
 
 
@@ -78,6 +81,32 @@ def _has_more(share: float, n: int, labels: npt.NDArray[np.float64], rows: npt.N
 
 def _median(in_order: Sequence[float]) -> float:
     return in_order[len(in_order) // 2]
+
+
+def without_a_class(profiles: Profiles, reference: Profile, *, segment: str = ALL) -> dict[str, str]:
+    """Return the keys of the chunks in which no row has the label of some class, and in words which.
+
+    Only where rows are without a label yet: where all have one, the class does not occur. `reference` is the profile of
+    the same rows of the reference, by which at least ten rows of the class were due.
+    """
+    schema = profiles.yardstick.schema
+    coverage = reference.label_coverage
+    if schema.label is None or schema.task is Task.REGRESSION or not coverage:
+        return {}
+    known = reference.binned(schema.label)
+    assert isinstance(known, Categories)
+    names, usual = known.names, known.counts[: len(known.names)] / max(int(known.counts[: len(known.names)].sum()), 1)
+    found: dict[str, str] = {}
+    for profile in profiles.select(segment):
+        share = profile.label_coverage or 0.0
+        if not share or share >= SHARE * coverage:
+            continue
+        counts = profile.binned(schema.label).counts[: len(names)]
+        for name, of_class, due in zip(names, counts.tolist(), usual.tolist(), strict=True):
+            if not of_class and due * share * profile.n >= DUE:
+                why = f"none of the {share:.0%} of the rows that have a label so far has the label {name!r}"
+                found.setdefault(profile.chunk.key, f"{why}, and {due:.0%} is usual")
+    return found
 
 
 def only_shown(row: Result, why: str) -> Result:

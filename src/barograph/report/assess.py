@@ -14,7 +14,7 @@ from barograph.causes.explain import Trust, harm_of, trust_over
 from barograph.errors import SpecError, did_you_mean
 from barograph.ledger.self_audit import SelfAudit
 from barograph.ledger.trust import ARL_LABELS
-from barograph.monitors.coverage import only_shown, short_of_labels
+from barograph.monitors.coverage import only_shown, short_of_labels, without_a_class
 from barograph.monitors.defaults import Asked, asked_monitors, default_monitors
 from barograph.monitors.estimates import evaluate_estimates
 from barograph.monitors.evaluate import evaluate, rounded
@@ -98,10 +98,7 @@ def assess(
         as_of=as_of,
     )
     alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
-    short = {
-        segment: short_of_labels(profiles, segment=segment, reference=reference.total_of(segment).label_coverage)
-        for segment in (ALL, *segments)
-    }
+    short = {segment: _short(reference, profiles, segment) for segment in (ALL, *segments)}
     shown = {
         (row.monitor, row.chunk): only_shown(row, short[row.segment or ALL][row.chunk])
         for row in results
@@ -145,6 +142,13 @@ def unjudged(
     model = rows[0].model if rows else ""
     judged = {(model, row.monitor, positions[row.chunk]) for row in rows if row.is_judged}
     return dict.fromkeys({(model, name, i) for name in names for i in positions.values()} - judged)
+
+
+def _short(reference: Reference, profiles: Profiles, segment: str) -> dict[str, str]:
+    """Return the chunks of a segment that labels do not judge yet, and why."""
+    before = reference.total_of(segment)
+    few = short_of_labels(profiles, segment=segment, reference=before.label_coverage)
+    return without_a_class(profiles, before, segment=segment) | few
 
 
 def _before_traffic(results: Sequence[Result]) -> dict[tuple[str, str], Result]:
