@@ -106,6 +106,15 @@ def test_monitors_that_cannot_be_are_refused(lines: tuple[str, ...], message: st
     assert message in str(error.value)
 
 
+def test_columns_that_vary_too_much_in_the_reference_are_named() -> None:
+    rng = np.random.default_rng(8)
+    months = np.repeat(np.arange(6), 500)
+    before = BASE.with_columns(season=pl.Series(months * 10 + rng.normal(size=3000)))
+    report = check(before, BASE.with_columns(season=pl.Series(500 + rng.normal(size=3000))), chunk="1d")
+    (named,) = [entry.what for entry in report.not_checked if "varies so much" in entry.why]
+    assert named == "drift of `season`"
+
+
 def test_segments_beyond_the_most_that_are_watched_are_counted() -> None:
     many = BASE.with_columns(place=pl.int_range(N) % 48, colour=pl.col("colour"))
     report = check(many, many, segments=["place", "colour"], types={"place": "categorical"}, chunk="3000rows")

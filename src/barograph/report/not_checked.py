@@ -7,7 +7,8 @@ from datetime import datetime
 
 from barograph.charts.words import count, metric_title, within
 from barograph.chunks import Chunk
-from barograph.monitors.defaults import ALERTING, MANY_COLUMNS
+from barograph.metrics import catalogue
+from barograph.monitors.defaults import ALERTING, CATEGORICAL_DRIFT, MANY_COLUMNS, NUMERIC_DRIFT
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
 from barograph.profiles.profiles import Profile, Profiles
@@ -43,6 +44,7 @@ def not_checked(
         *_times(reference, profiles, until),
         *_schema(reference, profiles),
         *_reference(reference, results),
+        *_too_variable(reference, results),
         *_segments(reference, profiles, segments),
         *_undefined(reference, profiles, seen, results),
         *_short_chunks(reference, profiles),
@@ -184,6 +186,26 @@ def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotC
             unjudged.setdefault(reason, []).append(metric_title(metric))
     for reason, names in unjudged.items():
         yield NotChecked(what=_listed(names), why=f"shown, but {reason}")
+
+
+def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
+    """Name what no value could put in breach, as the reference varies so much that the limits are out of reach."""
+    metrics = (NUMERIC_DRIFT, CATEGORICAL_DRIFT, *ALERTING[reference.schema.task])
+    rows: dict[str, list[Result]] = {}
+    for row in results:
+        whole = not row.segment and row.value is not None and row.family in ("drift", "performance")
+        if whole and row.metric in metrics and (row.limit_lower is not None or row.limit_upper is not None):
+            of = f"drift of `{row.column}`" if row.column else metric_title(row.metric)
+            rows.setdefault(of, []).append(row)
+    names = []
+    for name, found in rows.items():
+        least, most = catalogue()[found[0].family, found[0].metric].bounds
+        free = all((r.limit_lower or least) <= least and (r.limit_upper or most) >= most for r in found)
+        if free and not any(row.status is Status.BREACH for row in found):
+            names.append(name)
+    if names:
+        why = "the reference varies so much from one part to the next that no value would be beyond the limit"
+        yield NotChecked(what=_listed(names), why=f"{why}: give a longer one")
 
 
 def _segments(reference: Reference, profiles: Profiles, watched: Sequence[str]) -> Iterator[NotChecked]:
