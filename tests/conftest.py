@@ -14,6 +14,10 @@ from uuid import uuid4
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
+
+settings.register_profile("barograph", deadline=None)  # no test asserts a time: the machine may be busy
+settings.load_profile("barograph")
 
 
 def events(n: int, *, seed: int = 0, shift: float = 0.0, noise: float = 0.0) -> pl.DataFrame:

@@ -22,7 +22,16 @@ from barograph.charts.style import (
     SILENT,
     values,
 )
-from barograph.charts.words import count, crosses, find_metric, judgement, printable, quantity, unit_of
+from barograph.charts.words import (
+    bounds_of,
+    count,
+    crosses,
+    judgement,
+    limits_within_reach,
+    printable,
+    quantity,
+    unit_of,
+)
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
@@ -78,7 +87,7 @@ def panel(
         )
         ends.append((reference, f"reference {quantity(reference, unit)}", MUTED))
     for side in (0, 1):
-        limits = _runs((r.chunk, _limits(r)[side], r) for r in judged)
+        limits = _runs((r.chunk, limits_within_reach(r)[side], r) for r in judged)
         limits = [row for row in limits if low <= row["value"] <= high]
         if limits:
             line = {"type": "line", "color": BREACH, "strokeWidth": 1, "interpolate": "step", **SILENT}
@@ -155,7 +164,7 @@ def _domain(rows: Sequence[Result], *, interval: bool) -> Domain:
     median = sorted(r.n for r in defined)[len(defined) // 2] if defined else 0
     # What is not judged does not stretch the axis, if anything else is there.
     drawn = [r for r in defined if r.is_judged] or defined
-    inside = [v for r in drawn for v in (r.value, r.reference_value, *_limits(r)) if v is not None]
+    inside = [v for r in drawn for v in (r.value, r.reference_value, *limits_within_reach(r)) if v is not None]
     for row in defined:
         if (
             interval
@@ -169,23 +178,10 @@ def _domain(rows: Sequence[Result], *, interval: bool) -> Domain:
         return 0.0, 1.0
     low, high = min(inside), max(inside)
     margin = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
-    least, most = _bounds(rows[0])
+    least, most = bounds_of(rows[0])
     # A margin past what the metric can be is not drawn, except where it keeps the range from being empty.
     low, high = max(low - margin, min(least, low)), min(high + margin, max(most, high))
     return (low, high) if low < high else (low - margin, high + margin)
-
-
-def _bounds(row: Result) -> Domain:
-    metric = find_metric(row.metric, row.family)
-    return metric.bounds if metric else (-inf, inf)
-
-
-def _limits(row: Result) -> tuple[float | None, float | None]:
-    """Return the limits that a value can cross: one outside of what the metric can be is none."""
-    least, most = _bounds(row)
-    lower = row.limit_lower if row.limit_lower is not None and row.limit_lower >= least else None
-    upper = row.limit_upper if row.limit_upper is not None and row.limit_upper <= most else None
-    return lower, upper
 
 
 def _line(rows: list[Row], mark: dict[str, Any], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import takewhile
+from math import inf
 
 from barograph.alerts.wording import in_chunk, number
 from barograph.chunks import Chunk
@@ -161,6 +162,20 @@ def quantity(value: float, unit: str) -> str:
 def when(row: Result) -> str:
     """Return when the chunk of a row was, as part of a sentence: "in 2013-10", "in the week of 2013-06-03"."""
     return in_chunk(Chunk(key=printable(row.chunk), start=row.chunk_start, end=row.chunk_end))
+
+
+def bounds_of(row: Result) -> tuple[float, float]:
+    """Return the least and the most that a row's metric can be."""
+    metric = find_metric(row.metric, row.family)
+    return metric.bounds if metric else (-inf, inf)
+
+
+def limits_within_reach(row: Result) -> tuple[float | None, float | None]:
+    """Return the limits that a value can cross: one at or beyond the end of what the metric can be is none."""
+    least, most = bounds_of(row)
+    lower = row.limit_lower if row.limit_lower is not None and row.limit_lower > least else None
+    upper = row.limit_upper if row.limit_upper is not None and row.limit_upper < most else None
+    return lower, upper
 
 
 def crosses(row: Result) -> bool:

@@ -110,6 +110,6 @@ def without_a_class(profiles: Profiles, reference: Profile, *, segment: str = AL
 
 
 def only_shown(row: Result, why: str) -> Result:
-    """Return the row of a chunk that is short of labels: with its value and limits, but no breach."""
+    """Return a row whose value says nothing of the model yet: with its value and limits, the reason, and no breach."""
     status = Status.WARNING if row.status is Status.BREACH else row.status
     return replace(row, status=status, reason=f"shown, not judged: {why}", judged=False)

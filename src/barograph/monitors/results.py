@@ -40,7 +40,7 @@ class Result:
     label_coverage: float | None = None
     # Not columns of the output:
     standard_error: float | None = None  # for the evidence
-    judged: bool = True  # False: the value is only shown, as most labels of the chunk have yet to come
+    judged: bool = True  # False: the value is only shown; `reason` says why
 
     @property
     def is_judged(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -134,14 +135,19 @@ def assess(
 def unjudged(
     rows: Sequence[Result], profiles: Profiles, alerting: Collection[str]
 ) -> dict[tuple[str, str, int], float | None]:
-    """Return the model, monitor and position of chunks without a value that counts, as their labels have yet to come.
+    """Return the model, monitor and position of chunks without a value that counts.
 
     An alert goes on through them: that a model cannot be judged does not mean that it is well again.
     """
     names, positions = {*alerting}, {chunk.key: i for i, chunk in enumerate(profiles.chunks)}
     model = rows[0].model if rows else ""
-    judged = {(model, row.monitor, positions[row.chunk]) for row in rows if row.is_judged}
-    return dict.fromkeys({(model, name, i) for name in names for i in positions.values()} - judged)
+    found = {(model, row.monitor, positions[row.chunk]) for row in rows if row.monitor in names and not row.is_judged}
+    # Few monitors lack rows, and there may be a million of them: only these are looked through chunk by chunk.
+    counted = Counter(row.monitor for row in rows)
+    lacking = {name for name in names if counted[name] < len(positions)}
+    there = {(row.monitor, positions[row.chunk]) for row in rows if row.monitor in lacking}
+    found |= {(model, name, i) for name in lacking for i in positions.values() if (name, i) not in there}
+    return dict.fromkeys(found)
 
 
 def _short(reference: Reference, profiles: Profiles, segment: str) -> dict[str, str]:

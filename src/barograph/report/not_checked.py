@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from barograph.charts.words import count, metric_title, within
+from barograph.charts.words import count, limits_within_reach, metric_title, within
 from barograph.chunks import Chunk
-from barograph.metrics import catalogue
 from barograph.monitors.defaults import ALERTING, CATEGORICAL_DRIFT, MANY_COLUMNS, NUMERIC_DRIFT
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY
@@ -199,8 +198,7 @@ def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[N
             rows.setdefault(of, []).append(row)
     names = []
     for name, found in rows.items():
-        least, most = catalogue()[found[0].family, found[0].metric].bounds
-        free = all((r.limit_lower or least) <= least and (r.limit_upper or most) >= most for r in found)
+        free = all(limits_within_reach(row) == (None, None) for row in found)
         if free and not any(row.status is Status.BREACH for row in found):
             names.append(name)
     if names:

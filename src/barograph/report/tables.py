@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from barograph.alerts.wording import number
 from barograph.charts.drift_heat_map import relative_distance
-from barograph.charts.words import find_metric, metric_title, percent, printable, quantity, unit_of
+from barograph.charts.words import find_metric, limits_within_reach, metric_title, percent, printable, quantity, unit_of
 from barograph.monitors.evidence import Watch
 from barograph.monitors.results import Result
 from barograph.report.digest import Digest, Drift, Performance, breaches
@@ -108,14 +108,13 @@ def _drift_row(drift: Drift) -> tuple[Cell, ...]:
     assert worst.limit_upper is not None
     times = relative_distance(worst) or 0.0
     state = "breach" if drift.breached else ""
-    metric = find_metric(worst.metric, worst.family)
-    within_reach = metric is None or worst.limit_upper < metric.bounds[1]
+    _, limit = limits_within_reach(worst)
     return (
         Cell(text=printable(drift.name)),
         Cell(text=metric_title(worst.metric)),
         Cell(text=quantity(worst.value, ""), sort=worst.value),
-        Cell(text=quantity(worst.limit_upper, "") if within_reach else "none", sort=worst.limit_upper),
-        Cell(text=f"{times:.1f}" if within_reach else "–", sort=times, state=state),
+        Cell(text="none" if limit is None else quantity(limit, ""), sort=worst.limit_upper),
+        Cell(text="–" if limit is None else f"{times:.1f}", sort=times, state=state),
         Cell(text=printable(worst.chunk)),
         Cell(text=f"{drift.breached} of {len(drift.rows)}", sort=drift.breached, state=state),
         Cell(text="in breach" if drift.now else "calm", state="breach" if drift.now else "quiet"),

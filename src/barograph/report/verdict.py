@@ -78,7 +78,7 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         return Judged(doubt=_why_not(reference, profiles, results))
     known = {row.chunk for row in realised}
     coming = {row.chunk for row in results if row.family == "performance" and not row.segment and not row.judged}
-    if realised and coming - known:
+    if realised and coming:
         how = f"by the labels of {len(known)} of {len(known | coming)} chunks"
         if coming <= {row.chunk for row in estimated}:
             how += ", and by estimates where labels have yet to come"
@@ -96,8 +96,8 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
     if n < FEW_ROWS:
         behind = count(n, "labelled row") if realised else count(n, "row")
         doubt = f"{behind} {'is' if n == 1 else 'are'} too few"
-    elif len(coming - known) > len(known) > 0:
-        doubt = f"the labels of {len(coming - known)} of {len(known | coming)} chunks have yet to come"
+    elif len(coming) > len(known) > 0:
+        doubt = f"the labels of {len(coming)} of {len(known | coming)} chunks have yet to come"
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"
     return Judged(how=how, doubt=doubt)

@@ -68,10 +68,10 @@ def write_alerts(
     rows = [_incident_row(model_id, incident, ids, now_us) for incident in grouped]
     before = _write(scope, incidents, model_id, rows)
     _withdraw(scope, incidents, model_id, {row["id"] for row in rows}, since_us, now_us)
-    again = [row["id"] for row in rows if before.get(row["id"]) == "resolved" and row["state"] == State.FIRING.value]
+    firing = [row["id"] for row in rows if row["state"] == State.FIRING.value]
+    again = [id for id in firing if before.get(id) == State.RESOLVED.value]
     _forget_acknowledgement(scope, model_id, again)
-    new = [row["id"] for row in rows if row["id"] not in before and row["state"] == State.FIRING.value]
-    return [*new, *again]
+    return [id for id in firing if id not in before or id in again]
 
 
 def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, *, now_us: int) -> bool:
