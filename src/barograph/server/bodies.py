@@ -48,7 +48,7 @@ async def pieces(
 ) -> AsyncIterator[bytes]:
     """Yield a body piece by piece; `announced` is its length as its Content-Length says.
 
-    Raises Problem beyond `limit` bytes or `seconds` and if its length is another, and ClientDisconnect if it breaks off.
+    Raises Problem beyond `limit` bytes or `seconds`, and if its length is another; ClientDisconnect if it breaks off.
     """
     if announced is not None and announced > limit:
         raise too_large(limit)

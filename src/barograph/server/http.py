@@ -34,7 +34,7 @@ HEADERS = 100
 PIPELINED = 100  # requests that wait for the answer to one before: after these the connection is closed
 STALLED_S = 60.0  # that a client may leave an answer unread
 LINGER_S = 5.0  # that is listened to a client which was refused amid its request, so that it gets to read why
-END_S = 3.0  # that a body which is on its way has when the server ends
+END_S = 2.0  # that clients have to send the rest of a body, or to read an answer, when the server ends
 _OVERHEAD = (
     16  # bytes around each byte of a body: chunks of one byte each are HTTP, endless extensions of chunks are not
 )
@@ -84,7 +84,7 @@ class HttpConnection(asyncio.Protocol):
         self._answering: Exchange | None = None
         self._queue: deque[Exchange] = deque()
         self._overhead = 0  # bytes that came, less those of bodies as often as `_OVERHEAD` says
-        self._body_s = math.inf  # that the rest of a body may take; whoever reads it has a bound of their own
+        self._patience_s = math.inf  # with the client; shorter when the server ends
         self._unread = 0  # bytes of answers that the client had not read when last looked at
         self._last = False  # no request is taken after the one that is being read
         self._deaf = False  # what comes is dropped
@@ -141,7 +141,7 @@ class HttpConnection(asyncio.Protocol):
         """Hold answers back: the client does not read them."""
         self._flow.pause_writing()
         self._unread = self._transport.get_write_buffer_size()
-        self._connections.waits(self, STALLED_S)
+        self._connections.waits(self, min(self._patience_s, STALLED_S))
 
     def resume_writing(self) -> None:
         """Go on with the answer."""
@@ -152,11 +152,15 @@ class HttpConnection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """End, after the requests that are being answered."""
+        self._patience_s = END_S
+        if self._ending:
+            self._connections.waits(self, END_S)
+            return
         if self._answering is None:
             self._end()
             return
         (self._queue[-1] if self._queue else self._answering).keep_alive = False
-        self._last, self._deaf, self._body_s = True, self._reading is None, END_S
+        self._last, self._deaf = True, self._reading is None
         self._turn()
 
     # What all connections tell
@@ -329,12 +333,12 @@ class HttpConnection(asyncio.Protocol):
 
     def _turn(self) -> None:
         """Note whose turn it is: the client's or the server's."""
-        if self._ending:
+        if self._ending or self._flow.write_paused:
             return
         self._idle = False
         if self._answering is not None:
             if self._answering is self._reading:
-                self._connections.waits(self, self._body_s)
+                self._connections.waits(self, self._patience_s)  # who reads the body has a bound of their own
             else:
                 self._connections.works(self)
         elif self._reading is not None or self._begun:
@@ -384,7 +388,7 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._transport.close()
         self._unread = self._transport.get_write_buffer_size()
-        self._connections.waits(self, STALLED_S if self._unread else LINGER_S)
+        self._connections.waits(self, min(self._patience_s, STALLED_S if self._unread else LINGER_S))
 
 
 class _Outlet:
