@@ -165,7 +165,7 @@ def crowd(port: int, number: int, seconds: float, findings: Findings) -> None:
                 connection = held[i]
                 if connection is not None:
                     try:
-                        alive = connection.recv(4096, socket.MSG_DONTWAIT) == b"?"
+                        alive = connection.recv(4096) == b"?"
                     except BlockingIOError:
                         alive = True
                     except OSError:
@@ -176,6 +176,7 @@ def crowd(port: int, number: int, seconds: float, findings: Findings) -> None:
                 try:
                     held[i] = connection = socket.create_connection(("127.0.0.1", port), 20)
                     connection.sendall(kinds[kind])
+                    connection.setblocking(False)
                     opened[kind] += 1
                 except OSError:
                     held[i] = None
@@ -241,6 +242,7 @@ def drip(port: int, number: int, findings: Findings) -> None:
             data = request(f"d{i:06d}", rows=ROWS, form=1).data
             connection = socket.create_connection(("127.0.0.1", port), 20)
             connection.sendall(data[:skip])
+            connection.setblocking(False)
             connections.append((connection, data[skip:]))
         start, ended, statuses = time.monotonic(), [], Counter[int]()
         second = 0
@@ -250,7 +252,7 @@ def drip(port: int, number: int, findings: Findings) -> None:
                 if connection.fileno() < 0:
                     continue
                 try:
-                    said = connection.recv(65536, socket.MSG_DONTWAIT)
+                    said = connection.recv(65536)
                     if said:
                         connection.settimeout(20)
                         statuses.update(answer.status for answer in next_answer(connection, said))

@@ -82,8 +82,9 @@ def mutated(base: Request, rng: np.random.Generator, after: bytes) -> list[bytes
         parts[i] = (_changed(parts[i][0], rng), False)
     data = b"".join(part for part, _ in parts)
     if rng.random() < 0.05:
-        data = data[: int(rng.integers(1, len(data) + 1))]
-    data += after
+        data = data[: int(rng.integers(2, len(data) + 1))]  # what came after it would belong to it
+    else:
+        data += after
     cuts = sorted({0, len(data), *(int(cut) for cut in rng.integers(1, len(data), int(rng.integers(0, 4))))})
     return [data[start:end] for start, end in pairwise(cuts)]
 

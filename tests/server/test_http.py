@@ -15,7 +15,7 @@ from raw import Answer, answers_of, connected, next_answer, reset, said, until_c
 from serving import Served, serving, wait_for
 from test_ingest import EVENTS, event, learn, waiting
 
-from barograph.server import http
+from barograph.server import http, requests
 
 LINES = b"".join(json.dumps(event(f"n{i}")).encode() + b"\n" for i in range(2))
 HOST = b"Host: 127.0.0.1\r\n"
@@ -215,12 +215,12 @@ def test_trailers_are_no_headers(taking: Served) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET /%s HTTP/1.1\r\n" % (b"x" * http.HEAD_BYTES) + HOST + b"\r\n",
-        b"GET /%s" % (b"x" * http.HEAD_BYTES * 2),
-        b"GET / HTTP/1.1\r\n" + HOST + b"X: %s\r\n\r\n" % (b"x" * http.HEAD_BYTES),
-        b"GET / HTTP/1.1\r\n" + HOST + b"X: %s" % (b"x" * http.HEAD_BYTES * 2),
-        b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * http.HEADERS + b"\r\n",
-        b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * (http.HEADERS + 1),
+        b"GET /%s HTTP/1.1\r\n" % (b"x" * requests.HEAD_BYTES) + HOST + b"\r\n",
+        b"GET /%s" % (b"x" * requests.HEAD_BYTES * 2),
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: %s\r\n\r\n" % (b"x" * requests.HEAD_BYTES),
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: %s" % (b"x" * requests.HEAD_BYTES * 2),
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * requests.HEADERS + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * (requests.HEADERS + 1),
     ],
     ids=count(),
 )

@@ -49,8 +49,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if (refused := scope.get(REFUSED)) is not None:
-            raise refused
+        if REFUSED in scope:
+            raise scope.pop(REFUSED)
         rule, parts = self._routes.find(scope["method"], scope["path"])
         scope[ROUTE] = rule.path
         if rule.action is not None:

@@ -1,8 +1,7 @@
-"""One HTTP/1.1 connection: bytes to requests, one answer to each in their order, and an end for what is amiss.
+"""One HTTP/1.1 connection: one answer to each request, in their order, and an end for what is amiss or takes too long.
 
-Uvicorn's own protocol is not used for these reasons: after `Upgrade: h2c` it drops the body and takes what comes next
-for another request; it answers what it cannot parse before the requests that came first; it has no bound on the time or
-the size of a head. Its cycle of one request and its answer is used as it is.
+Uvicorn's own protocol is not used: it loses the body after an offer of HTTP/2, answers what it cannot parse before the
+requests that came first, and waits for ever for a head. Its cycle of one request and its answer is used as it is.
 """
 
 from __future__ import annotations
@@ -25,26 +24,18 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from barograph.server.connections import Connections
-from barograph.server.heads import Header, ambiguity, without_upgrade
+from barograph.server.heads import Header
 from barograph.server.observe import REFUSED
 from barograph.server.problems import Problem
+from barograph.server.requests import RequestParser
 
-HEAD_BYTES = 32 * 1024  # of request line and headers
-HEADERS = 100
 PIPELINED = 100  # requests that wait for the answer to one before: after these the connection is closed
 STALLED_S = 60.0  # that a client may leave an answer unread
 LINGER_S = 5.0  # that is listened to a client which was refused amid its request, so that it gets to read why
 END_S = 2.0  # that clients have to send the rest of a body, or to read an answer, when the server ends
-_OVERHEAD = (
-    16  # bytes around each byte of a body: chunks of one byte each are HTTP, endless extensions of chunks are not
-)
 
 _LOG = logging.getLogger("uvicorn.error")
 Exchange: TypeAlias = RequestResponseCycle
-
-
-class _Refused(Exception):  # noqa: N818  # no error of this program: it stops the parser
-    """The head of a request was refused."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -71,23 +62,16 @@ class HttpConnection(asyncio.Protocol):
             "state": app_state,
         }
         self._loop = _loop or asyncio.get_running_loop()
-        self._parser = self._new_parser()
-        # The request whose head is being read
-        self._url = b""
-        self._headers: list[Header] = []
-        self._head_bytes = 0
-        self._wrong: Problem | None = None
-        self._begun = False
+        self._parser = RequestParser(self)
+        self._begun = False  # there is a part of a head
         self._idle = False  # between requests
-        # Those whose heads are there
         self._reading: Exchange | None = None  # its body is not complete
         self._answering: Exchange | None = None
         self._queue: deque[Exchange] = deque()
-        self._overhead = 0  # bytes that came, less those of bodies as often as `_OVERHEAD` says
         self._patience_s = math.inf  # with the client; shorter when the server ends
         self._unread = 0  # bytes of answers that the client had not read when last looked at
         self._last = False  # no request is taken after the one that is being read
-        self._deaf = False  # what comes is dropped
+        self.deaf = False  # what comes is dropped
         self._ending = False
 
     # What the transport tells
@@ -99,7 +83,7 @@ class HttpConnection(asyncio.Protocol):
         self._outlet: _Outlet | None = _Outlet(self._transport, self._end)
         self._base |= {"server": get_local_addr(self._transport), "client": get_remote_addr(self._transport)}
         if not self._connections.opened(self):
-            self._deaf = self._ending = True
+            self.deaf = self._ending = True
             self._transport.write(_raw(Problem("unavailable", _FULL, headers={"Retry-After": "1"})))
             self._transport.close()
             return
@@ -108,18 +92,12 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of requests."""
-        if self._deaf:
+        if self.deaf:
             return
         self._connections.heard(self)
-        self._overhead += len(data)
-        try:
-            self._feed(data)
-        except httptools.HttpParserError as error:
-            if not self._deaf:
-                self._refuse(self._wrong or Problem("malformed", f"The request is no HTTP/1.1: {error}."))
-            return
-        if self._overhead > HEAD_BYTES and not self._deaf:
-            self._refuse(_too_large() if self._reading is None else Problem("malformed", _CHUNKS))
+        problem = self._parser.feed(data)
+        if problem is not None and not self.deaf:
+            self._refuse(problem)
 
     def eof_received(self) -> bool:
         """Let the transport close: who sends no more may have been cut off amid a request."""
@@ -127,7 +105,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who read or answer a request that nobody is there any more."""
-        self._deaf = self._ending = True
+        self.deaf = self._ending = True
         self._connections.closed(self)
         self._state.connections.discard(cast(Any, self))
         self._queue.clear()
@@ -135,7 +113,7 @@ class HttpConnection(asyncio.Protocol):
             _disconnect(self._answering)
         self._flow.resume_writing()
         self._answering = self._reading = self._outlet = None  # what holds each other is freed late
-        self._parser = cast(Any, None)
+        self._parser.close()
 
     def pause_writing(self) -> None:
         """Hold answers back: the client does not read them."""
@@ -160,7 +138,7 @@ class HttpConnection(asyncio.Protocol):
             self._end()
             return
         (self._queue[-1] if self._queue else self._answering).keep_alive = False
-        self._last, self._deaf = True, self._reading is None
+        self._last, self.deaf = True, self._reading is None
         self._turn()
 
     # What all connections tell
@@ -190,40 +168,19 @@ class HttpConnection(asyncio.Protocol):
 
     # What the parser tells
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        self._url, self._headers, self._head_bytes = b"", [], 0
+    def begin(self) -> None:
+        """Wait for the rest of a head."""
         self._begun = True
         if self._idle:
             self._turn()
 
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the target."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; after the head, they are trailers, which must not be taken for headers."""
-        if self._reading is not None:
-            return
-        self._headers.append((name.lower(), value))
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > HEAD_BYTES or len(self._headers) > HEADERS:
-            self._stop(_too_large())
-
-    def on_headers_complete(self) -> None:
-        """Check a head, and have the request answered when it is its turn."""
+    def head(self, method: str, target: bytes, version: str, headers: list[Header], keep_alive: bool) -> None:
+        """Have a request answered when it is its turn."""
         if self._last:
             return
-        method, version = self._parser.get_method(), self._parser.get_http_version()
-        if len(self._url) > HEAD_BYTES:
-            self._stop(_too_large())
-        if (wrong := ambiguity(method, self._url, version, self._headers)) is not None:
-            self._stop(Problem("malformed", wrong))
-        if self._parser.should_upgrade():
-            return  # `_feed` reads it again without the offer
-        self._begun, self._overhead = False, 0
-        keep = version == "1.1" and self._parser.should_keep_alive()
-        self._reading = exchange = self._exchange(self._scope(method, version), keep_alive=keep)
+        self._begun = False
+        scope = self._scope(method, target, version, headers)
+        self._reading = exchange = self._exchange(scope, keep_alive=keep_alive)
         if self._answering is None:
             self._answer(exchange)
             self._turn()
@@ -234,66 +191,40 @@ class HttpConnection(asyncio.Protocol):
                 exchange.keep_alive = False
         self._last = not exchange.keep_alive
 
-    def on_body(self, body: bytes) -> None:
-        """Take a part of a body."""
+    def part(self, data: bytes) -> None:
+        """Keep a part of a body until it is asked for; drop it after the answer."""
         exchange = self._reading
-        if exchange is None:
+        if exchange is None or exchange.response_complete:
             return
-        self._overhead -= (1 + _OVERHEAD) * len(body)
-        if exchange.response_complete:
-            return
-        exchange.body += body
+        exchange.body += data
         if len(exchange.body) > HIGH_WATER_LIMIT:
             self._flow.pause_reading()
         exchange.message_event.set()
 
-    def on_message_complete(self) -> None:
+    def end(self) -> None:
         """End the body of a request."""
         exchange = self._reading
         if exchange is None:
             return
-        self._reading, self._overhead = None, 0
-        self._deaf = self._last
+        self._reading = None
+        self.deaf = self._last
         exchange.more_body = False
         exchange.message_event.set()
         self._turn()
 
     # What follows
 
-    def _new_parser(self) -> httptools.HttpRequestParser:
-        parser = httptools.HttpRequestParser(self)
-        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it is dropped, see `_last`; no fault of before
-        return parser
-
-    def _feed(self, data: bytes) -> None:
-        """Parse. An offer to change the protocol is ignored: the parser would, instead, leave HTTP after the head."""
-        while not self._deaf:
-            try:
-                self._parser.feed_data(data)
-                return
-            except httptools.HttpParserUpgrade as offer:
-                if self._last:
-                    return
-                method, version = self._parser.get_method(), self._parser.get_http_version()
-                head = without_upgrade(method, self._url, version, self._headers)
-                data = head + data[offer.args[0] :]
-                self._parser = self._new_parser()
-
-    def _stop(self, problem: Problem) -> None:
-        self._wrong = problem
-        raise _Refused
-
-    def _scope(self, method: bytes, version: str) -> dict[str, Any]:
-        url = httptools.parse_url(self._url)
+    def _scope(self, method: str, target: bytes, version: str, headers: list[Header]) -> dict[str, Any]:
+        url = httptools.parse_url(target)
         path = (url.path or b"/").decode("ascii")
         return {
             **self._base,
             "http_version": version,
-            "method": method.decode("ascii"),
+            "method": method,
             "path": unquote(path) if "%" in path else path,
             "raw_path": url.path or b"/",
             "query_string": url.query or b"",
-            "headers": self._headers,
+            "headers": headers,
             "state": self._base["state"].copy(),
         }
 
@@ -349,7 +280,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what is being read with a problem, after the requests before it, and close."""
-        self._last = self._deaf = True
+        self._last = self.deaf = True
         broken = self._reading
         if broken is not None and broken.response_started:
             _disconnect(broken)
@@ -380,7 +311,7 @@ class HttpConnection(asyncio.Protocol):
         """
         if self._ending:
             return
-        self._ending = self._deaf = True
+        self._ending = self.deaf = True
         self._queue.clear()
         if self._reading is not None and self._transport.can_write_eof():
             self._transport.write_eof()
@@ -401,13 +332,6 @@ class _Outlet:
 
 
 _FULL = "The server has as many connections as it may. Try again later."
-_CHUNKS = "The body is cut into chunks that hold nearly nothing of it."
-
-
-def _too_large() -> Problem:
-    return Problem(
-        "head-too-large", f"Request line and headers may have {HEAD_BYTES:,} bytes, and be {HEADERS} headers."
-    )
 
 
 def _disconnect(exchange: Exchange) -> None:
