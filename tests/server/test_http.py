@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import time
@@ -230,7 +231,9 @@ def test_heads_are_bounded(taking: Served, request_: bytes) -> None:
     assert answers[0].headers["connection"] == "close"
 
 
-@pytest.mark.parametrize("endless", [b"1;" + b"x" * 99_000, b"0\r\nX: " + b"x" * 99_000], ids=["extension", "trailer"])
+@pytest.mark.parametrize(
+    "endless", [b"1;" + b"x" * 500_000, b"0\r\nX: " + b"x" * 500_000], ids=["extension", "trailer"]
+)
 def test_what_is_around_a_body_is_bounded(taking: Served, endless: bytes) -> None:
     (answer,) = said(taking.url, post(CHUNKED), endless)
     assert answer.status == 400
@@ -356,6 +359,22 @@ def test_connections_that_let_others_wait_give_way(hasty: Served, sent: bytes) -
         assert waiting(hasty, "events") == before + 2
 
 
+def test_when_all_connections_are_being_answered_another_is_refused(folder: Path, reference_data: bytes) -> None:
+    path = b"POST /v1/models/flights/references?wait=2 HTTP/1.1\r\n"
+    head = path + HOST + b"Content-Type: application/vnd.apache.parquet\r\nContent-Length: %d\r\n" % len(reference_data)
+    with serving(folder, connections=1) as served, connected(served.url) as working:  # nobody learns from it
+        working.sendall(head + CLOSE + b"\r\n" + reference_data)
+        wait_for(lambda: not _waits(served), "the upload is complete")
+        (refused,) = said(served.url)
+        assert (refused.status, refused.headers["connection"], refused.headers["retry-after"]) == (503, "close", "1")
+        assert [answer.status for answer in answers_of(until_closed(working))] == [202]
+        assert [answer.status for answer in said(served.url, get("/healthz", "a", CLOSE))] == [200]
+
+
+def _waits(served: Served) -> bool:
+    return not any((served.service.settings.folder / "uploads").glob("*.parquet"))
+
+
 def test_an_answer_that_is_not_read_ends(hasty: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "STALLED_S", 0.2)
     with connected(hasty.url) as connection:
@@ -382,6 +401,38 @@ def test_a_server_that_ends_does_not_wait_for_half_a_body(folder: Path, monkeypa
         assert time.monotonic() - start < 5.0
         assert [answer.status for answer in answers_of(until_closed(half))] == [503]
         assert until_closed(idle) == b""
+
+
+KINDS = {
+    "nothing": b"",
+    "half a head": post()[:40],
+    "half a body": post(LENGTH) + LINES[:9],
+    "a request": post(LENGTH, CLOSE) + LINES,
+    "an offer": JAVA + CLOSE + b"\r\n" + LINES,
+    "nonsense": b"no HTTP\r\n\r\n",
+    "a bad chunk": post(CHUNKED) + b"zz\r\n",
+    "nothing that is there": get("/nowhere", "a", CLOSE),
+}
+
+
+@pytest.mark.parametrize("sent", KINDS.values(), ids=KINDS.keys())
+def test_what_a_connection_holds_is_freed_with_it(taking: Served, sent: bytes) -> None:
+    """Garbage is looked for seldom: thousands of connections would pile up before they were found."""
+
+    def held() -> int:
+        kinds = (http.HttpConnection, requests.RequestParser, http.Exchange)
+        return sum(isinstance(one, kinds) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = held()
+        for _ in range(5):
+            with connected(taking.url) as connection:
+                connection.sendall(sent)
+        wait_for(lambda: held() <= before, "they are freed")
+    finally:
+        gc.enable()
 
 
 # Broken off

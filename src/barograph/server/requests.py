@@ -68,8 +68,8 @@ class RequestParser:
         return _too_large()
 
     def close(self) -> None:
-        """Let go of the parser, which holds this object as this object holds it."""
-        self._parser = cast(Any, None)
+        """Let go of what holds this object as this object holds it: garbage is looked for seldom."""
+        self._parser = self._taker = cast(Any, None)
 
     def _parse(self, data: bytes) -> None:
         while not self._taker.deaf:
