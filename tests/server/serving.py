@@ -16,9 +16,8 @@ import httpx
 import polars as pl
 import uvicorn
 
-from barograph.server.app import create_app
 from barograph.server.service import Service, open_service, wall_clock_us
-from barograph.server.start import prepare
+from barograph.server.start import configuration, prepare
 from barograph.store.catalog import everywhere
 from barograph.store.catalog.database import writing
 from barograph.store.catalog.keys import create_key
@@ -77,9 +76,7 @@ def serving(folder: Path, *, local: bool = True, workers: bool = False, **settin
     given = Settings(folder=folder, **settings)
     prepare(given)
     with open_service(given) as service, _workers(service, workers):
-        config = uvicorn.Config(
-            create_app(service, local=local), loop="uvloop", http="httptools", lifespan="on", log_config=None, ws="none"
-        )
+        config = configuration(service, local=local, most_connections=given.connections)
         server = uvicorn.Server(config)
         with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

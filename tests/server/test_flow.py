@@ -122,6 +122,9 @@ def test_incidents_are_told_and_seen_to(working: Served, model: str) -> None:
     assert all(i["model"] == model for i in found)
     url = f"/v1/incidents/{found[0]['id']}"
     assert client.get(url).json()["acknowledged_by"] is None
+    bare = client.post(f"{url}/acknowledge")
+    assert (bare.status_code, bare.json()["acknowledged_by"]) == (200, "local")
+    assert client.post(f"{url}/acknowledge", json={"acknowledged": False}).json()["acknowledged_by"] is None
     seen = client.post(f"{url}/acknowledge", json={})
     assert (seen.status_code, seen.json()["acknowledged_by"]) == (200, "local")
     assert client.post(f"{url}/comments", json={"text": "The scores are upside down."}).status_code == 201

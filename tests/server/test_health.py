@@ -63,7 +63,7 @@ def test_errors_of_the_framework_have_the_same_form(served: Served, method: str,
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, MEDIA_TYPE)
     assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
     if status == 405:
-        assert answer.headers["Allow"] == "GET"
+        assert answer.headers["Allow"] == "GET, HEAD"
 
 
 def test_a_request_keeps_its_id_if_it_is_sane(served: Served) -> None:

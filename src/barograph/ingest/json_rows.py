@@ -51,8 +51,15 @@ def read_json(body: Body, content_type: str, layout: Layout) -> JsonRows:
     if body.count(b"{") <= most:  # so the fast way can make no more rows than that
         rows = _all_at_once(body, content_type, layout)
         if rows is not None:
-            return JsonRows(rows, len(rows))
-    return _one_by_one(body, _spans(body, content_type, most), layout)
+            return _not_nothing(JsonRows(rows, len(rows)), content_type)
+    return _not_nothing(_one_by_one(body, _spans(body, content_type, most), layout), content_type)
+
+
+def _not_nothing(rows: JsonRows, content_type: str) -> JsonRows:
+    """Refuse lines that are none: an empty list says that there is nothing, an empty body may have been cut off."""
+    if content_type == NDJSON and not rows.count:
+        raise InputError("The body is empty: it has no line with an object.")
+    return rows
 
 
 def row_texts(body: Body, content_type: str, layout: Layout, wanted: Sequence[int]) -> dict[int, bytes]:

@@ -27,16 +27,31 @@ def too_slow(seconds: float) -> Problem:
     return Problem("timeout", f"The body did not arrive within {seconds:g} seconds.", headers=_CLOSE)
 
 
+def another_length(announced: int, size: int) -> Problem:
+    """Return the problem of a body that is not as long as was announced: something on its way has changed it."""
+    detail = f"The body has {size:,} bytes, and its Content-Length says {announced:,}."
+    return Problem("malformed", detail, headers=_CLOSE)
+
+
+def empty() -> Problem:
+    """Return the problem of a body that is empty where one is due."""
+    return Problem("malformed", "The body is empty, and one is due here.")
+
+
 def declared(value: bytes | None) -> int | None:
     """Return the number of a Content-Length header; None without one. The HTTP parser has refused all but digits."""
     return int(value) if value is not None and value.isdigit() else None
 
 
-async def pieces(receive: Receive, *, limit: int, seconds: float = SECONDS) -> AsyncIterator[bytes]:
-    """Yield a body piece by piece.
+async def pieces(
+    receive: Receive, *, limit: int, announced: int | None, seconds: float = SECONDS
+) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece; `announced` is its length as its Content-Length says.
 
-    Raises Problem beyond `limit` bytes or `seconds`, and ClientDisconnect if it breaks off.
+    Raises Problem beyond `limit` bytes or `seconds`, and if its length is another; ClientDisconnect if it breaks off.
     """
+    if announced is not None and announced > limit:
+        raise too_large(limit)
     size = 0
     end = asyncio.get_running_loop().time() + seconds
     while True:
@@ -54,12 +69,14 @@ async def pieces(receive: Receive, *, limit: int, seconds: float = SECONDS) -> A
         if piece:
             yield piece
         if not message.get("more_body", False):
+            if announced is not None and size != announced:
+                raise another_length(announced, size)
             return
 
 
-async def whole(receive: Receive, *, limit: int, seconds: float = SECONDS) -> bytes:
+async def whole(receive: Receive, *, limit: int, announced: int | None, seconds: float = SECONDS) -> bytes:
     """Return a body; raises like `pieces`."""
-    return b"".join([piece async for piece in pieces(receive, limit=limit, seconds=seconds)])
+    return b"".join([piece async for piece in pieces(receive, limit=limit, announced=announced, seconds=seconds)])
 
 
 def check_text(body: bytes) -> None:

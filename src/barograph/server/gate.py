@@ -8,9 +8,9 @@ from typing import TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from barograph.server.auth import DEFAULT_PROJECT, LOCAL, Caller, is_local, sent, token_of, unauthenticated
-from barograph.server.bodies import check_text, declared, replay, too_large, whole
+from barograph.server.bodies import check_text, declared, empty, replay, whole
 from barograph.server.caches import Cache
-from barograph.server.observe import CALLER, ROUTE
+from barograph.server.observe import CALLER, REFUSED, ROUTE
 from barograph.server.problems import Problem
 from barograph.server.rules import SMALL_BYTES, Body, Routes
 
@@ -49,6 +49,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if REFUSED in scope:
+            raise scope.pop(REFUSED)
         rule, parts = self._routes.find(scope["method"], scope["path"])
         scope[ROUTE] = rule.path
         if rule.action is not None:
@@ -62,13 +64,15 @@ class Gate:
             if (direct := self._direct.get(rule.path)) is not None:
                 await direct(scope, receive, send, caller, parts["model"])
                 return
-        if rule.body is Body.SMALL:
-            length = declared(dict(scope["headers"]).get(b"content-length"))
-            if length is not None and length > SMALL_BYTES:
-                raise too_large(SMALL_BYTES)
-            body = await whole(receive, limit=SMALL_BYTES)
+        if rule.body is not Body.STREAM:
+            announced = declared(dict(scope["headers"]).get(b"content-length"))
+            body = await whole(receive, limit=SMALL_BYTES, announced=announced)
+            if rule.body is Body.SMALL and not body.strip():
+                raise empty()
             check_text(body)
             receive = replay(body, receive)
+        if scope["method"] == "HEAD":  # answered as GET is; the connection leaves the body out
+            scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:

@@ -20,7 +20,7 @@ from barograph.ingest.expand import ENCODINGS, expand
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import Limits
 from barograph.server.auth import Caller
-from barograph.server.bodies import declared, pieces, too_large
+from barograph.server.bodies import declared, empty, pieces
 from barograph.server.caches import Cache
 from barograph.server.problems import Problem, Wrong, count, not_found
 from barograph.server.tally import Tally
@@ -113,16 +113,16 @@ class Ingest:
                 f"The model {model!r} has no reference yet, so nobody knows what its columns are. Send reference data "
                 "to `…/references` first, and wait until it is ready.",
             )
-        declared_bytes = declared(headers.get(b"content-length"))
-        if declared_bytes is not None and declared_bytes > self._limits.body_bytes:
-            raise too_large(self._limits.body_bytes)
+        announced = declared(headers.get(b"content-length"))
         body = bytearray()
         try:
-            async for piece in pieces(receive, limit=self._limits.body_bytes):
+            async for piece in pieces(receive, limit=self._limits.body_bytes, announced=announced):
                 self._held += len(piece)
                 body += piece
                 if self._held > self._held_bytes:
                     raise _busy("Bodies that are being read take up all the memory that they may.", _BUSY_S)
+            if not body:
+                raise empty()
             now_us = self._now_us()
             if encoding is None and len(body) <= SMALL_BYTES:
                 decoded = self._decode(body, content_type, None, layout, now_us)

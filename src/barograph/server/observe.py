@@ -19,6 +19,7 @@ from barograph.server.tally import Tally
 REQUEST_ID = "barograph.request_id"  # keys of the ASGI scope
 ROUTE = "barograph.route"
 CALLER = "barograph.caller"
+REFUSED = "barograph.refused"  # the problem of a request that could not be read
 UNKNOWN_ROUTE = "(none)"
 FAULT = "This is a fault of the server. Its log has more, under the request's id."
 DISCONNECTED = 499  # in logs and counts: the client went away before there was an answer

@@ -37,6 +37,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "not-ready": (409, "The reference is not ready"),
     "changed": (412, "It was changed in the meantime"),
     "too-large": (413, "The request is too large"),
+    "head-too-large": (431, "The head of the request is too large"),
     "unsupported": (415, "The form of the body is not supported"),
     "invalid": (422, "The request is not valid"),
     "busy": (429, "Too much at once"),

@@ -11,10 +11,11 @@ from barograph.server.problems import Problem, quoted
 
 
 class Body(Enum):
-    """How the body of a request is taken."""
+    """How the body of a request is taken, and whether one is due: then an empty one is refused."""
 
-    SMALL = "small"  # read whole, up to `SMALL_BYTES`, before anything else happens
-    STREAM = "stream"  # read by the route itself, under its own bounds
+    NONE = ""  # none is due; what is sent is taken as a small one
+    SMALL = "small"  # due, and read whole, up to `SMALL_BYTES`, before anything else happens
+    STREAM = "stream"  # due, and read by the route itself, under its own bounds
 
 
 SMALL_BYTES = 2**20
@@ -27,14 +28,12 @@ class Rule:
     method: str
     path: str
     action: str | None
-    body: Body = Body.SMALL
+    body: Body = Body.NONE
 
 
 def _rule(line: str) -> Rule:
-    method, path, action, *stream = line.split()
-    return Rule(
-        method=method, path=path, action=None if action == "-" else action, body=Body.STREAM if stream else Body.SMALL
-    )
+    method, path, action, *body = line.split()
+    return Rule(method=method, path=path, action=None if action == "-" else action, body=Body("".join(body)))
 
 
 _TABLE = """
@@ -46,10 +45,10 @@ GET    /v1/openapi.json                                     -
 GET    /metrics                                             read
 GET    /v1/models                                           read
 GET    /v1/models/{model}                                   read
-PUT    /v1/models/{model}                                   edit
+PUT    /v1/models/{model}                                   edit      small
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/spec                              read
-PUT    /v1/models/{model}/spec                              edit
+PUT    /v1/models/{model}/spec                              edit      small
 GET    /v1/models/{model}/monitors                          read
 GET    /v1/models/{model}/references                        read
 POST   /v1/models/{model}/references                        edit      stream
@@ -61,22 +60,22 @@ GET    /v1/models/{model}/series                            read
 GET    /v1/models/{model}/profiles                          read
 GET    /v1/models/{model}/profiles/{chunk}                  read
 GET    /v1/models/{model}/changes                           read
-POST   /v1/models/{model}/changes                           edit
+POST   /v1/models/{model}/changes                           edit      small
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit
-POST   /v1/models/{model}/backfill                          edit
+POST   /v1/models/{model}/backfill                          edit      small
 GET    /v1/alerts                                           read
 GET    /v1/incidents                                        read
 GET    /v1/incidents/{incident}                             read
 POST   /v1/incidents/{incident}/acknowledge                 edit
-POST   /v1/incidents/{incident}/comments                    edit
+POST   /v1/incidents/{incident}/comments                    edit      small
 GET    /v1/silences                                         read
-POST   /v1/silences                                         edit
+POST   /v1/silences                                         edit      small
 DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
 GET    /v1/keys                                             admin
-POST   /v1/keys                                             admin
+POST   /v1/keys                                             admin     small
 DELETE /v1/keys/{key}                                       admin
 GET    /v1/audit                                            admin
 """
@@ -94,7 +93,10 @@ class Routes:
         self._patterns = [(_pattern(path), rules) for path, rules in self._methods.items() if "{" in path]
 
     def find(self, method: str, path: str) -> tuple[Rule, Mapping[str, str]]:
-        """Return the rule of a request and the parts of its path; raise Problem if there is none."""
+        """Return the rule of a request and the parts of its path; raise Problem if there is none.
+
+        HEAD has the rule of GET.
+        """
         rules, parts = self._fixed.get(path), {}
         if rules is None:
             for pattern, candidates in self._patterns:
@@ -104,7 +106,9 @@ class Routes:
             else:
                 raise Problem("not-found", f"There is nothing at {path[:200]!r}.")
         if method not in rules:
-            allowed = ", ".join(sorted(rules))
+            if method == "HEAD" and "GET" in rules:
+                return rules["GET"], parts
+            allowed = ", ".join(sorted({*rules, *(["HEAD"] if "GET" in rules else [])}))
             raise Problem(
                 "method-not-allowed", f"{method[:20]} is not possible here, but {allowed}.", headers={"Allow": allowed}
             )

@@ -20,6 +20,8 @@ import uvicorn
 from barograph.errors import InputError, SpecError, StoreError
 from barograph.server.app import create_app
 from barograph.server.auth import is_loopback
+from barograph.server.connections import Connections, most_connections
+from barograph.server.http import protocol
 from barograph.server.logs import logger
 from barograph.server.service import Service, open_service
 from barograph.store.catalog import everywhere
@@ -152,7 +154,8 @@ def serve(
         if not local:
             check_keys(service.engine, now_us=service.now_us())
         url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
-        server = _Server(_config(service, local=local and not require_keys))
+        most = most_connections(settings.connections)
+        server = _Server(configuration(service, local=local and not require_keys, most_connections=most))
         if started is not None:
             server.ready = lambda: started(url)
         _log.info("serving", url=url, folder=str(settings.folder), threads=threads, keys=require_keys or not local)
@@ -200,11 +203,13 @@ class _Server(uvicorn.Server):
             self.ready()
 
 
-def _config(service: Service, *, local: bool) -> uvicorn.Config:
+def configuration(service: Service, *, local: bool, most_connections: int) -> uvicorn.Config:
+    """Return how uvicorn is to serve; `local` as for `create_app`."""
+    connections = Connections(most=most_connections, head_seconds=service.settings.head_seconds)
     options: Mapping[str, Any] = {"loop": "uvloop"} if sys.platform != "win32" else {}
     return uvicorn.Config(
         create_app(service, local=local),
-        http="httptools",
+        http=protocol(connections),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -31,6 +31,9 @@ class Settings:
     body_rows: int = 100_000
     body_columns: int = 2_000
     text_bytes: int = 64 * KIB  # of one value
+    # Connections
+    connections: int = 4_000  # one more, and that gives way which has kept the server waiting for the longest time
+    head_seconds: float = 10.0  # that the head of a request may take, the first one from when the connection is made
     # Waiting for the disk, and on it
     queue_bytes: int = 256 * MIB
     queue_requests: int = 10_000

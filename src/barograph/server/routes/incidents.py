@@ -168,8 +168,11 @@ def get_incident(incident: Incident, service: ServiceOf, caller: CallerOf) -> In
 @router.post(
     "/v1/incidents/{incident}/acknowledge", operation_id="acknowledge_incident", summary="Say that it is seen to"
 )
-def acknowledge(incident: Incident, asked: AcknowledgeAsked, service: ServiceOf, caller: CallerOf) -> IncidentDetail:
-    """Say that somebody has seen to an incident, or take that back."""
+def acknowledge(
+    incident: Incident, service: ServiceOf, caller: CallerOf, asked: AcknowledgeAsked | None = None
+) -> IncidentDetail:
+    """Say that somebody has seen to an incident, or take that back. Without a body, it is said."""
+    asked = asked or AcknowledgeAsked()
     now_us = service.now_us()
     with service.write(caller) as scope:
         found = _found(scope, incident)

@@ -17,7 +17,7 @@ from barograph.pipeline.requests import request_activation, request_fit
 from barograph.reference.reference import Reference
 from barograph.server import uploads
 from barograph.server.auth import Caller
-from barograph.server.bodies import declared, pieces, too_large
+from barograph.server.bodies import declared, pieces
 from barograph.server.common import (
     After,
     Answer,
@@ -112,13 +112,11 @@ async def send(
     suffix = uploads.suffix_of(request.headers.get("content-type", ""))
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem("unsupported", "Reference data cannot have a Content-Encoding. Send Parquet: it is compressed.")
-    length = declared(request.headers.get("content-length", "").encode())
-    if length is not None and length > uploads.MOST_BYTES:
-        raise too_large(uploads.MOST_BYTES)
+    announced = declared(request.headers.get("content-length", "").encode())
     await run_in_threadpool(_check_model, service, caller, model)  # before the upload, not after it
     with uploads.place(service.settings.folder / "uploads") as path:
         path = path.with_suffix(suffix)
-        body = pieces(request.receive, limit=uploads.MOST_BYTES, seconds=uploads.SECONDS)
+        body = pieces(request.receive, limit=uploads.MOST_BYTES, announced=announced, seconds=uploads.SECONDS)
         size, digest = await uploads.receive(body, path)
         stored = await run_in_threadpool(_keep, service, caller, model, uploads.Source(path, size, digest))
     answer = await _wait(service, caller, model, stored.number, wait)
