@@ -21,7 +21,7 @@ ORDER = [
     ("metrics", "profiles"),
     ("reference",),
     ("rules",),
-    ("estimators", "ledger"),
+    ("ledger",),
     ("monitors",),
     ("causes",),
     ("alerts",),
