@@ -165,22 +165,3 @@ def _drop_contradictions(event: Ints, time: Ints, value: Floats) -> tuple[Floats
     np.maximum.at(undecided_at, event[differ], time[differ])
     kept = time > undecided_at[event]
     return value[kept], time[kept], event[kept], int(differ.sum())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restatement:
-    """How the labels of the same events differ between two as-of times."""
-
-    new: int
-    changed: int
-    withdrawn: int
-
-
-def restatement(before: LabelState, after: LabelState) -> Restatement:
-    """Return how many events got a label, another one, or lost theirs."""
-    had, has = before.labelled, after.labelled
-    return Restatement(
-        new=int((~had & has).sum()),
-        changed=int((before.values[had & has] != after.values[had & has]).sum()),
-        withdrawn=int((had & ~has).sum()),
-    )

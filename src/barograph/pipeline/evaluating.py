@@ -25,6 +25,7 @@ from barograph.report.verdict import verdict
 from barograph.rules.budget import parse_budget
 from barograph.spec.file import ModelSpec, seconds_of
 from barograph.store.catalog import incidents, leases, results, states
+from barograph.store.catalog.alerts import write_alerts
 from barograph.store.catalog.incidents import StoredIncident
 from barograph.store.catalog.leases import Lease
 
@@ -98,7 +99,7 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
                 chunks=starts,
                 resolution_us=round(shop.settings.resolution_seconds * 1e6),
             )
-        incidents.write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
+        write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
         firing = incidents.list_incidents(scope, model_id=live.model_id, state="firing", limit=MOST_FIRING)
         states.set_state(
             scope,
