@@ -17,7 +17,6 @@ import polars as pl
 import sqlalchemy as sa
 from deltalake import DeltaTable
 
-from barograph.chunks import to_microseconds
 from barograph.pipeline.live import time_rule
 from barograph.pipeline.pieces import pieces_of
 from barograph.reference.reference import Reference
@@ -28,6 +27,7 @@ from barograph.store.catalog import everywhere, models, profiles, quarantine
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.schema import dirty
 from barograph.store.catalog.scope import Scope
+from barograph.times import to_microseconds
 from chaos_data import NOTE, Model, frame_of
 
 PROJECT = 1

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.chunks import from_microseconds
 from barograph.errors import InputError
 from barograph.ledger.labels import NEVER, Events, Labels, labels_as_of
+from barograph.times import from_microseconds
 
 record = st.tuples(st.integers(0, 6), st.sampled_from([0.0, 1.0, 2.0, np.nan]), st.integers(0, 12))
 EVENT_TIMES = (0, 3, 5, 0, 2)  # of the ids 0, 1, 2, 3, 3: the last two have one id

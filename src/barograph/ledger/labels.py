@@ -9,8 +9,8 @@ from typing import Any  # ids are texts or whole numbers, whichever the caller's
 import numpy as np
 import numpy.typing as npt
 
-from barograph.chunks import to_microseconds
 from barograph.errors import InputError
+from barograph.times import to_microseconds
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

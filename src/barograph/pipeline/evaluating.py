@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from barograph.alerts.alert import State
 from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
-from barograph.chunks import to_microseconds
 from barograph.monitors.memory import evaluate_again
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
@@ -28,6 +27,7 @@ from barograph.store.catalog import incidents, leases, results, states
 from barograph.store.catalog.alerts import write_alerts
 from barograph.store.catalog.incidents import StoredIncident
 from barograph.store.catalog.leases import Lease
+from barograph.times import to_microseconds
 
 MOST_FIRING = 1000  # incidents of one model that are counted
 

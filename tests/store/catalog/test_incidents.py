@@ -12,11 +12,12 @@ from barograph.alerts.alert import Alert, Moment, step
 from barograph.alerts.breach import Breach
 from barograph.alerts.incident import Incident, group
 from barograph.alerts.severity import Severity
-from barograph.chunks import Chunk, to_microseconds
+from barograph.chunks import Chunk
 from barograph.errors import NotFoundError, SpecError
 from barograph.store.catalog import incidents
 from barograph.store.catalog.alerts import OperationsIncident, write_alerts, write_operations
 from barograph.store.catalog.incidents import StoredAlert, StoredIncident
+from barograph.times import to_microseconds
 
 
 def chunk(day: int) -> Chunk:

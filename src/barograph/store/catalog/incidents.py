@@ -9,10 +9,10 @@ from typing import Any  # Any: JSON values
 import sqlalchemy as sa
 
 from barograph.alerts.silence import Silence
-from barograph.chunks import from_microseconds
 from barograph.errors import NotFoundError
 from barograph.store.catalog.schema import alerts, comments, incidents, silences
 from barograph.store.catalog.scope import R, Scope
+from barograph.times import from_microseconds
 
 Place = tuple[int, int, str]  # of an alert or incident in a list: opened_us, model_id, id
 
