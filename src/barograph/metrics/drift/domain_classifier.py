@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.metrics import metric
-from barograph.metrics.drift._no_change import Z
 from barograph.metrics.drift._rows import FEWEST, undefined_rows
+from barograph.metrics.intervals import Z
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.sample import Sample
 
