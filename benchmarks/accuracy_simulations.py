@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from accuracy_common import Estimating, fixed, percent, table
+from barograph.arrays import Floats
 from barograph.causes.decomposition import Decomposition, decompose
 from barograph.causes.losses import accuracy_losses
 from barograph.ledger.audit import augmented_mean, propose_audit
@@ -23,7 +23,6 @@ from barograph.sketches.scores import ScoreTable
 from estimators.isotonic import isotonic
 
 SEED = 7
-Floats = npt.NDArray[np.float64]
 NOT_FEATURES = (
     "timestamp",
     "order",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics.estimation.binary import means_and_sds
 from barograph.metrics.estimation.estimate import outcomes_of
 from barograph.metrics.estimation.formulas import FORMULAS, BinaryTables
@@ -12,7 +12,6 @@ from barograph.outcome import Outcome
 from barograph.sketches.scores import LOG_CLIP
 from estimators.rows import Rows
 
-Floats = npt.NDArray[np.float64]
 GROUPS = 50
 
 

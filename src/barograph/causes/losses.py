@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.sketches.cells import REGRESSION_SUMS, BinaryCells, RegressionCells
 from barograph.sketches.scores import PENDING, POSITIVE
 
-Floats = npt.NDArray[np.float64]
 SCORE_GROUPS = 10  # finer cells see more covariate shift, and leave fewer labels in each
 
 

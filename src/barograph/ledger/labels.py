@@ -9,11 +9,10 @@ from typing import Any  # ids are texts or whole numbers, whichever the caller's
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.errors import InputError
 from barograph.times import to_microseconds
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Ids = npt.NDArray[Any]
 
 NEVER = np.iinfo(np.int64).max

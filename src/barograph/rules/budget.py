@@ -10,10 +10,8 @@ from math import isfinite
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.errors import SpecError, did_you_mean
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
 FAMILIES: Mapping[str, float] = {

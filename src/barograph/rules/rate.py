@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.errors import SpecError
 from barograph.rules.baseline import Baseline
-from barograph.rules.bets import Floats
 from barograph.rules.share import ABOVE, Share
 
 

@@ -7,9 +7,9 @@ from math import exp, lgamma, log, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from barograph.arrays import Floats
+
 KOLMOGOROV = 1.3580986  # the 95 % point of the Kolmogorov distribution
 
 

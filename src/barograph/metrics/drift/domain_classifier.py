@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.drift._rows import FEWEST, undefined_rows
 from barograph.metrics.intervals import Z
@@ -14,8 +15,6 @@ from barograph.outcome import Estimate, Outcome
 from barograph.sketches.sample import Sample
 
 FOLDS = 3
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower", tolerance=0.05)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.errors import MismatchError
 from barograph.metrics.estimation.support import Support, support
 from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
 
-Floats = npt.NDArray[np.float64]
 Totals = Mapping[str, float]
 STRENGTH = 10.0  # rows of the prior, as for binary cells
 
