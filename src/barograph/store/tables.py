@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal  # Any: Arrow arrays are untyped
+from typing import Literal
 
 import pyarrow as pa
 

@@ -14,9 +14,8 @@ from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
 
 Totals = Mapping[str, float]
 STRENGTH = 10.0  # rows of the prior, as for binary cells
-
-# The sum of the squares of a sum's terms, from which the terms' variance follows.
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding: the labels are all alike
+# The sum of the squares of a sum's terms, from which the terms' variance follows.
 _SQUARES = {
     "error": "squared_error",
     "absolute_error": "squared_error",
