@@ -27,6 +27,7 @@ ORDER = [
     ("alerts",),
     ("charts",),
     ("report", "demo"),
+    ("logs",),
     ("store",),
     ("ingest",),
     ("pipeline",),

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-import structlog
-
 from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.logs import logger
 from barograph.pipeline.filing import file_waiting
 from barograph.pipeline.holding import hold
 from barograph.pipeline.jobs import run_next_job
@@ -30,7 +29,7 @@ TROUBLE_S = (0.5, 30.0)  # first and longest wait after the catalog or a disk fa
 UPKEEP_S = 60.0
 DUE_AT_ONCE = 50
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def run_workers(
