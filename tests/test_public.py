@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import get_args
 
 import barograph
@@ -26,3 +27,8 @@ def test_the_list_is_sorted_and_complete() -> None:
         line.split()[-1] for line in inspect.getsource(barograph).splitlines() if " import " in line and " as " in line
     }
     assert annotated == set(barograph.__all__)
+
+
+def test_the_types_are_for_others_too() -> None:
+    """Without this file, type checkers of those who use the package take all of it for untyped."""
+    assert (Path(inspect.getfile(barograph)).parent / "py.typed").is_file()

@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 
 Barograph = Callable[..., Any]
 CODE = "import sys; from barograph.cli import main; sys.argv = sys.argv[1:]; main()"
@@ -32,7 +31,6 @@ def _logs_as_before() -> Iterator[None]:
     yield
     root.handlers = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @contextmanager

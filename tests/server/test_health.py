@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from prometheus_client.parser import text_string_to_metric_families
 from serving import Served, serving
 
-from barograph.server import logs
+from barograph import logs
 from barograph.server.problems import MEDIA_TYPE
 
 
@@ -98,7 +97,6 @@ def lines() -> Iterator[io.StringIO]:
     finally:
         root.handlers = handlers
         root.setLevel(level)
-        structlog.reset_defaults()
 
 
 def test_each_request_is_one_line_without_secrets(tmp_path: Path, lines: io.StringIO) -> None:

@@ -48,7 +48,7 @@ def settings(folder: Path | None) -> Settings:
 
 def write_logs(level: str) -> None:
     """Send the logs to the standard error stream: readable on a terminal, JSON lines elsewhere."""
-    from barograph.server import logs
+    from barograph import logs
 
     if level not in _LEVELS:
         raise InputError(f"--log-level must be one of {', '.join(_LEVELS)}. Got {level!r}.")

@@ -9,11 +9,10 @@ from typing import Any  # ids are texts or whole numbers, whichever the caller's
 import numpy as np
 import numpy.typing as npt
 
-from barograph.chunks import to_microseconds
+from barograph.arrays import Floats, Ints
 from barograph.errors import InputError
+from barograph.times import to_microseconds
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Ids = npt.NDArray[Any]
 
 NEVER = np.iinfo(np.int64).max
@@ -91,7 +90,7 @@ def labels_as_of(
 
     >>> events = Events(ids=np.array(["a", "b"]), times=np.array([0, 0]))
     >>> labels = Labels(ids=np.array(["a", "a", "z"]), values=np.array([0.0, 1.0, 1.0]), times=np.array([5, 9, 9]))
-    >>> from barograph.chunks import from_microseconds
+    >>> from barograph.times import from_microseconds
     >>> labels_as_of(events, labels, as_of=from_microseconds(6)).values.tolist()
     [0.0, nan]
     >>> later = labels_as_of(events, labels, as_of=from_microseconds(20))
@@ -165,22 +164,3 @@ def _drop_contradictions(event: Ints, time: Ints, value: Floats) -> tuple[Floats
     np.maximum.at(undecided_at, event[differ], time[differ])
     kept = time > undecided_at[event]
     return value[kept], time[kept], event[kept], int(differ.sum())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restatement:
-    """How the labels of the same events differ between two as-of times."""
-
-    new: int
-    changed: int
-    withdrawn: int
-
-
-def restatement(before: LabelState, after: LabelState) -> Restatement:
-    """Return how many events got a label, another one, or lost theirs."""
-    had, has = before.labelled, after.labelled
-    return Restatement(
-        new=int((~had & has).sum()),
-        changed=int((before.values[had & has] != after.values[had & has]).sum()),
-        withdrawn=int((had & ~has).sum()),
-    )

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 
 import pyarrow as pa
-import structlog
 
 from barograph.errors import FormatError, InputError, MismatchError
+from barograph.logs import logger
 from barograph.pipeline.holding import hold
 from barograph.pipeline.workshop import Workshop
 from barograph.spec.plain import schema_from_plain
@@ -23,7 +23,7 @@ from barograph.store.spool import Backlog, Spool, Stored
 
 FILING_BYTES = 256 * 2**20  # of one model, in one commit of its table
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def file_waiting(shop: Workshop, spool: Spool, *, now_us: int) -> int:

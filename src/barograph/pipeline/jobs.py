@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from barograph.errors import BarographError, InputError, LeaseLost, SpecError, StoreError
 from barograph.ingest.replay import replay_rows
+from barograph.logs import logger
 from barograph.pipeline.backfilling import backfill
 from barograph.pipeline.holding import kept_alive
 from barograph.pipeline.live import served
@@ -27,7 +26,7 @@ from barograph.store.reference_files import reference_file
 LOOKED_AT = 20  # jobs that a worker tries to claim at once
 REPLAYED = 10_000  # rows that are taken again in one step
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def run_next_job(shop: Workshop, *, now_us: int) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
-
 from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.logs import logger
 from barograph.pipeline.evaluating import evaluate_model
 from barograph.pipeline.live import live_model
 from barograph.pipeline.profiling import adopt, profile_added
@@ -21,7 +20,7 @@ POISONED = 5  # failures in a row, after which it is written down for people
 QUICK_US = 1_000_000  # that rebuilding took last: then its labels are in the results of the same evaluation
 RETRY_S = (5.0, work.FARTHEST_RETRY_US / 1e6)  # first and longest wait after a failure
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def tend(shop: Workshop, due: Due, lease: Lease, *, now_us: Callable[[], int]) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-import structlog
-
-from barograph.chunks import Chunk, TimeChunks, from_microseconds, to_microseconds
+from barograph.chunks import Chunk, TimeChunks
 from barograph.errors import StoreError
+from barograph.logs import logger
 from barograph.pipeline.dead_man import watch_silence
 from barograph.pipeline.holding import hold
 from barograph.pipeline.live import live_model
@@ -22,12 +21,13 @@ from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import StoredProfile
 from barograph.store.tables import TableKind
+from barograph.times import from_microseconds, to_microseconds
 
 EVALUATED_EVERY_US = 6 * 3_600_000_000  # at least, also when nothing comes
 VACUUM_HOURS = 24  # for which files that no version needs stay: a reader may still have them open
 ROLLED_BEYOND = 1.25  # times `keep_hours`: hours are rolled up in large steps, as each step restates evidence
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def keep_up(shop: Workshop, *, now_us: int) -> None:

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-import structlog
-
 from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.logs import logger
 from barograph.pipeline.filing import file_waiting
 from barograph.pipeline.holding import hold
 from barograph.pipeline.jobs import run_next_job
@@ -21,6 +20,7 @@ from barograph.pipeline.workshop import Workshop
 from barograph.store.catalog import everywhere, leases
 from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.leases import Lease
+from barograph.store.clock import wall_clock_us
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 
@@ -29,7 +29,7 @@ TROUBLE_S = (0.5, 30.0)  # first and longest wait after the catalog or a disk fa
 UPKEEP_S = 60.0
 DUE_AT_ONCE = 50
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def run_workers(
@@ -45,7 +45,7 @@ def run_workers(
     `threads` do what is to be done with models and run jobs. With a `spool`, one more files what it holds. `clock`
     gives the time in microseconds since 1970.
     """
-    now_us = clock or (lambda: time.time_ns() // 1000)
+    now_us = clock or wall_clock_us
     engine = open_database(settings.catalog)
     shop = Workshop(
         settings=settings,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -21,42 +19,13 @@ from barograph.spec.file import ModelSpec
 from barograph.spec.schema import Schema
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.scope import Scope
+from barograph.store.lru import LruCache
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 from barograph.store.tables import ModelTables
 
 REFERENCES = 64  # kept in memory: a few MB each
 MODELS = 16  # whose profiles are: a few hundred kB a chunk
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Kept(Generic[K, V]):
-    """The values that were used last, at most `size` of them. Any thread may use it."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._lock = size, threading.Lock()
-        self._values: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        """Return the value of `key`; if it is not there, what `make` returns."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            value = self._values.setdefault(key, value)
-            self._values.move_to_end(key)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
-        return value
-
-    def drop(self, key: K) -> None:
-        """Forget the value of `key`."""
-        with self._lock:
-            self._values.pop(key, None)
 
 
 @dataclass(slots=True, eq=False)
@@ -93,9 +62,9 @@ class Workshop:
     spool: Spool | None = None
     wake: threading.Event = field(default_factory=threading.Event)
     tidied: dict[int, object] = field(default_factory=dict)
-    references: Kept[int, Reference] = field(default_factory=lambda: Kept(REFERENCES))
-    remembered: Kept[int, Remembered] = field(default_factory=lambda: Kept(MODELS))
-    tables: Kept[tuple[int, str, str], ModelTables] = field(default_factory=lambda: Kept(MODELS * 4))
+    references: LruCache[int, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
+    remembered: LruCache[int, Remembered] = field(default_factory=lambda: LruCache(MODELS))
+    tables: LruCache[tuple[int, str, str], ModelTables] = field(default_factory=lambda: LruCache(MODELS * 4))
 
     def holder(self) -> str:
         """Return a name for the holder of one lease that nobody else has or had."""

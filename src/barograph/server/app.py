@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from barograph.errors import BarographError, StoreError
+from barograph.logs import logger
 from barograph.server.gate import Gate
-from barograph.server.logs import logger
 from barograph.server.observe import FAULT, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
 from barograph.server.problems import Problem, of_status, of_validation

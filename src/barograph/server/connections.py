@@ -7,7 +7,7 @@ import math
 from collections import OrderedDict
 from typing import Protocol
 
-from barograph.server.logs import logger
+from barograph.logs import logger
 
 RESERVED = 256  # files of the process that are no connections: tables, catalog, spool, logs
 _SWEEP_S = 1.0

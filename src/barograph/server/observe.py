@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from barograph.errors import BarographError, StoreError
+from barograph.logs import logger
 from barograph.server.auth import Caller
-from barograph.server.logs import logger
 from barograph.server.problems import Problem, of_error
 from barograph.server.tally import Tally
 

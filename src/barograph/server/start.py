@@ -18,11 +18,11 @@ import sqlalchemy as sa
 import uvicorn
 
 from barograph.errors import InputError, SpecError, StoreError
+from barograph.logs import logger
 from barograph.server.app import create_app
 from barograph.server.auth import is_loopback
 from barograph.server.connections import Connections, most_connections
 from barograph.server.http import protocol
-from barograph.server.logs import logger
 from barograph.server.service import Service, open_service
 from barograph.store.catalog import everywhere
 from barograph.store.catalog.database import check_migrated, migrate, open_database, reading, revision

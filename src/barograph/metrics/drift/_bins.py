@@ -6,14 +6,12 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from barograph.metrics.drift._no_change import RowNoise, Spread, Z, excess, root, root_of_excess
+from barograph.arrays import Floats, Ints
+from barograph.metrics.drift._no_change import RowNoise, Spread, excess, root, root_of_excess
+from barograph.metrics.intervals import Z
 from barograph.outcome import Estimate, Undefined
 from barograph.sketches.histogram import Binned, check_same_bins
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class Shares(NamedTuple):

@@ -7,13 +7,12 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics.drift._no_change import Spread, root_of_weighted_squares, sum_of_absolutes
 from barograph.outcome import Undefined
 from barograph.sketches.histogram import Histogram, check_same_bins
 
-Floats = npt.NDArray[np.float64]
 FARTHEST = 1e150  # between two values, in the column's unit and in standard deviations: its square is still a float
 KNOTS = 32  # for variances, neighbouring bins are taken together down to this number: they move together
 

@@ -7,10 +7,9 @@ from math import exp, lgamma, log, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Z = 1.959963984540054  # the 97.5 % point of the normal distribution: all intervals here are 95 % and two-sided
+from barograph.arrays import Floats
+
 KOLMOGOROV = 1.3580986  # the 95 % point of the Kolmogorov distribution
 
 

@@ -6,15 +6,13 @@ from functools import lru_cache
 from math import sqrt
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import shares
 from barograph.metrics.drift._no_change import Spread
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.histogram import Binned
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.04, bins="coarse")

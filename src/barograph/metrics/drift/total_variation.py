@@ -8,7 +8,8 @@ import numpy as np
 
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import shares, variance_of_mean
-from barograph.metrics.drift._no_change import Z, sum_of_absolutes
+from barograph.metrics.drift._no_change import sum_of_absolutes
+from barograph.metrics.intervals import Z
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.histogram import Binned
 

@@ -9,7 +9,7 @@ import numpy as np
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import variance_of_mean
 from barograph.metrics.drift._line import beyond, line, steps, unit_of
-from barograph.metrics.drift._no_change import Z
+from barograph.metrics.intervals import Z
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.histogram import Histogram
 

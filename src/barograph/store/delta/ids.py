@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from barograph.store.delta import kernels
 from barograph.store.delta.durable import make_folder, replace_with, storing
 from barograph.store.delta.place import Place
 from barograph.store.delta.snapshot import DataFile
+from barograph.store.lru import LruCache
 
 MAGIC = b"BAROIDS1"
 OPEN_FILES = 1024  # maps kept open by one index; they hold address space, not memory
@@ -75,8 +74,7 @@ class IdIndex:
 
     def __init__(self, folder: Path, place: Place, *, id_column: str) -> None:
         self._folder, self._place, self._id_column = folder, place, id_column
-        self._maps: OrderedDict[str, tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._maps = LruCache[str, tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]](OPEN_FILES)
 
     def write(self, name: str, hashes: Hashes) -> None:
         """Keep the hashes of a new data file."""
@@ -106,27 +104,22 @@ class IdIndex:
             for path in list(self._folder.glob("*.ids")):
                 if path.name not in names:
                     path.unlink(missing_ok=True)
-        with self._lock:
-            for name in [name for name in self._maps if self._path(name).name not in names]:
-                del self._maps[name]
+        for name in self._maps.held():
+            if self._path(name).name not in names:
+                self._maps.drop(name)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name.rsplit('/', 1)[-1].removesuffix('.parquet')}.ids"
 
     def _open(self, file: DataFile) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-        with self._lock:
-            if file.name in self._maps:
-                self._maps.move_to_end(file.name)
-                return self._maps[file.name]
+        return self._maps.get(file.name, lambda: self._map(file))
+
+    def _map(self, file: DataFile) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         found = _map(self._path(file.name))
         if found is None:
             self._rebuild(file)
             found = _map(self._path(file.name))
             assert found is not None, "just written"
-        with self._lock:
-            self._maps[file.name] = found
-            while len(self._maps) > OPEN_FILES:
-                self._maps.popitem(last=False)
         return found
 
     def _rebuild(self, file: DataFile) -> None:

@@ -9,7 +9,6 @@ later and is left for a person to judge; what is damaged after it was never prom
 from __future__ import annotations
 
 import json
-import logging
 import os
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,11 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from barograph.errors import StoreError
+from barograph.logs import logger
 from barograph.store.delta.durable import storing, sync
 from barograph.store.delta.entries import actions_of
 
 LOG_FOLDER = "_delta_log"
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 
 def recover(table: Path, *, synced: int) -> list[str]:
@@ -51,7 +51,9 @@ def recover(table: Path, *, synced: int) -> list[str]:
             sync(log)
     names = [path.name for path in aside]
     if names:
-        _LOG.warning("%s: set aside %s, which never reached the disk whole", table, ", ".join(names))
+        _LOG.warning(
+            "torn entries of a log set aside: they never reached the disk whole", table=str(table), names=names
+        )
     return names
 
 

@@ -19,8 +19,9 @@ def little_experience_share(reference: BinaryCells, current: BinaryCells, *, min
 
     over cells `j` of leaf × about ten score groups, with `N` current and `n` reference rows, labelled or not. With the
     training data as reference it is the traffic for which the model had little to learn from [1]_. From 0 (best) to 1;
-    a reference of a few thousand rows has thin cells itself, so compare with its own share. The
-    standard error is that of a share of independent rows. Undefined when either side has no rows with a score.
+    a reference of a few thousand rows has thin cells itself: `null_mean` and `null_sd` are the share of its own rows
+    that have fewer than `minimum` others beside them, and how much that varies between independent rows. Undefined
+    when either side has no rows with a score.
 
     >>> def cells(*rows):
     ...     counts = np.array([[[n, 0, 0]] for n in rows])
@@ -39,5 +40,12 @@ def little_experience_share(reference: BinaryCells, current: BinaryCells, *, min
     n, N = reference.rows @ member, current.rows @ member
     if not n.sum() or not N.sum():
         return Undefined(f"{'current' if n.sum() else 'reference'} has no rows with a score")
-    share, total = float(N[n < minimum].sum() / N.sum()), int(N.sum())
-    return Estimate(value=share, n=total, standard_error=float(np.sqrt(share * (1 - share) / total)))
+    share, total = float(N[n < minimum].sum() / N.sum()), float(N.sum())
+    own = float(n[n <= minimum].sum() / n.sum())  # a row is no company for itself
+    return Estimate(
+        value=share,
+        n=int(total),
+        standard_error=float(np.sqrt(share * (1 - share) / total)),
+        null_mean=own,
+        null_sd=float(np.sqrt(own * (1 - own) * (1 / total + 1 / n.sum()))),
+    )

@@ -52,13 +52,6 @@ def write_to(stream: IO[str], *, level: str = "info", readable: bool = False) ->
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    structlog.configure(  # for parts that take their logger from structlog itself
-        processors=[structlog.stdlib.filter_by_level, *_SHARED, ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=BoundLogger,
-        context_class=dict,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 

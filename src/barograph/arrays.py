@@ -1,0 +1,12 @@
+"""Names of array types, for annotations."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.uint16]  # bins, categories, or ways in which a value is wrong
+Hashes = npt.NDArray[np.uint64]
