@@ -26,7 +26,7 @@ from barograph.reference.measure import measure
 from barograph.reference.reference import Reference
 from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
-from barograph.rules.budget import Budget, describe_detectable, divide
+from barograph.rules.budget import describe_detectable, divide
 from barograph.rules.category_share import category_share
 from barograph.rules.cdf_cut import CdfCut
 from barograph.rules.evidence import Evidence
@@ -34,6 +34,7 @@ from barograph.rules.limits import Status, default_tolerance
 from barograph.rules.share import Share, share
 from barograph.rules.summary import Summary
 from barograph.sketches.counts import Counts
+from barograph.spec.budget import Budget
 
 Floats = npt.NDArray[np.float64]
 AnyRule = CdfCut | Share | Summary

@@ -22,7 +22,7 @@ from barograph.profiles.profiles import Profiles
 from barograph.report.assess import Assessment, Plan, assess, outputs_of, unjudged
 from barograph.report.check import values_of
 from barograph.report.verdict import verdict
-from barograph.rules.budget import parse_budget
+from barograph.spec.budget import parse_budget
 from barograph.spec.file import ModelSpec, seconds_of
 from barograph.store.catalog import incidents, leases, results, states
 from barograph.store.catalog.incidents import StoredIncident

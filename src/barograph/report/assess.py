@@ -25,8 +25,9 @@ from barograph.monitors.results import Result
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
 from barograph.reference.reference import Reference
-from barograph.rules.budget import Budget, divide
+from barograph.rules.budget import divide
 from barograph.rules.limits import Status
+from barograph.spec.budget import Budget
 
 MAX_SEGMENTS = 50
 

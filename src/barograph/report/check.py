@@ -27,14 +27,13 @@ from barograph.report.not_checked import not_checked
 from barograph.report.report import NotChecked, Report
 from barograph.report.said import check_said
 from barograph.report.verdict import verdict
-from barograph.rules.budget import parse_budget
 from barograph.sketches.serial import MAGIC
+from barograph.spec.budget import DEFAULT_BUDGET, parse_budget
 
 if TYPE_CHECKING:
     from barograph.spec.file import ModelSpec
 
 SHOWN = 5  # columns that an error names
-DEFAULT_BUDGET = "1 false alarm per month"
 ZONES = timedelta(days=1)  # local times that are read as UTC are up to 14 hours ahead
 
 
@@ -81,7 +80,7 @@ def check(
     profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
     name = model or (said.name if said else "model")
     plan = Plan(
-        budget=parse_budget(budget or (said.budget if said else DEFAULT_BUDGET)),
+        budget=parse_budget(budget if budget is not None else said.budget if said else DEFAULT_BUDGET),
         model=name,
         version=said.version if said else "",
         values=values,

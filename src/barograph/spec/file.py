@@ -14,10 +14,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from barograph.chunks import parse_chunk_rule
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
+from barograph.spec.budget import DEFAULT_BUDGET, budget_of
 from barograph.spec.schema import ColumnType, Task
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-_PERIODS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}  # days
 
 
 def _number(value: object) -> float:
@@ -59,20 +59,8 @@ def _one_of(kind: str) -> AfterValidator:
 
 
 def _budget(value: object) -> str:
-    false_alarms_per_day(_text(value))
+    budget_of(value)
     return str(value)
-
-
-def false_alarms_per_day(budget: str) -> float:
-    """Return the rate that a budget allows.
-
-    >>> round(1 / false_alarms_per_day("1 false alarm per month"), 2)
-    30.44
-    """
-    match = re.fullmatch(r"(?:at most )?(\d+(?:\.\d+)?) false alarms? (?:a|per) (\w+)", budget.strip().casefold())
-    if not match or match[2] not in _PERIODS or not float(match[1]):
-        raise ValueError(f"This must be as in '1 false alarm per month', with one of {', '.join(_PERIODS)}.")
-    return float(match[1]) / _PERIODS[match[2]]
 
 
 def seconds_of(duration: str) -> float:
@@ -166,7 +154,7 @@ class ModelSpec(BaseModel):
     types: Mapping[Column, Annotated[ColumnType, BeforeValidator(read.as_type)]] = Field(default_factory=dict)
     reference: Text | None = None
     chunk: Annotated[str, BeforeValidator(_chunk)] | None = None
-    budget: Annotated[str, BeforeValidator(_budget)] = "1 false alarm per month"
+    budget: Annotated[str, BeforeValidator(_budget)] = DEFAULT_BUDGET
     tolerance: Mapping[MetricName, Amount] = Field(default_factory=dict)
     value: Value | None = None
     monitors: tuple[MonitorSpec, ...] = ()
