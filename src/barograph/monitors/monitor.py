@@ -17,7 +17,8 @@ class Monitor:
     """What is watched. `column` is None for the model as a whole, `segment` "" for all rows.
 
     `alerts` says whether a breach is reported to people; the other monitors describe. `tolerance` replaces the
-    metric's default; `suffix` tells apart monitors of one metric with different `options`.
+    metric's default; `suffix` tells apart monitors of one metric with different `options`; `weight` is its part of what
+    its family has of the false-alarm budget, beside those of the others.
     """
 
     metric: Metric
@@ -27,6 +28,7 @@ class Monitor:
     tolerance: float | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
     suffix: str = ""
+    weight: float = 1.0
     family: str = ""  # of its results; default: the metric's
 
     def __post_init__(self) -> None:
