@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any  # Any: JSON values
 
 import structlog
 
 from barograph.errors import BarographError, InputError, LeaseLost, SpecError, StoreError
 from barograph.ingest.replay import replay_rows
-from barograph.pipeline.backfilling import backfill
+from barograph.pipeline.admission import check_fit, kept_by
+from barograph.pipeline.backfilling import SUPERSEDED, backfill
 from barograph.pipeline.holding import kept_alive
 from barograph.pipeline.live import served
-from barograph.pipeline.requests import DEFAULT_CHUNK, request_activation
+from barograph.pipeline.requests import DEFAULT_CHUNK, is_superseded, needs_learning, request_activation
 from barograph.pipeline.workshop import Workshop
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.plain import schema_to_plain
-from barograph.store.catalog import everywhere, jobs, models, quarantine, references
+from barograph.store.catalog import everywhere, jobs, models, proposals, quarantine, references
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.jobs import Job
-from barograph.store.layout import event_schema
 from barograph.store.reference_files import reference_file
 
+CHANGES = 5  # of a specification, while a reference is learned, after which its job gives up
 LOOKED_AT = 20  # jobs that a worker tries to claim at once
 REPLAYED = 10_000  # rows that are taken again in one step
 
@@ -81,46 +83,53 @@ def _beating(shop: Workshop, job: Job) -> Iterator[None]:
 
 def _fit(shop: Workshop, job: Job) -> None:
     """Learn from reference data, and use what was learned."""
-    with shop.read(job.project_id) as scope:
-        model = models.get_model(scope, job.model_id)
-    if model is None:
-        return
-    spec = ModelSpec.model_validate(model.spec)
+    for _ in range(CHANGES):
+        with shop.read(job.project_id) as scope:
+            model = models.get_model(scope, job.model_id)
+        if model is None:
+            return
+        plain = job.detail.get("spec", model.spec)
+        learned = _learned(shop, job, ModelSpec.model_validate(plain))
+        check_fit(ModelSpec.model_validate(plain), learned.yardstick, kept_by(shop.settings, model))
+        if _keep(shop, job, learned, plain):
+            return
+    raise SpecError("The specification was changed each time while this was learned. Send the reference again.")
+
+
+def _learned(shop: Workshop, job: Job, spec: ModelSpec) -> Reference:
     number = job.detail.get("data", job.detail["reference"])
     of_model = {"project_id": job.project_id, "model_id": job.model_id}
     with reference_file(shop.settings, **of_model, number=number) as path:
         try:
-            learned = served(fit(path, **spec.roles()))
+            return served(fit(path, **spec.roles()))
         except (InputError, SpecError) as error:  # whoever sent the data does not know where it lies here
             raise InputError(str(error).replace(str(path), "reference")) from error
-    _check_columns(shop, job, learned)
+
+
+def _keep(shop: Workshop, job: Job, learned: Reference, plain: Mapping[str, Any]) -> bool:
+    """Write down what was learned, and have it used; or return False if it was learned for what holds no more."""
     now_us, schema = shop.now_us(), schema_to_plain(learned.schema)
     with shop.write(job.project_id) as scope:
+        model = models.get_model(scope, job.model_id)
+        if model is None:
+            raise LeaseLost(f"Model {job.model_id} was deleted.")
+        proposed = job.detail.get("spec")
+        if proposed is None and needs_learning(model.spec, plain):
+            return False
+        check_fit(ModelSpec.model_validate(proposed or model.spec), learned.yardstick, None)
         references.reference_ready(
             scope, job.detail["reference_id"], rows=learned.total.n, fitted=learned.to_bytes(), now_us=now_us
         )
+        if is_superseded(scope, job):
+            jobs.finish(scope, job, now_us=now_us, detail=SUPERSEDED)
+            return True
         stored = references.get_reference(scope, job.detail["reference_id"])
-        model = models.get_model(scope, job.model_id)
         assert stored is not None  # it has just been written
-        assert model is not None
-        following = request_activation(scope, model, stored, schema=schema, now_us=now_us)
+        following = request_activation(scope, model, stored, schema=schema, now_us=now_us, spec=proposed)
+        if following is None:
+            proposals.settle(scope, model.id, job_id=job.id)
         jobs.finish(scope, job, now_us=now_us, detail={"job": following.id} if following else None)
-
-
-def _check_columns(shop: Workshop, job: Job, learned: Reference) -> None:
-    """Raise SpecError if the model's events could not be kept in the table of those that are there."""
-    table = shop.tables_for(job.project_id, job.model_id, learned.schema).schema("events")
-    if table is None:
-        return
-    wanted = event_schema(learned.schema)
-    problems = [
-        f"The column {name!r} of the events that are kept is {table.field(name).type}, and would now be "
-        f"{wanted.field(name).type}. Register another model."
-        for name in wanted.names
-        if name in table.names and table.field(name).type != wanted.field(name).type
-    ]
-    if problems:
-        raise SpecError(problems)
+        return True
 
 
 def _backfill(shop: Workshop, job: Job) -> None:
