@@ -16,6 +16,7 @@ from barograph.spec.schema import Schema
 if TYPE_CHECKING:
     from barograph.spec.file import ModelSpec, Value
 
+DEFINITE = ("segments", "groups", "timezone")  # what is not said of these is not left open: none, or UTC
 REMEDY = "Leave it out, or learn the reference anew."
 
 
@@ -37,7 +38,8 @@ def check_spec(spec: ModelSpec, yardstick: Yardstick, *, where: str = "") -> Non
     Roles and types that differ from those that were learned, columns, segments and metrics that the model does not
     have, and keys that would do nothing. What passes here can be evaluated.
     """
-    problems = [f"$.{problem}" for problem in _differences(spec.roles(), yardstick.schema)]
+    said = {**{role: getattr(spec, role) for role in DEFINITE}, **spec.roles()}
+    problems = [f"$.{problem}" for problem in _differences(said, yardstick.schema)]
     try:
         plan_of(spec).monitors(yardstick)
     except SpecError as error:
