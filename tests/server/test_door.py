@@ -1,15 +1,24 @@
-"""Nothing accepted freezes a model: what could not be evaluated is refused, or the model says that it is not in force."""
+"""Nothing accepted freezes a model: what could not be evaluated is refused, or the model says it is not in force."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from random import Random
+from typing import Any, NamedTuple, get_args
 
 import polars as pl
 import pytest
+from pydantic import BaseModel
 from serving import PARQUET, Served, arrow, parquet, serving, wait_for
 
+from barograph.pipeline import worker
 from barograph.server.routes import models as routes
+from barograph.server.service import wall_clock_us
+from barograph.spec.file import ModelSpec
+from barograph.spec.write import MEANING
+from barograph.store.catalog import everywhere
+from barograph.store.catalog.database import reading
 from conftest import events
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
@@ -47,8 +56,10 @@ class Door(NamedTuple):
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Return a server whose workers evaluate as soon as they can."""
-    with serving(tmp_path_factory.mktemp("door"), workers=True, evaluation_seconds=0.05) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(worker, "IDLE_S", 0.02)
+        with serving(tmp_path_factory.mktemp("door"), workers=True, evaluation_seconds=0.02) as running:
+            yield running
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +194,83 @@ def test_who_changes_their_mind_has_it(busy: Served, monkeypatch: pytest.MonkeyP
     assert door.put(segments=["colour"], budget="2 false alarms per week").status_code in (200, 202)
     assert door.settled() is None
     assert (door.spec()["segments"], door.spec()["budget"]) == (["colour"], "2 false alarms per week")
+
+
+# The whole kind: every key, with values that it was not made for
+
+MOST = 4  # values of one key that are evaluated: each takes part of a second
+NASTY: list[Any] = [
+    *(
+        "1 false alarm per hour",
+        "at most 1000 false alarms a day",
+        "no false alarms per year",
+        "roc_auc",
+        "business_value",
+    ),
+    *("", " ", "nope", "x", "colour", "label", "score", "event_id", "timestamp", "colour=red", "colour=", "0", "-1"),
+    *("nan", "\u0000", "ü" * 3000, "1h", "1y", "0s", "99999d", "binary", "regression", "UTC", "Antarctica/Troll"),
+    *(0, -1, 2, 0.5, 1e-300, 1e49, 1e300, 10**400, True, None),
+    *([], [""], ["nope"], ["x"], ["x", "x"], ["colour", "amount"], ["label"], [1, 2], [[]], [None]),
+    *({}, {"": ""}, {"x": "text"}, {"1": "score"}, {"nope": "numeric"}, {"psi": 1e49}, {"roc_auc": 0}, {"tp": -1e49}),
+]
+
+
+def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every key of a specification, those of its tables among them."""
+    for name, field in model.model_fields.items():
+        yield (*path, name)
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from leaves(part, (*path, name))
+
+
+def with_key(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return a specification that says `value` at `path`, and what else such a table needs."""
+    if len(path) == 1:
+        return {path[0]: value}
+    table = {path[1]: value}
+    return {path[0]: [{"metric": "psi", **table}] if path[0] == "monitors" else table}
+
+
+def test_the_paths_are_all_keys_that_are_documented() -> None:
+    paths = set(leaves(ModelSpec))
+    assert {path[0] for path in paths} == set(MEANING)
+    assert {("monitors", "segment"), ("service", "lateness"), ("value", "tp")} <= paths
+
+
+@pytest.mark.parametrize("path", list(leaves(ModelSpec)), ids=".".join)
+def test_no_value_of_any_key_freezes_the_model(path: tuple[str, ...], door: Door, busy: Served) -> None:
+    """What is accepted is evaluated without a failure, or the model says that it is not in force, and why."""
+    accepted = 0
+    for value in Random(".".join(path)).sample(NASTY, len(NASTY)):
+        body = json.dumps({**SPEC, **with_key(path, value)})
+        answer = busy.client.put(door.path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (200, 202, 422), (value, answer.text)
+        if answer.status_code == 422:
+            assert all(e["path"].startswith("$") and e["message"] for e in answer.json()["errors"]), answer.text
+            assert answer.json()["errors"] or answer.json()["detail"]
+            continue
+        accepted += 1
+        failed = door.settled()
+        assert failed is None, (value, failed)  # the reference data is small: the door sees what the job will
+        wait_for(lambda: nothing_is_due(busy) or has_failed(busy), "it is evaluated", 60)
+        assert not has_failed(busy), (value, door.spec())
+        if accepted == MOST:
+            break
+    assert accepted or path in NEVER
+
+
+NEVER: set[tuple[str, ...]] = {("name",)}  # the name in the URL is none of these
+
+
+def due(served: Served) -> list[everywhere.Due]:
+    with reading(served.service.engine) as connection:
+        return list(everywhere.due_work(connection, now_us=wall_clock_us() + 3_600_000_000, limit=9))
+
+
+def nothing_is_due(served: Served) -> bool:
+    return not due(served)
+
+
+def has_failed(served: Served) -> bool:
+    return any(one.failures for one in due(served))
