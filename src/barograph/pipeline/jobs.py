@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any  # Any: JSON values
 
 import structlog
 
-from barograph.errors import BarographError, InputError, LeaseLost, SpecError, StoreError
+from barograph.errors import BarographError, InputError, LeaseLost, NotFoundError, SpecError, StoreError
 from barograph.ingest.replay import replay_rows
 from barograph.pipeline.admission import check_fit, kept_by
 from barograph.pipeline.backfilling import SUPERSEDED, backfill
 from barograph.pipeline.holding import kept_alive
 from barograph.pipeline.live import served
-from barograph.pipeline.requests import DEFAULT_CHUNK, is_superseded, needs_learning, request_activation
+from barograph.pipeline.requests import DEFAULT_CHUNK, FILING, is_superseded, needs_learning, request_activation
 from barograph.pipeline.workshop import Workshop
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
@@ -23,7 +24,9 @@ from barograph.spec.plain import schema_to_plain
 from barograph.store.catalog import everywhere, jobs, models, proposals, quarantine, references
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.jobs import Job
+from barograph.store.parts import from_payload
 from barograph.store.reference_files import reference_file
+from barograph.store.spool import Batch
 
 CHANGES = 5  # of a specification, while a reference is learned, after which its job gives up
 LOOKED_AT = 20  # jobs that a worker tries to claim at once
@@ -37,7 +40,7 @@ def run_next_job(shop: Workshop, *, now_us: int) -> bool:
     with reading(shop.engine) as connection:
         waiting = everywhere.next_jobs(connection, now_us=now_us, seconds=shop.settings.lease_seconds, limit=LOOKED_AT)
     for one in waiting:
-        if one.kind == "replay" and shop.spool is None:
+        if one.kind in ("replay", "refile") and shop.spool is None:
             continue  # only a process that takes events can take them again
         with shop.write(one.project_id) as scope:
             job = jobs.claim(scope, one.job_id, owner=shop.owner, now_us=now_us, seconds=shop.settings.lease_seconds)
@@ -48,7 +51,7 @@ def run_next_job(shop: Workshop, *, now_us: int) -> bool:
 
 
 def _run(shop: Workshop, job: Job) -> None:
-    step = {"fit": _fit, "backfill": _backfill, "replay": _replay}[job.kind]
+    step = {"fit": _fit, "backfill": _backfill, "replay": _replay, "refile": _refile}[job.kind]
     try:
         with _beating(shop, job):
             step(shop, job)
@@ -162,3 +165,29 @@ def _replay(shop: Workshop, job: Job) -> None:
             jobs.progress(scope, job, done=taken + rejected, now_us=shop.now_us(), seconds=shop.settings.lease_seconds)
     with shop.write(job.project_id) as scope:
         jobs.finish(scope, job, now_us=shop.now_us(), detail={"taken": taken, "rejected_again": rejected})
+
+
+def _refile(shop: Workshop, job: Job) -> None:
+    """Put rows that could not be filed into the spool again, from the file in which they were set aside."""
+    assert shop.spool is not None
+    with shop.read(job.project_id) as scope:
+        poison = quarantine.get_poison(scope, job.detail["poison"])
+    if poison is None:
+        raise NotFoundError("What was to be filed again has been dropped.")
+    path = Path(poison.position)
+    if path.parent != shop.settings.folder / "poison" or not path.is_file():
+        raise InputError(f"{poison.position} is not on this machine. Retry it where it lies, or drop it.")
+    payload = path.read_bytes()
+    batch = Batch(
+        project_id=job.project_id,
+        model_id=job.model_id,
+        kind="labels" if poison.step == f"{FILING}labels" else "events",
+        rows=from_payload(payload).num_rows,
+        payload=payload,
+        received_us=poison.at_us,
+    )
+    shop.spool.append([batch])
+    with shop.write(job.project_id) as scope:
+        quarantine.delete_poison(scope, poison.id)
+        jobs.finish(scope, job, now_us=shop.now_us(), detail={"rows": batch.rows})
+    path.unlink(missing_ok=True)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
 from barograph.spec.file import ROLE_KEYS
-from barograph.store.catalog import jobs, models, proposals, references, states, work
+from barograph.store.catalog import jobs, models, proposals, quarantine, references, states, work
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.models import Model
+from barograph.store.catalog.quarantine import Poison
 from barograph.store.catalog.references import StoredReference
 from barograph.store.catalog.scope import Scope
 
 DEFAULT_CHUNK = "1d"
+FILING = "file "  # what steps of the pipeline that file rows are called, before the kind of row
 FITTED = (*ROLE_KEYS, "chunk")  # keys of a specification that a reference is learned, or profiles are made, with
 
 Spec = Mapping[str, Any]  # a specification as plain values
@@ -129,6 +131,15 @@ def put_in_force(
         models.update_model(scope, model.id, chunk=chunk, spec=spec, version=version, now_us=now_us)
     models.activate_reference(scope, model.id, reference_id, schema=schema, now_us=now_us)
     work.mark(scope, model.id, due_us=now_us)
+
+
+def request_retry(scope: Scope, poison: Poison, *, now_us: int) -> Job | None:
+    """Try work again that was set aside: rows by a job, which is returned, a model by looking at it again at once."""
+    if poison.step.startswith(FILING):
+        return jobs.add_job(scope, poison.model_id, "refile", detail={"poison": poison.id}, now_us=now_us)
+    work.again(scope, poison.model_id, now_us=now_us)
+    quarantine.delete_poison(scope, poison.id)
+    return None
 
 
 def is_superseded(scope: Scope, job: Job) -> bool:
