@@ -23,9 +23,7 @@ def numbers(served: Served) -> list[int]:
         model = models.find_model(scope, "poisoned")
         assert model is not None
         made = [
-            quarantine.add_poison(
-                scope, model.id, step=step, position="p", reason=f"why {step}", now_us=wall_clock_us()
-            )
+            quarantine.add_poison(scope, model.id, step=step, position="p", reason=f"why {step}", now_us=NOW)
             for step in ("tend", "file events", "tend")
         ]
     return [one.id for one in made]
