@@ -106,7 +106,7 @@ def _microseconds(text: str) -> int:
 
 
 def _day(time_us: int) -> str:
-    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @contextmanager
