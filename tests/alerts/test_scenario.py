@@ -104,7 +104,7 @@ def test_all_problems_come_at_once_with_line_path_and_remedy() -> None:
         "line 10, monitors.missing.values: 'many' is no value",
         "line 12, monitors.errors: the rule loss needs `reference`",
         "line 14, monitors.errors.family: accuracy is of the family performance or estimation",
-        "line 16, monitors.errors.budget: expected 'N false alarms per",
+        "line 16, monitors.errors.budget: This must be as in '1 false alarm per month'",
         "line 17, monitors.errors.values: the rule loss counts rows",
         "line 23, monitors.traffic.lower: `lower` must not be above `upper`",
         "line 25, monitors.traffic.values: there are 2 values, but the steps advance 4 chunks",

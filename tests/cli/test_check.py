@@ -411,3 +411,46 @@ def test_as_a_process_with_every_warning_an_error(files: Path, tmp_path: Path) -
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("The model needs attention: ")
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["severity"] == "critical"
+
+
+# What is watched, and how strictly
+
+
+def test_options_say_what_a_specification_says_and_override_it(
+    barograph: Barograph, files: Path, tmp_path: Path
+) -> None:
+    data = files / "reference.parquet", files / "calm.parquet"
+    spec = tmp_path / "model.toml"
+    spec.write_text(f"{SPEC}budget = '1 false alarm per year'\n[value]\ntp = 1\n[tolerance]\nroc_auc = 0.5\n")
+    written = found(barograph, tmp_path, *data, "--spec", spec)
+    given = ("--budget", "1 false alarm per year", "--value", "tp=1", "--tolerance", "roc_auc=0.5")
+    said = found(barograph, tmp_path, *data, "--label", "label", "--score", "score", *given)
+    without = [[{**row, "version": ""} for row in read["results"]] for read in (said, written)]
+    assert without[0] == without[1]
+    other = found(barograph, tmp_path, *data, "--spec", spec, "--value", "tp=2,fp=-1", "--tolerance", "roc_auc=0.1")
+
+    def values(read: dict[str, Any], metric: str, key: str) -> list[float]:
+        return [row[key] for row in read["results"] if row["metric"] == metric and row["family"] == "performance"]
+
+    assert values(other, "business_value", "value") != values(written, "business_value", "value")
+    lower, before = values(other, "roc_auc", "limit_lower"), values(written, "roc_auc", "limit_lower")
+    assert [a - b for a, b in zip(lower, before, strict=True)] == pytest.approx([0.4] * len(lower))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--budget", "never"), "--budget: This must be as in '1 false alarm per month'"),
+        (("--value", "tpp=1"), "--value.tpp: there is no such key. Did you mean 'tp'?"),
+        (("--value", "tp"), "--value takes name=number. Got 'tp'."),
+        (("--tolerance", "roc_auk=1"), "--tolerance.roc_auk: There is no such metric. Did you mean 'roc_auc'?"),
+        (("--tolerance", "roc_auc=-1"), "--tolerance.roc_auc: This must be zero or more."),
+        (("--tolerance", "mae=1"), "$.tolerance.mae: this model has no monitor of 'mae'."),
+    ],
+)
+def test_options_of_what_is_watched_that_cannot_be(
+    barograph: Barograph, files: Path, options: tuple[str, ...], message: str
+) -> None:
+    run = barograph("check", files / "reference.parquet", files / "calm.parquet", *options)
+    assert run.code == 2
+    assert message in run.err

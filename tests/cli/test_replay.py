@@ -165,7 +165,10 @@ def test_rows_without_timestamps_count_a_chunk_as_a_day(run: Run) -> None:
         (["model.toml", "past.parquet", "--change", "yesterday"], "--change: a day or time is expected"),
         (["model.toml", "past.parquet", "--change", "2025-01-11"], "the change at 2025-01-11T00:00:00+00:00 is not"),
         (["model.toml", "no_times.parquet", "--chunk", "500rows", "--change", "2024-01-11"], "no timestamps"),
-        (["model.toml", "past.parquet", "--budget", "0 false alarms per month"], "--budget: a budget of 0"),
+        (
+            ["model.toml", "past.parquet", "--budget", "0 false alarms per month"],
+            "--budget: Nothing that ever alarms can keep",
+        ),
         (["model.toml", "past.parquet", "--chunk", "2fortnights"], "Got '2fortnights'"),
     ],
 )

@@ -12,7 +12,7 @@ from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 from barograph.pipeline import restating
 from barograph.report.check import check
 from barograph.report.report import Report
-from barograph.store.catalog import incidents, profiles, quarantine, results, states
+from barograph.store.catalog import incidents, profiles, proposals, quarantine, results, states
 from barograph.times import to_microseconds
 
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
@@ -150,15 +150,16 @@ def test_a_segment_added_later_is_filled_in_from_stored_events(plant: Plant) -> 
     plant.send(CURRENT)
     plant.work()
     from barograph.pipeline.requests import request_relearning
-    from barograph.store.catalog import models
 
-    old = plant.model.spec
+    old = plant.model
+    wanted = {**old.spec, "segments": ["where"], "chunk": "1w", "version": "2"}
     with plant.shop.write(PROJECT) as scope:
-        changed = models.update_model(
-            scope, plant.model_id, spec={**old, "segments": ["where"], "chunk": "1w"}, now_us=plant.now_us
-        )
-        assert request_relearning(scope, changed, old, now_us=plant.now_us) is not None
+        request_relearning(scope, old, wanted, now_us=plant.now_us)
+    assert plant.model == old  # nothing of it is in force before all of it is
     plant.run_jobs()
+    assert (plant.model.spec, plant.model.version) == (wanted, "2")
+    with plant.shop.read(PROJECT) as scope:
+        assert proposals.get_proposal(scope, plant.model_id) is None
     plant.work()
     assert plant.live.reference.schema.segments == ("where",)
     report = batch(plant, CURRENT)

@@ -16,8 +16,9 @@ from barograph.errors import LeaseLost
 from barograph.pipeline import tending
 from barograph.pipeline.evaluating import evaluate_model
 from barograph.pipeline.holding import hold
+from barograph.pipeline.requests import request_retry
 from barograph.pipeline.worker import run_workers
-from barograph.store.catalog import everywhere, leases, quarantine, results, states
+from barograph.store.catalog import everywhere, jobs, leases, quarantine, results, states
 from barograph.store.catalog.database import reading, writing
 from barograph.store.parts import to_payload
 
@@ -110,6 +111,12 @@ def test_a_model_that_fails_is_tried_later_and_later_and_set_aside_for_people(
         (poison,) = quarantine.list_poison(scope, limit=10)
     assert "a defect" in poison.reason
     monkeypatch.undo()
+    with plant.shop.write(PROJECT) as scope:
+        assert request_retry(scope, poison, now_us=plant.now_us) is None
+        assert not quarantine.list_poison(scope, limit=10)
+    with reading(plant.shop.engine) as connection:
+        (due,) = everywhere.due_work(connection, now_us=plant.now_us, limit=1)
+    assert due.failures == 0
     plant.work()
     with plant.shop.read(PROJECT) as scope:
         assert results.latest(scope, plant.model_id)
@@ -147,3 +154,20 @@ def test_a_batch_that_cannot_be_filed_is_kept_aside_and_the_others_go_on(plant: 
     assert state.events == len(CURRENT)
     assert {Path(p.position).read_bytes() for p in poison} == {torn, other}
     assert not plant.spool.rows
+    # Tried again, what is torn stays and its job says why; what is whole is filed, or set aside anew.
+    by_bytes = {Path(p.position).read_bytes(): p for p in poison}
+    Path(by_bytes[other].position).write_bytes(good.batch.payload)  # as if somebody had mended it
+    with plant.shop.write(PROJECT) as scope:
+        wanted = [request_retry(scope, by_bytes[payload], now_us=plant.now_us) for payload in (torn, other)]
+    plant.run_jobs()
+    plant.work()
+    with plant.shop.read(PROJECT) as scope:
+        tried = [jobs.get_job(scope, job.id) for job in wanted if job is not None]
+        left = quarantine.list_poison(scope, limit=10)
+        again = states.get_state(scope, plant.model_id)
+    assert [(job.state, job.kind) for job in tried if job] == [("failed", "refile"), ("done", "refile")]
+    assert "damaged" in str(tried[0] and tried[0].reason)
+    assert left == [by_bytes[torn]]
+    assert not Path(by_bytes[other].position).exists()
+    assert again is not None
+    assert again.events == len(CURRENT)  # they had come before

@@ -79,13 +79,10 @@ def spec_with(*lines: str) -> str:
 
 
 def test_monitors_may_ask_for_costly_metrics_and_for_segments() -> None:
-    report = check(BASE, BASE, spec=spec_with('metric = "mmd"', 'rule = "mine"', "weight = 3"), chunk="3000rows")
+    report = check(BASE, BASE, spec=spec_with('metric = "mmd"'), chunk="3000rows")
     assert_sound(report)
     assert {row.status for row in report.rows if row.metric == "mmd"} == {Status.OK}
-    told = left_out(report)
-    assert "not chosen yet" in told["rules named in the specification (mine)"]
-    assert "weights in the specification (mmd)" in told
-    assert "domain classifier" in told
+    assert "domain classifier" in left_out(report)
     red = check(BASE, BASE, spec=spec_with('metric = "psi"', 'columns = ["x"]', 'segment = "colour=red"'))
     assert {row.status for row in red.rows if row.monitor == "drift.psi.x.colour=red"} == {Status.OK}
 
@@ -98,12 +95,56 @@ def test_monitors_may_ask_for_costly_metrics_and_for_segments() -> None:
         (('metric = "mae"',), "$.monitors[0].metric: 'mae' cannot be computed for this model"),
         (('metric = "f1"', 'segment = "colour=rot"'), "$.monitors[0].segment: there is no segment 'colour=rot'. Did"),
         (('metric = "f1"', 'segment = "a=b"'), "there is no segment 'a=b'. Name its column under `segments`, and"),
+        (('metric = "f1"', 'rule = "summary"'), "$.monitors[0].rule: there is no such key."),
+        (('metric = "f1"', 'columns = ["x"]'), "$.monitors[0].columns: 'f1' is of the model as a whole"),
+        (('metric = "psi"', "columns = []"), "$.monitors[0].columns: this names no column."),
+        (('metric = "wasserstein"', 'columns = ["x", "colour"]'), "'wasserstein' cannot be computed for 'colour'"),
+        (('metric = "mmd"', 'segment = "colour=red"'), "'mmd' cannot be computed for the segment 'colour=red'"),
+        (('metric = "psi"', "weight = 2"), "$.monitors[0].weight: 'psi' is judged by its limits alone"),
+        (('metric = "f1"', "weight = 0"), "$.monitors[0].weight: This must be a number from 0.001 to 1000"),
+        (('metric = "business_value"',), "$.monitors[0].metric: what 'business_value' counts is said under [value]"),
+        (
+            ('metric = "psi"', 'columns = ["x"]', "[[monitors]]", 'metric = "psi"', "tolerance = 1"),
+            "$.monitors[1]: `drift.psi.x` is asked for in $.monitors[0] already.",
+        ),
+        (('metric = "f1"', "[tolerance]", "mae = 1"), "$.tolerance.mae: this model has no monitor of 'mae'."),
     ],
 )
 def test_monitors_that_cannot_be_are_refused(lines: tuple[str, ...], message: str) -> None:
     with pytest.raises(SpecError) as error:
         check(BASE, BASE, spec=spec_with(*lines))
     assert message in str(error.value)
+
+
+def test_everything_that_a_model_cannot_have_is_told_at_once_and_before_the_data_is_read() -> None:
+    second = ("[[monitors]]", 'metric = "psi"', 'columns = ["colou"]')
+    text = spec_with('metric = "mae"', *second, "[tolerance]", "rmse = 1")
+    with pytest.raises(SpecError) as error:
+        check(BASE, "nowhere.parquet", spec=text)
+    assert [problem.partition(": ")[0] for problem in error.value.problems] == [
+        "$.monitors[0].metric",
+        "$.monitors[1].columns",
+        "$.tolerance.rmse",
+    ]
+
+
+def test_a_value_needs_two_classes() -> None:
+    numbers = BASE.drop("score").with_columns(prediction=pl.col("amount"), label=pl.col("amount"))
+    with pytest.raises(SpecError, match=r"\$\.value: only a binary model"):
+        check(numbers, numbers, task="regression", value={"tp": 1.0})
+
+
+def test_a_weight_takes_its_part_of_what_the_family_has() -> None:
+    """A monitor of weight w waits (sum of weights) / w times as long as its whole family would."""
+    text = 'label = "label"\n[[monitors]]\nmetric = "roc_auc"\n'
+    plain, heavy = (check(BASE, BASE, spec=text + more) for more in ("", "weight = 4"))
+    before, after = ({w.monitor: w.arl_days for w in r.watches} for r in (plain, heavy))
+    assert before.keys() == after.keys()
+    members = [name for name in before if name.startswith("performance.")]
+    total = len(members) + 3
+    for name in before:
+        expected = 1.0 if name not in members else total / len(members) / (4 if "roc_auc" in name else 1)
+        assert after[name] / before[name] == pytest.approx(expected), name
 
 
 def test_columns_that_vary_too_much_in_the_reference_are_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from serving import Served
 
 from barograph.errors import (
     BarographError,
@@ -74,3 +75,23 @@ def test_text_that_utf8_cannot_write_is_escaped() -> None:
 )
 def test_bare_statuses(status: int, kind: str) -> None:
     assert of_status(status, "x").kind == kind
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "message"),
+    [
+        ("/v1/jobs?stat=failed", "query.stat", "There is no such parameter. Did you mean 'state'?"),
+        ("/v1/models?foo=1&limit=3", "query.foo", "There is no such parameter."),
+        ("/v1/jobs?state=faild", "query.state", "This must be one of waiting, running, done, failed. Did you mean"),
+        ("/v1/jobs?limit=x", "query.limit", "Got 'x'."),
+    ],
+)
+def test_parameters_that_do_not_exist_or_cannot_be_are_told_of(
+    served: Served, path: str, where: str, message: str
+) -> None:
+    answer = served.client.get(path)
+    assert answer.status_code == 422
+    (wrong,) = answer.json()["errors"]
+    assert wrong["path"] == where
+    assert message in wrong["message"]
+    assert "Value error" not in answer.text

@@ -19,19 +19,19 @@ from barograph.errors import SpecError
 from barograph.rules import Decision, Rule, observe
 from barograph.rules.adaptive import Adaptive, scan, start
 from barograph.rules.bets import bet_sizes
-from barograph.rules.budget import in_chunks, parse_budget
+from barograph.rules.budget import in_chunks
 from barograph.rules.constant import constant
 from barograph.rules.evidence import Evidence
 from barograph.rules.loss import Loss
 from barograph.rules.rate import rate
 from barograph.rules.relative import relative
 from barograph.rules.share import Share, share
+from barograph.spec.budget import DEFAULT_BUDGET, budget_of
 
 Settings: TypeAlias = Mapping[str, Any]
 Values: TypeAlias = Sequence[Value | None]
 
 LONGEST_DAYS = 30.0  # changes that take longer to show are not bet on
-BUDGET = "1 false alarm per month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,10 @@ def share_of_rows(value: object) -> float:
 
 def budget(value: object) -> float:
     """Return the false alarms per day that a budget allows."""
-    if not isinstance(value, str):
-        raise SpecError(f"a budget such as {BUDGET!r} is expected, got {value!r}.")
     try:
-        return parse_budget(value).per_day
-    except SpecError as error:
-        raise SpecError(error.problems) from None
+        return budget_of(value).per_day
+    except ValueError as error:
+        raise SpecError(f"{error} Got {value!r}.") from None
 
 
 def blocks(value: object) -> list[Value]:
@@ -212,7 +210,7 @@ def _counted(
     return [Judgement(j.breach, j.known, j.evidence, limit, reference) for j in found]
 
 
-_EVIDENCE = {"budget": Setting(budget, parse_budget(BUDGET).per_day)}
+_EVIDENCE = {"budget": Setting(budget, budget_of(DEFAULT_BUDGET).per_day)}
 
 RULES: Mapping[str, TriedRule] = {
     "constant": TriedRule(

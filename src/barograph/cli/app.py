@@ -16,6 +16,7 @@ from barograph.cli import (
     keys,
     metrics,
     migrate,
+    poison,
     profile,
     replay,
     rules,
@@ -47,6 +48,7 @@ app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
 app.command("migrate")(migrate.migrate)
 app.add_typer(keys.app, name="keys")
+app.add_typer(poison.app, name="poison")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
 

@@ -34,6 +34,14 @@ def check(
     timezone: options.Zone = None,
     chunk: options.Chunk = None,
     segment: options.Segment = None,
+    budget: Annotated[str | None, typer.Option(help="As in '2 false alarms per week'. Default: 1 per month.")] = None,
+    value: Annotated[
+        str | None, typer.Option(help="What outcomes are worth: tp=8,fp=-1,fn=-20; those not named nothing.")
+    ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="<metric=number>", help="Change of a metric that matters. Can be repeated."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write everything that was found as JSON.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the result rows as Parquet.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
@@ -56,9 +64,20 @@ def check(
         timezone=timezone,
         segment=segment,
     )
+    said = options.watching(budget=budget, value=value, tolerance=tolerance)
     options.check_places({"--json": json, "--parquet": parquet, "--html": html})
     with options.progress("reading", quiet=quiet) as bar:
-        report = run(reference, current, spec=spec, chunk=chunk, progress=bar, **given)
+        report = run(
+            reference,
+            current,
+            spec=spec,
+            chunk=chunk,
+            budget=said.get("budget"),
+            value=said.get("value"),
+            tolerance=said.get("tolerance"),
+            progress=bar,
+            **given,
+        )
     for path, write in ((json, report.write_json), (parquet, report.write_parquet), (html, report.write_html)):
         if path is not None:
             write(path)

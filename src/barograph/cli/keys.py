@@ -44,7 +44,7 @@ def create(
 ) -> None:
     """Make a key and print it. It is shown this once, and kept nowhere."""
     lasts_us = None if expires is None else _microseconds(expires)
-    with _project(data, project, create=True) as (scope, now_us):
+    with in_project(data, project, create=True) as (scope, now_us):
         from barograph.store.catalog.audit import record
         from barograph.store.catalog.keys import create_key
 
@@ -58,7 +58,7 @@ def create(
 @app.command("list")
 def list_(project: Project = "default", data: needs.Data = None) -> None:
     """List the keys of a project. Their secrets are not known any more."""
-    with _project(data, project) as (scope, now_us):
+    with in_project(data, project) as (scope, now_us):
         from barograph.store.catalog.keys import list_keys
 
         after: int | None = None
@@ -80,7 +80,7 @@ def revoke(
 ) -> None:
     """Make a key useless, within five seconds also for servers that run."""
     wanted = prefix.removeprefix("baro_").split("_")[0]
-    with _project(data, project) as (scope, now_us):
+    with in_project(data, project) as (scope, now_us):
         from barograph.store.catalog.audit import record
         from barograph.store.catalog.keys import list_keys, revoke_key
 
@@ -106,11 +106,11 @@ def _microseconds(text: str) -> int:
 
 
 def _day(time_us: int) -> str:
-    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @contextmanager
-def _project(folder: Path | None, name: str, *, create: bool = False) -> Iterator[tuple[Scope, int]]:
+def in_project(folder: Path | None, name: str, *, create: bool = False) -> Iterator[tuple[Scope, int]]:
     """Give a project of the catalog and the time; with `create`, a catalog is made if there is none."""
     with needs.packages("keys"):
         from barograph.store.catalog import everywhere

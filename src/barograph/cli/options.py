@@ -68,6 +68,38 @@ def roles(
     return {name: value for name, value in given.items() if value is not None}
 
 
+def watching(*, budget: str | None, value: str | None, tolerance: list[str] | None) -> dict[str, Any]:
+    """Return what of the options says what is watched, read as the same keys of a specification are.
+
+    Raises SpecError with everything that is wrong with them.
+    """
+    from barograph.metrics import catalogue
+    from barograph.spec.file import spec_of
+
+    given: dict[str, Any] = {
+        "budget": budget,
+        "value": None if value is None else _numbers("--value", value.split(",")),
+        "tolerance": _numbers("--tolerance", tolerance) if tolerance else None,
+    }
+    given = {key: one for key, one in given.items() if one is not None}
+    try:
+        spec_of(given, metrics=[name for _, name in catalogue()])
+    except SpecError as error:
+        raise SpecError([problem.replace("$.", "--", 1) for problem in error.problems]) from None
+    return given
+
+
+def _numbers(option: str, pairs: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        try:
+            found[name.strip()] = float(text)
+        except ValueError:
+            raise SpecError(f"{option} takes name=number. Got {pair!r}.") from None
+    return found
+
+
 def _list(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 

@@ -28,6 +28,8 @@ def profile(
 ) -> None:
     """Learn a reference from good data and save it: `check` takes the file instead of the data, and is faster."""
     from barograph.report.check import learn
+    from barograph.report.said import plan_of
+    from barograph.spec.file import load_spec
 
     given = options.roles(
         task=task,
@@ -44,6 +46,8 @@ def profile(
     options.check_places({"--out": out})
     with options.progress("reading", quiet=quiet) as bar:
         learned = learn(reference, spec=spec, progress=bar, **given)
+    if spec is not None:
+        plan_of(load_spec(spec), where=spec).monitors(learned.yardstick)  # what `check` would refuse of this reference
     learned.save(out)
     if not quiet:
         for decision in learned.decisions:

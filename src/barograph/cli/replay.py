@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from barograph.monitors.evidence import Watch
     from barograph.monitors.replay import Replay
     from barograph.report.report import Report
-    from barograph.rules.budget import Budget
+    from barograph.spec.budget import Budget
 
 MAX_WATCHES = 8  # that see nothing of use: the worst
 WORDS = {  # what the rules with evidence watch
@@ -47,12 +47,12 @@ def replay(
     """
     from barograph.metrics import catalogue
     from barograph.report.check import check
-    from barograph.rules.budget import parse_budget
+    from barograph.spec.budget import parse_budget
     from barograph.spec.file import load_spec
 
     times = _times(change or [])
     said = load_spec(spec, metrics=[name for _, name in catalogue()])
-    allowed = parse_budget(budget or said.budget, where="--budget" if budget else f"{spec}: $.budget")
+    allowed = parse_budget(said.budget if budget is None else budget, where="--budget")
     good = reference or _beside(spec, said.reference)
     with options.progress("reading", quiet=False) as bar:
         report = check(good, data, spec=said, chunk=chunk, budget=budget, progress=bar)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
-from barograph.errors import SpecError, did_you_mean
 from barograph.metrics import Metric, catalogue
 from barograph.monitors.monitor import Monitor
 from barograph.profiles.yardstick import NumericBins, Yardstick
@@ -25,26 +23,6 @@ NUMERIC_DRIFT = "kolmogorov_smirnov"
 MANY_COLUMNS = 100  # above, only the primary drift metric of each column is computed by default
 CATEGORICAL_DRIFT = "total_variation"
 MODEL_DRIFT = "cell_drift"
-
-
-class Asked(Protocol):
-    """What a specification says of one monitor."""
-
-    @property
-    def metric(self) -> str:
-        """Return the name of the metric."""
-
-    @property
-    def columns(self) -> tuple[str, ...] | None:
-        """Return the columns; None for all."""
-
-    @property
-    def segment(self) -> str | None:
-        """Return the segment, such as "origin=JFK"."""
-
-    @property
-    def tolerance(self) -> float | None:
-        """Return the tolerance; None for the metric's own."""
 
 
 def default_monitors(
@@ -95,37 +73,3 @@ def _alerts(metric: Metric, yardstick: Yardstick) -> bool:
     if metric.family == "performance":
         return metric.name in (*ALERTING[yardstick.schema.task], "business_value")
     return metric.family == "quality" or metric.name == MODEL_DRIFT
-
-
-def asked_monitors(yardstick: Yardstick, asked: Sequence[Asked], default: Sequence[Monitor]) -> list[Monitor]:
-    """Return the default monitors with those that a specification asks for: new ones, or default ones made to alert.
-
-    A metric is watched in all its families, for the columns that are named or all that it can be computed for. Raises
-    SpecError, with all problems at once, for a metric that needs what the model does not have.
-    """
-    monitors = {m.name: m for m in default}
-    problems = []
-    for i, ask in enumerate(asked):
-        found = [m for m in catalogue().values() if m.name == ask.metric]
-        wanted_columns = ask.columns or tuple(c.name for c in yardstick.columns)
-        added = False
-        for metric in found:
-            columns: Sequence[str | None] = wanted_columns if is_per_column(metric) else (None,)
-            for column in columns:
-                if column is not None and column not in yardstick.position:
-                    close = did_you_mean(column, yardstick.position)
-                    problems.append(f"$.monitors[{i}].columns: {column!r} is no column that is profiled.{close}")
-                    added = True
-                    continue
-                if not applies(metric, yardstick, column):
-                    continue
-                one = Monitor(metric=metric, column=column, segment=ask.segment or "", tolerance=ask.tolerance)
-                monitors[one.name] = one
-                added = True
-        if not added:
-            problems.append(
-                f"$.monitors[{i}].metric: {ask.metric!r} cannot be computed for this model or these columns."
-            )
-    if problems:
-        raise SpecError(problems)
-    return list(monitors.values())

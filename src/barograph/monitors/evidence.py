@@ -27,7 +27,7 @@ from barograph.reference.measure import measure
 from barograph.reference.reference import Reference
 from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
-from barograph.rules.budget import Budget, describe_detectable, divide
+from barograph.rules.budget import describe_detectable, divide
 from barograph.rules.category_share import category_share
 from barograph.rules.cdf_cut import CdfCut
 from barograph.rules.evidence import Evidence
@@ -35,6 +35,7 @@ from barograph.rules.limits import Status, default_tolerance
 from barograph.rules.share import Share, share
 from barograph.rules.summary import Summary
 from barograph.sketches.counts import Counts
+from barograph.spec.budget import Budget
 
 AnyRule = CdfCut | Share | Summary
 
@@ -82,12 +83,12 @@ def weigh(
     for row in results:
         if row.monitor in names:
             rows.setdefault(row.monitor, {})[row.chunk] = row
-    watched = [m for m in monitors if m.name in rows and _kind(m)]
+    watched = [m for m in monitors if m.name in rows and rule_of(m)]
     if not watched or not profiles.chunks:
         return list(results), []
     # All segments of a metric together get as much of the budget as the model as a whole.
     segments = max(len({m.segment for m in watched} - {ALL}), 1)
-    own = [1.0 if m.segment == ALL else 1.0 / segments for m in watched]
+    own = [m.weight if m.segment == ALL else m.weight / segments for m in watched]
     labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
     # Where labels are there to judge by, estimates hardly need to.
     weights = {"estimation": LITTLE} if float(np.mean(labelled)) >= MOSTLY else None
@@ -114,7 +115,7 @@ def _judged(row: Result, found: tuple[float, bool] | None) -> Result:
     return replace(row, evidence=evidence if np.isfinite(evidence) else None, status=status)
 
 
-def _kind(monitor: Monitor) -> str | None:
+def rule_of(monitor: Monitor) -> str | None:
     """Return the rule that weighs a monitor; None: its limits alone decide."""
     metric = monitor.metric
     if metric.family == "performance" and metric.name != "error_quantile":
@@ -127,7 +128,7 @@ def _kind(monitor: Monitor) -> str | None:
 
 
 def _order(monitor: Monitor) -> tuple[str, str]:
-    return _kind(monitor) or "", monitor.segment
+    return rule_of(monitor) or "", monitor.segment
 
 
 def _days(chunks: Sequence[Chunk]) -> Floats:

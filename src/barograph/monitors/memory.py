@@ -40,7 +40,8 @@ def evaluate_again(
     `revisions` are numbers of the chunks' profiles, by key: a profile that has changed has another one.
     """
     typical = {s: typical_rows(profiles.select(s)) for s in sorted({m.segment for m in monitors})}
-    key = (tuple((m.name, m.tolerance) for m in monitors), tuple(typical.items()), model, version)
+    judged = tuple((m.name, m.tolerance, tuple(sorted(m.options.items()))) for m in monitors)
+    key = (judged, tuple(typical.items()), model, version)
     if key != memory.key:
         memory.key, memory.rows = key, {}
     names = [(chunk, revisions.get(chunk.key, -1)) for chunk in profiles.chunks]

@@ -17,7 +17,7 @@ class Monitor:
     """What is watched. `column` is None for the model as a whole, `segment` "" for all rows.
 
     `alerts` says whether a breach is reported to people; the other monitors describe. `tolerance` replaces the
-    metric's default.
+    metric's default; `weight` is its part of what its family has of the false-alarm budget, beside those of the others.
     """
 
     metric: Metric
@@ -26,6 +26,7 @@ class Monitor:
     alerts: bool = True
     tolerance: float | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
+    weight: float = 1.0
     family: str = ""  # of its results; default: the metric's
 
     def __post_init__(self) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from barograph.errors import LeaseLost, NotFoundError
+from barograph.errors import LeaseLost, NotFoundError, SpecError
+from barograph.pipeline.admission import check_fit
 from barograph.pipeline.holding import hold
 from barograph.pipeline.live import live_with
 from barograph.pipeline.profiling import profile_added, starts_of_days
+from barograph.pipeline.requests import chunk_of, is_superseded, put_in_force
 from barograph.pipeline.restating import restate
 from barograph.pipeline.workshop import Live, Workshop
+from barograph.spec.file import ModelSpec
 from barograph.spec.plain import schema_to_plain
-from barograph.store.catalog import jobs, leases, models, profiles, work
+from barograph.store.catalog import jobs, leases, models, profiles, proposals
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import Position
 
 Clock = Callable[[], int]
+SUPERSEDED = {"superseded": True}  # in what a job says whose specification was not wanted any more when it was done
 
 
 def backfill(shop: Workshop, job: Job, *, chunk: str, progress: Callable[[int, int], None], now_us: Clock) -> None:
@@ -70,9 +74,15 @@ def _use(shop: Workshop, live: Live, lease: Lease, job: Job, *, chunk: str, now_
         model = models.get_model(scope, live.model_id)
         if model is None:
             raise LeaseLost(f"Model {live.model_id} was deleted.")
-        if model.chunk != chunk:
-            models.update_model(scope, model.id, chunk=chunk, now_us=now_us)
+        if is_superseded(scope, job):
+            jobs.finish(scope, job, now_us=now_us, detail=SUPERSEDED)
+            return
+        spec = job.detail.get("spec")
+        if spec is None and chunk_of(model.spec) != chunk:
+            raise SpecError("$.chunk: the specification was changed while the past was filled in. Ask for it again.")
+        # What was right when this was asked for may not be any more: then the model stays as it is; the job says why.
+        check_fit(ModelSpec.model_validate(spec or model.spec), live.reference.yardstick, None)
         plain = schema_to_plain(live.reference.schema)
-        models.activate_reference(scope, model.id, live.reference_id, schema=plain, now_us=now_us)
-        work.mark(scope, model.id, due_us=now_us)
+        put_in_force(scope, model, live.reference_id, chunk=chunk, schema=plain, spec=spec, now_us=now_us)
+        proposals.settle(scope, model.id, job_id=job.id)
         jobs.finish(scope, job, now_us=now_us)

@@ -7,6 +7,7 @@ for any more raise alerts; results are there for all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from barograph.alerts.alert import State
 from barograph.alerts.severity import Severity
@@ -18,11 +19,10 @@ from barograph.pipeline.pieces import closed_chunks, joined
 from barograph.pipeline.remembering import remembered
 from barograph.pipeline.workshop import Live, Remembered, Workshop
 from barograph.profiles.profiles import Profiles
-from barograph.report.assess import Assessment, Plan, assess, outputs_of, unjudged
-from barograph.report.check import values_of
+from barograph.report.assess import Assessment, assess, outputs_of, unjudged
+from barograph.report.said import plan_of
 from barograph.report.verdict import verdict
-from barograph.rules.budget import parse_budget
-from barograph.spec.file import ModelSpec, seconds_of
+from barograph.spec.file import seconds_of
 from barograph.store.catalog import incidents, leases, results, states
 from barograph.store.catalog.alerts import write_alerts
 from barograph.store.catalog.incidents import StoredIncident
@@ -30,18 +30,6 @@ from barograph.store.catalog.leases import Lease
 from barograph.times import to_microseconds
 
 MOST_FIRING = 1000  # incidents of one model that are counted
-
-
-def plan_of(spec: ModelSpec, *, model: str) -> Plan:
-    """Return what a specification says is watched."""
-    return Plan(
-        budget=parse_budget(spec.budget),
-        model=model,
-        version=spec.version,
-        values=values_of(spec.value.model_dump() if spec.value else None),
-        tolerances=spec.tolerance,
-        asked=spec.monitors,
-    )
 
 
 def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> int:
@@ -62,7 +50,7 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
             version=live.spec.version,
         )
 
-    found = assess(live.reference, profiles, plan_of(live.spec, model=live.name), evaluated=evaluated)
+    found = assess(live.reference, profiles, replace(plan_of(live.spec), model=live.name), evaluated=evaluated)
     with shop.read(live.project_id) as scope:
         state = states.get_state(scope, live.model_id)
         first = min((p.start_us for p in pieces), default=0)

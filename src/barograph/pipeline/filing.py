@@ -13,6 +13,7 @@ import pyarrow as pa
 from barograph.errors import FormatError, InputError, MismatchError
 from barograph.logs import logger
 from barograph.pipeline.holding import hold
+from barograph.pipeline.requests import FILING
 from barograph.pipeline.workshop import Workshop
 from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import models, quarantine, states, work
@@ -87,7 +88,7 @@ def _set_aside(shop: Workshop, spool: Spool, model: Model, kind: Kind, one: Stor
         sync(path.parent)
     with shop.write(model.project_id) as scope:
         quarantine.add_poison(
-            scope, model.id, step=f"file {kind}", position=str(path), reason=reason, now_us=one.batch.received_us
+            scope, model.id, step=f"{FILING}{kind}", position=str(path), reason=reason, now_us=one.batch.received_us
         )
 
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any  # Any: JSON values
 
-from barograph.errors import BarographError, InputError, LeaseLost, SpecError, StoreError
+from barograph.errors import BarographError, InputError, LeaseLost, NotFoundError, SpecError, StoreError
 from barograph.ingest.replay import replay_rows
 from barograph.logs import logger
-from barograph.pipeline.backfilling import backfill
+from barograph.pipeline.admission import check_fit, kept_by
+from barograph.pipeline.backfilling import SUPERSEDED, backfill
 from barograph.pipeline.holding import kept_alive
 from barograph.pipeline.live import served
-from barograph.pipeline.requests import DEFAULT_CHUNK, request_activation
+from barograph.pipeline.requests import DEFAULT_CHUNK, FILING, is_superseded, needs_learning, request_activation
 from barograph.pipeline.workshop import Workshop
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.plain import schema_to_plain
-from barograph.store.catalog import everywhere, jobs, models, quarantine, references
+from barograph.store.catalog import everywhere, jobs, models, proposals, quarantine, references
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.jobs import Job
-from barograph.store.layout import event_schema
+from barograph.store.parts import from_payload
 from barograph.store.reference_files import reference_file
+from barograph.store.spool import Batch
 
+CHANGES = 5  # of a specification, while a reference is learned, after which its job gives up
 LOOKED_AT = 20  # jobs that a worker tries to claim at once
 REPLAYED = 10_000  # rows that are taken again in one step
 
@@ -34,7 +39,7 @@ def run_next_job(shop: Workshop, *, now_us: int) -> bool:
     with reading(shop.engine) as connection:
         waiting = everywhere.next_jobs(connection, now_us=now_us, seconds=shop.settings.lease_seconds, limit=LOOKED_AT)
     for one in waiting:
-        if one.kind == "replay" and shop.spool is None:
+        if one.kind in ("replay", "refile") and shop.spool is None:
             continue  # only a process that takes events can take them again
         with shop.write(one.project_id) as scope:
             job = jobs.claim(scope, one.job_id, owner=shop.owner, now_us=now_us, seconds=shop.settings.lease_seconds)
@@ -45,7 +50,7 @@ def run_next_job(shop: Workshop, *, now_us: int) -> bool:
 
 
 def _run(shop: Workshop, job: Job) -> None:
-    step = {"fit": _fit, "backfill": _backfill, "replay": _replay}[job.kind]
+    step = {"fit": _fit, "backfill": _backfill, "replay": _replay, "refile": _refile}[job.kind]
     try:
         with _beating(shop, job):
             step(shop, job)
@@ -80,46 +85,53 @@ def _beating(shop: Workshop, job: Job) -> Iterator[None]:
 
 def _fit(shop: Workshop, job: Job) -> None:
     """Learn from reference data, and use what was learned."""
-    with shop.read(job.project_id) as scope:
-        model = models.get_model(scope, job.model_id)
-    if model is None:
-        return
-    spec = ModelSpec.model_validate(model.spec)
+    for _ in range(CHANGES):
+        with shop.read(job.project_id) as scope:
+            model = models.get_model(scope, job.model_id)
+        if model is None:
+            return
+        plain = job.detail.get("spec", model.spec)
+        learned = _learned(shop, job, ModelSpec.model_validate(plain))
+        check_fit(ModelSpec.model_validate(plain), learned.yardstick, kept_by(shop.settings, model))
+        if _keep(shop, job, learned, plain):
+            return
+    raise SpecError("The specification was changed each time while this was learned. Send the reference again.")
+
+
+def _learned(shop: Workshop, job: Job, spec: ModelSpec) -> Reference:
     number = job.detail.get("data", job.detail["reference"])
     of_model = {"project_id": job.project_id, "model_id": job.model_id}
     with reference_file(shop.settings, **of_model, number=number) as path:
         try:
-            learned = served(fit(path, **spec.roles()))
+            return served(fit(path, **spec.roles()))
         except (InputError, SpecError) as error:  # whoever sent the data does not know where it lies here
             raise InputError(str(error).replace(str(path), "reference")) from error
-    _check_columns(shop, job, learned)
+
+
+def _keep(shop: Workshop, job: Job, learned: Reference, plain: Mapping[str, Any]) -> bool:
+    """Write down what was learned, and have it used; or return False if it was learned for what holds no more."""
     now_us, schema = shop.now_us(), schema_to_plain(learned.schema)
     with shop.write(job.project_id) as scope:
+        model = models.get_model(scope, job.model_id)
+        if model is None:
+            raise LeaseLost(f"Model {job.model_id} was deleted.")
+        proposed = job.detail.get("spec")
+        if proposed is None and needs_learning(model.spec, plain):
+            return False
+        check_fit(ModelSpec.model_validate(proposed or model.spec), learned.yardstick, None)
         references.reference_ready(
             scope, job.detail["reference_id"], rows=learned.total.n, fitted=learned.to_bytes(), now_us=now_us
         )
+        if is_superseded(scope, job):
+            jobs.finish(scope, job, now_us=now_us, detail=SUPERSEDED)
+            return True
         stored = references.get_reference(scope, job.detail["reference_id"])
-        model = models.get_model(scope, job.model_id)
         assert stored is not None  # it has just been written
-        assert model is not None
-        following = request_activation(scope, model, stored, schema=schema, now_us=now_us)
+        following = request_activation(scope, model, stored, schema=schema, now_us=now_us, spec=proposed)
+        if following is None:
+            proposals.settle(scope, model.id, job_id=job.id)
         jobs.finish(scope, job, now_us=now_us, detail={"job": following.id} if following else None)
-
-
-def _check_columns(shop: Workshop, job: Job, learned: Reference) -> None:
-    """Raise SpecError if the model's events could not be kept in the table of those that are there."""
-    table = shop.tables_for(job.project_id, job.model_id, learned.schema).schema("events")
-    if table is None:
-        return
-    wanted = event_schema(learned.schema)
-    problems = [
-        f"The column {name!r} of the events that are kept is {table.field(name).type}, and would now be "
-        f"{wanted.field(name).type}. Register another model."
-        for name in wanted.names
-        if name in table.names and table.field(name).type != wanted.field(name).type
-    ]
-    if problems:
-        raise SpecError(problems)
+        return True
 
 
 def _backfill(shop: Workshop, job: Job) -> None:
@@ -152,3 +164,29 @@ def _replay(shop: Workshop, job: Job) -> None:
             jobs.progress(scope, job, done=taken + rejected, now_us=shop.now_us(), seconds=shop.settings.lease_seconds)
     with shop.write(job.project_id) as scope:
         jobs.finish(scope, job, now_us=shop.now_us(), detail={"taken": taken, "rejected_again": rejected})
+
+
+def _refile(shop: Workshop, job: Job) -> None:
+    """Put rows that could not be filed into the spool again, from the file in which they were set aside."""
+    assert shop.spool is not None
+    with shop.read(job.project_id) as scope:
+        poison = quarantine.get_poison(scope, job.detail["poison"])
+    if poison is None:
+        raise NotFoundError("What was to be filed again has been dropped.")
+    path = Path(poison.position)
+    if path.parent != shop.settings.folder / "poison" or not path.is_file():
+        raise InputError(f"{poison.position} is not on this machine. Retry it where it lies, or drop it.")
+    payload = path.read_bytes()
+    batch = Batch(
+        project_id=job.project_id,
+        model_id=job.model_id,
+        kind="labels" if poison.step == f"{FILING}labels" else "events",
+        rows=from_payload(payload).num_rows,
+        payload=payload,
+        received_us=poison.at_us,
+    )
+    shop.spool.append([batch])
+    with shop.write(job.project_id) as scope:
+        quarantine.delete_poison(scope, poison.id)
+        jobs.finish(scope, job, now_us=shop.now_us(), detail={"rows": batch.rows})
+    path.unlink(missing_ok=True)

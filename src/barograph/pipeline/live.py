@@ -7,6 +7,7 @@ from dataclasses import replace
 from barograph.chunks import TimeChunks, parse_chunk_rule
 from barograph.errors import SpecError
 from barograph.pipeline.workshop import Live, Workshop
+from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.store.catalog import models, references
@@ -58,5 +59,10 @@ def time_rule(chunk: str, *, zone: str) -> TimeChunks:
 
 def served(reference: Reference) -> Reference:
     """Return the reference with the id and the timestamp that every model of the service has."""
-    yardstick = replace(reference.yardstick, schema=with_id_and_timestamp(reference.schema))
+    yardstick = served_by(reference.yardstick)
     return replace(reference, yardstick=yardstick, blocks=replace(reference.blocks, yardstick=yardstick))
+
+
+def served_by(yardstick: Yardstick) -> Yardstick:
+    """Return the yardstick with the id and the timestamp that every model of the service has."""
+    return replace(yardstick, schema=with_id_and_timestamp(yardstick.schema))

@@ -6,71 +6,145 @@ from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
 from barograph.spec.file import ROLE_KEYS
-from barograph.store.catalog import jobs, models, references, states, work
+from barograph.store.catalog import jobs, models, proposals, quarantine, references, states, work
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.models import Model
+from barograph.store.catalog.quarantine import Poison
 from barograph.store.catalog.references import StoredReference
 from barograph.store.catalog.scope import Scope
 
 DEFAULT_CHUNK = "1d"
+FILING = "file "  # what steps of the pipeline that file rows are called, before the kind of row
 FITTED = (*ROLE_KEYS, "chunk")  # keys of a specification that a reference is learned, or profiles are made, with
 
+Spec = Mapping[str, Any]  # a specification as plain values
 
-def request_fit(scope: Scope, model: Model, reference: StoredReference, *, now_us: int, data: int | None = None) -> Job:
+
+def chunk_of(spec: Spec) -> str:
+    """Return the chunk that a specification asks for in the service."""
+    return str(spec.get("chunk") or DEFAULT_CHUNK)
+
+
+def needs_learning(spec: Spec, before: Spec) -> bool:
+    """Return whether what was learned with one specification has to be learned anew for another.
+
+    Roles, types and segments of columns are part of what is learned from the reference data, and profiles are made for
+    the chunks.
+    """
+    return any(spec.get(key) != before.get(key) for key in FITTED)
+
+
+def request_fit(
+    scope: Scope,
+    model: Model,
+    reference: StoredReference,
+    *,
+    now_us: int,
+    data: int | None = None,
+    spec: Spec | None = None,
+) -> Job:
     """Ask for a reference to be learned and, as soon as the past is filled in, used.
 
-    `data` is the number of the reference whose data it is learned from, its own by default.
+    `data` is the number of the reference whose data it is learned from, its own by default. `spec` is the specification
+    that comes into force with it; without one, that which is pending, so that new data does not undo it.
     """
-    chunk = model.spec.get("chunk") or DEFAULT_CHUNK
+    if spec is None:
+        before = proposals.get_proposal(scope, model.id)
+        spec = before.spec if before is not None and before.is_pending else None
     detail = {
         "reference": reference.number,
         "reference_id": reference.id,
         "data": reference.number if data is None else data,
-        "chunk": chunk,
+        "chunk": chunk_of(spec or model.spec),
     }
-    return jobs.add_job(scope, model.id, "fit", detail=detail, now_us=now_us)
+    return _request(scope, model, "fit", detail, spec, now_us=now_us)
 
 
 def request_activation(
-    scope: Scope, model: Model, reference: StoredReference, *, schema: Mapping[str, Any], now_us: int
+    scope: Scope,
+    model: Model,
+    reference: StoredReference,
+    *,
+    schema: Mapping[str, Any],
+    now_us: int,
+    spec: Spec | None = None,
 ) -> Job | None:
     """Use a reference that is ready: at once if the model has no events yet, else after its past is filled in.
 
-    Returns the job that does so; None when nothing was left to do.
+    `spec` comes into force with it. Returns the job that does so; None when nothing was left to do.
     """
-    chunk = model.spec.get("chunk") or DEFAULT_CHUNK
-    if reference.id == model.reference_id and chunk == model.chunk:
+    chunk = chunk_of(spec or model.spec)
+    if reference.id == model.reference_id and chunk == model.chunk and spec is None:
         return None
     state = states.get_state(scope, model.id)
     if model.reference_id is None or state is None or not state.events:
-        if chunk != model.chunk:
-            models.update_model(scope, model.id, chunk=chunk, now_us=now_us)
-        models.activate_reference(scope, model.id, reference.id, schema=schema, now_us=now_us)
-        work.mark(scope, model.id, due_us=now_us)
+        put_in_force(scope, model, reference.id, chunk=chunk, schema=schema, spec=spec, now_us=now_us)
         return None
-    return request_backfill(scope, model, reference, now_us=now_us)
+    return request_backfill(scope, model, reference, now_us=now_us, spec=spec)
 
 
-def request_backfill(scope: Scope, model: Model, reference: StoredReference, *, now_us: int) -> Job:
-    """Ask for the profiles of all kept events to be built with a reference, which is used afterwards."""
-    chunk = model.spec.get("chunk") or DEFAULT_CHUNK
-    detail = {"reference": reference.number, "reference_id": reference.id, "chunk": chunk}
-    return jobs.add_job(scope, model.id, "backfill", detail=detail, now_us=now_us)
+def request_backfill(
+    scope: Scope, model: Model, reference: StoredReference, *, now_us: int, spec: Spec | None = None
+) -> Job:
+    """Ask for the profiles of all kept events to be built with a reference, which is used afterwards, as is `spec`."""
+    detail = {
+        "reference": reference.number,
+        "reference_id": reference.id,
+        "chunk": chunk_of(spec or model.spec),
+    }
+    return _request(scope, model, "backfill", detail, spec, now_us=now_us)
 
 
-def request_relearning(scope: Scope, model: Model, before: Mapping[str, Any], *, now_us: int) -> Job | None:
-    """Ask for what a change of the specification makes necessary; None if nothing is.
+def request_relearning(scope: Scope, model: Model, spec: Spec, *, now_us: int) -> Job:
+    """Ask for what a new specification makes necessary, with the same reference data; it is in force when that is done.
 
-    `model` has the new specification, `before` is the old one. Roles, types and segments of columns are part of what is
-    learned from the reference data, and profiles are made for the chunks: both are done again with the same data.
+    The model must have an active reference, and `needs_learning` say so.
     """
-    changed = [key for key in FITTED if model.spec.get(key) != before.get(key)]
-    if not changed or model.reference_id is None:
-        return None
-    old = references.get_reference(scope, model.reference_id)
-    assert old is not None  # an active reference cannot be deleted
+    old = newest_reference(scope, model)
     new = references.add_reference(scope, model.id, data_bytes=old.data_bytes, digest=old.digest, now_us=now_us)
-    return request_fit(scope, model, new, now_us=now_us, data=data_of(scope, model, old))
+    return request_fit(scope, model, new, now_us=now_us, data=data_of(scope, model, old), spec=spec)
+
+
+def newest_reference(scope: Scope, model: Model) -> StoredReference:
+    """Return the reference that a model with an active one is, or is about to be, compared with."""
+    assert model.reference_id is not None
+    pending = proposals.get_proposal(scope, model.id)
+    coming = pending.detail["reference_id"] if pending is not None and pending.is_pending else model.reference_id
+    found = references.get_reference(scope, coming)
+    assert found is not None  # neither can be deleted
+    return found
+
+
+def put_in_force(
+    scope: Scope,
+    model: Model,
+    reference_id: int,
+    *,
+    chunk: str,
+    schema: Mapping[str, Any],
+    spec: Spec | None,
+    now_us: int,
+) -> None:
+    """Compare the model with a reference, as a specification says, from now on; nothing is proposed any more."""
+    if chunk != model.chunk or spec is not None:
+        version = None if spec is None else str(spec.get("version", ""))
+        models.update_model(scope, model.id, chunk=chunk, spec=spec, version=version, now_us=now_us)
+    models.activate_reference(scope, model.id, reference_id, schema=schema, now_us=now_us)
+    work.mark(scope, model.id, due_us=now_us)
+
+
+def request_retry(scope: Scope, poison: Poison, *, now_us: int) -> Job | None:
+    """Try work again that was set aside: rows by a job, which is returned, a model by looking at it again at once."""
+    if poison.step.startswith(FILING):
+        return jobs.add_job(scope, poison.model_id, "refile", detail={"poison": poison.id}, now_us=now_us)
+    work.again(scope, poison.model_id, now_us=now_us)
+    quarantine.delete_poison(scope, poison.id)
+    return None
+
+
+def is_superseded(scope: Scope, job: Job) -> bool:
+    """Return whether a job would put a specification in force that is not wanted any more."""
+    return "spec" in job.detail and not proposals.is_current(scope, job.model_id, job_id=job.id)
 
 
 def data_of(scope: Scope, model: Model, reference: StoredReference) -> int:
@@ -80,3 +154,13 @@ def data_of(scope: Scope, model: Model, reference: StoredReference) -> int:
         found = min([found, *(r.number for r in page if r.digest == reference.digest)])
         after = page[-1].number
     return found
+
+
+def _request(
+    scope: Scope, model: Model, kind: jobs.JobKind, detail: dict[str, Any], spec: Spec | None, *, now_us: int
+) -> Job:
+    job = jobs.add_job(
+        scope, model.id, kind, detail=detail if spec is None else {**detail, "spec": dict(spec)}, now_us=now_us
+    )
+    proposals.propose(scope, model.id, job_id=job.id, spec=spec, now_us=now_us)
+    return job

@@ -29,7 +29,7 @@ from barograph.profiles.encode import BottomIds, BottomRows, Counter, count_batc
 from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Part, Rows, Source, open_rows
 from barograph.profiles.tables import Tables, add_tables, empty_tables
-from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
+from barograph.profiles.yardstick import NumericBins, Yardstick, segment_names, segment_values
 from barograph.times import from_microseconds, to_microseconds
 
 Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
@@ -347,17 +347,16 @@ def _finish(yardstick: Yardstick, rows: Rows, cut: _Cut, counters: list[Counter]
         if first.ids is not None and other.ids is not None:
             first.ids.kept = [a.merge(b) for a, b in zip(first.ids.kept, other.ids.kept, strict=True)]
         first.outside += other.outside
-    names: list[str] = []
-    segment_tables: list[Tables] = []
-    for column, table in zip(yardstick.segments.values(), first.segment_tables, strict=True):
-        for code, value in enumerate(segment_values(column)):
-            names.append(f"{column.name}={value}")
-            segment_tables.append(_every(table, code, column.width))
+    segment_tables = [
+        _every(table, code, column.width)
+        for column, table in zip(yardstick.segments.values(), first.segment_tables, strict=True)
+        for code in range(len(segment_values(column)))
+    ]
     return Profiles(
         yardstick=yardstick,
         chunks=cut.chunks,
         tables=first.tables,
-        segments=tuple(names),
+        segments=segment_names(yardstick),
         segment_tables=tuple(segment_tables),
         samples=tuple(first.samples.kept),
         ids=tuple(first.ids.kept) if first.ids else (),
@@ -366,16 +365,6 @@ def _finish(yardstick: Yardstick, rows: Rows, cut: _Cut, counters: list[Counter]
         extra_columns=_extra(yardstick, rows),
         type_changes=_type_changes(yardstick, rows),
     )
-
-
-def segment_values(column: CategoricalBins) -> tuple[str, ...]:
-    """Return the name of each code of a segment column; a value that looks like one of the last four keeps its name."""
-    special = []
-    for name in ("(other)", "(unseen)", "(missing)", "(mistyped)"):
-        while name in column.names:
-            name = f"({name})"
-        special.append(name)
-    return (*column.names, *special)
 
 
 def _every(table: Tables, code: int, width: int) -> Tables:

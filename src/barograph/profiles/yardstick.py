@@ -215,3 +215,18 @@ class Yardstick:
     def numeric(self) -> dict[str, int]:
         """Return the position of each numeric column among the numeric ones."""
         return {c.name: i for i, c in enumerate(c for c in self.columns if isinstance(c, NumericBins))}
+
+
+def segment_names(yardstick: Yardstick) -> tuple[str, ...]:
+    """Return the segments of a model, as in `origin=JFK`, in the order in which profiles hold them."""
+    return tuple(f"{c.name}={value}" for c in yardstick.segments.values() for value in segment_values(c))
+
+
+def segment_values(column: CategoricalBins) -> tuple[str, ...]:
+    """Return the name of each code of a segment column; a value that looks like one of the last four keeps its name."""
+    special = []
+    for name in ("(other)", "(unseen)", "(missing)", "(mistyped)"):
+        while name in column.names:
+            name = f"({name})"
+        special.append(name)
+    return (*column.names, *special)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any  # role overrides are passed through to the inference of the schema
+from typing import Any, NamedTuple  # role overrides are passed through to the inference of the schema
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,22 @@ def fit(
     SpecError, with all problems at once, when the roles do not fit the columns.
     """
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
+    learned = learn_yardstick(rows, schema, seed=seed, **roles)
+    count = rows.rows if rows.rows is not None else _count(rows)
+    blocks = build_profiles(learned.yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
+    return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions)
+
+
+class Learned(NamedTuple):
+    """What is learned from a sample of reference rows: the yardstick, how it counts them, how roles were found."""
+
+    yardstick: Yardstick
+    leaf_codes: npt.NDArray[np.int64]
+    decisions: tuple[str, ...]
+
+
+def learn_yardstick(rows: Rows, schema: Schema | None = None, *, seed: int = 0, **roles: Any) -> Learned:
+    """Do the first pass of `fit`: the same for the same rows, and with the same errors."""
     decisions: tuple[str, ...] = ()
     if schema is None:
         sample = sample_rows(rows, list(rows.schema.names), INFER_ROWS, seed=seed)
@@ -74,9 +90,7 @@ def fit(
     if not table.num_rows:
         raise InputError(NO_ROWS.format(rows.name))
     yardstick, leaf_codes = fit_yardstick(schema, table)
-    count = rows.rows if rows.rows is not None else _count(rows)
-    blocks = build_profiles(yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
-    return Reference(yardstick, blocks, leaf_codes, decisions)
+    return Learned(yardstick, leaf_codes, decisions)
 
 
 def fit_yardstick(schema: Schema, table: pa.Table) -> tuple[Yardstick, npt.NDArray[np.int64]]:

@@ -21,6 +21,7 @@ from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
 
 OF_ALL_ROWS = ("row_count",)  # takes the counts of a column, and says the same for each
+NOT_OF_SEGMENTS = frozenset({Covariance, Sample, Distinct})  # sketches that are kept of all rows together
 NOT_KEPT = "the profiles do not keep what this metric needs"
 
 
@@ -38,9 +39,11 @@ def is_per_column(metric: Metric) -> bool:
     return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family in ("quality", "drift")
 
 
-def applies(metric: Metric, yardstick: Yardstick, column: str | None) -> bool:
-    """Return whether a metric can be computed for a column (or, with None, for the model as a whole)."""
+def applies(metric: Metric, yardstick: Yardstick, column: str | None, *, segment: str = "") -> bool:
+    """Return whether a metric can be computed for a column (or, with None, for the model as a whole) and a segment."""
     sketches = wanted(metric)
+    if segment and sketches & NOT_OF_SEGMENTS:
+        return False
     if column is None:
         outcomes = yardstick.outcomes
         return bool(

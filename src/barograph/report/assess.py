@@ -12,11 +12,10 @@ from barograph.alerts.breaches import HarmOf, breaches
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
-from barograph.errors import SpecError, did_you_mean
 from barograph.ledger.self_audit import SelfAudit
 from barograph.ledger.trust import ARL_LABELS
+from barograph.monitors.asked import Asked, planned_monitors
 from barograph.monitors.coverage import only_shown, short_of_labels, without_a_class
-from barograph.monitors.defaults import Asked, asked_monitors, default_monitors
 from barograph.monitors.estimates import evaluate_estimates
 from barograph.monitors.evaluate import evaluate, rounded
 from barograph.monitors.evidence import Watch, weigh
@@ -24,9 +23,11 @@ from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
+from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
-from barograph.rules.budget import Budget, divide
+from barograph.rules.budget import divide
 from barograph.rules.limits import Status
+from barograph.spec.budget import Budget
 
 MAX_SEGMENTS = 50
 
@@ -49,6 +50,17 @@ class Plan:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: Sequence[Asked] = ()
     where: str = ""
+
+    def monitors(self, yardstick: Yardstick, *, segments: Sequence[str] = ()) -> list[Monitor]:
+        """Return what is watched, in these segments by default; raise SpecError as `planned_monitors` does."""
+        return planned_monitors(
+            yardstick,
+            segments=segments,
+            values=self.values,
+            tolerances=self.tolerances,
+            asked=self.asked,
+            where=self.where,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +91,7 @@ def assess(
     """
     segments = [s for s in profiles.segments if profiles.total(s).n][:MAX_SEGMENTS]
     model, version, values, tolerances = plan.model, plan.version, plan.values, plan.tolerances
-    monitors = default_monitors(reference.yardstick, segments=segments, values=values, tolerances=tolerances)
-    if plan.asked:
-        _check_segments(plan, profiles.segments)
-        monitors = asked_monitors(reference.yardstick, plan.asked, monitors)
+    monitors = plan.monitors(reference.yardstick, segments=segments)
     if evaluated is None:
         results = evaluate(reference, profiles, monitors, model=model, version=version, as_of=as_of)
     else:
@@ -183,18 +192,6 @@ def _arl_in_labels(profiles: Profiles, alerting: Sequence[Monitor], budget: Budg
     days = sum((c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks)
     arl_days = float(divide(budget, [*(m.family for m in alerting), "concept"])[-1])
     return max(ARL_LABELS, rounded(arl_days * labels / max(days, 1.0)))
-
-
-def _check_segments(plan: Plan, known: Sequence[str]) -> None:
-    """Refuse monitors of segments that there are not."""
-    remedy = "Name its column under `segments`, and write column=value"
-    problems = [
-        f"$.monitors[{i}].segment: there is no segment {m.segment!r}.{did_you_mean(m.segment, known) or f' {remedy}.'}"
-        for i, m in enumerate(plan.asked)
-        if m.segment and m.segment not in known
-    ]
-    if problems:
-        raise SpecError(problems, where=plan.where)
 
 
 def _harm(reference: Reference, profiles: Profiles) -> HarmOf:

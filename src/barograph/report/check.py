@@ -24,17 +24,16 @@ from barograph.reference.reference import Reference
 from barograph.report.assess import Plan, assess, outputs_of, unjudged
 from barograph.report.loss import loss_of_worst_chunk
 from barograph.report.not_checked import not_checked
-from barograph.report.report import NotChecked, Report
-from barograph.report.said import check_said
+from barograph.report.report import Report
+from barograph.report.said import check_said, plan_of
 from barograph.report.verdict import verdict
-from barograph.rules.budget import parse_budget
 from barograph.sketches.serial import MAGIC
+from barograph.spec.budget import DEFAULT_BUDGET, parse_budget
 
 if TYPE_CHECKING:
     from barograph.spec.file import ModelSpec
 
 SHOWN = 5  # columns that an error names
-DEFAULT_BUDGET = "1 false alarm per month"
 ZONES = timedelta(days=1)  # local times that are read as UTC are up to 14 hours ahead
 
 
@@ -66,29 +65,24 @@ def check(
     """
     said = _spec(spec)
     learned = learn(reference, spec=said, progress=progress, **roles)
+    _check_names("tolerance", tolerance, [name for _, name in catalogue()])
+    plan = Plan(budget=parse_budget(DEFAULT_BUDGET)) if said is None else plan_of(said, where=_file_of(spec))
+    name = model or plan.model
+    plan = replace(plan, model=name, tolerances={**plan.tolerances, **(tolerance or {})})
+    if budget is not None:
+        plan = replace(plan, budget=parse_budget(budget))
+    if value is not None:
+        plan = replace(plan, values=values_of(value))
+    plan.monitors(learned.yardstick)  # what cannot be watched is told of before the data is read
     rows = _opened(current, "current frame")
     _check_columns(rows, learned)
     until = _until(as_of)
-    worth = said.value.model_dump() if said and said.value else None
-    values = values_of(value if value is not None else worth)
-    _check_names("tolerance", tolerance, [name for _, name in catalogue()])
-    tolerances = {**(said.tolerance if said else {}), **(tolerance or {})}
     rule = chunk if chunk is not None else (said.chunk if said else None)
     if isinstance(rule, str):
         rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     if rule is None:
         rule = default_chunk(rows, learned.yardstick, until=until)
     profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
-    name = model or (said.name if said else "model")
-    plan = Plan(
-        budget=parse_budget(budget or (said.budget if said else DEFAULT_BUDGET)),
-        model=name,
-        version=said.version if said else "",
-        values=values,
-        tolerances=tolerances,
-        asked=said.monitors if said else (),
-        where=str(spec) if isinstance(spec, PathLike) or str(spec).endswith(".toml") else "",
-    )
     found = assess(learned, profiles, plan, as_of=as_of)
     alerts, incidents = watch(
         found.breaches,
@@ -106,10 +100,7 @@ def check(
         breaches=found.breaches,
         alerts=alerts,
         incidents=incidents,
-        not_checked=[
-            *not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
-            *_said_in_vain(said),
-        ],
+        not_checked=not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
         verdict=verdict(learned, profiles, found.rows, incidents),
         severity=worst(incidents) if profiles.chunks else Severity.CRITICAL,  # no predictions at all
         trust=found.trust,
@@ -153,18 +144,8 @@ def _until(as_of: datetime | None) -> datetime:
     return as_of.astimezone(UTC)
 
 
-def _said_in_vain(said: ModelSpec | None) -> list[NotChecked]:
-    """Return what the specification asks for and this check does not do."""
-    found = []
-    if rules := [m.rule for m in said.monitors if m.rule] if said else []:
-        what = f"rules named in the specification ({', '.join(dict.fromkeys(rules))})"
-        found.append(NotChecked(what=what, why="the rule of a monitor follows from its metric; it is not chosen yet"))
-    if weighed := [m.metric for m in said.monitors if m.weight != 1.0] if said else []:
-        what = f"weights in the specification ({', '.join(dict.fromkeys(weighed))})"
-        found.append(
-            NotChecked(what=what, why="monitors of a family share its part of the false alarms equally so far")
-        )
-    return found
+def _file_of(spec: str | PathLike[str] | ModelSpec | None) -> str:
+    return str(spec) if isinstance(spec, PathLike) or str(spec).endswith(".toml") else ""
 
 
 def learn(

@@ -1,10 +1,8 @@
-"""The false-alarm budget: how often all monitors of a model together may be wrong, and what each can then see."""
+"""The false-alarm budget, divided: how often each monitor of a model may be wrong, and what it can then see."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -12,8 +10,8 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats
 from barograph.errors import SpecError, did_you_mean
+from barograph.spec.budget import Budget
 
-DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
 FAMILIES: Mapping[str, float] = {
     "performance": 6.0,
     "estimation": 4.0,
@@ -24,65 +22,6 @@ FAMILIES: Mapping[str, float] = {
     "quality": 2.0,
 }
 """How the budget is divided over the families that are watched: what hurts may alarm more readily."""
-NUMBERS = {"no": 0.0, "one": 1.0}
-SMALLEST_BUDGET = 1 / (1000 * 365.25)  # one false alarm in a thousand years
-LARGEST_BUDGET = 1000.0  # a day
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """At most `alarms` false alarms in each `period` on average, for all monitors of a model together.
-
-    >>> Budget(2, "week").per_day
-    0.2857142857142857
-    >>> str(Budget(1, "month"))
-    '1 false alarm per month'
-    """
-
-    alarms: float
-    period: str
-
-    @property
-    def per_day(self) -> float:
-        """Return the false alarms per day."""
-        return self.alarms / DAYS[self.period]
-
-    def __str__(self) -> str:
-        return f"{self.alarms:g} false alarm{'' if self.alarms == 1 else 's'} per {self.period}"
-
-
-def parse_budget(text: str, *, where: str = "budget") -> Budget:
-    """Return the budget that `text` states: `N false alarms per day`, week, month, quarter, year (or hour).
-
-    Raises SpecError, with `where` as the place in the specification.
-
-    >>> parse_budget("1 false alarm per month")
-    Budget(alarms=1.0, period='month')
-    >>> parse_budget("none", where="$.budget")
-    Traceback (most recent call last):
-    barograph.errors.SpecError: $.budget: expected 'N false alarms per day|week|month|quarter|year', got 'none'.
-    """
-    expected = "expected 'N false alarms per day|week|month|quarter|year'"
-    match = re.fullmatch(r"\s*(\S+)\s+false[\s-]+alarms?\s+(?:per|an?|each|every)\s+([a-z]+)\s*", str(text).lower())
-    if not match:
-        raise SpecError(f"{expected}, got {text!r}.", where=where)
-    number, period = match[1], match[2]
-    if period not in DAYS:
-        raise SpecError(f"{expected}, got the period {period!r}.{did_you_mean(period, DAYS)}", where=where)
-    try:
-        alarms = NUMBERS[number] if number in NUMBERS else float(number)
-    except ValueError:
-        raise SpecError(f"{expected}, got {number!r} as the number.", where=where) from None
-    budget = Budget(alarms, period)
-    if not isfinite(alarms) or alarms <= 0:
-        raise SpecError(
-            f"a budget of {number} false alarms cannot be kept by anything that ever alarms. "
-            "State a small one, such as '1 false alarm per year'.",
-            where=where,
-        )
-    if not SMALLEST_BUDGET <= budget.per_day <= LARGEST_BUDGET:
-        raise SpecError(f"a budget must lie between 1 in 1,000 years and 1,000 a day, got {text!r}.", where=where)
-    return budget
 
 
 def divide(

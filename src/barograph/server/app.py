@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from barograph.errors import BarographError, StoreError
 from barograph.logs import logger
+from barograph.server.common import check_query
 from barograph.server.gate import Gate
 from barograph.server.observe import FAULT, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
@@ -55,7 +56,7 @@ def create_api(service: Service) -> FastAPI:
     api = FastAPI(lifespan=running, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     api.state.service = service
     for router in ROUTERS:
-        api.include_router(router)
+        api.include_router(router, dependencies=[Depends(check_query)])
     api.add_exception_handler(Problem, _on_problem)
     api.add_exception_handler(BarographError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_validation)

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar  # Any: OpenAPI is JSON
 
 from fastapi import Depends, Query, Request
+from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from barograph.errors import did_you_mean
 from barograph.server import pages
 from barograph.server.auth import Caller
 from barograph.server.observe import CALLER
-from barograph.server.problems import Problem
+from barograph.server.problems import Problem, Wrong, count
 from barograph.server.service import Service
 
 T = TypeVar("T")
@@ -75,6 +77,20 @@ def _service(request: Request) -> Service:
 def _caller(request: Request) -> Caller:
     caller: Caller = request.scope[CALLER]
     return caller
+
+
+def check_query(request: Request) -> None:
+    """Raise Problem for parameters that the route does not have: a filter that is misspelt would filter nothing."""
+    route = request.scope.get("route")
+    known = [p.alias for p in route.dependant.query_params] if isinstance(route, APIRoute) else []
+    wrong = [
+        Wrong(f"query.{name[:100]}", f"There is no such parameter.{did_you_mean(name, known)}")
+        for name in dict.fromkeys(request.query_params)
+        if name not in known
+    ]
+    if wrong:
+        detail = f"The request has {count(len(wrong), 'unknown parameter')}: {wrong[0].path}. {wrong[0].message}"
+        raise Problem("invalid", detail, wrong)
 
 
 ServiceOf = Annotated[Service, Depends(_service)]

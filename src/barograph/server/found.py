@@ -9,11 +9,16 @@ from typing import Any  # Any: JSON values
 from zoneinfo import ZoneInfo
 
 from barograph.chunks import TimeChunks, parse_chunk_rule
+from barograph.errors import SpecError
+from barograph.pipeline.admission import check_fit, kept_by
+from barograph.reference.reference import Reference
 from barograph.server.auth import Caller
-from barograph.server.problems import Problem, not_found
+from barograph.server.problems import Problem, not_found, of_error
+from barograph.server.service import Service
+from barograph.spec.file import ModelSpec
 from barograph.store.catalog.audit import record
 from barograph.store.catalog.models import Model, find_model
-from barograph.store.catalog.references import StoredReference, find_reference
+from barograph.store.catalog.references import StoredReference, find_reference, fitted
 from barograph.store.catalog.schema import models, references
 from barograph.store.catalog.scope import Scope
 from barograph.times import to_microseconds
@@ -95,3 +100,19 @@ def audited(scope: Scope, caller: Caller, action: str, target: str, detail: Mapp
     record(
         scope, action=action, target=target, detail={**detail, "by": caller.name}, key_id=caller.key_id, now_us=now_us
     )
+
+
+def check_usable(scope: Scope, service: Service, model: Model, reference: StoredReference) -> Reference:
+    """Return what was learned from a reference; raise Problem if the model could not be watched with it."""
+    if reference.state != "ready":
+        why = f": {reference.reason}" if reference.reason else "."
+        raise Problem("not-ready", f"The reference {reference.number} is {reference.state}{why}")
+    data = fitted(scope, reference.id)
+    assert data is not None  # it is ready
+    learned = Reference.from_bytes(data)
+    try:
+        check_fit(ModelSpec.model_validate(model.spec), learned.yardstick, kept_by(service.settings, model))
+    except SpecError as error:
+        detail = f"The reference {reference.number} does not fit the model's specification. Send its data again."
+        raise Problem("conflict", detail, of_error(error).errors) from None
+    return learned

@@ -19,6 +19,7 @@ from barograph.errors import (
     SpoolFull,
     StoreError,
     TooLarge,
+    did_you_mean,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -133,8 +134,24 @@ def of_error(error: BarographError) -> Problem:
 
 def of_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """Return the problem for what pydantic found in a query or body."""
-    found = [Wrong(_path(e.get("loc", ())), str(e.get("msg", "This is not valid."))) for e in errors]
+    found = [Wrong(_path(e.get("loc", ())), _sentence(e)) for e in errors]
     return Problem("invalid", f"The request has {count(len(found), 'problem')}.", found)
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """Return what is wrong as a sentence of ours: what it must be, what was meant, and what came."""
+    context = error.get("ctx") or {}
+    if error.get("type") == "missing":
+        return "This is needed."
+    if error.get("type") == "extra_forbidden":
+        return "There is no such key."
+    if error.get("type") == "value_error":
+        return str(context.get("error"))
+    message, hint = str(error.get("msg") or "This is not valid").rstrip("."), ""
+    if error.get("type") in ("literal_error", "enum"):
+        known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        message, hint = f"This must be one of {', '.join(known)}", did_you_mean(str(error.get("input")), known)
+    return f"{message}.{hint} Got {str(error.get('input'))[:100]!r}."
 
 
 def count(n: int, noun: str) -> str:

@@ -74,6 +74,9 @@ POST   /v1/silences                                         edit      small
 DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
+GET    /v1/poison                                           read
+POST   /v1/poison/{poison}/retry                            edit
+DELETE /v1/poison/{poison}                                  admin
 GET    /v1/keys                                             admin
 POST   /v1/keys                                             admin     small
 DELETE /v1/keys/{key}                                       admin

@@ -14,21 +14,30 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from barograph.chunks import parse_chunk_rule
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
+from barograph.spec.budget import DEFAULT_BUDGET, budget_of
 from barograph.spec.schema import ColumnType, Task
 
+LARGEST = 1e50  # of an amount: its powers must be numbers, too
+LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors
+LONGEST_S = 36_525 * 86_400.0
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-_PERIODS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}  # days
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise ValueError("This must be a finite number.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ValueError(f"This must be a finite number, at most {LARGEST:g} in size.")
     return float(value)
 
 
 def _amount(value: object) -> float:
     if _number(value) < 0:
         raise ValueError("This must be zero or more.")
+    return _number(value)
+
+
+def _weight(value: object) -> float:
+    if not LIGHTEST <= _number(value) <= HEAVIEST:
+        raise ValueError(f"This must be a number from {LIGHTEST:g} to {HEAVIEST:g}; 1 is usual.")
     return _number(value)
 
 
@@ -59,20 +68,8 @@ def _one_of(kind: str) -> AfterValidator:
 
 
 def _budget(value: object) -> str:
-    false_alarms_per_day(_text(value))
+    budget_of(value)
     return str(value)
-
-
-def false_alarms_per_day(budget: str) -> float:
-    """Return the rate that a budget allows.
-
-    >>> round(1 / false_alarms_per_day("1 false alarm per month"), 2)
-    30.44
-    """
-    match = re.fullmatch(r"(?:at most )?(\d+(?:\.\d+)?) false alarms? (?:a|per) (\w+)", budget.strip().casefold())
-    if not match or match[2] not in _PERIODS or not float(match[1]):
-        raise ValueError(f"This must be as in '1 false alarm per month', with one of {', '.join(_PERIODS)}.")
-    return float(match[1]) / _PERIODS[match[2]]
 
 
 def seconds_of(duration: str) -> float:
@@ -81,10 +78,13 @@ def seconds_of(duration: str) -> float:
     >>> seconds_of("90d"), seconds_of("1.5 h")
     (7776000.0, 5400.0)
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smhdw])", duration.strip())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smhdw])", duration.strip(), re.ASCII)
     if not match:
         raise ValueError("This must be a number with a unit (s, m, h, d, w), as in '90d' or '1.5h'.")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]]
+    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]]
+    if seconds > LONGEST_S:
+        raise ValueError("This must be 100 years (36525d) at most.")
+    return seconds
 
 
 def _duration(value: object) -> str:
@@ -92,8 +92,15 @@ def _duration(value: object) -> str:
     return str(value)
 
 
+def _span(value: object) -> str:
+    if not seconds_of(_text(value)):
+        raise ValueError("This must be longer than nothing.")
+    return str(value)
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 Duration = Annotated[str, BeforeValidator(_duration)]
+Span = Annotated[str, BeforeValidator(_span)]  # a duration above zero
 Number = Annotated[float, BeforeValidator(_number)]
 Amount = Annotated[float, BeforeValidator(_amount)]
 Column = Annotated[str, BeforeValidator(read.as_column)]
@@ -113,15 +120,17 @@ class Value(BaseModel):
 
 
 class MonitorSpec(BaseModel):
-    """One thing to watch besides what is watched by default, or in another way than by default."""
+    """One thing to watch besides what is watched by default, or in another way than by default.
+
+    `weight` is its part of what its family has of the false-alarm budget, beside those of the others (1).
+    """
 
     model_config = _FROZEN
 
     metric: MetricName
     columns: Columns | None = None
     segment: Text | None = None
-    rule: Annotated[str, BeforeValidator(_text), _one_of("rule")] | None = None
-    weight: Amount = 1.0
+    weight: Annotated[float, BeforeValidator(_weight)] | None = None
     tolerance: Amount | None = None
 
 
@@ -136,9 +145,9 @@ class ServiceSpec(BaseModel):
     model_config = _FROZEN
 
     lateness: Duration = "1h"
-    keep_events: Duration = "90d"
-    keep_hours: Duration = "60d"
-    silence: Duration | None = None
+    keep_events: Span = "90d"
+    keep_hours: Span = "60d"
+    silence: Span | None = None
 
 
 class ModelSpec(BaseModel):
@@ -166,7 +175,7 @@ class ModelSpec(BaseModel):
     types: Mapping[Column, Annotated[ColumnType, BeforeValidator(read.as_type)]] = Field(default_factory=dict)
     reference: Text | None = None
     chunk: Annotated[str, BeforeValidator(_chunk)] | None = None
-    budget: Annotated[str, BeforeValidator(_budget)] = "1 false alarm per month"
+    budget: Annotated[str, BeforeValidator(_budget)] = DEFAULT_BUDGET
     tolerance: Mapping[MetricName, Amount] = Field(default_factory=dict)
     value: Value | None = None
     monitors: tuple[MonitorSpec, ...] = ()
@@ -181,12 +190,10 @@ _DEFAULTS = {name: info.get_default(call_default_factory=True) for name, info in
 ROLE_KEYS = tuple(name for name in ModelSpec.model_fields if name in read.Roles.__slots__)
 
 
-def load_spec(
-    source: str | os.PathLike[str], *, metrics: Collection[str] | None = None, rules: Collection[str] | None = None
-) -> ModelSpec:
+def load_spec(source: str | os.PathLike[str], *, metrics: Collection[str] | None = None) -> ModelSpec:
     """Read a specification from a TOML file, or from a text: one with a `=` or a line break that is no name of a file.
 
-    `metrics` and `rules` are the names that exist; without them, names are not checked.
+    `metrics` are the names of those that exist; without them, names are not checked.
 
     >>> spec = load_spec('task = "binary"\\nlabel = "late"')
     >>> spec.label, spec.threshold
@@ -204,7 +211,7 @@ def load_spec(
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"this is not TOML: {error}. Texts need quotation marks.", where=where) from error
-    return spec_of(data, where=where, metrics=metrics, rules=rules)
+    return spec_of(data, where=where, metrics=metrics)
 
 
 def spec_of(
@@ -212,11 +219,10 @@ def spec_of(
     *,
     where: str = "specification",
     metrics: Collection[str] | None = None,
-    rules: Collection[str] | None = None,
 ) -> ModelSpec:
     """Return the specification that plain values say, as they stand in TOML or JSON; see `load_spec`."""
     try:
-        return ModelSpec.model_validate(data, context={"metric": metrics, "rule": rules})
+        return ModelSpec.model_validate(data, context={"metric": metrics})
     except ValidationError as error:
         raise SpecError([_problem(dict(e)) for e in error.errors()], where=where) from None
 

@@ -25,6 +25,7 @@ from barograph.store.catalog import (
     keys,
     models,
     profiles,
+    proposals,
     quarantine,
     references,
     results,
@@ -102,6 +103,7 @@ class Theirs:
             given_up = jobs.claim(scope, self.failed, owner="a", now_us=NOW, seconds=30)
             assert given_up is not None
             jobs.fail(scope, given_up, reason="r", now_us=NOW, final=True)
+            proposals.propose(scope, m, job_id=self.job.id, spec=None, now_us=NOW)
             self.key = keys.create_key(scope, name="k", action="read", now_us=NOW).key.id
             of = {"origin": "o", "received_us": NOW, "keep": 9}
             quarantine.add(scope, m, "events", [Refused(["why"], "{}")], **of)  # type: ignore[arg-type]  # of a test
@@ -179,6 +181,11 @@ class Theirs:
             "jobs.finish": lambda s: jobs.finish(s, self.running, **at),
             "jobs.fail": lambda s: jobs.fail(s, self.running, reason="x", **at),
             "jobs.retry": lambda s: jobs.retry(s, self.failed, **at),
+            "proposals.propose": lambda s: proposals.propose(s, m, job_id=self.job.id, spec={"x": 1}, **at),
+            "proposals.get_proposal": lambda s: proposals.get_proposal(s, m),
+            "proposals.find_proposals": lambda s: proposals.find_proposals(s, [m]),
+            "proposals.is_current": lambda s: proposals.is_current(s, m, job_id=self.job.id),
+            "proposals.settle": lambda s: proposals.settle(s, m),
             "keys.touch_key": lambda s: keys.touch_key(s, k, **at),
             "keys.revoke_key": lambda s: keys.revoke_key(s, k, **at),
             "keys.get_key": lambda s: keys.get_key(s, k),
@@ -191,6 +198,7 @@ class Theirs:
             "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
             "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),
             "quarantine.list_poison": lambda s: quarantine.list_poison(s, **page),
+            "quarantine.get_poison": lambda s: quarantine.get_poison(s, self.poison),
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
             "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
             "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
@@ -206,6 +214,7 @@ class Theirs:
             "incidents.silences_since": lambda s: incidents.silences_since(s, m, since_us=0),
             "incidents.end_silence": lambda s: incidents.end_silence(s, self.silence, **at),
             "work.mark": lambda s: work.mark(s, m, due_us=0),
+            "work.again": lambda s: work.again(s, m, now_us=NOW - 1),
             "work.done": lambda s: work.done(s, m, marks=1),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
             "audit.list_records": lambda s: audit.list_records(s, **page),

@@ -21,7 +21,7 @@ from barograph.server.common import (
     page,
     problems,
 )
-from barograph.server.found import MOST_ID, audited, model_named, names_of, reference_numbered
+from barograph.server.found import MOST_ID, audited, check_usable, model_named, names_of, reference_numbered
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import Problem, not_found
 from barograph.server.rules import url
@@ -30,7 +30,7 @@ from barograph.store.catalog.references import StoredReference, get_reference
 from barograph.times import from_microseconds
 
 router = APIRouter(tags=["jobs"])
-Kind = Literal["fit", "backfill", "replay"]
+Kind = Literal["fit", "backfill", "replay", "refile"]
 State = Literal["waiting", "running", "done", "failed"]
 
 
@@ -96,7 +96,7 @@ def get(job: int, service: ServiceOf, caller: CallerOf) -> JobAnswer:
     operation_id="backfill",
     summary="Compute the past anew",
     status_code=202,
-    openapi_extra=problems("not-ready"),
+    openapi_extra=problems("not-ready", "conflict"),
 )
 def backfill(model: str, asked: BackfillAsked, response: Response, service: ServiceOf, caller: CallerOf) -> JobAnswer:
     """Compute the profiles and results of all events that are kept anew, and use the reference afterwards."""
@@ -109,6 +109,7 @@ def backfill(model: str, asked: BackfillAsked, response: Response, service: Serv
             reference = None if found.reference_id is None else get_reference(scope, found.reference_id)
         if reference is None or reference.state != "ready":
             raise Problem("not-ready", f"The model {model!r} has no such reference that is ready.")
+        check_usable(scope, service, found, reference)
         job = request_backfill(scope, found, reference, now_us=now_us)
         audited(scope, caller, "backfill", model, {"job": job.id, "reference": reference.number}, now_us=now_us)
     response.headers["Location"] = url("/v1/jobs/{job}", job=job.id)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any  # Any: JSON values of a specification
+from typing import Any, Literal  # Any: JSON values of a specification
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from barograph.pipeline.requests import DEFAULT_CHUNK, request_relearning
+from barograph.pipeline.admission import FORESEEN_BYTES, check_fit, check_types, foresee, kept_by
+from barograph.pipeline.requests import (
+    DEFAULT_CHUNK,
+    data_of,
+    needs_learning,
+    newest_reference,
+    request_relearning,
+)
+from barograph.reference.reference import Reference
 from barograph.server.asked import JSON, TOML, check_name, specification
 from barograph.server.auth import Caller
 from barograph.server.common import (
@@ -29,6 +37,7 @@ from barograph.server.common import (
 )
 from barograph.server.found import audited, model_named, numbers_of
 from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.problems import Problem
 from barograph.server.rules import url
 from barograph.server.service import Service
 from barograph.spec.file import ModelSpec
@@ -42,12 +51,15 @@ from barograph.store.catalog.models import (
     list_models,
     update_model,
 )
+from barograph.store.catalog.proposals import Proposal, find_proposals, get_proposal, settle
+from barograph.store.catalog.references import fitted
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import ModelState, get_state, newest_states
 from barograph.store.catalog.work import mark
 from barograph.times import from_microseconds
 
 router = APIRouter(tags=["models"])
+_TRIES = 5  # when others change the model while its new specification is looked at
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -83,8 +95,19 @@ class StateAnswer(Answer):
     missing_columns: Any
 
 
+class PendingAnswer(Answer):
+    """A change that was asked for and is not in force: a job prepares it, or has failed to."""
+
+    state: Literal["pending", "failed"]
+    job: int = Field(description="The job that puts it in force; its `detail` has all of it.")
+    specification: bool = Field(description="Whether it is another specification; if not, it is another reference.")
+    reference: int | None = Field(description="The number of the reference that comes with it.")
+    reason: str | None = Field(description="Why it failed, or why its last attempt did.")
+    asked_at: datetime
+
+
 class ModelAnswer(Answer):
-    """A model. `reference` is the number of the reference that it is compared with."""
+    """A model as it is in force. `reference` is the number of the reference that it is compared with."""
 
     name: str = Field(examples=["flights"])
     version: str
@@ -92,7 +115,13 @@ class ModelAnswer(Answer):
     reference: int | None
     created_at: datetime
     updated_at: datetime
+    pending: PendingAnswer | None = Field(description="What was asked for and is not in force; null if nothing is.")
     state: StateAnswer | None = Field(description="Null before anything is known of it.")
+
+
+_PENDING: dict[int | str, dict[str, Any]] = {
+    202: {"model": ModelAnswer, "description": "Accepted: a job puts it in force; see `pending`"}
+}
 
 
 class ModelsPage(Page[ModelAnswer]):
@@ -125,14 +154,15 @@ def get(model: str, response: Response, service: ServiceOf, caller: CallerOf) ->
     summary="Register a model, or change its specification",
     status_code=200,
     response_model=ModelAnswer,
-    responses={201: {"model": ModelAnswer, "description": "Registered"}},
+    responses={201: {"model": ModelAnswer, "description": "Registered"}, **_PENDING},
     openapi_extra=_BODY | problems("changed", "conflict", "unsupported"),
 )
 async def put(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> Response:
     """Register a model, or replace its specification.
 
-    A change of what a column is, of segments or of the chunk takes effect when a job has learned from the same
-    reference data anew and computed the past.
+    What the model's reference says cannot be is refused. A change of what a column is, of segments or of the chunk
+    comes into force, and with it the rest of the specification, when a job has learned from the same reference data
+    anew and computed the past: the answer is 202 then, and `pending` says how that stands.
 
     With `If-Match`, only the state with that entity tag is changed; with `If-None-Match: *`, only a new model is made.
     """
@@ -185,6 +215,7 @@ def get_spec(model: str, request: Request, service: ServiceOf, caller: CallerOf)
     operation_id="put_spec",
     summary="Change the specification",
     response_model=ModelAnswer,
+    responses={**_PENDING},
     openapi_extra=_BODY | problems("changed", "conflict", "unsupported"),
 )
 async def put_spec(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> Response:
@@ -200,44 +231,91 @@ def tag_of(model: Model) -> str:
 async def _put(name: str, request: Request, service: Service, caller: Caller, *, create: bool) -> Response:
     body, content_type = await request.body(), request.headers.get("content-type", JSON)
     spec = await run_in_threadpool(specification, body, content_type, model=name)
-    answer, created, tag = await run_in_threadpool(_store, name, spec, request, service, caller, create=create)
-    headers = {"ETag": tag}
-    if created:
-        headers["Location"] = url("/v1/models/{model}", model=name)
-    content = answer.model_dump(mode="json")
-    return JSONResponse(content, status_code=201 if created else 200, headers=headers)
+    for _ in range(_TRIES):
+        seen = await run_in_threadpool(_look, name, spec, service, caller)
+        stored = await run_in_threadpool(_store, name, spec, request, service, caller, create=create, seen=seen)
+        if stored is not None:
+            status, answer, headers = stored
+            return JSONResponse(answer.model_dump(mode="json"), status_code=status, headers=headers)
+    raise Problem("conflict", f"The model {name!r} is changed by others all the time. Try again.")
+
+
+def _look(name: str, spec: ModelSpec, service: Service, caller: Caller) -> int | None:
+    """Refuse what the model's reference says cannot be; return the revision of the model that was looked at."""
+    with service.read(caller) as scope:
+        model = find_model(scope, name)
+        if model is None or model.reference_id is None:
+            return None if model is None else model.revision  # the reference will tell, when it comes
+        anew = needs_learning(spec.model_dump(mode="json"), model.spec)
+        reference = newest_reference(scope, model)
+        number = data_of(scope, model, reference)
+        data = None if anew else fitted(scope, model.reference_id)
+    kept = kept_by(service.settings, model)
+    if data is not None:
+        check_fit(spec, Reference.from_bytes(data).yardstick, kept)
+        return model.revision
+    check_types(spec, kept)
+    if reference.data_bytes <= FORESEEN_BYTES:
+        foresee(service.settings, spec, kept, model=model, number=number)
+    return model.revision
 
 
 def _store(
-    name: str, spec: ModelSpec, request: Request, service: Service, caller: Caller, *, create: bool
-) -> tuple[ModelAnswer, bool, str]:
+    name: str, spec: ModelSpec, request: Request, service: Service, caller: Caller, *, create: bool, seen: int | None
+) -> tuple[int, ModelAnswer, dict[str, str]] | None:
+    """Store a specification that was looked at; None if the model was changed since, so that it must be again."""
     plain, now_us = spec.model_dump(mode="json"), service.now_us()
+    headers = {}
     with service.write(caller) as scope:
         old = find_model(scope, name) if create else model_named(scope, name)
         check_unchanged(request, None if old is None else tag_of(old))
+        if (None if old is None else old.revision) != seen:
+            return None
         if old is None:
             chunk = spec.chunk or DEFAULT_CHUNK
             model = create_model(scope, check_name(name), spec=plain, chunk=chunk, version=spec.version, now_us=now_us)
+            status = 201
+            headers["Location"] = url("/v1/models/{model}", model=name)
         else:
-            # The chunk stays as it is until the past was computed with the new one.
-            model = update_model(scope, old.id, spec=plain, version=spec.version, now_us=now_us)
-            request_relearning(scope, model, old.spec, now_us=now_us)
-            mark(scope, model.id, due_us=now_us)
+            model, job = _change(scope, old, plain, version=spec.version, now_us=now_us)
+            status = 200 if job is None else 202
+            if job is not None:
+                headers["Location"] = url("/v1/jobs/{job}", job=job)
         audited(scope, caller, "change model" if old else "register model", name, {"spec": plain}, now_us=now_us)
         answer = _answers(scope, [model])[0]
     service.targets.forget((caller.project_id, name))
-    return answer, old is None, tag_of(model)
+    return status, answer, {**headers, "ETag": tag_of(model)}
+
+
+def _change(
+    scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, now_us: int
+) -> tuple[Model, int | None]:
+    """Put a specification in force, or ask for the job that does so, and return its id."""
+    proposed = get_proposal(scope, old.id)
+    if old.reference_id is None or not needs_learning(plain, old.spec):
+        model = update_model(scope, old.id, spec=plain, version=version, now_us=now_us)
+        if proposed is not None and (proposed.spec is not None or not proposed.is_pending):
+            settle(scope, old.id)  # this is what is wanted now
+        mark(scope, model.id, due_us=now_us)
+        return model, None
+    if proposed is not None and proposed.is_pending and proposed.spec == plain:
+        return old, proposed.job_id  # it is on its way
+    job = request_relearning(scope, old, plain, now_us=now_us)
+    return update_model(scope, old.id, now_us=now_us), job.id  # a revision of its own: two people do not overwrite it
 
 
 def _answers(scope: Scope, models: Sequence[ModelHead]) -> list[ModelAnswer]:
     numbers = numbers_of(scope, [m.reference_id for m in models if m.reference_id is not None])
+    proposed = find_proposals(scope, [m.id for m in models])
     if len(models) == 1:
-        return [_answer(models[0], numbers, get_state(scope, models[0].id))]
+        return [_answer(models[0], numbers, proposed.get(models[0].id), get_state(scope, models[0].id))]
     states = {state.model_id: state for state in newest_states(scope)}
-    return [_answer(model, numbers, states.get(model.id)) for model in models]
+    return [_answer(model, numbers, proposed.get(model.id), states.get(model.id)) for model in models]
 
 
-def _answer(model: ModelHead, numbers: Mapping[int, int], state: ModelState | None) -> ModelAnswer:
+def _answer(
+    model: ModelHead, numbers: Mapping[int, int], proposed: Proposal | None, state: ModelState | None
+) -> ModelAnswer:
     return ModelAnswer(
         name=model.name,
         version=model.version,
@@ -245,7 +323,19 @@ def _answer(model: ModelHead, numbers: Mapping[int, int], state: ModelState | No
         reference=None if model.reference_id is None else numbers.get(model.reference_id),
         created_at=from_microseconds(model.created_us),
         updated_at=from_microseconds(model.updated_us),
+        pending=None if proposed is None else _pending(proposed),
         state=None if state is None else _state(state),
+    )
+
+
+def _pending(proposed: Proposal) -> PendingAnswer:
+    return PendingAnswer(
+        state="pending" if proposed.is_pending else "failed",
+        job=proposed.job_id,
+        specification=proposed.spec is not None,
+        reference=proposed.detail.get("reference"),
+        reason=proposed.reason,
+        asked_at=from_microseconds(proposed.asked_us),
     )
 
 

@@ -29,7 +29,7 @@ from barograph.server.common import (
     problems,
     unchanged,
 )
-from barograph.server.found import audited, model_named, reference_numbered
+from barograph.server.found import audited, check_usable, model_named, reference_numbered
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import Problem
 from barograph.server.rules import url
@@ -188,10 +188,7 @@ def activate(model: str, number: int, response: Response, service: ServiceOf, ca
     with service.write(caller) as scope:
         found = model_named(scope, model)
         stored = reference_numbered(scope, found, number)
-        _check_ready(stored)
-        data = fitted(scope, stored.id)
-        assert data is not None  # it is ready
-        schema = schema_to_plain(Reference.from_bytes(data).schema)
+        schema = schema_to_plain(check_usable(scope, service, found, stored).schema)
         job = request_activation(scope, found, stored, schema=schema, now_us=now_us)
         audited(scope, caller, "activate reference", model, {"reference": number}, now_us=now_us)
         changed = model_named(scope, model)

@@ -163,7 +163,11 @@ def _check_metric(scope: Scope, model: Model, metric: str) -> None:
     known = {name for _, name in catalogue()}
     if metric not in known and metric not in (watched := {s.metric for s in results.list_series(scope, model.id)}):
         hint = did_you_mean(metric, known | watched)
-        raise Problem("invalid", f"There is no metric {metric!r}.{hint}", errors=[Wrong("metric", f"unknown.{hint}")])
+        raise Problem(
+            "invalid",
+            f"There is no metric {metric!r}.{hint}",
+            errors=[Wrong("query.metric", f"There is no such metric.{hint}")],
+        )
 
 
 @router.get("/v1/models/{model}/monitors", operation_id="list_monitors", summary="List what is watched")

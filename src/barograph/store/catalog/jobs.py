@@ -1,4 +1,4 @@
-"""Jobs: long work that is asked for once: to learn from a reference, to fill in the past, to take rows again.
+"""Jobs: long work that is asked for once: to learn from a reference, to fill in the past, to take or file rows again.
 
 What is to be done in all projects is read by `everywhere.next_jobs`. An attempt is known by its number, so that one
 that was given up on cannot end the job that another is doing.
@@ -17,7 +17,7 @@ from barograph.store.catalog.leases import over
 from barograph.store.catalog.schema import jobs
 from barograph.store.catalog.scope import Scope, columns_of
 
-JobKind = Literal["fit", "backfill", "replay"]
+JobKind = Literal["fit", "backfill", "replay", "refile"]
 JobState = Literal["waiting", "running", "done", "failed"]
 ATTEMPTS = 3
 

@@ -117,6 +117,11 @@ def list_poison(scope: Scope, *, model_id: int | None = None, limit: int, after:
     return scope.records(Poison, statement.order_by(poison.c.id.desc()).limit(limit))
 
 
+def get_poison(scope: Scope, poison_id: int) -> Poison | None:
+    """Return work that was set aside; None if there is none."""
+    return scope.record(Poison, scope.pick(poison, Poison).where(poison.c.id == poison_id))
+
+
 def delete_poison(scope: Scope, poison_id: int) -> bool:
     """Forget work that was set aside; return whether it was there."""
     return scope.change(scope.delete(poison).where(poison.c.id == poison_id)) > 0

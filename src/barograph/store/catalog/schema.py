@@ -396,6 +396,17 @@ jobs = sa.Table(
     sqlite_autoincrement=True,
 )
 
+proposals = sa.Table(  # what is asked of a model, and not in force before a job has prepared it
+    "proposals",
+    METADATA,
+    _model(key=True),
+    _project(),
+    sa.Column("spec", Document, nullable=True),
+    sa.Column("job_id", RowId, nullable=False),  # no foreign key: the job says how it stands as long as it is there
+    _time("asked_us"),
+    _of_model(),
+)
+
 work = sa.Table(  # models with something to do: marked by whoever files rows, cleared by the worker that has done it
     "work",
     METADATA,

@@ -27,6 +27,13 @@ def mark(scope: Scope, model_id: int, *, due_us: int) -> None:
     scope.upsert(work, [row], key=("model_id",), least=("due_us",), grow=("marks",))
 
 
+def again(scope: Scope, model_id: int, *, now_us: int) -> None:
+    """Let work that has failed begin anew at once. Raises NotFoundError for an unknown model."""
+    mark(scope, model_id, due_us=now_us)
+    mine = scope.update(work).where(work.c.model_id == model_id)
+    scope.change(mine.values(failures=0, due_us=now_us))
+
+
 def done(scope: Scope, model_id: int, *, marks: int) -> bool:
     """Clear the mark and return True; or return False, and leave it, if it was set again meanwhile."""
     return scope.change(scope.delete(work).where(work.c.model_id == model_id, work.c.marks == marks)) > 0
