@@ -84,7 +84,7 @@ class Outcomes:
     @property
     def defined(self) -> npt.NDArray[np.bool_]:
         """Return where there is a value."""
-        return self.why == 0
+        return np.asarray(self.why == 0)
 
     def __getitem__(self, at: int | tuple[int, ...]) -> Outcome:
         """Return the outcome of one pair."""
@@ -92,6 +92,26 @@ class Outcomes:
             return Undefined(self.reasons[int(self.why[at]) - 1])
         numbers = {name: float(array[at]) for name in _NUMBERS if (array := getattr(self, name)) is not None}
         return Estimate(n=int(self.n[at]), **numbers)
+
+
+def stack(found: Sequence[Outcome]) -> Outcomes:
+    """Return outcomes that were found one by one as one table, (len(found),).
+
+    >>> stack([Estimate(value=0.5, n=2), Undefined("current has no rows")]).defined.tolist()
+    [True, False]
+    """
+    reasons = tuple(dict.fromkeys(o.reason for o in found if isinstance(o, Undefined)))
+    columns = {
+        name: np.array([getattr(o, name, None) for o in found], np.float64)
+        for name in _NUMBERS
+        if any(getattr(o, name, None) is not None for o in found) or name == "value"
+    }
+    return Outcomes(
+        n=np.array([o.n if isinstance(o, Estimate) else 0 for o in found], np.int64),
+        why=np.array([reasons.index(o.reason) + 1 if isinstance(o, Undefined) else 0 for o in found], np.uint8),
+        reasons=reasons,
+        **columns,
+    )
 
 
 _NUMBERS = tuple(f.name for f in fields(Outcomes) if f.name not in ("n", "why", "reasons"))

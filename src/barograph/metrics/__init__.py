@@ -17,9 +17,9 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar  # Any: the sketches that a metric takes differ from metric to metric
 
-from barograph.outcome import Outcome
+from barograph.outcome import Outcome, Outcomes
 
-MetricFunction = Callable[..., Outcome]
+MetricFunction = Callable[..., Outcome | Outcomes]
 F = TypeVar("F", bound=MetricFunction)
 Better = Literal["lower", "higher", "zero", "neither"]
 

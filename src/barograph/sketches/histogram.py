@@ -10,6 +10,7 @@ from typing import Any, Self  # Any: dataclass equality and array dtypes
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Number
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
 
@@ -38,19 +39,19 @@ class Histogram:
 
     edges: Floats
     counts: Ints
-    below_sum: float | Floats = 0.0
-    above_sum: float | Floats = 0.0
-    minimum: float | Floats = inf
-    maximum: float | Floats = -inf
+    below_sum: Number = 0.0
+    above_sum: Number = 0.0
+    minimum: Number = inf
+    maximum: Number = -inf
 
     def __init__(
         self,
         edges: Sequence[float] | Floats,
         counts: Sequence[int] | Ints,
-        below_sum: float | Floats = 0.0,
-        above_sum: float | Floats = 0.0,
-        minimum: float | Floats = inf,
-        maximum: float | Floats = -inf,
+        below_sum: Number = 0.0,
+        above_sum: Number = 0.0,
+        minimum: Number = inf,
+        maximum: Number = -inf,
     ) -> None:
         as_edges, as_counts = np.asarray(edges, np.float64), np.asarray(counts, np.int64)
         if as_counts.shape[-1:] != (len(as_edges) + 1,):
@@ -58,10 +59,10 @@ class Histogram:
         for name, value in (
             ("edges", as_edges),
             ("counts", as_counts),
-            ("below_sum", below_sum),
-            ("above_sum", above_sum),
-            ("minimum", minimum),
-            ("maximum", maximum),
+            ("below_sum", _number(below_sum)),
+            ("above_sum", _number(above_sum)),
+            ("minimum", _number(minimum)),
+            ("maximum", _number(maximum)),
         ):
             object.__setattr__(self, name, value)
 
@@ -194,6 +195,10 @@ class Categories:
 
 
 Binned = Histogram | Categories
+
+
+def _number(value: Number) -> Number:
+    return value if np.ndim(value) else float(value)
 
 
 def _shares(counts: Ints, smoothing: float) -> Floats:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Number
 from barograph.metrics.drift._no_change import RowNoise, Spread, Z, excess, root, root_of_excess
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned, check_same_bins
@@ -27,7 +28,7 @@ class Shares(NamedTuple):
     m: Floats  # reference rows, as (..., 1)
     n: Floats  # current rows, as (..., 1)
     used: npt.NDArray[np.bool_]
-    undefined: tuple[tuple[npt.NDArray[np.bool_], str], ...]
+    undefined: tuple[tuple[npt.ArrayLike, str], ...]
 
     @property
     def pooled(self) -> Floats:
@@ -40,7 +41,7 @@ class Shares(NamedTuple):
         return total(1.0 / self.n + 1.0 / self.m)
 
 
-def total(values: Floats) -> Floats:
+def total(values: Number) -> Floats:
     """Return the sum over the last axis."""
     return np.asarray(np.add.reduce(values, axis=-1))
 

@@ -32,7 +32,7 @@ class Steps(NamedTuple):
     ahead: Floats  # (..., P - 1)
     m: Floats  # (..., 1)
     n: Floats  # (..., 1)
-    undefined: tuple[tuple[npt.NDArray[np.bool_], str], ...]
+    undefined: tuple[tuple[npt.ArrayLike, str], ...]
 
     @property
     def unit(self) -> Floats:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Number
+
 Floats = npt.NDArray[np.float64]
 Z = 1.959963984540054  # the 97.5 % point of the normal distribution: all intervals here are 95 % and two-sided
 KOLMOGOROV = 1.3580986  # the 95 % point of the Kolmogorov distribution
@@ -17,11 +19,11 @@ KOLMOGOROV = 1.3580986  # the 95 % point of the Kolmogorov distribution
 class Spread(NamedTuple):
     """A mean and a standard deviation, each a number or an array over leading axes."""
 
-    mean: Floats
-    sd: Floats
+    mean: Number
+    sd: Number
 
 
-def excess(mean: Floats, variance: Floats) -> Spread:
+def excess(mean: Number, variance: Number) -> Spread:
     r"""Return the moments of :math:`\max(0, X - E[X])` for gamma variables `X`.
 
     With the shape :math:`a = E[X]^2 / Var[X]` and :math:`\delta = a^a e^{-a} / \Gamma(a + 1)` they are
@@ -39,7 +41,7 @@ def excess(mean: Floats, variance: Floats) -> Spread:
     return _moments(some, first, second)
 
 
-def root_of_excess(mean: Floats, variance: Floats) -> Spread:
+def root_of_excess(mean: Number, variance: Number) -> Spread:
     r"""Return the moments of :math:`\sqrt{\max(0, X - E[X])}` for gamma variables `X`.
 
     >>> mean, sd = root_of_excess(9.0, 18.0)
@@ -63,7 +65,7 @@ _STEP = 0.1
 _U2 = (np.arange(1, 81) * _STEP) ** 2
 
 
-def root(mean: Floats, variance: Floats) -> Spread:
+def root(mean: Number, variance: Number) -> Spread:
     r"""Return the moments of :math:`\sqrt X` for gamma variables `X`: :math:`\sqrt{b}\,\Gamma(a+½)/\Gamma(a)`.
 
     >>> mean, sd = root(9.0, 18.0)  # a chi variable with 9 degrees of freedom
