@@ -11,18 +11,18 @@ import numpy.typing as npt
 import polars as pl
 
 from accuracy_common import Estimating, fixed, percent, realised, score, table
-from barograph.estimators.atc import atc
-from barograph.estimators.cbpe import cbpe
-from barograph.estimators.cot import cot
-from barograph.estimators.density_ratio import density_ratio
-from barograph.estimators.dle import dle
-from barograph.estimators.doc import doc
-from barograph.estimators.importance_weighting import importance_weighting
-from barograph.estimators.label_shift import label_shift
-from barograph.estimators.pape import pape
-from barograph.estimators.rows import Estimator, Rows
 from barograph.outcome import Estimate, Outcome
 from barograph.reference.fit import fit
+from estimators.atc import atc
+from estimators.cbpe import cbpe
+from estimators.cot import cot
+from estimators.density_ratio import density_ratio
+from estimators.dle import dle
+from estimators.doc import doc
+from estimators.importance_weighting import importance_weighting
+from estimators.label_shift import label_shift
+from estimators.pape import pape
+from estimators.rows import Estimator, Rows
 
 CHUNK = 2000
 METRICS = ("accuracy", "roc_auc", "f1")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barograph.arrays import Floats
 from barograph.metrics import catalogue
 from barograph.metrics.estimation.calibration import BinaryCalibration, calibrate
 from barograph.metrics.estimation.classes import ClassesCalibration, calibrate_classes
@@ -22,7 +22,6 @@ from barograph.sketches.cells import RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
-Floats = npt.NDArray[np.float64]
 Calibration = BinaryCalibration | ClassesCalibration | RegressionCalibration
 
 

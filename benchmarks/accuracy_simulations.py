@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from accuracy_common import Estimating, fixed, percent, table
+from barograph.arrays import Floats
 from barograph.causes.decomposition import Decomposition, decompose
 from barograph.causes.losses import accuracy_losses
-from barograph.estimators.isotonic import isotonic
 from barograph.ledger.audit import augmented_mean, propose_audit
 from barograph.ledger.blend import Cohort, blend, shift_of
 from barograph.ledger.delay import delay_curves
@@ -21,9 +20,9 @@ from barograph.outcome import Estimate
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.sketches.scores import ScoreTable
+from estimators.isotonic import isotonic
 
 SEED = 7
-Floats = npt.NDArray[np.float64]
 NOT_FEATURES = (
     "timestamp",
     "order",

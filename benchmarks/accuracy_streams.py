@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any  # scikit-learn models are untyped
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -22,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from accuracy_common import Estimating, features_as_numbers, fixed, percent, realised, score, table
+from barograph.arrays import Floats
 from barograph.ledger.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
 from barograph.ledger.self_audit import SelfAudit, compare, widen
 from barograph.ledger.trust import Watch, start_watch, watch
@@ -34,7 +34,6 @@ from barograph.reference.reference import Reference
 from barograph.sketches.cells import RegressionCells
 
 SEED = 0
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ import polars as pl
 import sqlalchemy as sa
 from deltalake import DeltaTable
 
-from barograph.chunks import to_microseconds
 from barograph.pipeline.live import time_rule
 from barograph.pipeline.pieces import pieces_of
 from barograph.reference.reference import Reference
@@ -26,7 +25,9 @@ from barograph.sketches.serial import unpack
 from barograph.spec.file import ModelSpec
 from barograph.store.catalog import everywhere, models, profiles, quarantine
 from barograph.store.catalog.database import reading
+from barograph.store.catalog.schema import dirty
 from barograph.store.catalog.scope import Scope
+from barograph.times import to_microseconds
 from chaos_data import NOTE, Model, frame_of
 
 PROJECT = 1
@@ -96,7 +97,8 @@ def pending(data: Path, engine: sa.Engine) -> list[str]:
     with reading(engine) as connection:
         for due in everywhere.due_work(connection, now_us=2**62, limit=100):
             left.append(f"work of model {due.model_id}, due at {due.due_us}, {due.failures} failures")
-        left += [f"{count} chunks of model {model}" for _, model, count, _ in everywhere.dirty_by_model(connection)]
+        marked = sa.select(dirty.c.model_id, sa.func.count()).group_by(dirty.c.model_id)
+        left += [f"{count} chunks of model {model}" for model, count in connection.execute(marked)]
         jobs = everywhere.jobs_by_state(connection)
         left += [f"{count} jobs: {kind} {state}" for _, kind, state, count in jobs if state != "done"]
     return left

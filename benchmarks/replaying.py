@@ -21,13 +21,13 @@ import polars as pl
 
 from barograph.alerts.incident import Incident
 from barograph.alerts.watch import watch
-from barograph.chunks import to_microseconds
 from barograph.reference.reference import Reference
 from barograph.report.assess import outputs_of, unjudged
 from barograph.report.check import check
 from barograph.report.report import Report
 from barograph.report.verdict import verdict
 from barograph.spec.file import ModelSpec
+from barograph.times import to_microseconds
 
 STARTING_S = 60.0
 IDLE_S = 300.0  # that work may take after one step of a stream

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, ndtr, ndtri
 
+from barograph.arrays import Floats
 from barograph.rules import Rule
 from barograph.rules.absent import Absent
 from barograph.rules.baseline import share_baseline
@@ -27,7 +28,6 @@ from barograph.rules.residual import Residual
 from barograph.rules.share import share
 from barograph.rules.summary import Summary
 
-Floats = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
 PERIOD = 7  # phases of the seasonal streams: the days of a week

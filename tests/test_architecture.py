@@ -14,14 +14,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "barograph"
 ORDER = [
-    ("errors", "outcome"),
+    ("arrays", "errors", "outcome", "times"),
     ("chunks",),
     ("spec",),
     ("sketches",),
     ("metrics", "profiles"),
     ("reference",),
     ("rules",),
-    ("estimators", "ledger"),
+    ("ledger",),
     ("monitors",),
     ("causes",),
     ("alerts",),

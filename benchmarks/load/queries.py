@@ -20,7 +20,6 @@ from bodies import reference_table
 from serving import served, size_mb
 
 import barograph
-from barograph.chunks import to_microseconds
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.spec.file import spec_of
@@ -29,6 +28,7 @@ from barograph.store.catalog import everywhere, models, references, results, sta
 from barograph.store.catalog import schema as tables
 from barograph.store.catalog.database import migrate, open_database, reading, writing
 from barograph.store.catalog.scope import Scope
+from barograph.times import to_microseconds
 
 DAYS, SERIES = 365, 100
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.errors import SpecError
+from barograph.times import from_microseconds, to_microseconds
 
 UNITS = {"h": "hour", "d": "day", "w": "week", "mo": "month", "q": "quarter", "y": "year"}
 MAX_CHUNKS = 100_000  # one reference, one check: more is a mistake in the data or in the chunk length
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,16 +144,6 @@ def parse_chunk_rule(text: str, *, zone: str = "UTC") -> ChunkRule:
         return TimeChunks(text[1:], zone)
     units = ", ".join(f"1{unit}" for unit in UNITS)
     raise SpecError(f"A chunk is one of {units}, or a number of rows such as 5000rows. Got {text!r}.")
-
-
-def to_microseconds(time: datetime) -> int:
-    """Return a UTC time as whole microseconds since 1970, the unit in which columns hold time."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_microseconds(value: int) -> datetime:
-    """Return microseconds since 1970 as a UTC time."""
-    return _EPOCH + timedelta(microseconds=int(value))
 
 
 def edges_in_microseconds(rule: TimeChunks, first: int, last: int) -> npt.NDArray[np.int64]:

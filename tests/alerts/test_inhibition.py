@@ -33,7 +33,6 @@ def causes_fixture(history: History, weeks: Weeks) -> Callable[..., dict[str, st
     ("name", "severity", "changes", "expected"),
     [
         ("quality.row_count", Severity.CRITICAL, {}, Reason.NO_ROWS),
-        ("operations.absent", Severity.CRITICAL, {}, Reason.NO_ROWS),
         ("quality.missing_share.age", Severity.WARNING, {}, Reason.MISSING),
         ("quality.type_error_share.age", Severity.WARNING, {}, Reason.TYPE_ERRORS),
         ("quality.constant_column.age", Severity.NOTICE, {}, Reason.CONSTANT),
@@ -83,7 +82,6 @@ def test_a_dead_feed_explains_everything(causes: Callable[..., dict[str, str]]) 
         quality.missing_share.age   ..ww
         drift.psi.income            ..nn
         performance.roc_auc         ..cc
-        operations.absent           ..cc
     """
     found = ["quality.missing_share.age", "drift.psi.income", "performance.roc_auc"]
     assert causes(text) == dict.fromkeys(found, "quality.row_count")

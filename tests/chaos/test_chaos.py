@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import chaos_truth
 from chaos_data import START, frame_of
 from chaos_truth import Truth

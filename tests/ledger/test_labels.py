@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.chunks import from_microseconds
 from barograph.errors import InputError
-from barograph.ledger.labels import NEVER, Events, Labels, labels_as_of, restatement
+from barograph.ledger.labels import NEVER, Events, Labels, labels_as_of
+from barograph.times import from_microseconds
 
 record = st.tuples(st.integers(0, 6), st.sampled_from([0.0, 1.0, 2.0, np.nan]), st.integers(0, 12))
 EVENT_TIMES = (0, 3, 5, 0, 2)  # of the ids 0, 1, 2, 3, 3: the last two have one id
@@ -88,20 +88,6 @@ def test_a_later_label_decides_a_contradiction() -> None:
     labels = Labels(ids=np.array([1, 1, 1]), values=np.array([0.0, 1.0, 1.0]), times=np.array([5, 5, 8]))
     assert np.isnan(labels_as_of(events, labels, as_of=from_microseconds(6)).values[0])
     assert labels_as_of(events, labels, as_of=from_microseconds(9)).values[0] == 1.0
-
-
-def test_restatement_counts_what_has_become_of_the_labels() -> None:
-    events = Events(ids=np.arange(4), times=np.zeros(4, np.int64))
-    labels = Labels(
-        ids=np.array([0, 1, 2, 1, 3, 0, 0]),
-        values=np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0]),
-        times=np.array([1, 1, 1, 5, 5, 6, 6]),
-    )
-    before, after = (labels_as_of(events, labels, as_of=from_microseconds(t)) for t in (2, 9))
-    found = restatement(before, after)
-    assert (found.new, found.changed, found.withdrawn) == (1, 1, 1)
-    again = labels_as_of(events, labels, as_of=from_microseconds(2))
-    np.testing.assert_array_equal(before.values, again.values)
 
 
 def test_no_events_no_labels_and_uneven_columns() -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barograph.chunks import to_microseconds
 from barograph.ingest.decode import decode_events, decode_labels
 from barograph.ingest.layouts import event_layout, label_layout
 from barograph.pipeline.filing import file_waiting
@@ -30,6 +29,7 @@ from barograph.store.catalog.models import Model
 from barograph.store.reference_files import keep_reference
 from barograph.store.settings import Settings
 from barograph.store.spool import Batch, Spool
+from barograph.times import to_microseconds
 
 PROJECT = 1
 NDJSON = "application/x-ndjson"

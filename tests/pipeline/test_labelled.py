@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from barograph.chunks import from_microseconds
 from barograph.pipeline.labelled import WHOLE, Slice, labelled_rows
 from barograph.spec.schema import Schema, Task
 from barograph.store.layout import label_schema
+from barograph.times import from_microseconds
 
 BINARY = Schema(task=Task.BINARY, id="key", timestamp="ts", label="late", classes=("0", "1"))
 REGRESSION = Schema(task=Task.REGRESSION, id="key", timestamp="ts", label="y")

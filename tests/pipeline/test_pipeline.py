@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 
-from barograph.chunks import to_microseconds
 from barograph.pipeline import restating
 from barograph.report.check import check
 from barograph.report.report import Report
 from barograph.store.catalog import incidents, profiles, quarantine, results, states
+from barograph.times import to_microseconds
 
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
 CURRENT = events(20, 100, seed=2)

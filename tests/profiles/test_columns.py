@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.chunks import from_microseconds
 from barograph.profiles.columns import as_text, categories, class_codes, is_null, numbers, times
 from barograph.profiles.zones import to_utc
+from barograph.times import from_microseconds
 
 
 def mask(array: npt.NDArray[np.bool_] | None, n: int) -> list[bool]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import genpareto, kendalltau
 
+from barograph.arrays import Floats
 from barograph.errors import MismatchError, SpecError
-from barograph.rules.adaptive import Adaptive, AdaptiveState, Change, Floats, Readings, scan, start, step
+from barograph.rules.adaptive import Adaptive, AdaptiveState, Change, Readings, scan, start, step
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NEVER = Adaptive(step=HOUR, false_alarms_per_day=1e-200)  # learns everything, raises no alarm

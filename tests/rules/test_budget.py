@@ -15,7 +15,6 @@ from barograph.rules.budget import (
     describe_detectable,
     divide,
     in_chunks,
-    name_changed,
     parse_budget,
 )
 
@@ -90,28 +89,6 @@ def test_run_lengths_in_chunks_need_a_length() -> None:
     assert in_chunks([30.0, np.inf], 1 / 24).tolist() == [720.0, np.inf]
     with pytest.raises(SpecError, match="no timestamps"):
         in_chunks([30.0], 0.0)
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(st.floats(-5, 12), min_size=1, max_size=15))
-def test_naming_is_the_benjamini_hochberg_procedure_on_inverse_evidence(log_evidence: list[float]) -> None:
-    arl, e = 50.0, np.array(log_evidence)
-    p, n = np.exp(-e), len(e)
-    best = max((k for k in range(1, n + 1) if np.sum(p <= k / (n * arl) * (1 + 1e-12)) >= k), default=0)
-    named = name_changed(e, arl)
-    assert named.sum() >= best
-    if named.any():
-        k = int(named.sum())
-        assert np.all(p[named] <= k / (n * arl) * (1 + 1e-9))
-        assert np.log(np.mean(np.exp(e))) >= np.log(arl) - 1e-9  # the mean of all is at least the ARL then
-
-
-def test_many_that_move_together_need_less_each_and_weights_prefer() -> None:
-    evidence = np.log(np.array([150.0] * 9 + [1.0]))
-    assert name_changed(evidence, 100).sum() == 9
-    assert name_changed(evidence[:1], 100).all()
-    assert not name_changed(np.log(np.array([150.0] + [1.0] * 9)), 100).any()
-    assert name_changed(np.log(np.array([150.0] + [1.0] * 9)), 100, weights=[91.0] + [1.0] * 9).sum() == 1
 
 
 def test_what_can_be_seen_is_said_in_words() -> None:

@@ -11,7 +11,7 @@ from barograph.rules.baseline import share_baseline
 from barograph.rules.bets import bet_sizes
 from barograph.rules.category_share import category_share
 from barograph.rules.evidence import Evidence
-from barograph.rules.rate import burn_level, rate
+from barograph.rules.rate import rate
 from barograph.rules.share import BELOW, BOTH, Share, share
 
 SIZES = bet_sizes(1000, longest=50)
@@ -114,7 +114,7 @@ def test_a_promised_rate_is_exact_and_has_no_margin() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [lambda: rate(0.0, sizes=SIZES, chunk_rows=10), lambda: burn_level(1.0), lambda: burn_level(0.9, 20.0)],
+    [lambda: rate(0.0, sizes=SIZES, chunk_rows=10), lambda: rate([0.5, 1.0], sizes=SIZES, chunk_rows=10)],
 )
 def test_impossible_rates_are_errors(wrong: object) -> None:
     with pytest.raises(SpecError):

@@ -17,12 +17,13 @@ import polars as pl
 import uvicorn
 
 from barograph.server.app import create_app
-from barograph.server.service import Service, open_service, wall_clock_us
+from barograph.server.service import Service, open_service
 from barograph.server.start import prepare
 from barograph.store.catalog import everywhere
 from barograph.store.catalog.database import writing
 from barograph.store.catalog.keys import create_key
 from barograph.store.catalog.scope import Scope
+from barograph.store.clock import wall_clock_us
 from barograph.store.settings import Settings
 
 PATIENCE_S = 30.0

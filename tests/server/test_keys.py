@@ -14,7 +14,7 @@ from barograph.server.app import create_api
 from barograph.server.auth import INCLUDES
 from barograph.server.problems import MEDIA_TYPE
 from barograph.server.rules import RULES, Rule
-from barograph.server.service import wall_clock_us
+from barograph.store.clock import wall_clock_us
 
 PLACES = {
     "model": "flights",

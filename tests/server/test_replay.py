@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,9 @@ import polars.selectors as cs
 from serving import serving
 from threadpoolctl import threadpool_limits
 
+import replaying
+import replays
 from barograph.demo import FEATURES, ZONE, load, predict
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-replaying: Any = import_module("replaying")
-replays: Any = import_module("replays")
-sys.path.remove(str(ROOT / "benchmarks"))
 
 DAYS = 35
 WEEK = "2013-06-03T04:00:00Z"

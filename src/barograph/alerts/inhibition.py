@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 BREAKS_THE_MODEL = (Reason.MISSING, Reason.TYPE_ERRORS)
 
-_FEED = {"row_count": Reason.NO_ROWS, "freshness": Reason.NO_ROWS, "absent": Reason.NO_ROWS}
+_FEED = {"row_count": Reason.NO_ROWS}
 _COLUMN = {
     "missing_share": Reason.MISSING,
     "type_error_share": Reason.TYPE_ERRORS,

@@ -14,13 +14,14 @@ import numpy as np
 
 from barograph.alerts.scenario_reader import number
 from barograph.alerts.scenario_values import Value, parse_values
+from barograph.arrays import Floats
 from barograph.errors import SpecError
 from barograph.rules import Decision, Rule, observe
 from barograph.rules.adaptive import Adaptive, scan, start
 from barograph.rules.bets import bet_sizes
 from barograph.rules.budget import in_chunks, parse_budget
 from barograph.rules.constant import constant
-from barograph.rules.evidence import Evidence, Floats
+from barograph.rules.evidence import Evidence
 from barograph.rules.loss import Loss
 from barograph.rules.rate import rate
 from barograph.rules.relative import relative

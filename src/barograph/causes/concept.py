@@ -6,6 +6,7 @@ from datetime import datetime
 from math import inf, isfinite, log
 
 from barograph.causes.explain import Trust
+from barograph.metrics.intervals import Z
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profiles
 from barograph.rules.limits import Status
@@ -14,7 +15,6 @@ from barograph.spec.schema import Task
 MONITOR = "concept.concept_residual"
 MATERIAL = 0.02  # of accuracy: what is material by default
 MATERIAL_SHARE = 0.1  # of the mean absolute error
-Z = 1.959963984540054  # of a 95 % interval
 
 
 def concept_rows(

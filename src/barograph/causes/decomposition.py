@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.causes.losses import CellLosses
 from barograph.errors import MismatchError
 from barograph.outcome import Estimate, Undefined
 
-Floats = npt.NDArray[np.float64]
 PRIOR_ROWS = 5.0  # rows with the overall variance that are added to each cell: few labels say little of their spread
 
 

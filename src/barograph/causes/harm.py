@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.causes.losses import CellLosses
 from barograph.errors import MismatchError
 from barograph.outcome import Estimate, Outcome, Undefined
 
-Floats = npt.NDArray[np.float64]
 PRIOR_ROWS = 10.0  # rows in the reference's mix of leaves that are added to each code
 
 

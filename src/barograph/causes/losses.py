@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.sketches.cells import REGRESSION_SUMS, BinaryCells, RegressionCells
-from barograph.sketches.scores import PENDING, POSITIVE, ScoreTable
+from barograph.sketches.scores import PENDING, POSITIVE
 
-Floats = npt.NDArray[np.float64]
 SCORE_GROUPS = 10  # finer cells see more covariate shift, and leave fewer labels in each
 
 
@@ -48,46 +48,11 @@ def accuracy_losses_of_classes(cells: Sequence[BinaryCells]) -> CellLosses:
     )
 
 
-def brier_losses(cells: BinaryCells, scores: ScoreTable) -> CellLosses:
-    """Return (s - y)² by leaf and score group, taking each score for the mean of its bin in `scores`."""
-    s = _mean_scores(cells, scores, 0)
-    return _score_losses(cells, (1 - s) ** 2, s**2)
-
-
-def log_losses(cells: BinaryCells, scores: ScoreTable) -> CellLosses:
-    """Return -ln of the probability of the label by leaf and score group, as the mean of its bin in `scores`."""
-    return _score_losses(cells, -_mean_scores(cells, scores, 2), -_mean_scores(cells, scores, 3))
-
-
 def absolute_error_losses(cells: RegressionCells) -> CellLosses:
     """Return |prediction - label| by leaf and prediction group."""
-    return _regression_losses(cells, "absolute_error", "squared_error")
-
-
-def squared_error_losses(cells: RegressionCells) -> CellLosses:
-    """Return (prediction - label)² by leaf and prediction group."""
-    return _regression_losses(cells, "squared_error", "fourth_power_error")
-
-
-def _regression_losses(cells: RegressionCells, name: str, square: str) -> CellLosses:
-    total, squares = (cells.sums[:, :, REGRESSION_SUMS.index(n)] for n in (name, square))
+    total, squares = (cells.sums[:, :, REGRESSION_SUMS.index(n)] for n in ("absolute_error", "squared_error"))
     groups = np.arange(total.shape[1]) * SCORE_GROUPS // total.shape[1]
     return _pool(groups, cells.counts[:, :, 0].astype(np.float64), total, squares)
-
-
-def _score_losses(cells: BinaryCells, if_positive: Floats, if_negative: Floats) -> CellLosses:
-    negative, positive = cells.counts[:, :, 0].astype(np.float64), cells.counts[:, :, POSITIVE].astype(np.float64)
-    total = positive * if_positive + negative * if_negative
-    squares = positive * if_positive**2 + negative * if_negative**2
-    return _pool(_groups(cells), positive + negative, total, squares)
-
-
-def _mean_scores(cells: BinaryCells, scores: ScoreTable, which: int) -> Floats:
-    """Return the mean of one of `SCORE_SUMS` over the rows of each of the cells' score bins (J,)."""
-    first = cells.first_fine[:-1]
-    rows = np.add.reduceat(scores.by_score.sum(axis=1), first)
-    mean = np.add.reduceat(scores.sums[:, :, which].sum(axis=1), first) / np.maximum(rows, 1)
-    return np.asarray(mean[cells.order], np.float64)
 
 
 def _groups(cells: BinaryCells) -> npt.NDArray[np.int64]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import ceil, floor, isfinite, log10
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.sketches.histogram import Histogram
 
 BARS = 32  # about so many equal bars over the range
@@ -14,8 +14,6 @@ TAIL = 0.005  # of either distribution may lie beyond either end of the range
 ONE_VALUE_A_BIN = 250  # edges: with fewer, and no bin for a heavy value, the reference gave each value a bin
 MANY = 3  # times the share in the reference: so many rows of a bin hardly have its one value
 LARGEST, SMALLEST = 1e300, 1e-290  # of the numbers on an axis: what is computed from them stays finite and above 0
-
-Floats = npt.NDArray[np.float64]
 
 
 def borders(reference: Histogram, current: Histogram) -> Floats:

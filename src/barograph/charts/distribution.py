@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.alerts.wording import number
+from barograph.arrays import Floats
 from barograph.charts.bars import TAIL, borders, quantile, share_below
 from barograph.charts.style import (
     CURRENT,
@@ -30,8 +31,6 @@ WIDTH, HEIGHT = 300, 150
 FEW_VALUES = 12  # a number with so few different values is drawn like categories
 MAX_CATEGORIES = 10
 PAIR = 22  # pixels
-
-Floats = npt.NDArray[np.float64]
 
 
 def distribution(

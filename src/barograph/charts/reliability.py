@@ -19,12 +19,12 @@ from barograph.charts.style import (
     values,
 )
 from barograph.charts.words import count, percent, printable
+from barograph.metrics.intervals import wilson
 from barograph.sketches.scores import PENDING, POSITIVE, ScoreTable
 
 SIZE, STRIP, BARS = 260, 40, 20
 GROUPS = 10
 LEAST_ROWS = 25  # of a group
-Z = 1.96
 ENOUGH = 0.02  # a mean score this close to the share of positives is called right
 
 
@@ -108,16 +108,10 @@ def _groups(table: ScoreTable) -> list[dict[str, float]]:
     for size, positive, score in zip(n.tolist(), positives.tolist(), scores.tolist(), strict=True):
         if size >= 1:
             share = positive / size
-            lower, upper = _wilson(share, size)
+            lower, upper = wilson(share, size)
             mean = min(max(score / size, 0.0), 1.0)
             found.append({"score": mean, "share": share, "lower": lower, "upper": upper, "rows": size})
     return found
-
-
-def _wilson(share: float, n: float) -> tuple[float, float]:
-    centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * (share * (1 - share) / n + Z * Z / (4 * n * n)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _scores(reference: ScoreTable, current: ScoreTable, x: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from barograph.profiles.columns import as_text, times
 from barograph.profiles.zones import to_utc
 from barograph.store.layout import NUMBER, TEXT
+from barograph.times import DAY_US, EPOCH, SECOND_US
 
 NAN = float("nan")
 NOT_FINITE = {
@@ -24,8 +25,6 @@ _number = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII).ful
 _regular_time = re.compile(
     r"\d{4}-\d\d-\d\d[T ](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII
 ).fullmatch
-_DAY, _SECOND = 86_400_000_000, 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def number_of(text: str) -> float | None:
@@ -101,8 +100,8 @@ def moments(values: Sequence[Any], zone: str) -> list[int | None]:
 
 def _regular(text: str, zoned: bool, zone: str) -> int:
     time = datetime.fromisoformat(text)
-    since = (time if zoned else time.replace(tzinfo=UTC)) - _EPOCH
-    microseconds = since.days * _DAY + since.seconds * _SECOND + since.microseconds
+    since = (time if zoned else time.replace(tzinfo=UTC)) - EPOCH
+    microseconds = since.days * DAY_US + since.seconds * SECOND_US + since.microseconds
     if zoned or zone == "UTC":
         return microseconds
     return int(to_utc(np.array([microseconds], np.int64), zone)[0])

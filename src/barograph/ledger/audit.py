@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.outcome import Estimate, Outcome, Undefined
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 FLOOR = 0.03  # in the variance c (1 - c): no event is so certain that its label could not surprise
 MAX_WEIGHT = 20.0  # of a label, as a multiple of that of a random one
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.ledger.delay import DelayCurves, Shift, fit_shift, pending_rate, shifted
 from barograph.metrics.estimation.binary import expect
 from barograph.metrics.estimation.calibration import BinaryCalibration
@@ -16,8 +16,6 @@ from barograph.metrics.estimation.support import Support
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.cells import BinaryCells
 from barograph.sketches.scores import PENDING, ScoreTable
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from barograph.arrays import Bools, Floats
 
 MAX_AGES = 1000
 SHIFT_SD = 1.0  # of the prior of the shift of log-odds: even without labels it is not taken for larger than this

@@ -9,11 +9,10 @@ from typing import Any  # ids are texts or whole numbers, whichever the caller's
 import numpy as np
 import numpy.typing as npt
 
-from barograph.chunks import to_microseconds
+from barograph.arrays import Floats, Ints
 from barograph.errors import InputError
+from barograph.times import to_microseconds
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Ids = npt.NDArray[Any]
 
 NEVER = np.iinfo(np.int64).max
@@ -165,22 +164,3 @@ def _drop_contradictions(event: Ints, time: Ints, value: Floats) -> tuple[Floats
     np.maximum.at(undecided_at, event[differ], time[differ])
     kept = time > undecided_at[event]
     return value[kept], time[kept], event[kept], int(differ.sum())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restatement:
-    """How the labels of the same events differ between two as-of times."""
-
-    new: int
-    changed: int
-    withdrawn: int
-
-
-def restatement(before: LabelState, after: LabelState) -> Restatement:
-    """Return how many events got a label, another one, or lost theirs."""
-    had, has = before.labelled, after.labelled
-    return Restatement(
-        new=int((~had & has).sum()),
-        changed=int((before.values[had & has] != after.values[had & has]).sum()),
-        withdrawn=int((had & ~has).sum()),
-    )

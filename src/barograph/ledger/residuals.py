@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics.estimation.calibration import BinaryCalibration
 from barograph.metrics.estimation.classes import ClassesCalibration
 from barograph.metrics.estimation.regression import RegressionCalibration
 from barograph.sketches.cells import BinaryCells, RegressionCells
 from barograph.sketches.scores import PENDING, POSITIVE
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -45,9 +45,8 @@ def selection(cells: BinaryCells | RegressionCells) -> Selection:
     .. math:: \tfrac12 \sum_j |q^\text{labelled}_j - q^\text{all}_j|
 
     less what chance adds to it, if the differences :math:`d_j` are the true ones: :math:`\mathrm{E}|X_j| - |d_j|` for
-    normal
-    :math:`X_j` with their mean and variance. Rare cells
-    are pooled. With nothing on one side the distance is 0 and the p-value 1.
+    normal :math:`X_j` with their mean and variance. Rare cells are pooled. With nothing on one side the distance is 0
+    and the p-value 1.
     """
     from scipy.special import chdtrc, ndtr
 

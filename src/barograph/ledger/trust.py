@@ -9,7 +9,8 @@ from math import log
 
 import numpy as np
 
-from barograph.ledger.residuals import Floats, Residuals
+from barograph.arrays import Floats
+from barograph.ledger.residuals import Residuals
 from barograph.rules.baseline import measure_spread
 from barograph.rules.bets import bet_sizes, log_e_shares, log_e_summaries, tilts
 from barograph.rules.evidence import CEILING, Evidence

@@ -27,9 +27,6 @@ CATEGORICAL_DRIFT = "total_variation"
 MODEL_DRIFT = "cell_drift"
 
 
-WATCHED = ("quality", "drift", "performance")
-
-
 class Asked(Protocol):
     """What a specification says of one monitor."""
 
@@ -66,7 +63,7 @@ def default_monitors(
     monitors = []
     for metric in catalogue().values():
         tolerance = (tolerances or {}).get(metric.name)
-        if metric.family not in WATCHED or Sample in wanted(metric):
+        if Sample in wanted(metric):
             continue
         if metric.name == "business_value" and values is None:
             continue
@@ -109,7 +106,7 @@ def asked_monitors(yardstick: Yardstick, asked: Sequence[Asked], default: Sequen
     monitors = {m.name: m for m in default}
     problems = []
     for i, ask in enumerate(asked):
-        found = [m for m in catalogue().values() if m.name == ask.metric and m.family in WATCHED]
+        found = [m for m in catalogue().values() if m.name == ask.metric]
         wanted_columns = ask.columns or tuple(c.name for c in yardstick.columns)
         added = False
         for metric in found:

@@ -146,7 +146,7 @@ def result(
         "model": model,
         "version": version,
         "monitor": monitor.name,
-        "metric": metric.name + monitor.suffix,
+        "metric": metric.name,
         "family": monitor.family,
         "column": monitor.column,
         "segment": monitor.segment or None,

@@ -14,6 +14,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.chunks import Chunk
 from barograph.monitors.defaults import CATEGORICAL_DRIFT, MODEL_DRIFT, NUMERIC_DRIFT
 from barograph.monitors.evaluate import novelty, typical_rows
@@ -35,7 +36,6 @@ from barograph.rules.share import Share, share
 from barograph.rules.summary import Summary
 from barograph.sketches.counts import Counts
 
-Floats = npt.NDArray[np.float64]
 AnyRule = CdfCut | Share | Summary
 
 LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES

@@ -17,7 +17,7 @@ class Monitor:
     """What is watched. `column` is None for the model as a whole, `segment` "" for all rows.
 
     `alerts` says whether a breach is reported to people; the other monitors describe. `tolerance` replaces the
-    metric's default; `suffix` tells apart monitors of one metric with different `options`.
+    metric's default.
     """
 
     metric: Metric
@@ -26,7 +26,6 @@ class Monitor:
     alerts: bool = True
     tolerance: float | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
-    suffix: str = ""
     family: str = ""  # of its results; default: the metric's
 
     def __post_init__(self) -> None:
@@ -35,5 +34,5 @@ class Monitor:
     @property
     def name(self) -> str:
         """Return the monitor's name, unique within a model: family, metric, column and segment."""
-        parts = [self.family, self.metric.name + self.suffix, self.column, self.segment]
+        parts = [self.family, self.metric.name, self.column, self.segment]
         return ".".join(part for part in parts if part)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
-from barograph.chunks import from_microseconds
 from barograph.pipeline.evaluating import MOST_FIRING, gravest
 from barograph.spec.file import ModelSpec, seconds_of
 from barograph.store.catalog import incidents, models, states
-from barograph.store.catalog.incidents import OperationsIncident
+from barograph.store.catalog.alerts import OperationsIncident, write_operations
 from barograph.store.catalog.scope import Scope
+from barograph.times import from_microseconds
 
 TIMES = 3  # as long as the longest gap between events of the last days, before silence is an incident
 SHORTEST_S = 900.0  # however dense the events are: a deployment takes its time
@@ -63,7 +63,7 @@ def _write(
 ) -> None:
     at = f"{from_microseconds(since):%Y-%m-%d %H:%M} UTC"
     minutes = None if allowed is None else round(allowed / 60e6, 1)
-    incidents.write_operations(
+    write_operations(
         scope,
         model_id,
         OperationsIncident(

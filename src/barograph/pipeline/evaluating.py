@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from barograph.alerts.alert import State
 from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
-from barograph.chunks import to_microseconds
 from barograph.monitors.memory import evaluate_again
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
@@ -25,8 +24,10 @@ from barograph.report.verdict import verdict
 from barograph.rules.budget import parse_budget
 from barograph.spec.file import ModelSpec, seconds_of
 from barograph.store.catalog import incidents, leases, results, states
+from barograph.store.catalog.alerts import write_alerts
 from barograph.store.catalog.incidents import StoredIncident
 from barograph.store.catalog.leases import Lease
+from barograph.times import to_microseconds
 
 MOST_FIRING = 1000  # incidents of one model that are counted
 
@@ -98,7 +99,7 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
                 chunks=starts,
                 resolution_us=round(shop.settings.resolution_seconds * 1e6),
             )
-        incidents.write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
+        write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
         firing = incidents.list_incidents(scope, model_id=live.model_id, state="firing", limit=MOST_FIRING)
         states.set_state(
             scope,

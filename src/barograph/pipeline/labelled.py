@@ -15,16 +15,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.chunks import from_microseconds
+from barograph.arrays import Hashes, Ints
 from barograph.ledger.labels import Events, Labels, labels_as_of
 from barograph.profiles.rows import Part, Rows
 from barograph.spec.schema import Schema, Task
 from barograph.store.delta import kernels
 from barograph.store.delta.ids import halves, hash_ids
 from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE
+from barograph.times import from_microseconds
 
-Ints = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
 Batches = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]  # of these columns
 
 COLUMNS = (ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE)  # of labels

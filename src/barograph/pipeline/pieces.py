@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Self
 
 import numpy as np
 
-from barograph.chunks import Chunk, TimeChunks, from_microseconds, to_microseconds
+from barograph.chunks import Chunk, TimeChunks
 from barograph.profiles import columns
 from barograph.profiles.build import Span, build_profiles, time_chunks
 from barograph.profiles.join import join, split
@@ -17,6 +18,7 @@ from barograph.profiles.read import Source, open_rows
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
 from barograph.store.catalog.profiles import StoredProfile
+from barograph.times import DAY_US, day_of, to_microseconds
 
 MOST_CHUNKS = 3_000  # that are evaluated; with one wrong year among the times, the newest ones are
 
@@ -139,10 +141,10 @@ def days_of(start_us: int, end_us: int) -> list[str]:
     >>> days_of(0, 86_400_000_001)
     ['1970-01-01', '1970-01-02']
     """
-    day = 86_400_000_000
-    numbers = range(start_us // day, (max(end_us - 1, start_us)) // day + 1)
-    return [f"{from_microseconds(n * day):%Y-%m-%d}" for n in numbers]
+    numbers = range(start_us // DAY_US, (max(end_us - 1, start_us)) // DAY_US + 1)
+    return [day_of(n * DAY_US) for n in numbers]
 
 
-def _us(time: object) -> int:
-    return to_microseconds(time)  # type: ignore[arg-type]  # chunks of time have a start and an end
+def _us(time: datetime | None) -> int:
+    assert time is not None, "chunks of time have a start and an end"
+    return to_microseconds(time)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from time import monotonic_ns
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.chunks import TimeChunks, from_microseconds, to_microseconds
+from barograph.chunks import TimeChunks
 from barograph.pipeline.pieces import Piece, pieces_of
 from barograph.pipeline.remembering import remember, remembered, write_pieces
 from barograph.pipeline.workshop import Live, Workshop
@@ -26,8 +25,8 @@ from barograph.store.catalog.profiles import Position
 from barograph.store.catalog.scope import Scope
 from barograph.store.layout import EXTRA, RECEIVED
 from barograph.store.tables import UNKNOWN
+from barograph.times import DAY_US, from_microseconds, start_of_day, to_microseconds
 
-DAY_US = 86_400_000_000
 MANY_ROWS = 1_000_000  # that are counted in one transaction
 ADOPT_US = 5_000_000  # from one look for the events of waiting labels to the next
 REST = 10  # times as long as a look took, there is none
@@ -117,14 +116,10 @@ def starts_of_days(rule: TimeChunks, days: Collection[str]) -> list[int]:
     """
     starts = set()
     for day in days:
-        first = from_microseconds(_day_us(day))
-        edges = rule.edges(first, from_microseconds(_day_us(day) + DAY_US - 1))
+        first = from_microseconds(start_of_day(day))
+        edges = rule.edges(first, from_microseconds(start_of_day(day) + DAY_US - 1))
         starts |= {to_microseconds(edge) for edge in edges[:-1]}
     return sorted(starts)
-
-
-def _day_us(day: str) -> int:
-    return to_microseconds(datetime.fromisoformat(day).replace(tzinfo=UTC))
 
 
 def _tell(scope: Scope, model_id: int, events: pa.Table | None, added: Sequence[Piece], *, labels: int) -> None:

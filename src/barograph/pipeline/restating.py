@@ -8,7 +8,6 @@ from time import monotonic_ns
 
 import pyarrow as pa
 
-from barograph.chunks import from_microseconds, to_microseconds
 from barograph.pipeline.labelled import Slice, labelled_rows
 from barograph.pipeline.pieces import Piece, days_of, pieces_of
 from barograph.pipeline.remembering import remember, remembered, write_pieces
@@ -18,6 +17,7 @@ from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.layout import event_schema
 from barograph.store.tables import ModelTables
+from barograph.times import from_microseconds, to_microseconds
 
 REST = 4  # times as long as rebuilding took, nothing is rebuilt: labels that trickle in must not take all the time
 AT_ONCE = 64  # chunks that are rebuilt in one transaction

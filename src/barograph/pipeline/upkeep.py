@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import structlog
 
-from barograph.chunks import Chunk, TimeChunks, from_microseconds, to_microseconds
+from barograph.chunks import Chunk, TimeChunks
 from barograph.errors import StoreError
 from barograph.pipeline.dead_man import watch_silence
 from barograph.pipeline.holding import hold
@@ -22,6 +22,7 @@ from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import StoredProfile
 from barograph.store.tables import TableKind
+from barograph.times import from_microseconds, to_microseconds
 
 EVALUATED_EVERY_US = 6 * 3_600_000_000  # at least, also when nothing comes
 VACUUM_HOURS = 24  # for which files that no version needs stay: a reader may still have them open

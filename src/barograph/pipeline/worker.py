@@ -21,6 +21,7 @@ from barograph.pipeline.workshop import Workshop
 from barograph.store.catalog import everywhere, leases
 from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.leases import Lease
+from barograph.store.clock import wall_clock_us
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 
@@ -45,7 +46,7 @@ def run_workers(
     `threads` do what is to be done with models and run jobs. With a `spool`, one more files what it holds. `clock`
     gives the time in microseconds since 1970.
     """
-    now_us = clock or (lambda: time.time_ns() // 1000)
+    now_us = clock or wall_clock_us
     engine = open_database(settings.catalog)
     shop = Workshop(
         settings=settings,

@@ -20,15 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from barograph.chunks import (
-    Chunk,
-    ChunkRule,
-    RowChunks,
-    TimeChunks,
-    edges_in_microseconds,
-    from_microseconds,
-    to_microseconds,
-)
+from barograph.arrays import Ints
+from barograph.chunks import Chunk, ChunkRule, RowChunks, TimeChunks, edges_in_microseconds
 from barograph.errors import InputError
 from barograph.profiles import columns as arrow
 from barograph.profiles import kernels
@@ -37,8 +30,8 @@ from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Part, Rows, Source, open_rows
 from barograph.profiles.tables import Tables, add_tables, empty_tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
+from barograph.times import from_microseconds, to_microseconds
 
-Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
 
 UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from barograph.arrays import Floats
 from barograph.profiles import columns as arrow
 from barograph.profiles import kernels
 from barograph.profiles.tables import Tables
@@ -28,7 +29,6 @@ _NOTHING = np.empty(0, np.float64)
 _NO_FLAGS = np.empty(0, np.uint8)
 PRESENCE_ONLY = (ColumnType.TEXT, ColumnType.EMBEDDING, ColumnType.DATETIME)
 
-Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
 
 

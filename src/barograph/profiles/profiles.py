@@ -9,7 +9,7 @@ from typing import Literal, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from barograph.chunks import Chunk, from_microseconds, to_microseconds
+from barograph.chunks import Chunk
 from barograph.errors import InputError, MismatchError, did_you_mean
 from barograph.profiles.tables import Tables, add_tables, column_slice, empty_tables, merge_groups, merge_runs
 from barograph.profiles.yardstick import BinaryOutcome, CategoricalBins, NumericBins, Yardstick
@@ -25,6 +25,7 @@ from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
 from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Task
+from barograph.times import from_microseconds, to_microseconds
 
 FORMAT_VERSION = 1
 ALL = ""  # the segment that holds every row

@@ -111,9 +111,9 @@ def _partitions(path: Path) -> dict[str, pa.Scalar[Any]]:
 def sample_rows(rows: Rows, columns: Sequence[str], n: int, *, seed: int = 0) -> pa.Table:
     """Draw `n` rows uniformly without replacement, in one pass.
 
-    They come in the order of the rows; if there are fewer than `n`, all of them do.
-    The rows are those whose positions have the smallest hashes, so the sample depends on the seed and the number of
-    rows alone. Text is plain, and a column that a part lacks is null there.
+    They come in the order of the rows; if there are fewer than `n`, all of them do. The rows are those whose positions
+    have the smallest hashes, so the sample depends on the seed and the number of rows alone. Text is plain, and a
+    column that a part lacks is null there.
     """
     fields = pa.schema([rows.schema.field(c) for c in dict.fromkeys(columns) if c in rows.schema.names])
     if rows.rows is not None and all(part.first_row is not None and part.rows is not None for part in rows.parts):

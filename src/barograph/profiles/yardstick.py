@@ -15,11 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from barograph.arrays import Floats, Ints
 from barograph.sketches.cells import BinaryCells
 from barograph.spec.schema import Schema
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 GRID_CELLS = 4_096  # of the uniform grid that narrows the search for a bin: 16 kB, stays in the L1 cache
 TAIL_EDGES = 20  # the outermost twentieth of the edges on each side lies outside of the grid

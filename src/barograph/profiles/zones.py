@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from barograph.times import SECOND_US, to_microseconds
+
 Microseconds = npt.NDArray[np.int64]
-_SECOND = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = (1900, 2200)  # clock changes outside are not looked for
 
 
@@ -45,7 +45,7 @@ def to_utc(local: Microseconds, zone: str) -> Microseconds:
 
 
 def _year(microseconds: int) -> int:
-    return 1970 + round(microseconds / (365.2425 * 86400 * _SECOND))  # a year off at most, which is allowed for
+    return 1970 + round(microseconds / (365.2425 * 86400 * SECOND_US))  # a year off at most, which is allowed for
 
 
 @lru_cache(maxsize=4096)
@@ -65,7 +65,7 @@ def _changes(zone: str, year: int) -> tuple[tuple[int, int, int], ...]:
                     low = middle
                 else:
                     high = middle
-            moment = (day - _EPOCH) // timedelta(microseconds=1) + high * _SECOND
+            moment = to_microseconds(day) + high * SECOND_US
             found.append((moment, before, after))
     return tuple(found)
 

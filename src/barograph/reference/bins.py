@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.profiles.yardstick import CategoricalBins, NumericBins
 
 FINE_BINS = 256  # Kolmogorov–Smirnov from this many reference quantiles is within 0.0004 of exact
@@ -13,9 +13,6 @@ TOP_CATEGORIES = 128  # counted one by one
 COARSE_CATEGORIES = 20
 COARSE_SHARE = 0.01  # a category below this share joins "other" in the coarse bins
 MAX_CATEGORIES = 200_000  # remembered, to tell unseen ones from rare ones
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def fit_numeric_bins(

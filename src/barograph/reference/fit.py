@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from barograph.arrays import Codes, Floats
 from barograph.errors import InputError, SpecError
 from barograph.profiles import columns as arrow
 from barograph.profiles.build import Progress, build_profiles
@@ -38,9 +39,6 @@ TREE_ROWS = 100_000
 MAX_COVARIANCE = 64  # numeric features whose second moments are kept: work and size grow with the square
 MAX_SEGMENT_VALUES = 50
 TRUTH = ("False", "True")
-
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.uint16]
 
 
 def fit(

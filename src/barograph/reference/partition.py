@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Codes, Floats
 from barograph.profiles.yardstick import CategoricalBins, ColumnBins, NumericBins, Partition
 
 MAX_LEAVES = 64
@@ -16,9 +17,6 @@ MIN_LEAF_ROWS = 300  # fewer in a small reference: a twentieth of it, but never 
 MIN_LEAF_ROWS_EVER = 20
 LEAST_GAIN = 1e-12  # of the target's sum of squares: less is rounding
 SHRINKAGE_ROWS = 20.0  # rows at the overall mean that are added to each category before categories are put in order
-
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.uint16]
 
 
 def single_leaf() -> Partition:

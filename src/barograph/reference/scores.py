@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.profiles.yardstick import BinaryOutcome, RegressionOutcome
 from barograph.reference.bins import fit_numeric_bins
 
 FINE_SCORE_BINS = 256
 CELL_SCORE_BINS = 50  # the binning bias of ROC AUC is about 0.0001 here, and 0.004 with ten uniform bins
 PREDICTION_BINS = 20
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def fit_binary_outcome(

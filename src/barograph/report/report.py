@@ -45,9 +45,9 @@ class Report:
 
     `rows` are all result rows; `results` is the same as a Polars frame. `alerting` names the monitors whose breaches
     are told to people, `breaches` are those, before they become alerts. `watches` say what each monitor with
-    evidence could have found, `trust` whether arrived labels confirm the estimates,
-    `audits` how often their intervals held, `loss` what the loss of the
-    worst chunk is made of, and `hygiene` which monitors are noisy or useless, and what to change.
+    evidence could have found, `trust` whether arrived labels confirm the estimates, `audits` how often their intervals
+    held, `loss` what the loss of the worst chunk is made of, and `hygiene` which monitors are noisy or useless, and
+    what to change.
     """
 
     model: str

@@ -35,7 +35,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from barograph.rules.evidence import CALM, CEILING, Bools, Evidence, Floats, Ints
+from barograph.arrays import Bools, Floats, Ints
+from barograph.rules.evidence import CALM, CEILING, Evidence
 
 __all__ = ["Decision", "Rule", "observe"]
 

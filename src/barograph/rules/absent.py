@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.errors import InputError, SpecError
 from barograph.rules.baseline import LEVEL, carry_over, weigh
-from barograph.rules.bets import Floats, log_e_counts
-from barograph.rules.evidence import Ints
+from barograph.rules.bets import log_e_counts
 
 TOLERANCE = 0.5  # of the expected number
 LARGEST_TILT = 3.0  # a bet on at most 1/20 of what is expected; fewer is seen as well by it

@@ -11,12 +11,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Bools, Floats
 from barograph.errors import MismatchError, SpecError
 from barograph.rules import adaptive_state as at
-from barograph.rules.adaptive_state import Floats, Settings, State
+from barograph.rules.adaptive_state import Settings, State
 from barograph.sketches.serial import pack, unpack
-
-Bools = npt.NDArray[np.bool_]
 
 DAY = timedelta(days=1)
 SHORTEST_RUN = 20  # steps between false alarms: fewer are no alarms but noise

@@ -10,10 +10,11 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.rules import adaptive_learning, adaptive_tails, adaptive_watch
 from barograph.rules import adaptive_state as at
 from barograph.rules.adaptive_learning import Step, learn, learn_calibration, learn_peaks, mean_square, median
-from barograph.rules.adaptive_state import Floats, Settings, State, compiled
+from barograph.rules.adaptive_state import Settings, State, compiled
 from barograph.rules.adaptive_tails import bin_of, refit, tail_p, tail_quantile
 from barograph.rules.adaptive_watch import bet, mean_of_chains, missing_evidence, watch_days
 

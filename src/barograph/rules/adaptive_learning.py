@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.rules import adaptive_state as at
-from barograph.rules.adaptive_state import Floats, Settings, State, compiled
+from barograph.rules.adaptive_state import Settings, State, compiled
 from barograph.rules.adaptive_tails import bin_of, tail_quantile
 
 WINSOR = 27.0  # squares below this multiple of their mean (5.2 scales) are never cut ...

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from barograph.arrays import Floats
+
 F = TypeVar("F", bound=Callable[..., object])
 
 PERIODS = 6  # K: same-phase values of how many past days, or weeks

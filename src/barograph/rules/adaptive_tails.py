@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.rules import adaptive_state as at
-from barograph.rules.adaptive_state import Floats, compiled
+from barograph.rules.adaptive_state import compiled
 
 TAIL = 0.02  # share of values in the tail that is fitted
 FEWEST = 10.0  # ... but at least so many

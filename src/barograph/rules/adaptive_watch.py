@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.rules import adaptive_state as at
-from barograph.rules.adaptive_state import Floats, Settings, State, compiled
+from barograph.rules.adaptive_state import Settings, State, compiled
 
 
 @compiled

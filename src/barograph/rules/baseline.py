@@ -23,10 +23,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.errors import InputError, SpecError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 LEVEL = 0.95  # with this probability over the reference the run length is at least the stated one
 BLOCKS_FOR_AUTOCORRELATION = 8  # below this, the resemblance of neighbours cannot be told from chance

@@ -5,10 +5,8 @@ from __future__ import annotations
 from math import ceil, log
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from barograph.arrays import Floats
 
 RATIO = 1.6  # between neighbouring bets: the better of two is never more than 27 % off, which costs 5 to 7 % of growth
 LARGEST_BET = 0.9  # of the stake at which a gamma distribution would ruin the bank

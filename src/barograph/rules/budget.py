@@ -10,10 +10,8 @@ from math import isfinite
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.errors import SpecError, did_you_mean
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
 FAMILIES: Mapping[str, float] = {
@@ -147,35 +145,6 @@ def in_chunks(arl_days: npt.ArrayLike, chunk_days: float) -> Floats:
             where="budget",
         )
     return np.maximum(np.asarray(arl_days, np.float64) / chunk_days, 2.0)
-
-
-def name_changed(log_evidence: Floats, arl: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> Bools:
-    r"""Return which monitors of a group have changed, when many move at once (e-BH).
-
-    The `k` with the most evidence are named, with the largest `k` for which the `k`-th has :math:`M_{(k)} \ge K \cdot
-    \mathrm{ARL} / k`: the more move together, the less each has to show. The mean of all :math:`M` is an e-detector
-    itself, so a group of `K` monitors that has nothing to report names something once in `ARL` steps on average; and
-    of the monitors named when patience ends at a fixed time, the expected share named wrongly is bounded ("error over
-    patience") [1]_. `log_evidence` is (monitors,), `arl` that of the *group*; `weights` (of mean one) prefer some.
-
-    >>> name_changed(np.log([400.0, 300, 1, 1]), 100)
-    array([ True,  True, False, False])
-
-    .. [1] S. Dandapanthula, A. Ramdas, "Multiple testing in multi-stream sequential change detection",
-       arXiv:2501.04130, 2025.
-    """
-    evidence = np.asarray(log_evidence, np.float64)
-    if weights is not None:
-        w = np.asarray(weights, np.float64)
-        with np.errstate(divide="ignore"):
-            evidence = evidence + np.log(w / w.mean())
-    order = np.argsort(-evidence, kind="stable")
-    rank = np.arange(1, len(evidence) + 1)
-    enough = evidence[order] >= np.log(len(evidence) * np.asarray(arl, np.float64)) - np.log(rank)
-    named = np.zeros(len(evidence), np.bool_)
-    if enough.any():
-        named[order[: int(np.flatnonzero(enough)[-1]) + 1]] = True
-    return named
 
 
 def describe_detectable(change: float, *, unit: str, days: float, useful: float) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.rules.baseline import LEVEL, share_baseline
-from barograph.rules.bets import Floats
 from barograph.rules.share import BOTH, Share
 
 TOLERANCE = 0.02  # of the rows

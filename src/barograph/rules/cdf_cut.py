@@ -8,9 +8,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.rules.baseline import LEVEL, share_baseline
-from barograph.rules.bets import Floats
-from barograph.rules.evidence import Ints
 from barograph.rules.share import BOTH, Share
 
 CUTS = 9  # the deciles

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Bools, Floats
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 REMEMBERED_CHUNKS = 512  # how far back a late chunk can still be told from one that was counted
 CALM = 0.1  # evidence below this share of the ARL closes an alert: opening and closing levels differ on purpose

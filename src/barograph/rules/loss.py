@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.errors import SpecError
 from barograph.rules.baseline import LEVEL, Baseline, mean_baseline
-from barograph.rules.bets import Floats, log_e_losses, tilts
-from barograph.rules.evidence import Ints
+from barograph.rules.bets import log_e_losses, tilts
 from barograph.rules.share import ABOVE
 
 

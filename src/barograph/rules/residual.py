@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.errors import InputError, SpecError
 from barograph.rules.baseline import LEVEL, measure_spread
-from barograph.rules.bets import Floats, tilts
-from barograph.rules.evidence import Ints
+from barograph.rules.bets import tilts
 from barograph.rules.share import BOTH
 
 

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.errors import SpecError
 from barograph.rules.baseline import LEVEL, Baseline, share_baseline
-from barograph.rules.bets import Floats, log_e_shares, tilt_and_cost, tilts
-from barograph.rules.evidence import Ints
+from barograph.rules.bets import log_e_shares, tilt_and_cost, tilts
 
 BOTH = (1, -1)  # sides: above what is allowed, and below it
 ABOVE = (1,)

@@ -11,7 +11,6 @@ from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from barograph.chunks import from_microseconds, to_microseconds
 from barograph.server import pages
 from barograph.server.auth import Caller
 from barograph.server.observe import CALLER
@@ -95,16 +94,6 @@ def _as_utc(time: datetime) -> datetime:
 
 
 Time = Annotated[datetime, AfterValidator(_as_utc)]
-
-
-def microseconds(time: datetime | None) -> int | None:
-    """Return a time as the catalog keeps it."""
-    return None if time is None else to_microseconds(time)
-
-
-def time_of(value: int | None) -> datetime | None:
-    """Return a time of the catalog as the API tells it."""
-    return None if value is None else from_microseconds(value)
 
 
 # Pages

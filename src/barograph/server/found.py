@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any  # Any: JSON values
 from zoneinfo import ZoneInfo
 
-from barograph.chunks import TimeChunks, parse_chunk_rule, to_microseconds
+from barograph.chunks import TimeChunks, parse_chunk_rule
 from barograph.server.auth import Caller
 from barograph.server.problems import Problem, not_found
 from barograph.store.catalog.audit import record
@@ -16,6 +16,7 @@ from barograph.store.catalog.models import Model, find_model
 from barograph.store.catalog.references import StoredReference, find_reference
 from barograph.store.catalog.schema import models, references
 from barograph.store.catalog.scope import Scope
+from barograph.times import to_microseconds
 
 # What the keys of chunks look like, by the unit of the rule: year, month or quarter, day.
 _KEYS = {

@@ -18,6 +18,7 @@ from barograph.server.lookups import KeyLookup, TargetLookup
 from barograph.server.tally import Tally
 from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.scope import Scope
+from barograph.store.clock import wall_clock_us
 from barograph.store.group_commit import GroupCommit
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
@@ -49,11 +50,6 @@ class Service:
         """Give the caller's project, to change: all of it or nothing."""
         with writing(self.engine) as connection:
             yield Scope(connection, caller.project_id)
-
-
-def wall_clock_us() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1000
 
 
 @contextmanager

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Hashes, Ints
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
-
-Hashes = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,14 +8,10 @@ from math import inf
 from typing import Any, Self  # Any: dataclass equality and array dtypes
 
 import numpy as np
-import numpy.typing as npt
 
-from barograph.arrays import Number
+from barograph.arrays import Floats, Ints, Number
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,21 +7,21 @@ whole versions: a number that grows by one with each change. Several processes m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
-from time import time_ns
-from typing import Literal  # Any: Arrow arrays are untyped
+from typing import Literal
 
 import pyarrow as pa
 
+from barograph.store.clock import wall_clock_us
 from barograph.store.delta import filing, labels, upkeep
-from barograph.store.delta.files import DAY_US, TEXT, TIME, choose, read_batches, read_table
+from barograph.store.delta.files import TEXT, TIME, choose, read_batches, read_table
 from barograph.store.delta.filing import Filed
 from barograph.store.delta.labels import SEQUENCE, Adopted
 from barograph.store.delta.snapshot import DAY, data_file
 from barograph.store.delta.table import UNKNOWN, Table, open_table
 from barograph.store.delta.upkeep import Compacted, Size, Statistics
 from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, RECEIVED
+from barograph.times import DAY_US, start_of_day
 
 __all__ = ["UNKNOWN", "Adopted", "Compacted", "Filed", "ModelTables", "Size", "Statistics", "TableKind"]
 
@@ -29,10 +29,6 @@ TableKind = Literal["events", "labels"]
 _NO_LABELS = pa.schema(
     [(ID, TEXT), (LABEL, TEXT), (LABEL_TIMESTAMP, TIME), (RECEIVED, TIME), (SEQUENCE, pa.int64()), (DAY, TEXT)]
 )
-
-
-def _now_us() -> int:
-    return time_ns() // 1000
 
 
 class ModelTables:
@@ -58,7 +54,7 @@ class ModelTables:
         id_column: str = "event_id",
         time_column: str = "timestamp",
         storage_options: Mapping[str, str] | None = None,
-        clock: Callable[[], int] = _now_us,
+        clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         options = dict(storage_options) if storage_options is not None else None
         parts = (str(project_id), str(model_id))
@@ -244,7 +240,7 @@ class ModelTables:
 
         Labels that have waited for their event since before that day go too. Files stay until `vacuum`.
         """
-        before_us = (date.fromisoformat(before_day) - date(1970, 1, 1)).days * DAY_US
+        before_us = start_of_day(before_day)
         return (
             upkeep.drop_days(self._events, before_day=before_day, before_us=before_us),
             upkeep.drop_days(self._labels, before_day=before_day, before_us=before_us),
@@ -278,7 +274,7 @@ class ModelTables:
 
 def _between(day: str, first: int, last: int) -> bool:
     try:
-        number = (date.fromisoformat(day) - date(1970, 1, 1)).days
+        number = start_of_day(day) // DAY_US
     except ValueError:
         return True
     return first <= number <= last

@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import chi2, norm
 from scipy.stats import gamma as gamma_distribution
 
+from barograph.arrays import Floats
 from barograph.metrics.drift._line import line
 from barograph.metrics.drift._no_change import (
     RowNoise,
@@ -30,7 +31,6 @@ from barograph.sketches.histogram import Categories, Histogram
 from barograph.sketches.moments import Covariance
 from barograph.sketches.sample import Sample
 
-Floats = npt.NDArray[np.float64]
 Metric = Callable[..., Outcome]
 
 

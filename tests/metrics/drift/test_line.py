@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import energy_distance, ks_2samp, wasserstein_distance
 
+from barograph.arrays import Floats
 from barograph.errors import MismatchError
 from barograph.metrics.drift.energy import energy
 from barograph.metrics.drift.kolmogorov_smirnov import kolmogorov_smirnov
@@ -21,7 +21,6 @@ from barograph.sketches.histogram import Histogram
 ORACLE = settings(max_examples=60, deadline=None, derandomize=True)
 ALL = (kolmogorov_smirnov, wasserstein, energy)
 EDGES = np.array([-2.0, -0.5, 0.0, np.nextafter(0.0, 1.0), 1.0, 4.0])
-Floats = npt.NDArray[np.float64]
 
 spread = st.lists(st.floats(-10, 10), min_size=2, max_size=60).filter(lambda x: max(x) - min(x) > 0.1)
 

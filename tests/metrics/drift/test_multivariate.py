@@ -8,6 +8,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
+from barograph.arrays import Floats
 from barograph.errors import MismatchError
 from barograph.metrics.drift._no_change import excess
 from barograph.metrics.drift.cell_drift import cell_drift
@@ -20,8 +21,6 @@ from barograph.sketches.cells import REGRESSION_SUMS, BinaryCells, RegressionCel
 from barograph.sketches.histogram import Categories
 from barograph.sketches.moments import Covariance
 from barograph.sketches.sample import Sample
-
-Floats = npt.NDArray[np.float64]
 
 
 def value(outcome: Outcome) -> float:

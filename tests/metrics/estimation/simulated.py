@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.sketches.cells import REGRESSION_SUMS, BinaryCells, RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.confusion import Confusion
@@ -18,9 +19,6 @@ EDGES = np.linspace(0, 1, FINE + 1)[1:-1]
 FIRST_FINE = np.arange(0, FINE + 1, FINE // RANKS)
 OFFSETS = np.array([0.0, 0.8, -0.8, 0.3, -0.3, 1.2, -1.2, 0.0])  # of the log-odds, unknown to the score
 MEANS = np.array([-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5])
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def sigmoid(x: Floats) -> Floats:

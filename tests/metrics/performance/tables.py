@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.confusion import Confusion
 from barograph.sketches.histogram import Histogram
 from barograph.sketches.scores import LOG_CLIP, NEGATIVE, PENDING, POSITIVE, ScoreTable
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 MISSING = -1  # a label that has not arrived, or a prediction that was not made
 
 

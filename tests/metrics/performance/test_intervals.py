@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from barograph.metrics.intervals import wilson
 from barograph.metrics.performance._intervals import (
     bounded_estimate,
     mean_loss,
@@ -15,7 +16,6 @@ from barograph.metrics.performance._intervals import (
     share_of,
     square_root,
     t_quantile,
-    wilson,
 )
 
 

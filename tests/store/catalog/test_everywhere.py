@@ -6,7 +6,7 @@ import pytest
 from two_projects import NOW, Catalog
 
 from barograph.errors import ConflictError, NotFoundError
-from barograph.store.catalog import everywhere, profiles, states
+from barograph.store.catalog import everywhere, states
 
 
 def test_a_project_is_named_once_in_its_organisation(catalog: Catalog) -> None:
@@ -30,13 +30,3 @@ def test_the_fleet_has_every_model_with_what_is_known_of_it(catalog: Catalog) ->
         (catalog.mine, mine.id, "flights", None, 0, None),
         (catalog.other, other.id, "flights", "bad", 7, NOW),
     ]
-
-
-def test_chunks_to_build_again_are_counted_by_model(catalog: Catalog) -> None:
-    model = catalog.model()
-    catalog.model("calm")
-    references = [catalog.reference(model) for _ in range(2)]
-    with catalog.write() as scope:
-        for i, reference in enumerate(references):
-            profiles.mark_dirty(scope, model.id, reference.id, [1, 2], now_us=NOW + i)
-        assert everywhere.dirty_by_model(scope.connection) == [(catalog.mine, model.id, 4, NOW)]

@@ -31,8 +31,8 @@ from barograph.store.catalog import (
     states,
     work,
 )
+from barograph.store.catalog.alerts import OperationsIncident, write_alerts, write_operations
 from barograph.store.catalog.database import reading
-from barograph.store.catalog.incidents import OperationsIncident
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.quarantine import Refused
 from barograph.store.catalog.schema import METADATA
@@ -110,7 +110,7 @@ class Theirs:
             self.incident = OperationsIncident(
                 id="i", state="firing", severity="critical", metric="x", title="t", since_us=NOW, body={}
             )
-            incidents.write_operations(scope, m, self.incident, now_us=NOW)
+            write_operations(scope, m, self.incident, now_us=NOW)
             alert = {"id": "q", "state": "firing", "severity": "notice", "family": "drift", "metric": "psi", "body": {}}
             times = {"first_us": NOW, "opened_us": NOW, "updated_us": NOW, "withdrawn": False}
             scope.insert(METADATA.tables["alerts"], [{**alert, **times, "model_id": m}])
@@ -170,9 +170,7 @@ class Theirs:
             "states.count_rows": lambda s: states.count_rows(s, m, events=9),
             "states.newest_states": lambda s: states.newest_states(s),
             "changes.add_change": lambda s: changes.add_change(s, m, at_us=NOW, kind="data", title="x", **at),
-            "changes.get_change": lambda s: changes.get_change(s, self.change),
             "changes.list_changes": lambda s: changes.list_changes(s, **page),
-            "changes.delete_change": lambda s: changes.delete_change(s, self.change),
             "jobs.add_job": lambda s: jobs.add_job(s, m, "fit", detail={}, **at),
             "jobs.get_job": lambda s: jobs.get_job(s, self.job.id),
             "jobs.list_jobs": lambda s: jobs.list_jobs(s, **page),
@@ -191,17 +189,13 @@ class Theirs:
             "quarantine.list_rows": lambda s: quarantine.list_rows(s, m, **page),
             "quarantine.count_rows": lambda s: quarantine.count_rows(s, m),
             "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
-            "quarantine.delete_rows": lambda s: quarantine.delete_rows(s, m),
             "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),
             "quarantine.list_poison": lambda s: quarantine.list_poison(s, **page),
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
-            "alerts.write_alerts": lambda s: incidents.write_alerts(s, m, [], [], since_us=0, **at),
-            "alerts.write_operations": lambda s: incidents.write_operations(
-                s, m, replace(self.incident, title="x"), **at
-            ),
+            "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
+            "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
             "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
             "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),
-            "incidents.get_alert": lambda s: incidents.get_alert(s, m, "i"),
             "incidents.get_incident": lambda s: incidents.get_incident(s, "i"),
             "incidents.acknowledge": lambda s: incidents.acknowledge(s, m, "i", by="x", **at),
             "incidents.add_comment": lambda s: incidents.add_comment(s, m, "i", author="x", text="x", **at),

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Engine
 
-from barograph.chunks import to_microseconds
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.store.catalog.database import reading, writing
@@ -17,6 +16,7 @@ from barograph.store.catalog.models import Model, create_model
 from barograph.store.catalog.profiles import StoredProfile
 from barograph.store.catalog.references import StoredReference, add_reference, reference_ready
 from barograph.store.catalog.scope import Scope
+from barograph.times import to_microseconds
 
 NOW = 1_700_000_000_000_000
 SECOND = 1_000_000

@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from barograph.arrays import Number
-from barograph.metrics.drift._no_change import RowNoise, Spread, Z, excess, root, root_of_excess
+from barograph.arrays import Bools, Floats, Ints, Number
+from barograph.metrics.drift._no_change import RowNoise, Spread, excess, root, root_of_excess
+from barograph.metrics.intervals import Z
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned, check_same_bins
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class Shares(NamedTuple):
@@ -27,7 +25,7 @@ class Shares(NamedTuple):
     c: Floats
     m: Floats  # reference rows, as (..., 1)
     n: Floats  # current rows, as (..., 1)
-    used: npt.NDArray[np.bool_]
+    used: Bools
     undefined: tuple[tuple[npt.ArrayLike, str], ...]
 
     @property

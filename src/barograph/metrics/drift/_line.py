@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Bools, Floats
 from barograph.metrics.drift._bins import total
 from barograph.metrics.drift._no_change import Spread, root_of_weighted_squares, sum_of_absolutes
 from barograph.sketches.histogram import Histogram, check_same_bins
 
-Floats = npt.NDArray[np.float64]
 FARTHEST = 1e150  # between two values, in the column's unit and in standard deviations: its square is still a float
 TOO_FAR = "the values are too far apart to measure a distance"
 CONSTANT = "the reference is constant: there is no standard deviation to measure in"
@@ -92,7 +92,7 @@ def _ends(histogram: Histogram, edges: Floats) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _place(histogram: Histogram, second: npt.NDArray[np.bool_], last: npt.NDArray[np.bool_]) -> Floats:
+def _place(histogram: Histogram, second: Bools, last: Bools) -> Floats:
     """Return the counts at the points; `second` and `last` say at which of two points the open bins stand."""
     counts = np.broadcast_to(histogram.counts, (*second.shape, histogram.counts.shape[-1]))
     low, inner, high = counts[..., :1], counts[..., 1:-1], counts[..., -1:]

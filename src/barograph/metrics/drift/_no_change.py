@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from barograph.arrays import Number
+from barograph.arrays import Bools, Floats, Number
 
-Floats = npt.NDArray[np.float64]
-Z = 1.959963984540054  # the 97.5 % point of the normal distribution: all intervals here are 95 % and two-sided
 KOLMOGOROV = 1.3580986  # the 95 % point of the Kolmogorov distribution
 
 
@@ -79,12 +77,12 @@ def root(mean: Number, variance: Number) -> Spread:
     return _moments(some, first, mean - first * first)
 
 
-def _moments(some: npt.NDArray[np.bool_], first: Floats, variance: Floats) -> Spread:
+def _moments(some: Bools, first: Floats, variance: Floats) -> Spread:
     """Return the mean and the root of the variance where there is `some` distribution, and zeros elsewhere."""
     return Spread(np.where(some, first, 0.0)[()], np.where(some, np.sqrt(np.maximum(0.0, variance)), 0.0)[()])
 
 
-def _shape(mean: npt.ArrayLike, variance: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], Floats, Floats, Floats]:
+def _shape(mean: npt.ArrayLike, variance: npt.ArrayLike) -> tuple[Bools, Floats, Floats, Floats]:
     """Return where there is a gamma distribution, its shape, and both moments (ones where there is none)."""
     m, v = np.asarray(mean, np.float64), np.asarray(variance, np.float64)
     some = (m > 0.0) & (v > 0.0)

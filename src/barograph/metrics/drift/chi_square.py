@@ -5,16 +5,13 @@ from __future__ import annotations
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats, Ints
 from barograph.metrics import metric
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned, check_same_bins
 
 FEW = 5.0  # expected rows: the usual rule (W. G. Cochran, "Some methods for strengthening the common χ² tests", 1954)
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @metric(unit="", bounds=(0.0, inf), better="lower", symmetric=True, bins="coarse")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import by_chance, divergence, shares, total, variance_of_mean
 from barograph.metrics.drift._no_change import RowNoise
 from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.1, bins="coarse")

@@ -7,15 +7,14 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._no_change import Z
 from barograph.metrics.drift._rows import FEWEST, undefined_rows
+from barograph.metrics.intervals import Z
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.sample import Sample
 
 FOLDS = 3
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower", tolerance=0.05)

@@ -6,7 +6,6 @@ from functools import lru_cache
 from math import sqrt
 
 import numpy as np
-import numpy.typing as npt
 
 from barograph.metrics import metric
 from barograph.metrics.drift._no_change import KOLMOGOROV, Spread
@@ -17,8 +16,6 @@ KOLMOGOROV_MEAN, KOLMOGOROV_SD = 0.868731, 0.260333  # √(π/2) ln 2, and the r
 DISCRETE = 0.5826  # -ζ(1/2) / √(2π): how far a Brownian maximum lies above that of points a unit of time apart
 HEAVY = 0.1  # share of a bin above which bridges are simulated
 NORMALS = 2**17  # drawn for the bridges of one reference: 512 bridges for 256 bins, more for fewer
-
-Ints = npt.NDArray[np.int64]
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="fine")

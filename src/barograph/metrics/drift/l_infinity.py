@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import shares, total
 from barograph.metrics.drift._no_change import Spread
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.04, bins="coarse")

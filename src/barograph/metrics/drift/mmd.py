@@ -5,18 +5,16 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Codes, Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._no_change import Z, excess
+from barograph.metrics.drift._no_change import excess
 from barograph.metrics.drift._rows import undefined_rows
+from barograph.metrics.intervals import Z
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.sample import Sample
 
 FREQUENCIES = 128
-
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.uint16]
 
 
 @metric(unit="", bounds=(0.0, 2.0), better="lower", tolerance=0.002)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from math import inf, sqrt
 
 import numpy as np
-import numpy.typing as npt
 
 from barograph.errors import MismatchError
 from barograph.metrics import metric
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.moments import Covariance
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="reference standard deviations", bounds=(0.0, inf), better="lower", tolerance=0.05)

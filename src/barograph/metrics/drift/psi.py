@@ -6,15 +6,13 @@ from functools import cache
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import Shares, by_chance, divergence, shares, total, variance_of_mean
 from barograph.metrics.drift._no_change import RowNoise, Spread
 from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="nats", bounds=(0.0, inf), better="lower", symmetric=True, tolerance=0.04, bins="coarse")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from math import pi, sqrt
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import shares, total, variance_of_mean
-from barograph.metrics.drift._no_change import Z, sum_of_absolutes
+from barograph.metrics.drift._no_change import sum_of_absolutes
+from barograph.metrics.intervals import Z
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned
-
-Floats = npt.NDArray[np.float64]
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="coarse")

@@ -9,7 +9,7 @@ import numpy as np
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import total, variance_of_mean
 from barograph.metrics.drift._line import beyond, in_units, line, steps
-from barograph.metrics.drift._no_change import Z
+from barograph.metrics.intervals import Z
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Histogram
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics.estimation.calibration import BinaryCalibration
 from barograph.metrics.estimation.formulas import BinaryTables, Formula
 from barograph.sketches.cells import BinaryCells
 from barograph.sketches.scores import PENDING, POSITIVE, ScoreTable
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.errors import MismatchError
 from barograph.metrics.estimation.support import Support, support
 from barograph.sketches.cells import BinaryCells
 from barograph.sketches.scores import PENDING, POSITIVE, ScoreTable
 
-Floats = npt.NDArray[np.float64]
 STRENGTH = 10.0  # rows; fewer suit a large reference, more a small one, each by a few percent of the error
 
 

@@ -6,12 +6,11 @@ from functools import cache
 from math import pi, sqrt
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics.estimation.binary import Expected
 from barograph.metrics.performance.expected_calibration_error import MAX_GROUPS, ROWS_PER_GROUP
 
-Floats = npt.NDArray[np.float64]
 POINTS = 15  # of the Gauss-Hermite quadrature
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics.estimation.binary import Expected, expect, means_and_sds
 from barograph.metrics.estimation.calibration import STRENGTH, BinaryCalibration, calibrate
 from barograph.metrics.estimation.calibration_error import calibration_error
@@ -16,7 +16,6 @@ from barograph.metrics.estimation.support import Support
 from barograph.sketches.cells import BinaryCells
 from barograph.sketches.class_tables import ClassTables
 
-Floats = npt.NDArray[np.float64]
 FROM_SCORES = ("roc_auc", "average_precision", "brier_score")  # per class, from all its scores
 
 

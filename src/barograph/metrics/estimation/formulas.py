@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from barograph.arrays import Floats
+
 ONE_VALUE = 1e-12  # the variance of the scores of a bin, over their mean square, when they are all the same
 
 

@@ -33,10 +33,9 @@ def out_of_time_sd(
     .. math:: \tau^2 = \max\Big(0, \frac1k \sum_{i=1}^{k} (r_i^2 - \sigma_i^2) - \frac{\bar\sigma^2}{\sqrt{2k}}\Big)
 
     The last term is half of the standard error that the mean has without any such variation: else, as it is cut at
-    zero, chance alone would widen the intervals.
-    It is only as good as the reference is long: what has not varied in the reference is not in it, and a reference
-    should hold a season. `values` (of a TN, FP, FN, TP) add `business_value`. Empty with fewer than five blocks that
-    have a realised value.
+    zero, chance alone would widen the intervals. It is only as good as the reference is long: what has not varied in
+    the reference is not in it, and a reference should hold a season. `values` (of a TN, FP, FN, TP) add
+    `business_value`. Empty with fewer than five blocks that have a realised value.
     """
     pairs: dict[str, list[tuple[float, float]]] = {}
     for i, (_, outcomes) in enumerate(blocks):

@@ -6,18 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.errors import MismatchError
 from barograph.metrics.estimation.support import Support, support
 from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
 
-Floats = npt.NDArray[np.float64]
 Totals = Mapping[str, float]
 STRENGTH = 10.0  # rows of the prior, as for binary cells
-
-# The sum of the squares of a sum's terms, from which the terms' variance follows.
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding: the labels are all alike
+# The sum of the squares of a sum's terms, from which the terms' variance follows.
 _SQUARES = {
     "error": "squared_error",
     "absolute_error": "squared_error",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics.performance._averages import Average, check_average
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_labelled
@@ -12,7 +13,6 @@ from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.confusion import Confusion
 
 Terms = tuple[int, int, int, int]
-Floats = npt.NDArray[np.float64]
 PSEUDO_ROWS = 2.0  # spread over all cells before a variance is taken, so that a perfect table has one too
 
 

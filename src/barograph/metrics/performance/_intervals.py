@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import exp, sqrt
 
+from barograph.metrics.intervals import wilson
 from barograph.outcome import Estimate
 
-Z = 1.959963984540054  # the 97.5 % point of the normal distribution: all intervals here are 95 % and two-sided
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding: the rows are all alike
 
 
@@ -21,30 +21,13 @@ def t_quantile(df: float) -> float:
     return float(stdtrit(max(df, 1.0), 0.975))
 
 
-def wilson(share: float, n: float, *, quantile: float = Z) -> tuple[float, float]:
-    """Return the score interval of Wilson [1]_ for a share of `n` rows.
-
-    `n` may be an effective number of rows, ``share (1 - share) / variance``, for a number in [0, 1] that is no share.
-
-    >>> lower, upper = wilson(0.9, 100)
-    >>> round(lower, 3), round(upper, 3)
-    (0.826, 0.945)
-
-    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
-    """
-    z2 = quantile * quantile
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = quantile / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # against rounding at 0 and 1
-
-
 def share_of(k: float, n: int) -> Estimate:
     """Return the share `k / n` with Wilson's interval.
 
     The standard error is that of ``(k + 1/2) / (n + 1)``: 0 or 1 in a sample is seldom exactly so in truth.
     """
     share, smoothed = k / n, (k + 0.5) / (n + 1)
-    lower, upper = wilson(share, n)
+    lower, upper = map(float, wilson(share, n))
     return Estimate(value=share, n=n, standard_error=sqrt(smoothed * (1 - smoothed) / n), lower=lower, upper=upper)
 
 
@@ -53,7 +36,7 @@ def bounded_estimate(value: float, n: int, *, variance: float, effective: float,
 
     `df` are the degrees of freedom of the variance.
     """
-    lower, upper = wilson(value, effective, quantile=t_quantile(df))
+    lower, upper = map(float, wilson(value, effective, quantile=t_quantile(df)))
     return Estimate(value=value, n=n, standard_error=sqrt(variance), lower=lower, upper=upper)
 
 

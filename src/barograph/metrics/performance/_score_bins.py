@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.sketches.scores import PENDING, ScoreTable
 
-Floats = npt.NDArray[np.float64]
 ONE_VALUE = 1e-12  # a variance of the scores of a bin below this share of their mean square is rounding
 LEAST_VARIANCE = 1e-30  # keeps the distance of two different scores finite where each is the only one of its outcome
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.performance._averages import Average, average_of_classes
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_scored
-from barograph.metrics.performance._score_bins import LEAST_VARIANCE, Floats, ScoreBins, score_bins
+from barograph.metrics.performance._score_bins import LEAST_VARIANCE, ScoreBins, score_bins
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable

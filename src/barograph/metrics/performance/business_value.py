@@ -8,7 +8,7 @@ import numpy as np
 
 from barograph.errors import SpecError
 from barograph.metrics import metric
-from barograph.metrics.performance._intervals import wilson
+from barograph.metrics.intervals import wilson
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.scores import ScoreTable

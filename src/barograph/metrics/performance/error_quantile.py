@@ -8,7 +8,7 @@ import numpy as np
 
 from barograph.errors import SpecError
 from barograph.metrics import metric
-from barograph.metrics.performance._intervals import Z
+from barograph.metrics.intervals import Z
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.histogram import Histogram
 

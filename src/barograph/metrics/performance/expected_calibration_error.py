@@ -7,8 +7,8 @@ from math import pi, sqrt
 import numpy as np
 
 from barograph.metrics import metric
+from barograph.metrics.intervals import Z
 from barograph.metrics.performance._averages import Average, average_of_classes
-from barograph.metrics.performance._intervals import Z
 from barograph.metrics.performance._labelled import nothing_scored
 from barograph.metrics.performance._score_bins import score_bins
 from barograph.outcome import Estimate, Outcome

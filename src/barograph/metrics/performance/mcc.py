@@ -6,8 +6,9 @@ from math import sqrt
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.performance._confusion import PSEUDO_ROWS, Floats, multinomial_variance
+from barograph.metrics.performance._confusion import PSEUDO_ROWS, multinomial_variance
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Estimate, Outcome, Undefined

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from barograph.metrics.intervals import wilson
 from barograph.outcome import Outcome, Outcomes, outcome
 
-Z = 1.959963984540054  # the 97.5 % point of the normal distribution
 Undefined = tuple[npt.ArrayLike, str]
 
 
@@ -18,7 +18,7 @@ def share(
     undefined: tuple[Undefined, ...] = (),
     rows_per_fact: npt.ArrayLike = 1.0,
 ) -> Outcome | Outcomes:
-    """Return the share `part / n` with Wilson's 95 % interval [1]_; undefined where `n` is zero.
+    """Return the share `part / n` with Wilson's 95 % interval; undefined where `n` is zero.
 
     The standard error is that of ``(part + 1/2) / (n + 1)``: a share of 0 or 1 in a sample is not known to be exactly
     that. `rows_per_fact` is above one where rows come in groups that tell the same: `n` counts for less by it.
@@ -27,22 +27,18 @@ def share(
     >>> estimate = share(2, 100)
     >>> estimate.value, round(estimate.lower, 4), round(estimate.upper, 4), round(estimate.standard_error, 4)
     (0.02, 0.0055, 0.07, 0.0155)
-
-    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
     """
     rows = np.asarray(n)
     some = np.maximum(rows, 1)
     value, facts = part / some, some / np.asarray(rows_per_fact)
     smoothed = (value * facts + 0.5) / (facts + 1.0)
-    z2 = Z * Z
-    centre = (value + z2 / (2.0 * facts)) / (1.0 + z2 / facts)
-    half = Z / (1.0 + z2 / facts) * np.sqrt(value * (1.0 - value) / facts + z2 / (4.0 * facts * facts))
+    lower, upper = wilson(value, facts)
     return outcome(
         value,
         n=rows,
         undefined=(*undefined, (rows == 0, "current has no rows")),
-        lower=np.minimum(value, np.maximum(0.0, centre - half)),  # a bound at the value itself can miss it by rounding
-        upper=np.maximum(value, np.minimum(1.0, centre + half)),
+        lower=lower,
+        upper=upper,
         standard_error=np.sqrt(smoothed * (1.0 - smoothed) / facts),
     )
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal  # Any: JSON values
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from barograph.chunks import from_microseconds
-from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, microseconds, page
+from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, page
 from barograph.server.found import audited, model_named
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.store.catalog.changes import Change, add_change, list_changes
+from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["changes"])
 Kind = Literal["deployment", "data", "config", "incident", "other"]
@@ -63,8 +63,8 @@ def list_all(
             scope,
             model_id=model_named(scope, model).id,
             kind=kind,
-            start_us=microseconds(start),
-            end_us=microseconds(end),
+            start_us=to_microseconds(start),
+            end_us=to_microseconds(end),
             limit=limit + 1,
             after=_after(after),
         )
@@ -80,7 +80,7 @@ def add(model: str, asked: ChangeAsked, service: ServiceOf, caller: CallerOf) ->
         change = add_change(
             scope,
             model_named(scope, model).id,
-            at_us=now_us if asked.at is None else microseconds(asked.at) or 0,
+            at_us=now_us if asked.at is None else to_microseconds(asked.at) or 0,
             kind=asked.kind,
             title=asked.title,
             detail=asked.detail,

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal  # Any: JSON values
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
-from barograph.chunks import from_microseconds
-from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, page, time_of
+from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, page
 from barograph.server.found import audited, model_named, names_of
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import not_found
 from barograph.store.catalog import incidents as stored
 from barograph.store.catalog.incidents import Comment, Place, StoredAlert, StoredIncident
 from barograph.store.catalog.scope import Scope
+from barograph.times import from_microseconds
 
 router = APIRouter(tags=["incidents"])
 _COMMENTS = 1000  # that an answer holds
@@ -231,8 +231,8 @@ def _incident(incident: StoredIncident, names: dict[int, str]) -> IncidentAnswer
             "family": incident.family,
             "title": incident.title,
             "since": from_microseconds(incident.since_us),
-            "until": time_of(incident.until_us),
-            "acknowledged_at": time_of(incident.acknowledged_us),
+            "until": from_microseconds(incident.until_us),
+            "acknowledged_at": from_microseconds(incident.acknowledged_us),
             "acknowledged_by": incident.acknowledged_by,
             "withdrawn": incident.withdrawn,
             "opened_at": from_microseconds(incident.opened_us),
@@ -254,8 +254,8 @@ def _alert(alert: StoredAlert, names: dict[int, str]) -> AlertAnswer:
             "column": alert.column,
             "segment": alert.segment,
             "first_at": from_microseconds(alert.first_us),
-            "fired_at": time_of(alert.fired_us),
-            "resolved_at": time_of(alert.resolved_us),
+            "fired_at": from_microseconds(alert.fired_us),
+            "resolved_at": from_microseconds(alert.resolved_us),
             "withdrawn": alert.withdrawn,
             "opened_at": from_microseconds(alert.opened_us),
             "updated_at": from_microseconds(alert.updated_us),

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from barograph.chunks import from_microseconds
 from barograph.pipeline.requests import request_backfill
 from barograph.server.common import (
     After,
@@ -28,6 +27,7 @@ from barograph.server.problems import Problem, not_found
 from barograph.server.rules import url
 from barograph.store.catalog.jobs import Job, get_job, list_jobs
 from barograph.store.catalog.references import StoredReference, get_reference
+from barograph.times import from_microseconds
 
 router = APIRouter(tags=["jobs"])
 Kind = Literal["fit", "backfill", "replay"]

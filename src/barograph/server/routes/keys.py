@@ -8,7 +8,6 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from barograph.chunks import from_microseconds
 from barograph.server.common import (
     After,
     Answer,
@@ -18,14 +17,13 @@ from barograph.server.common import (
     Page,
     ServiceOf,
     Time,
-    microseconds,
     page,
-    time_of,
 )
 from barograph.server.found import MOST_ID, audited
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong, not_found
 from barograph.store.catalog.keys import Key, create_key, get_key, list_keys, revoke_key
+from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["keys"])
 Action = Literal["ingest", "read", "edit", "admin"]
@@ -77,7 +75,7 @@ def list_all(
 @router.post("/v1/keys", operation_id="create_key", summary="Make a key", status_code=201)
 def create(asked: KeyAsked, service: ServiceOf, caller: CallerOf) -> NewKeyAnswer:
     """Make a key of this project. The answer is the only place where it is ever shown."""
-    now_us, expires_us = service.now_us(), microseconds(asked.expires_at)
+    now_us, expires_us = service.now_us(), to_microseconds(asked.expires_at)
     if expires_us is not None and expires_us <= now_us:
         message = "This must be in the future."
         raise Problem("invalid", f"The key would be over at once. {message}", [Wrong("$.expires_at", message)])
@@ -108,7 +106,7 @@ def _answer(key: Key) -> KeyAnswer:
         prefix=key.prefix,
         action=key.action,
         created_at=from_microseconds(key.created_us),
-        expires_at=time_of(key.expires_us),
-        revoked_at=time_of(key.revoked_us),
-        last_used_at=time_of(key.last_used_us),
+        expires_at=from_microseconds(key.expires_us),
+        revoked_at=from_microseconds(key.revoked_us),
+        last_used_at=from_microseconds(key.last_used_us),
     )

@@ -11,7 +11,6 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from barograph.chunks import from_microseconds
 from barograph.pipeline.requests import DEFAULT_CHUNK, request_relearning
 from barograph.server.asked import JSON, TOML, check_name, specification
 from barograph.server.auth import Caller
@@ -26,7 +25,6 @@ from barograph.server.common import (
     etag,
     page,
     problems,
-    time_of,
     unchanged,
 )
 from barograph.server.found import audited, model_named, numbers_of
@@ -47,6 +45,7 @@ from barograph.store.catalog.models import (
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import ModelState, get_state, newest_states
 from barograph.store.catalog.work import mark
+from barograph.times import from_microseconds
 
 router = APIRouter(tags=["models"])
 
@@ -254,10 +253,10 @@ def _state(state: ModelState) -> StateAnswer:
     return StateAnswer(
         verdict=state.verdict,
         severity=state.severity,
-        evaluated_at=time_of(state.evaluated_us),
-        last_event_at=time_of(state.last_event_us),
-        last_received_at=time_of(state.last_received_us),
-        watermark=time_of(state.watermark_us),
+        evaluated_at=from_microseconds(state.evaluated_us),
+        last_event_at=from_microseconds(state.last_event_us),
+        last_received_at=from_microseconds(state.last_received_us),
+        watermark=from_microseconds(state.watermark_us),
         events=state.events,
         labels=state.labels,
         rejected=state.rejected,

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from barograph.chunks import from_microseconds
 from barograph.errors import did_you_mean
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import NumericBins
@@ -24,10 +23,8 @@ from barograph.server.common import (
     Page,
     ServiceOf,
     etag,
-    microseconds,
     page,
     problems,
-    time_of,
     unchanged,
 )
 from barograph.server.found import bounds_of, model_named
@@ -38,6 +35,7 @@ from barograph.sketches.histogram import Categories, Histogram
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.profiles import ProfileHead, profile_heads, read_profiles
 from barograph.store.catalog.references import fitted
+from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["profiles"])
 _DATA = "application/octet-stream"
@@ -114,13 +112,13 @@ def list_all(
     after: After = None,
 ) -> ProfilesPage:
     """List the profiles that were made with the active reference, in the order of time."""
-    start_us = microseconds(start)
+    start_us = to_microseconds(start)
     if after is not None:
         behind = int(read_cursor(after, (int,))[0] or 0) + 1
         start_us = behind if start_us is None else max(start_us, behind)
     with service.read(caller) as scope:
         found = model_named(scope, model)
-        heads = profile_heads(scope, _active(found), "chunk", start_us=start_us, end_us=microseconds(end))
+        heads = profile_heads(scope, _active(found), "chunk", start_us=start_us, end_us=to_microseconds(end))
     kept, following = page(request, heads[: limit + 1], limit, lambda h: (h.start_us,))
     return ProfilesPage(items=[_head(head) for head in kept], next=following)
 
@@ -179,8 +177,8 @@ def _head(head: ProfileHead) -> ProfileAnswer:
         start=from_microseconds(head.start_us),
         end=from_microseconds(head.end_us),
         rows=head.rows,
-        first_at=time_of(head.first_us),
-        last_at=time_of(head.last_us),
+        first_at=from_microseconds(head.first_us),
+        last_at=from_microseconds(head.last_us),
         revision=head.revision,
         updated_at=from_microseconds(head.updated_us),
     )

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from barograph.chunks import from_microseconds
-from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, page, problems, time_of
+from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, page, problems
 from barograph.server.found import audited, model_named
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import Problem
@@ -18,6 +17,7 @@ from barograph.server.routes.jobs import JobAnswer, answer
 from barograph.server.rules import url
 from barograph.store.catalog.jobs import add_job
 from barograph.store.catalog.quarantine import Quarantined, list_rows
+from barograph.times import from_microseconds
 
 router = APIRouter(tags=["quarantine"])
 Kind = Literal["events", "labels"]
@@ -85,5 +85,5 @@ def _answer(row: Quarantined) -> QuarantinedAnswer:
         received_at=from_microseconds(row.received_us),
         reasons=row.reasons,
         row=row.row,
-        replayed_at=time_of(row.replayed_us),
+        replayed_at=from_microseconds(row.replayed_us),
     )

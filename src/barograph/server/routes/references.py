@@ -11,7 +11,6 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from barograph.chunks import from_microseconds
 from barograph.errors import StoreError
 from barograph.pipeline.requests import request_activation, request_fit
 from barograph.reference.reference import Reference
@@ -28,7 +27,6 @@ from barograph.server.common import (
     etag,
     page,
     problems,
-    time_of,
     unchanged,
 )
 from barograph.server.found import audited, model_named, reference_numbered
@@ -40,6 +38,7 @@ from barograph.spec.plain import schema_to_plain
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.references import StoredReference, add_reference, fitted, list_references, reference_failed
 from barograph.store.reference_files import keep_reference
+from barograph.times import from_microseconds
 
 router = APIRouter(tags=["references"])
 
@@ -283,5 +282,5 @@ def _answer(model: Model, reference: StoredReference) -> ReferenceAnswer:
         data_bytes=reference.data_bytes,
         digest=reference.digest,
         created_at=from_microseconds(reference.created_us),
-        ready_at=time_of(reference.ready_us),
+        ready_at=from_microseconds(reference.ready_us),
     )

@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from barograph.chunks import from_microseconds
 from barograph.errors import did_you_mean
 from barograph.metrics import catalogue
-from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, microseconds, page, time_of
+from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, page
 from barograph.server.found import bounds_of, model_named
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong
@@ -20,6 +19,7 @@ from barograph.store.catalog.models import Model
 from barograph.store.catalog.results import Point
 from barograph.store.catalog.schema import FOREVER
 from barograph.store.catalog.scope import Scope
+from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["results"])
 
@@ -97,7 +97,7 @@ def list_results(
     """List result rows by chunk and series; a filter that is left out lets all through."""
     with service.read(caller) as scope:
         found = model_named(scope, model)
-        start_us, end_us = microseconds(start), microseconds(end)
+        start_us, end_us = to_microseconds(start), to_microseconds(end)
         if chunk is not None:
             bounds = bounds_of(found, chunk)
             start_us = max(start_us or bounds[0], bounds[0])
@@ -113,7 +113,7 @@ def list_results(
             status=status,
             start_us=start_us,
             end_us=end_us,
-            as_of_us=microseconds(as_of),
+            as_of_us=to_microseconds(as_of),
             limit=limit + 1,
             after=_after(after),
         )
@@ -148,9 +148,9 @@ def get_series(
             column=column,
             segment=segment,
             family=family,
-            start_us=microseconds(start),
-            end_us=microseconds(end),
-            as_of_us=microseconds(as_of),
+            start_us=to_microseconds(start),
+            end_us=to_microseconds(end),
+            as_of_us=to_microseconds(as_of),
             limit=limit + 1,
             after=_after(after),
         )
@@ -213,6 +213,6 @@ def _answer(model: str, point: Point) -> ResultAnswer:
         status=point.status,
         reason=point.reason,
         as_of=from_microseconds(point.from_us),
-        until=None if point.until_us == FOREVER else time_of(point.until_us),
+        until=None if point.until_us == FOREVER else from_microseconds(point.until_us),
         label_coverage=point.label_coverage,
     )

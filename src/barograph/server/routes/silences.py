@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from barograph.chunks import from_microseconds
-from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, microseconds, page
+from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, page
 from barograph.server.found import MOST_ID, audited, model_named, names_of
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import not_found
 from barograph.store.catalog.incidents import StoredSilence, add_silence, end_silence, get_silence, list_silences
+from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["incidents"])
 
@@ -63,7 +63,7 @@ def list_all(
     behind = None if after is None else int(read_cursor(after, (int,))[0] or 0)
     with service.read(caller) as scope:
         model_id = None if model is None else model_named(scope, model).id
-        rows = list_silences(scope, model_id=model_id, at_us=microseconds(at), limit=limit + 1, after=behind)
+        rows = list_silences(scope, model_id=model_id, at_us=to_microseconds(at), limit=limit + 1, after=behind)
         names = names_of(scope, [row.model_id for row in rows if row.model_id is not None])
     kept, following = page(request, rows, limit, lambda s: (s.id,))
     return SilencesPage(items=[_answer(row, names) for row in kept], next=following)
@@ -79,8 +79,8 @@ def create(asked: SilenceAsked, service: ServiceOf, caller: CallerOf) -> Silence
             scope,
             model_id=model_id,
             matchers=tuple(asked.matchers.items()),
-            starts_us=now_us if asked.starts_at is None else microseconds(asked.starts_at) or 0,
-            ends_us=microseconds(asked.ends_at) or 0,
+            starts_us=now_us if asked.starts_at is None else to_microseconds(asked.starts_at) or 0,
+            ends_us=to_microseconds(asked.ends_at) or 0,
             reason=asked.reason,
             created_by=caller.name,
             now_us=now_us,

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal  # Any: JSON values, and values of rows
 
 import sqlalchemy as sa
 
 from barograph.alerts.alert import Alert, State
 from barograph.alerts.incident import Incident
-from barograph.chunks import to_microseconds
 from barograph.errors import NotFoundError
 from barograph.store.catalog.column_types import storable, to_json
 from barograph.store.catalog.lasting import Lasting, lasting_ids
 from barograph.store.catalog.schema import alerts, incidents, models
 from barograph.store.catalog.scope import Scope
+from barograph.times import to_microseconds
 
 OPERATIONS = "operations"  # the family of what the service itself says of a model: no events come, work fails
 
@@ -172,7 +171,7 @@ def _span(table: sa.Table) -> tuple[sa.Column[Any], sa.Column[Any]]:
 
 def _alert_row(model_id: int, alert: Alert, ids: Lasting, now_us: int) -> dict[str, Any]:
     said = alert.last_breach
-    first = _us(alert.active_at)
+    first = to_microseconds(alert.active_at)
     return {
         "model_id": model_id,
         "id": ids.alert(alert.id),
@@ -183,8 +182,8 @@ def _alert_row(model_id: int, alert: Alert, ids: Lasting, now_us: int) -> dict[s
         "column": said.column,
         "segment": said.segment,
         "first_us": now_us if first is None else first,
-        "fired_us": _us(alert.fired_at),
-        "resolved_us": _us(alert.resolved_at),
+        "fired_us": to_microseconds(alert.fired_at),
+        "resolved_us": to_microseconds(alert.resolved_at),
         "body": ids.alert_body(alert),
         "opened_us": now_us,
         "updated_us": now_us,
@@ -193,7 +192,7 @@ def _alert_row(model_id: int, alert: Alert, ids: Lasting, now_us: int) -> dict[s
 
 
 def _incident_row(model_id: int, incident: Incident, ids: Lasting, now_us: int) -> dict[str, Any]:
-    since = _us(incident.since_at)
+    since = to_microseconds(incident.since_at)
     return {
         "model_id": model_id,
         "id": ids.incident(incident.id),
@@ -202,7 +201,7 @@ def _incident_row(model_id: int, incident: Incident, ids: Lasting, now_us: int) 
         "family": incident.root.last_breach.family,
         "title": incident.title,
         "since_us": now_us if since is None else since,
-        "until_us": _us(incident.until_at),
+        "until_us": to_microseconds(incident.until_at),
         "body": ids.incident_body(incident),
         "acknowledged_us": None,
         "acknowledged_by": None,
@@ -210,7 +209,3 @@ def _incident_row(model_id: int, incident: Incident, ids: Lasting, now_us: int) 
         "updated_us": now_us,
         "withdrawn": False,
     }
-
-
-def _us(time: datetime | None) -> int | None:
-    return None if time is None else to_microseconds(time)

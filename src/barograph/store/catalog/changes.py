@@ -47,11 +47,6 @@ def add_change(
     return scope.add(Change, changes, {**values, "version": version, "created_us": now_us, "created_by": created_by})
 
 
-def get_change(scope: Scope, change_id: int) -> Change | None:
-    """Return a change; None if there is none."""
-    return scope.record(Change, scope.pick(changes, Change).where(changes.c.id == change_id))
-
-
 def list_changes(
     scope: Scope,
     *,
@@ -77,8 +72,3 @@ def list_changes(
         statement = statement.where(key < sa.tuple_(*map(sa.literal, after)))
     order = (changes.c.at_us.desc(), changes.c.id.desc())
     return scope.records(Change, statement.order_by(*order).limit(limit))
-
-
-def delete_change(scope: Scope, change_id: int) -> bool:
-    """Take a change away; return whether it was there."""
-    return scope.change(scope.delete(changes).where(changes.c.id == change_id)) > 0

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError
 from barograph.store.catalog.leases import over
-from barograph.store.catalog.schema import dirty, jobs, keys, models, projects, quarantine, states, work
+from barograph.store.catalog.schema import jobs, keys, models, projects, states, work
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 
@@ -138,17 +138,3 @@ def jobs_by_state(connection: Connection) -> Sequence[tuple[int, str, str, int]]
     """Return (project_id, kind, state, how many) of all jobs."""
     key = (jobs.c.project_id, jobs.c.kind, jobs.c.state)
     return [tuple(row) for row in connection.execute(sa.select(*key, sa.func.count()).group_by(*key).order_by(*key))]
-
-
-def dirty_by_model(connection: Connection) -> Sequence[tuple[int, int, int, int]]:
-    """Return (project_id, model_id, marked chunks, since_us of the oldest) of models with profiles to build again."""
-    key = (dirty.c.project_id, dirty.c.model_id)
-    counted = sa.select(*key, sa.func.count(), sa.func.min(dirty.c.since_us)).group_by(*key).order_by(*key)
-    return [tuple(row) for row in connection.execute(counted)]
-
-
-def quarantined_by_model(connection: Connection) -> Sequence[tuple[int, int, int]]:
-    """Return (project_id, model_id, rows set aside and not taken again)."""
-    key = (quarantine.c.project_id, quarantine.c.model_id)
-    counted = sa.select(*key, sa.func.count()).where(quarantine.c.replayed_us.is_(None)).group_by(*key)
-    return [tuple(row) for row in connection.execute(counted.order_by(*key))]

@@ -9,13 +9,10 @@ from typing import Any  # Any: JSON values
 import sqlalchemy as sa
 
 from barograph.alerts.silence import Silence
-from barograph.chunks import from_microseconds
 from barograph.errors import NotFoundError
-from barograph.store.catalog.alerts import OperationsIncident as OperationsIncident
-from barograph.store.catalog.alerts import write_alerts as write_alerts
-from barograph.store.catalog.alerts import write_operations as write_operations
 from barograph.store.catalog.schema import alerts, comments, incidents, silences
 from barograph.store.catalog.scope import R, Scope
+from barograph.times import from_microseconds
 
 Place = tuple[int, int, str]  # of an alert or incident in a list: opened_us, model_id, id
 
@@ -125,12 +122,6 @@ def list_incidents(
 ) -> list[StoredIncident]:
     """Return up to `limit` incidents, those opened last first, behind `after`. `withdrawn`: None lists both."""
     return _listed(scope, incidents, StoredIncident, model_id, state, severity, withdrawn, limit, after)
-
-
-def get_alert(scope: Scope, model_id: int, alert_id: str) -> StoredAlert | None:
-    """Return an alert; None if there is none."""
-    statement = scope.pick(alerts, StoredAlert).where(alerts.c.model_id == model_id, alerts.c.id == alert_id)
-    return scope.record(StoredAlert, statement)
 
 
 def get_incident(scope: Scope, incident_id: str, *, model_id: int | None = None) -> StoredIncident | None:

@@ -14,7 +14,7 @@ from typing import Any  # Any: JSON values
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import Incident
-from barograph.chunks import to_microseconds
+from barograph.times import to_microseconds
 
 Row = tuple[Any, ...]  # of the catalog
 

@@ -101,14 +101,6 @@ def mark_replayed(scope: Scope, model_id: int, ids: Collection[int], *, now_us: 
     return scope.change(scope.update(quarantine).where(mine).values(replayed_us=now_us))
 
 
-def delete_rows(scope: Scope, model_id: int, *, before_us: int | None = None) -> int:
-    """Delete what was set aside of a model, or what came before a time; return how many rows."""
-    statement = scope.delete(quarantine).where(quarantine.c.model_id == model_id)
-    if before_us is not None:
-        statement = statement.where(quarantine.c.received_us < before_us)
-    return scope.change(statement)
-
-
 def add_poison(scope: Scope, model_id: int, *, step: str, position: str, reason: str, now_us: int) -> Poison:
     """Set work aside. Raises NotFoundError for an unknown model."""
     values = {"model_id": model_id, "step": step, "position": position, "reason": reason[:ROW_CHARACTERS]}

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple  # Any: values of points, of every kind
 
 import sqlalchemy as sa
 
-from barograph.chunks import to_microseconds
 from barograph.errors import InputError, NotFoundError
 from barograph.monitors.results import Result
 from barograph.store.catalog import schema as table
 from barograph.store.catalog.column_types import storable
 from barograph.store.catalog.schema import FOREVER, points
 from barograph.store.catalog.scope import Scope
-from barograph.store.catalog.states import newest_states as newest_states  # part of the results, kept by itself
+from barograph.times import to_microseconds
 
 _MOST_NAMED = 10_000  # chunks in one condition; above, all between the first and the last are read
 

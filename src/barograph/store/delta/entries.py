@@ -9,8 +9,8 @@ from typing import Any  # Any: lines of JSON; Arrow schemas are untyped
 
 from deltalake import Schema
 
-from barograph.chunks import from_microseconds
 from barograph.store.delta.snapshot import DAY, DataFile
+from barograph.times import from_microseconds
 
 ENGINE = "barograph"
 _READABLE = (-62_135_596_800_000_000, 253_402_300_799_000_000)  # microseconds: the years 1 to 9999

@@ -16,9 +16,9 @@ from barograph.errors import InputError, MismatchError, did_you_mean
 from barograph.store.delta.durable import storing
 from barograph.store.delta.place import Place
 from barograph.store.delta.snapshot import DAY, DataFile
+from barograph.times import DAY_US, day_of
 
 TIME, TEXT = pa.timestamp("us", "UTC"), pa.string()
-DAY_US = 86_400_000_000
 BATCH_ROWS = 65_536
 
 
@@ -73,10 +73,10 @@ def by_day(times_us: npt.NDArray[np.int64]) -> list[tuple[str, npt.NDArray[np.in
     if len(days) == 0:
         return []
     if (first := days.min()) == days.max():
-        return [(_day_text(int(first)), None)]
+        return [(day_of(int(first) * DAY_US), None)]
     order = np.argsort(days, kind="stable")
     starts = np.flatnonzero(np.diff(days[order], prepend=days[order[0]] - 1))
-    return [(_day_text(int(days[rows[0]])), rows) for rows in np.split(order, starts[1:])]
+    return [(day_of(int(days[rows[0]]) * DAY_US), rows) for rows in np.split(order, starts[1:])]
 
 
 def microseconds(column: Any) -> npt.NDArray[np.int64]:
@@ -175,10 +175,6 @@ def _reading(place: Place, file: DataFile) -> AbstractContextManager[None]:
 def _new(schema: pa.Schema, fields: dict[str, pa.Field]) -> list[pa.Field]:
     there = set(schema.names)
     return [field for name, field in fields.items() if name not in there]
-
-
-def _day_text(day: int) -> str:
-    return str(np.datetime64(day, "D"))
 
 
 def _kept_type(type: pa.DataType) -> pa.DataType | None:

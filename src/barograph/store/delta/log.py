@@ -21,7 +21,6 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from barograph.chunks import to_microseconds
 from barograph.errors import StoreError
 from barograph.store.delta.durable import make_folder, replace_with, storing, sync, write_new
 from barograph.store.delta.entries import Change, actions_of, lines_of, lines_of_table, stats_of
@@ -35,6 +34,7 @@ from barograph.store.delta.snapshot import (
     apply_entry,
     check_protocol,
 )
+from barograph.times import to_microseconds
 
 LOOK_AGAIN_SECONDS = 600.0  # after so long without looking, entries may have been tidied away meanwhile
 _NO_HOOKS = {"create_checkpoint": False, "cleanup_expired_logs": False}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any  # Any: Arrow's file systems and tables are untyped
 from urllib.parse import urlsplit
@@ -14,9 +13,9 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from barograph.chunks import to_microseconds
 from barograph.errors import StoreError
 from barograph.store.delta.durable import make_folder, storing, sync
+from barograph.times import to_microseconds
 
 ROW_GROUP = 100_000  # rows: what a reader decodes at once
 CONNECT_SECONDS, REQUEST_SECONDS = 10.0, 60.0
@@ -83,7 +82,9 @@ class Place:
             selector = pafs.FileSelector(prefix, recursive=True, allow_not_found=True)
             found = self.filesystem.get_file_info(selector)
             return [
-                Found(f.path, int(f.size or 0), _microseconds(f.mtime)) for f in found if f.type == pafs.FileType.File
+                Found(f.path, int(f.size or 0), to_microseconds(f.mtime) or 0)
+                for f in found
+                if f.type == pafs.FileType.File
             ]
 
     def delete(self, names: Iterable[str]) -> int:
@@ -132,7 +133,3 @@ def open_place(root: str, *parts: str, options: Mapping[str, str] | None = None)
     # Commits must fail where another was first: the store is asked to put only what does not exist.
     known.setdefault("AWS_CONDITIONAL_PUT", "etag")
     return Place(f"s3://{path}", known, pafs.SubTreeFileSystem(path, bucket), None)
-
-
-def _microseconds(time: datetime | None) -> int:
-    return to_microseconds(time) if time else 0

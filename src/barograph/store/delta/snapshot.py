@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import Schema
 
-from barograph.chunks import to_microseconds
 from barograph.errors import StoreError
+from barograph.times import to_microseconds
 
 DAY = "_day"
 ID_SETTING, TIME_SETTING = "barograph.id", "barograph.time"  # kept in the table's own settings

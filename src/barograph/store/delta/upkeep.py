@@ -16,12 +16,12 @@ from barograph.store.delta.log import version_in
 from barograph.store.delta.recover import LOG_FOLDER
 from barograph.store.delta.snapshot import DAY, DataFile, Snapshot, data_file
 from barograph.store.delta.table import UNKNOWN, Table, commit_planned
+from barograph.times import HOUR_US
 
 TARGET_CELLS = 16_000_000  # rows times columns of a compacted file: about 128 MB while it is sorted
 TARGET_ROWS = 1_000_000  # of a table with few columns: texts take more than numbers
 FEWEST = 8  # small files of a day that are worth compacting
 CHECKPOINT_EVERY = 100  # versions
-HOUR_US = 3_600_000_000
 TEMPORARY_US = 24 * HOUR_US  # after which a half-written file of the log is surely left over
 
 

@@ -33,8 +33,8 @@ from barograph.store.catalog import (
     states,
     work,
 )
+from barograph.store.catalog.alerts import OperationsIncident, write_operations
 from barograph.store.catalog.database import migrate, open_database, writing
-from barograph.store.catalog.incidents import OperationsIncident
 from barograph.store.catalog.profiles import Position
 from barograph.store.catalog.quarantine import Refused
 from barograph.store.catalog.schema import keys, projects
@@ -63,7 +63,7 @@ def fill(scope: Scope) -> None:
     silent = OperationsIncident(
         id="silent", state="firing", severity="critical", metric="row_count", title="No events", since_us=NOW, body={}
     )
-    incidents.write_operations(scope, model.id, silent, now_us=NOW)
+    write_operations(scope, model.id, silent, now_us=NOW)
     incidents.acknowledge(scope, model.id, "silent", by="ada", now_us=NOW + 1)
     incidents.add_comment(scope, model.id, "silent", author="ada", text="It's the feed.", now_us=NOW)
     span = {"starts_us": 0, "ends_us": NOW + DAY, "now_us": NOW}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from barograph.estimators.rows import Rows
+from barograph.arrays import Floats
 from barograph.metrics.estimation.binary import means_and_sds
 from barograph.metrics.estimation.estimate import outcomes_of
 from barograph.metrics.estimation.formulas import FORMULAS, BinaryTables
 from barograph.outcome import Outcome
 from barograph.sketches.scores import LOG_CLIP
+from estimators.rows import Rows
 
-Floats = npt.NDArray[np.float64]
 GROUPS = 50
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from barograph.arrays import Floats
+
 Weigh = Callable[[Floats, Floats], Floats]  # features of reference and current rows to weights of reference rows
 FOLDS = 3
 TREES = 60

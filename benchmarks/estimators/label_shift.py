@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from barograph.estimators.isotonic import isotonic
-from barograph.estimators.plug_in import plug_in
-from barograph.estimators.rows import Estimator, Rows
+from barograph.arrays import Floats
 from barograph.outcome import Outcome
+from estimators.isotonic import isotonic
+from estimators.plug_in import plug_in
+from estimators.rows import Estimator, Rows
 
-Floats = npt.NDArray[np.float64]
 STEPS = 1000
 CONVERGED = 1e-9
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from barograph.estimators.density_ratio import Weigh, density_ratio
-from barograph.estimators.plug_in import tables
-from barograph.estimators.rows import Estimator, Rows
 from barograph.metrics.estimation.estimate import outcomes_of
 from barograph.metrics.estimation.formulas import FORMULAS
 from barograph.outcome import Outcome
+from estimators.density_ratio import Weigh, density_ratio
+from estimators.plug_in import tables
+from estimators.rows import Estimator, Rows
 
 BOOTSTRAPS = 30
 

@@ -9,10 +9,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.outcome import Outcome
 from barograph.sketches.sample import Sample
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

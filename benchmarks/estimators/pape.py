@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from barograph.estimators.density_ratio import Weigh, density_ratio
-from barograph.estimators.isotonic import isotonic
-from barograph.estimators.plug_in import plug_in
-from barograph.estimators.rows import Estimator, Rows
 from barograph.outcome import Outcome
+from estimators.density_ratio import Weigh, density_ratio
+from estimators.isotonic import isotonic
+from estimators.plug_in import plug_in
+from estimators.rows import Estimator, Rows
 
 
 def pape(reference: Rows, *, generator: np.random.Generator, weigh: Weigh | None = None) -> Estimator:

@@ -10,22 +10,22 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 
-from barograph.estimators.atc import atc
-from barograph.estimators.cbpe import cbpe
-from barograph.estimators.cot import cot
-from barograph.estimators.density_ratio import density_ratio
-from barograph.estimators.disagreement import disagreement
-from barograph.estimators.dle import dle
-from barograph.estimators.doc import doc
-from barograph.estimators.importance_weighting import importance_weighting
-from barograph.estimators.isotonic import isotonic
-from barograph.estimators.label_shift import adapt, label_shift, positive_share
-from barograph.estimators.pape import pape
-from barograph.estimators.plug_in import plug_in
-from barograph.estimators.rows import Estimator, Rows
 from barograph.metrics.estimation.formulas import FORMULAS
 from barograph.outcome import Estimate, Undefined
 from barograph.sketches.sample import Sample
+from estimators.atc import atc
+from estimators.cbpe import cbpe
+from estimators.cot import cot
+from estimators.density_ratio import density_ratio
+from estimators.disagreement import disagreement
+from estimators.dle import dle
+from estimators.doc import doc
+from estimators.importance_weighting import importance_weighting
+from estimators.isotonic import isotonic
+from estimators.label_shift import adapt, label_shift, positive_share
+from estimators.pape import pape
+from estimators.plug_in import plug_in
+from estimators.rows import Estimator, Rows
 
 ALL: dict[str, Callable[[Rows], Estimator]] = {
     "cbpe": cbpe,

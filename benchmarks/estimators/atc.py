@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from barograph.estimators.rows import Estimator, Rows
 from barograph.metrics.estimation.estimate import outcomes_of
 from barograph.outcome import Outcome
+from estimators.rows import Estimator, Rows
 
 
 def atc(reference: Rows) -> Estimator:

@@ -9,12 +9,10 @@ from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="session")
 def world() -> ModuleType:
-    path = ROOT / "metrics" / "estimation" / "simulated.py"
+    path = Path(__file__).parent / "estimation" / "simulated.py"
     spec = importlib.util.spec_from_file_location("simulated_world", path)
     assert spec is not None
     assert spec.loader is not None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from barograph.estimators.isotonic import isotonic
-from barograph.estimators.plug_in import plug_in
-from barograph.estimators.rows import Estimator, Rows
 from barograph.outcome import Outcome
+from estimators.isotonic import isotonic
+from estimators.plug_in import plug_in
+from estimators.rows import Estimator, Rows
 
 
 def cbpe(reference: Rows) -> Estimator:

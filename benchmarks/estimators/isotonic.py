@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from barograph.arrays import Floats
 
 
 def isotonic(score: Floats, label: Floats, weights: Floats | None = None) -> Callable[[Floats], Floats]:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from barograph.estimators.isotonic import isotonic
-from barograph.estimators.plug_in import plug_in
-from barograph.estimators.rows import Estimator, Rows
+from barograph.arrays import Floats
 from barograph.metrics.estimation.estimate import outcomes_of
 from barograph.outcome import Outcome
+from estimators.isotonic import isotonic
+from estimators.plug_in import plug_in
+from estimators.rows import Estimator, Rows
 
-Floats = npt.NDArray[np.float64]
 Model = Callable[[Floats], Floats]
 FOLDS = 3
 TREES = 100
