@@ -15,7 +15,15 @@ from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="coarse")
+@metric(
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="lower",
+    symmetric=True,
+    tolerance=0.08,
+    bins="coarse",
+    rule="category_share",
+)
 def total_variation(reference: Binned, current: Binned) -> Outcome | Outcomes:
     r"""Measure the share of rows that would have to change their bin to undo the change.
 

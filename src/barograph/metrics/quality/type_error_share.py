@@ -8,7 +8,9 @@ from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.counts import Counts
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.0)
+@metric(
+    unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.0, rule="share", part=lambda c: (c.type_errors, c.rows)
+)
 def type_error_share(current: Counts) -> Outcome | Outcomes:
     """Measure the share of rows whose value cannot be read as the column's type: type errors / rows.
 

@@ -8,7 +8,9 @@ from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.counts import Counts
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02)
+@metric(
+    unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02, rule="share", part=lambda c: (c.unseen, c.present)
+)
 def unseen_share(current: Counts) -> Outcome | Outcomes:
     """Measure the share of present values that are categories unknown to the reference: unseen / present.
 
