@@ -19,11 +19,11 @@ import scipy
 from scipy.sparse import identity
 from scipy.sparse.linalg import spsolve
 
-from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
 from barograph.rules.budget import divide, in_chunks
 from barograph.rules.cdf_cut import CdfCut
 from barograph.rules.evidence import Evidence
+from barograph.rules.observe import observe
 from barograph.rules.share import Share, share
 from barograph.spec.budget import Budget
 from simulate import AR1, CASES, IID, NULLS, Case, CutCase, Null, ShareCase, delay, learn, oracle_delay, run_length

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from scipy.special import expit, logit, ndtr, ndtri
 
 from barograph.arrays import Floats
-from barograph.rules import Rule
 from barograph.rules.absent import Absent
 from barograph.rules.baseline import share_baseline
+from barograph.rules.bet_rule import BetRule
 from barograph.rules.bets import bet_sizes
 from barograph.rules.category_share import category_share
 from barograph.rules.cdf_cut import CdfCut
@@ -78,7 +78,7 @@ class Case(Protocol):
     def draw(self, level: Floats, rng: Generator) -> tuple[Any, ...]:
         """Return the data of one chunk of each replica, at its `level`."""
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         """Return the rule for reference data with the blocks first."""
 
     def log_e(self, rule: Any, data: tuple[Any, ...], phase: int) -> Floats:
@@ -108,7 +108,7 @@ class ShareCase:
     def draw(self, level: Floats, rng: Generator) -> tuple[Any, ...]:
         return (rng.binomial(self.rows, self.shares(level)),)
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         (s,) = blocks
         return share(s, np.full(s.shape, self.rows), sizes=sizes, tolerance=0.0, phase=null.phase(len(s)))
 
@@ -129,7 +129,7 @@ class RateCase(ShareCase):
     name: str = "rate"
     p: float = 0.1
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         (s,) = blocks
         excess = share_baseline(s[:, :, None], np.full(s.shape, self.rows)).excess
         # The promise is exactly what the stream keeps: its mean, or that of the worst day of the week.
@@ -160,7 +160,7 @@ class CutCase:
     def draw(self, level: Floats, rng: Generator) -> tuple[Any, ...]:
         return (rng.multinomial(self.rows, self.bins(level)),)
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         return CdfCut.learn(blocks[0], sizes=sizes, tolerance=self.tolerance, phase=null.phase(len(blocks[0])))
 
     def log_e(self, rule: Any, data: tuple[Any, ...], phase: int) -> Floats:
@@ -185,7 +185,7 @@ class CategoryCase:
     def draw(self, level: Floats, rng: Generator) -> tuple[Any, ...]:
         return (rng.multinomial(self.rows, self.bins(level)),)
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         return category_share(blocks[0], sizes=sizes, tolerance=0.0, phase=null.phase(len(blocks[0])))
 
     def log_e(self, rule: Any, data: tuple[Any, ...], phase: int) -> Floats:
@@ -211,7 +211,7 @@ class LossCase:
     def draw(self, level: Floats, rng: Generator) -> tuple[Any, ...]:
         return (rng.multinomial(self.rows, self.bins(level)),)
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         return Loss.learn(blocks[0], np.linspace(0, 1, 21), sizes=sizes, phase=null.phase(len(blocks[0])))
 
     def log_e(self, rule: Any, data: tuple[Any, ...], phase: int) -> Floats:
@@ -233,7 +233,7 @@ class SummaryCase:
         values = rng.standard_gamma(2.0, (len(level), self.rows)) * scale[:, None]
         return values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(self.rows)
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         return Summary.learn(*blocks, sizes=sizes, phase=null.phase(len(blocks[0])))
 
     def log_e(self, rule: Any, data: tuple[Any, ...], phase: int) -> Floats:
@@ -262,7 +262,7 @@ class ResidualCase:
         rows = rng.multinomial(self.rows, mix)
         return rng.binomial(rows, self.shares(level)), rows
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         return Residual.learn(*blocks, sizes=sizes)
 
     def log_e(self, rule: Any, data: tuple[Any, ...], phase: int) -> Floats:
@@ -284,7 +284,7 @@ class AbsentCase:
     def draw(self, level: Floats, rng: Generator) -> tuple[Any, ...]:
         return (rng.poisson(self.rows * np.exp(-level / np.sqrt(self.rows))),)
 
-    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> Rule:
+    def learn(self, blocks: tuple[Any, ...], *, sizes: Floats, null: Null) -> BetRule:
         return Absent.learn(blocks[0], sizes=sizes, tolerance=0.0, phase=null.phase(len(blocks[0])))
 
     def log_e(self, rule: Any, data: tuple[Any, ...], phase: int) -> Floats:
@@ -307,7 +307,7 @@ CASES: tuple[Case, ...] = (
 )
 
 
-def learn(case: Case, null: Null, blocks: int, arl: float, replicas: int, rng: Generator) -> Rule:
+def learn(case: Case, null: Null, blocks: int, arl: float, replicas: int, rng: Generator) -> BetRule:
     """Return the rule of `replicas` monitors, each with a reference of its own."""
     drawn = [case.draw(level, rng) for level in null.levels(blocks, replicas, rng)]
     data = tuple(np.stack(parts) for parts in zip(*drawn, strict=True))

@@ -1,9 +1,15 @@
-"""What a metric returns: an `Estimate`, or `Undefined` with the reason."""
+"""What a metric returns: an `Estimate`, or `Undefined` with the reason; `Outcomes` for many pairs of sketches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +52,103 @@ class Undefined:
 
 
 Outcome: TypeAlias = Estimate | Undefined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """The outcomes of one metric for many pairs of sketches: arrays over the leading axes of the sketches.
+
+    All arrays have one shape, such as (chunks,); those that a metric does not know are None. Where `why` is above zero
+    there is no value, for the reason `reasons[why - 1]`, and the other arrays hold nothing to be read there.
+
+    >>> many = outcome(np.array([0.9, 0.0]), n=np.array([100, 0]), undefined=[(np.array([False, True]), "no rows")])
+    >>> many[0].value, many[1]
+    (0.9, Undefined(reason='no rows'))
+    """
+
+    value: Floats
+    n: npt.NDArray[np.int64]
+    why: npt.NDArray[np.uint8]
+    reasons: tuple[str, ...] = ()
+    lower: Floats | None = None
+    upper: Floats | None = None
+    standard_error: Floats | None = None
+    null_mean: Floats | None = None
+    null_sd: Floats | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the leading axes."""
+        return self.value.shape
+
+    @property
+    def defined(self) -> npt.NDArray[np.bool_]:
+        """Return where there is a value."""
+        return np.asarray(self.why == 0)
+
+    def __getitem__(self, at: int | tuple[int, ...]) -> Outcome:
+        """Return the outcome of one pair."""
+        if self.why[at]:
+            return Undefined(self.reasons[int(self.why[at]) - 1])
+        numbers = {name: float(array[at]) for name in _NUMBERS if (array := getattr(self, name)) is not None}
+        return Estimate(n=int(self.n[at]), **numbers)
+
+
+def stack(found: Sequence[Outcome]) -> Outcomes:
+    """Return outcomes that were found one by one as one table, (len(found),).
+
+    >>> stack([Estimate(value=0.5, n=2), Undefined("current has no rows")]).defined.tolist()
+    [True, False]
+    """
+    reasons = tuple(dict.fromkeys(o.reason for o in found if isinstance(o, Undefined)))
+    columns = {
+        name: np.array([getattr(o, name, None) for o in found], np.float64)
+        for name in _NUMBERS
+        if any(getattr(o, name, None) is not None for o in found) or name == "value"
+    }
+    return Outcomes(
+        n=np.array([o.n if isinstance(o, Estimate) else 0 for o in found], np.int64),
+        why=np.array([reasons.index(o.reason) + 1 if isinstance(o, Undefined) else 0 for o in found], np.uint8),
+        reasons=reasons,
+        **columns,
+    )
+
+
+_NUMBERS = tuple(f.name for f in fields(Outcomes) if f.name not in ("n", "why", "reasons"))
+
+
+def outcome(
+    value: npt.ArrayLike,
+    *,
+    n: npt.ArrayLike,
+    undefined: Sequence[tuple[npt.ArrayLike, str]] = (),
+    **bounds: npt.ArrayLike | None,
+) -> Outcome | Outcomes:
+    """Return what a metric found: an Estimate or Undefined for one pair of sketches, `Outcomes` for many.
+
+    `undefined` are conditions with their reasons, the first that holds counts; `bounds` are the other fields of
+    `Estimate`. Raises ValueError for a value that is not finite and not undefined: a metric says why it has none.
+
+    >>> outcome(0.5, n=10, lower=0.2, upper=0.8)
+    Estimate(value=0.5, n=10, lower=0.2, upper=0.8, ...)
+    >>> outcome(np.nan, n=0, undefined=[(True, "current has no rows")])
+    Undefined(reason='current has no rows')
+    """
+    values = np.asarray(value, np.float64)
+    why = np.zeros(values.shape, np.uint8)
+    for code in range(len(undefined), 0, -1):
+        why[np.broadcast_to(undefined[code - 1][0], values.shape)] = code
+    if not np.isfinite(values[why == 0]).all():
+        raise ValueError("A value that is not finite needs a reason: name it among `undefined`.")
+
+    def spread(array: npt.ArrayLike) -> Floats:
+        return np.broadcast_to(np.asarray(array, np.float64), values.shape)
+
+    many = Outcomes(
+        value=values,
+        n=np.broadcast_to(np.asarray(n, np.int64), values.shape),
+        why=why,
+        reasons=tuple(reason for _, reason in undefined),
+        **{name: spread(array) for name, array in bounds.items() if array is not None},
+    )
+    return many if values.ndim else many[()]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
 from barograph.rules.cdf_cut import CdfCut, quantile_cuts
 from barograph.rules.evidence import Evidence
+from barograph.rules.observe import observe
 from barograph.rules.share import BOTH, Share
 
 SIZES = bet_sizes(1000, longest=50)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
 from barograph.rules.evidence import Evidence
+from barograph.rules.observe import observe
 from barograph.rules.share import BOTH, share
 
 RULE = share(

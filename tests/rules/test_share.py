@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from barograph.errors import SpecError
-from barograph.rules import observe
 from barograph.rules.baseline import share_baseline
 from barograph.rules.bets import bet_sizes
 from barograph.rules.category_share import category_share
 from barograph.rules.evidence import Evidence
+from barograph.rules.observe import observe
 from barograph.rules.rate import rate
 from barograph.rules.share import BELOW, BOTH, Share, share
 

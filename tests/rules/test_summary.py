@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from barograph.errors import InputError, SpecError
-from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
 from barograph.rules.evidence import Evidence
+from barograph.rules.observe import observe
 from barograph.rules.share import ABOVE
 from barograph.rules.summary import Summary
 

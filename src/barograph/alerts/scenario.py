@@ -12,10 +12,11 @@ from barograph.alerts.alert import Alert, State
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import readable, severity
 from barograph.alerts.incident import Incident, worst
-from barograph.alerts.scenario_rules import RULES, Judgement
+from barograph.alerts.scenario_rules import Judgement, judge, tried
 from barograph.alerts.scenario_text import NAMES, QUIET, Monitored, Scenario, length_of, parse_scenario
 from barograph.alerts.watch import watch
 from barograph.chunks import Chunk, TimeChunks
+from barograph.metrics import catalogue
 from barograph.monitors.results import Result
 
 
@@ -82,7 +83,8 @@ def run_scenario(text: str, *, where: str = "scenario") -> ScenarioResult:
     breaches: list[Breach] = []
     unsettled: dict[tuple[str, str, int], float | None] = {}
     for monitor in scenario.monitors:
-        judged = RULES[monitor.rule].judge(monitor.settings, monitor.values, length_of(scenario.chunk))
+        kind, length = tried()[monitor.rule], length_of(scenario.chunk)
+        judged = judge(kind, monitor.settings, monitor.values, length, better=_better(monitor.metric))
         for i, (chunk, judgement) in enumerate(zip(chunks, judged, strict=False)):
             if judgement.breach:
                 breaches.append(_breach(monitor, judgement, i, chunk))
@@ -99,6 +101,11 @@ def run_scenario(text: str, *, where: str = "scenario") -> ScenarioResult:
             ok, said = found.compare(key, expected)
             lines.append(Line(at=step.line, after=passed, passed=ok, text=f"{when}: {said}"))
     return ScenarioResult(title=scenario.title or where, lines=tuple(lines))
+
+
+def _better(metric: str) -> str:
+    """Return the direction in which a metric is better; that of one that only the scenario knows is not known."""
+    return next((known.better for (_, name), known in catalogue().items() if name == metric), "neither")
 
 
 def _chunks(rule: TimeChunks, start: datetime, n: int) -> list[Chunk]:

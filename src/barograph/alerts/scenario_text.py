@@ -26,13 +26,14 @@ from barograph.alerts.scenario_reader import (
     values_of,
     whole,
 )
-from barograph.alerts.scenario_rules import RULES, TriedRule
+from barograph.alerts.scenario_rules import settings_of, tried
 from barograph.alerts.scenario_values import Value, with_noise
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence
 from barograph.chunks import TimeChunks
 from barograph.errors import SpecError, did_you_mean
 from barograph.metrics import catalogue
+from barograph.rules import RuleKind
 from barograph.rules.budget import FAMILIES
 
 QUIET = "quiet"  # of a monitor without an alert
@@ -137,18 +138,18 @@ def _monitor(reader: Reader, name: str, table: object, seed: int) -> Monitored |
         return None
     if name in RESERVED:
         reader.problem(path, f"this name has a meaning in `expect`. Call the monitor something else than {name!r}.")
-    rule = reader.read(table, "rule", path, one_of("rule", RULES), "")
+    rule = reader.read(table, "rule", path, one_of("rule", tried()), "")
     if "rule" not in table:
-        reader.problem(path, f"`rule` is missing: one of {', '.join(RULES)}.")
-    tested = RULES.get(rule)
-    reader.unknown(table, (*OF_MONITOR, *(tested.settings if tested else (k for k in table))), path)
+        reader.problem(path, f"`rule` is missing: one of {', '.join(tried())}.")
+    tested = tried().get(rule)
+    reader.unknown(table, (*OF_MONITOR, *(settings_of(tested) if tested else (k for k in table))), path)
     family = reader.read(table, "family", path, one_of("family", FAMILIES), "")
     metric, family = _metric(reader, table, path, family)
     nothing: list[Value | None] = []
     values = reader.read(table, "values", path, values_of, nothing)
     if "values" not in table:
         reader.problem(path, "`values` is missing: what came in each chunk, such as '0.02 x 5, 0.08 x 3'.")
-    if tested and tested.rows and any(value and not value.rows for value in values):
+    if tested and tested.takes == "parts" and any(value and not value.rows for value in values):
         reader.problem(f"{path}.values", f"the rule {rule} counts rows: write '30/1000', so many of so many rows.")
     return Monitored(
         name=name,
@@ -182,9 +183,9 @@ def _metric(reader: Reader, table: Mapping[str, Any], path: str, family: str) ->
     return metric, family or families[0]
 
 
-def _settings(reader: Reader, table: Mapping[str, Any], path: str, rule: str, tested: TriedRule) -> dict[str, Any]:
+def _settings(reader: Reader, table: Mapping[str, Any], path: str, rule: str, tested: RuleKind) -> dict[str, Any]:
     settings = {}
-    for key, setting in tested.settings.items():
+    for key, setting in settings_of(tested).items():
         if key not in table and setting.default is ...:
             reader.problem(path, f"the rule {rule} needs `{key}`.")
         settings[key] = reader.read(table, key, path, setting.read, setting.default)

@@ -15,14 +15,17 @@ from barograph.errors import MismatchError, SpecError
 
 Key = tuple[str, ...]
 Unsettled = Mapping[tuple[str, str, int], float | None]
+Patience = Mapping[str, tuple[int, int]]
+HOLD, QUIET = 0, 2  # chunks
 
 
 def watch(
     breaches: Iterable[Breach],
     chunks: Sequence[Chunk],
     *,
-    hold: int = 0,
-    quiet: int = 2,
+    hold: int = HOLD,
+    quiet: int = QUIET,
+    own: Patience | None = None,
     silences: Sequence[Silence] = (),
     outputs: Collection[str] = (),
     unsettled: Unsettled | None = None,
@@ -30,7 +33,8 @@ def watch(
     """Return all alerts, the oldest first, and the incidents, the gravest first.
 
     `chunks` are all that were evaluated, in the order of time: `Breach.position` is a place in it. `hold` and `quiet`
-    are numbers of chunks (see `step`). `outputs` are the columns that the model makes, such as its score. `unsettled`
+    are numbers of chunks (see `step`), and `own` are those of single monitors, by name.
+    `outputs` are the columns that the model makes, such as its score. `unsettled`
     names what else is known of chunks that are not in breach, by model, monitor and position: the evidence (log
     e-value) that they still had, or None where there was no result.
 
@@ -39,7 +43,7 @@ def watch(
     """
     if hold < 0 or quiet < 1:
         raise SpecError(f"`hold` is at least 0 chunks, `quiet` at least 1. Got hold={hold!r} and quiet={quiet!r}.")
-    alerts = replay(breaches, chunks, hold=hold, quiet=quiet, unsettled=unsettled)
+    alerts = replay(breaches, chunks, hold=hold, quiet=quiet, own=own, unsettled=unsettled)
     if silences:
         alerts = [replace(alert, silenced_by=silenced_by(alert, silences)) for alert in alerts]
     return group(alerts, chunks, outputs=outputs)
@@ -49,13 +53,14 @@ def replay(
     breaches: Iterable[Breach],
     chunks: Sequence[Chunk],
     *,
-    hold: int = 0,
-    quiet: int = 2,
+    hold: int = HOLD,
+    quiet: int = QUIET,
+    own: Patience | None = None,
     unsettled: Unsettled | None = None,
 ) -> list[Alert]:
     """Return the alerts of all chunks, the oldest first: those that fired, and those that are still pending."""
     due = _by_position(breaches, len(chunks))
-    unsettled = unsettled or {}
+    unsettled, own = unsettled or {}, own or {}
     alive: dict[Key, Alert] = {}
     done: list[Alert] = []
     for position, chunk in enumerate(chunks):
@@ -65,12 +70,13 @@ def replay(
                 continue
             alert = alive[key]
             name = (alert.last_breach.model, alert.last_breach.monitor, position)
+            wait, calm = own.get(alert.last_breach.monitor, (hold, quiet))
             after = step(
                 alert,
                 None,
                 now=now,
-                hold=hold,
-                quiet=quiet,
+                hold=wait,
+                quiet=calm,
                 evidence=unsettled.get(name),
                 defined=name not in unsettled or unsettled[name] is not None,
             )
@@ -80,7 +86,8 @@ def replay(
             else:
                 alive[key] = after
         for key, breach in here.items():
-            after = step(alive.get(key), breach, now=now, hold=hold, quiet=quiet)
+            wait, calm = own.get(breach.monitor, (hold, quiet))
+            after = step(alive.get(key), breach, now=now, hold=wait, quiet=calm)
             if after is not None:
                 alive[key] = after
     return sorted([*done, *alive.values()], key=lambda alert: (alert.first.position, alert.key))

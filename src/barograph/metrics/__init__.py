@@ -17,10 +17,12 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar  # Any: the sketches that a metric takes differ from metric to metric
 
-from barograph.outcome import Outcome
+from barograph.arrays import Number
+from barograph.outcome import Outcome, Outcomes
 
-MetricFunction = Callable[..., Outcome]
+MetricFunction = Callable[..., Outcome | Outcomes]
 F = TypeVar("F", bound=MetricFunction)
+Part = Callable[[Any], tuple[Number, Number]]
 Better = Literal["lower", "higher", "zero", "neither"]
 
 _REGISTERED: dict[tuple[str, str], Metric] = {}
@@ -32,7 +34,10 @@ class Metric:
 
     `tolerance` (in the metric's unit) and `relative_tolerance` (a share of the reference value) say which change
     is material by default; the larger one counts. `bins` says whether a drift metric compares the reference's fine bins
-    (about 256) or its coarse ones (about 10, for metrics whose noise grows with the number of bins).
+    (about 256) or its coarse ones (about 10, for metrics whose noise grows with the number of bins). `rule` is the
+    name of the rule that weighs its evidence where the user names none: performance is weighed by `summary` unless it
+    says "none", and what has no rule is judged by its limits alone. `part` gives, for a
+    share of rows, how many of how many.
     """
 
     name: str
@@ -45,6 +50,8 @@ class Metric:
     tolerance: float
     relative_tolerance: float
     bins: Literal["fine", "coarse"]
+    rule: str | None
+    part: Part | None
 
     @property
     def summary(self) -> str:
@@ -67,6 +74,8 @@ def metric(
     tolerance: float = 0.0,
     relative_tolerance: float = 0.0,
     bins: Literal["fine", "coarse"] = "fine",
+    rule: str | None = None,
+    part: Part | None = None,
 ) -> Callable[[F], F]:
     """Register a metric under its function name and the folder it lives in, and return it unchanged."""
 
@@ -83,6 +92,8 @@ def metric(
             tolerance=tolerance,
             relative_tolerance=relative_tolerance,
             bins=bins,
+            rule=None if rule == "none" else rule or ("summary" if family == "performance" else None),
+            part=part,
         )
         return function
 

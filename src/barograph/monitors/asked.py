@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from inspect import signature
+from typing import Any, Protocol  # Any: options are of any type
 
-from barograph.errors import SpecError, did_you_mean
+from barograph.chunks import Chunk
+from barograph.errors import BarographError, SpecError, did_you_mean
 from barograph.metrics import Metric, catalogue
 from barograph.monitors.defaults import default_monitors
-from barograph.monitors.evidence import rule_of
 from barograph.monitors.monitor import Monitor
+from barograph.profiles.profiles import Profile
+from barograph.profiles.tables import empty_tables
 from barograph.profiles.yardstick import Yardstick, segment_names
-from barograph.reference.measure import applies, is_per_column
+from barograph.reference.measure import applies, is_per_column, measure, wanted
+from barograph.rules import RuleKind
+from barograph.rules import catalogue as rules
+from barograph.sketches.cells import BinaryCells
 
 VALUE = "business_value"  # the metric that `value` is for
 Values = tuple[float, float, float, float]
+NOT_GIVEN = ("values", "scale", "level")  # parameters of metrics that follow from other things
 
 
 class Asked(Protocol):
@@ -40,6 +47,34 @@ class Asked(Protocol):
     def weight(self) -> float | None:
         """Return how readily it may alarm beside the others of its family; None: as they may."""
 
+    @property
+    def off(self) -> bool:
+        """Return whether it is not to be watched."""
+
+    @property
+    def rule(self) -> str | None:
+        """Return the name of the rule that decides; None for the metric's own."""
+
+    @property
+    def lower(self) -> float | None:
+        """Return the smallest value that is right; None: there is no such limit."""
+
+    @property
+    def upper(self) -> float | None:
+        """Return the largest value that is right; None: there is no such limit."""
+
+    @property
+    def hold(self) -> int | None:
+        """Return for how many chunks more a breach lasts before it is told; None: as for all."""
+
+    @property
+    def quiet(self) -> int | None:
+        """Return after how many calm chunks an alert ends; None: as for all."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Return the options of the metric and of the rule, by name."""
+
 
 def planned_monitors(
     yardstick: Yardstick,
@@ -64,8 +99,12 @@ def planned_monitors(
     problems: list[str] = []
     first: dict[str, int] = {}  # which of `asked` asks for a monitor
     for i, ask in enumerate(asked):
-        found, wrong = _monitors_of(yardstick, ask, values, tolerances, path=f"$.monitors[{i}]")
+        path = f"$.monitors[{i}]"
+        found, wrong = _monitors_of(yardstick, ask, values, tolerances, path=path)
         problems += wrong
+        if ask.off:
+            problems += _switched_off(ask, found, monitors, path=path)
+            continue
         for monitor in found:
             if (before := first.setdefault(monitor.name, i)) != i:
                 problems.append(f"$.monitors[{i}]: `{monitor.name}` is asked for in $.monitors[{before}] already.")
@@ -97,6 +136,8 @@ def _monitors_of(
     if ask.metric == VALUE and values is None:
         return [], [*problems, f"{path}.metric: what {VALUE!r} counts is said under [value], which is missing."]
     columns = _columns_of(yardstick, ask, path, problems)
+    chosen = _rule_of(ask, path, problems)
+    options, rule_options = _options_of(ask, chosen, path, problems)
     tolerance = ask.tolerance if ask.tolerance is not None else tolerances.get(ask.metric)
     found = [
         Monitor(
@@ -105,16 +146,24 @@ def _monitors_of(
             segment=segment,
             tolerance=tolerance,
             weight=1.0 if ask.weight is None else ask.weight,
-            options={"values": values} if ask.metric == VALUE else {},
+            options={**options, "values": values} if ask.metric == VALUE else options,
+            rule=chosen.name if chosen else "",
+            rule_options=rule_options,
+            hold=ask.hold,
+            quiet=ask.quiet,
         )
         for metric in _metrics(ask.metric)
         for column in (columns if is_per_column(metric) else (None,))
         if applies(metric, yardstick, column, segment=segment)
     ]
+    if options:
+        problems += sorted({f"{path}.options: {wrong}" for m in found if (wrong := _refused(yardstick, m))})
     if not found and not problems:
         which = f"the segment {segment!r} of this model" if segment else "this model"
         problems.append(f"{path}.metric: {ask.metric!r} cannot be computed for {which}.")
-    if ask.weight is not None and found and not any(map(rule_of, found)):
+    if chosen is not None:
+        problems += [f"{path}.rule: {reason}" for reason in sorted({_unfit(chosen, m) for m in found} - {""})]
+    if ask.weight is not None and found and not any(m.rule and rules()[m.rule].has_evidence for m in found):
         problems.append(
             f"{path}.weight: {ask.metric!r} is judged by its limits alone and takes no part of the false-alarm budget. "
             "Take it out."
@@ -146,3 +195,92 @@ def _columns_of(yardstick: Yardstick, ask: Asked, path: str, problems: list[str]
 
 def _metrics(name: str) -> list[Metric]:
     return [m for m in catalogue().values() if m.name == name]
+
+
+def _switched_off(ask: Asked, found: Sequence[Monitor], monitors: dict[str, Monitor], *, path: str) -> list[str]:
+    """Take monitors away, and return what is wrong with asking for that."""
+    others = ("rule", "lower", "upper", "tolerance", "weight", "hold", "quiet")
+    said = [name for name in others if getattr(ask, name) is not None] + (["options"] if ask.options else [])
+    if said:
+        needless = " and no ".join(f"`{name}`" for name in said)
+        return [f"{path}.off: what is off needs no {needless}. Take one of both out."]
+    there = [m.name for m in found if m.name in monitors]
+    for name in there:
+        del monitors[name]
+    if found and not there:
+        return [f"{path}.off: {ask.metric!r} is not watched by default. Take this table out."]
+    return []
+
+
+def _rule_of(ask: Asked, path: str, problems: list[str]) -> RuleKind | None:
+    """Return the rule that is asked for, by its name or by limits; note what is wrong with it."""
+    fixed = ask.lower is not None or ask.upper is not None
+    name = ask.rule or ("constant" if fixed else None)
+    if name is None:
+        return None
+    if name not in rules():
+        known = did_you_mean(name, rules()) or f" There are {', '.join(rules())}."
+        problems.append(f"{path}.rule: there is no rule {name!r}.{known}")
+        return None
+    if fixed and name != "constant":
+        problems.append(f"{path}.rule: `lower` and `upper` are limits of the rule `constant`, not of {name!r}.")
+    if ask.lower is not None and ask.upper is not None and ask.lower > ask.upper:
+        problems.append(f"{path}.lower: this must not be above `upper`, got {ask.lower!r} and {ask.upper!r}.")
+    return rules()[name]
+
+
+def _options_of(
+    ask: Asked, rule: RuleKind | None, path: str, problems: list[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of the metric and those of the rule; note those that neither has, and wrong values."""
+    parameters = {
+        name
+        for metric in _metrics(ask.metric)
+        for name, parameter in signature(metric.function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in NOT_GIVEN
+    }
+    given = {**ask.options, **{k: v for k in ("lower", "upper") if (v := getattr(ask, k)) is not None}}
+    of_rule = rule.options if rule else {}
+    settings: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in of_rule:
+            try:
+                settings[name] = of_rule[name].read(value)
+            except SpecError as error:
+                problems.append(f"{path}.options.{name}: {error}")
+        elif name not in parameters:
+            known = [*parameters, *of_rule]
+            close = did_you_mean(name, known) or (f" There are {', '.join(sorted(known))}." if known else "")
+            problems.append(f"{path}.options.{name}: neither the metric nor its rule has such an option.{close}")
+    if rule:
+        problems += [
+            f"{path}.options: the rule {rule.name!r} needs `{name}`: {setting.meaning}."
+            for name, setting in rule.options.items()
+            if setting.default is ... and name not in given
+        ]
+        if rule.one_of and not any(name in given for name in rule.one_of):
+            problems.append(f"{path}: the rule {rule.name!r} needs {' or '.join(f'`{name}`' for name in rule.one_of)}.")
+    return {name: value for name, value in given.items() if name in parameters}, settings
+
+
+def _refused(yardstick: Yardstick, monitor: Monitor) -> str:
+    """Return why a metric refuses its options, or nothing: it is tried on no rows."""
+    chunk = Chunk(key="none")
+    nothing = Profile(yardstick, chunk, "", empty_tables(yardstick, 1, products=True), 0)
+    try:
+        measure(monitor.metric, nothing, nothing, column=monitor.column, options=monitor.options)
+    except (BarographError, ValueError, TypeError) as error:
+        return str(error)
+    return ""
+
+
+def _unfit(rule: RuleKind, monitor: Monitor) -> str:
+    """Return why a rule cannot watch a monitor, or nothing."""
+    metric = monitor.metric
+    if rule.takes == "parts" and metric.part is None:
+        return f"{rule.name!r} counts rows that are part of a share, and {metric.name!r} is none."
+    if rule.takes == "bins" and not (metric.family == "drift" and (monitor.column or metric.name == "cell_drift")):
+        return f"{rule.name!r} watches a distribution, and {metric.name!r} is of none."
+    if rule.takes == "cells" and not (BinaryCells in wanted(metric) or metric.name == "accuracy"):
+        return f"{rule.name!r} watches the errors of a binary model by cell: choose it for `accuracy`."
+    return ""

@@ -1,54 +1,33 @@
 """Evidence: for each monitor, chunk by chunk, how strongly the past speaks against "nothing has changed".
 
-Monitors of one kind are weighed together, as arrays. A row whose monitor has evidence is in breach when the evidence
+Monitors of one rule are weighed together, as arrays. A row whose monitor has evidence is in breach when the evidence
 reaches what the false-alarm budget asks for; a chunk that is only beyond its own limits is a warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import log
 
 import numpy as np
-import numpy.typing as npt
 
 from barograph.arrays import Floats
-from barograph.chunks import Chunk
-from barograph.monitors.defaults import CATEGORICAL_DRIFT, MODEL_DRIFT, NUMERIC_DRIFT
-from barograph.monitors.evaluate import novelty, typical_rows
+from barograph.monitors.evaluate import typical_rows
+from barograph.monitors.feeds import days_of, feed_of_chunks, feed_of_reference
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
-from barograph.outcome import Estimate
-from barograph.profiles.profiles import ALL, Profile, Profiles
-from barograph.profiles.yardstick import CategoricalBins
-from barograph.reference.measure import measure
+from barograph.profiles.profiles import ALL, Profiles
 from barograph.reference.reference import Reference
-from barograph.rules import observe
-from barograph.rules.bets import bet_sizes
+from barograph.rules import LONGEST_DAYS, Context, Judged, RuleKind, catalogue
 from barograph.rules.budget import describe_detectable, divide
-from barograph.rules.category_share import category_share
-from barograph.rules.cdf_cut import CdfCut
-from barograph.rules.evidence import Evidence
 from barograph.rules.limits import Status, default_tolerance
-from barograph.rules.share import Share, share
-from barograph.rules.summary import Summary
-from barograph.sketches.counts import Counts
 from barograph.spec.budget import Budget
-
-AnyRule = CdfCut | Share | Summary
 
 LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
 MOSTLY = 0.5  # of the labels have arrived
-LONGEST_DAYS = 30.0  # a change that takes longer than this to show is not bet on
-SHARES: Mapping[str, Callable[[Counts], tuple[int, int]]] = {
-    "missing_share": lambda c: (c.missing, c.rows),
-    "unseen_share": lambda c: (c.unseen, c.present),
-    "out_of_range_share": lambda c: (c.below + c.above + c.negative_inf + c.positive_inf, c.present),
-    "type_error_share": lambda c: (c.type_errors, c.rows),
-}
-USEFUL = {"cdf_cut": 1.0, "category_share": 0.3, "share": 0.5, "summary": 0.5}
+LEAST_PART = 0.01  # of the rows: a smaller share that changes does not matter, unless the user says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +47,13 @@ class Watch:
     @property
     def is_useful(self) -> bool:
         """Return whether anybody would want to wait for a change to become as large as that."""
-        return self.change <= USEFUL[self.rule]
+        return self.change <= catalogue()[self.rule].useful
 
 
 def weigh(
     reference: Reference, profiles: Profiles, monitors: Sequence[Monitor], results: Sequence[Result], budget: Budget
 ) -> tuple[list[Result], list[Watch]]:
-    """Return the results with their evidence and the status that follows from it, and what each monitor can see.
+    """Return the results as their rules judge them, with the evidence, and what each monitor with evidence can see.
 
     `monitors` are those that alert; they share the budget. Without timestamps a chunk counts as a day.
     """
@@ -83,236 +62,141 @@ def weigh(
     for row in results:
         if row.monitor in names:
             rows.setdefault(row.monitor, {})[row.chunk] = row
-    watched = [m for m in monitors if m.name in rows and rule_of(m)]
+    watched = [m for m in monitors if m.name in rows and m.rule]
     if not watched or not profiles.chunks:
         return list(results), []
+    arl = _run_lengths(watched, profiles, budget)
+    found: dict[tuple[str, str], _Found] = {}
+    watches: dict[str, Watch] = {}
+    for (name, segment, _), group in groupby(sorted(watched, key=_order), key=_order):
+        members = list(group)
+        kind = catalogue()[name]
+        judged, seen = _weigh_group(reference, profiles, kind, segment, members, rows, arl)
+        found |= judged
+        watches |= {w.monitor: w for w in seen}
+    judged_rows = [_judged(row, found.get((row.monitor, row.chunk))) for row in results]
+    return judged_rows, [watches[m.name] for m in watched if m.name in watches]
+
+
+def _run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) -> dict[str, float]:
+    """Return the mean days between false alarms of each monitor, so that all of them keep the budget."""
+    with_evidence = [m for m in watched if catalogue()[m.rule or ""].has_evidence]
     # All segments of a metric together get as much of the budget as the model as a whole.
-    segments = max(len({m.segment for m in watched} - {ALL}), 1)
-    own = [m.weight if m.segment == ALL else m.weight / segments for m in watched]
+    segments = max(len({m.segment for m in with_evidence} - {ALL}), 1)
+    own = [m.weight if m.segment == ALL else m.weight / segments for m in with_evidence]
     labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
     # Where labels are there to judge by, estimates hardly need to.
     weights = {"estimation": LITTLE} if float(np.mean(labelled)) >= MOSTLY else None
-    shares = divide(budget, [m.family for m in watched], weights=weights, own=own)
-    arl = dict(zip((m.name for m in watched), shares.tolist(), strict=True))
-    days = _days(profiles.chunks)
-    found: dict[tuple[str, str], tuple[float, bool]] = {}
-    watches: dict[str, Watch] = {}
-    for (kind, segment), group in groupby(sorted(watched, key=_order), key=_order):
-        members = list(group)
-        weighed = _Group(reference, profiles, kind, segment, members, rows, [arl[m.name] for m in members], days)
-        found |= weighed.run()
-        watches |= {w.monitor: w for w in weighed.watches()}
-    judged = [_judged(row, found.get((row.monitor, row.chunk))) for row in results]
-    return judged, [watches[m.name] for m in watched if m.name in watches]
+    shares = divide(budget, [m.family for m in with_evidence], weights=weights, own=own).tolist()
+    return {m.name: np.inf for m in watched} | dict(zip((m.name for m in with_evidence), shares, strict=True))
 
 
-def _judged(row: Result, found: tuple[float, bool] | None) -> Result:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a rule says of one chunk of one monitor. Limits are None where the rule has none of its own."""
+
+    breach: bool
+    known: bool
+    evidence: float | None
+    has_limits: bool
+    lower: float | None
+    upper: float | None
+    note: str
+
+
+def _weigh_group(
+    reference: Reference,
+    profiles: Profiles,
+    kind: RuleKind,
+    segment: str,
+    monitors: Sequence[Monitor],
+    rows: Mapping[str, Mapping[str, Result]],
+    arl_days: Mapping[str, float],
+) -> tuple[dict[tuple[str, str], _Found], list[Watch]]:
+    """Run one rule over the monitors of a segment that it watches; of a new segment there is nothing to learn."""
+    total = reference.total_of(segment)
+    blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
+    if not len(blocks):
+        return {}, []
+    like_blocks = reference.blocks_like(typical_rows(list(profiles.select())))
+    like = (
+        feed_of_reference(kind.takes, like_blocks, segment, monitors, total=total) if kind.takes == "values" else None
+    )
+    arl = np.array([arl_days[m.name] for m in monitors])
+    context = Context(
+        arl=arl,
+        step=float(np.median(days_of(profiles))),
+        rows=float(typical_rows(list(profiles.select(segment)))),
+        tolerance=np.array([_tolerance(m, kind, like.values[:, j] if like else None) for j, m in enumerate(monitors)]),  # type: ignore[index]  # a feed of values has them
+        better=tuple(m.metric.better for m in monitors),
+        like=like,
+        options=monitors[0].rule_options,
+    )
+    rule = kind.learn(blocks, context)
+    feed = feed_of_chunks(kind.takes, profiles, segment, monitors, rows)
+    _, judged = rule.run(rule.start(), feed, arl=arl)
+    found = {
+        (monitor.name, chunk.key): _one(judged, i, j)
+        for i, chunk in enumerate(profiles.chunks)
+        if feed.came[i] or not kind.has_evidence
+        for j, monitor in enumerate(monitors)
+    }
+    if not kind.has_evidence:
+        return found, []
+    changes = rule.smallest_change(feed, context)
+    run_lengths = np.maximum(arl, 2 * context.step)
+    return found, [
+        Watch(
+            monitor=monitor.name,
+            rule=kind.name,
+            arl_days=float(days),
+            log_threshold=log(days),
+            change=float(change),
+            detectable=describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
+        )
+        for monitor, days, change in zip(monitors, run_lengths, changes, strict=True)
+    ]
+
+
+def _one(judged: Judged, i: int, j: int) -> _Found:
+    def number(array: Floats | None) -> float | None:
+        return float(array[i, j]) if array is not None and np.isfinite(array[i, j]) else None
+
+    return _Found(
+        breach=bool(judged.breach[i, j]),
+        known=bool(judged.known[i, j]),
+        evidence=number(judged.evidence),
+        has_limits=judged.lower is not None,
+        lower=number(judged.lower),
+        upper=number(judged.upper),
+        note=judged.notes.get((i, j), ""),
+    )
+
+
+def _judged(row: Result, found: _Found | None) -> Result:
     if found is None or row.status is Status.UNDEFINED:
         return row
-    evidence, breach = found
-    beyond = row.status in (Status.BREACH, Status.WARNING)
-    status = Status.BREACH if breach else Status.WARNING if beyond else Status.OK
-    return replace(row, evidence=evidence if np.isfinite(evidence) else None, status=status)
+    beyond = row.status in (Status.BREACH, Status.WARNING) and not found.has_limits
+    status = Status.BREACH if found.breach else Status.WARNING if beyond else Status.OK
+    row = replace(row, evidence=found.evidence, status=status)
+    if found.has_limits:
+        row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=found.note or None)
+    return row
 
 
-def rule_of(monitor: Monitor) -> str | None:
-    """Return the rule that weighs a monitor; None: its limits alone decide."""
-    metric = monitor.metric
-    if metric.family == "performance" and metric.name != "error_quantile":
-        return "summary"
-    if metric.name in SHARES:
-        return "share"
-    if metric.name == NUMERIC_DRIFT and monitor.column:
-        return "cdf_cut"
-    return "category_share" if metric.name in (CATEGORICAL_DRIFT, MODEL_DRIFT) else None
+def _order(monitor: Monitor) -> tuple[str, str, str]:
+    return monitor.rule or "", monitor.segment, repr(sorted(monitor.rule_options.items()))
 
 
-def _order(monitor: Monitor) -> tuple[str, str]:
-    return rule_of(monitor) or "", monitor.segment
-
-
-def _days(chunks: Sequence[Chunk]) -> Floats:
-    spans = [(c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in chunks]
-    return np.maximum(np.array(spans, np.float64), 1e-6)
-
-
-class _Group:
-    """The monitors of one rule and segment, weighed as one array."""
-
-    def __init__(
-        self,
-        reference: Reference,
-        profiles: Profiles,
-        kind: str,
-        segment: str,
-        monitors: Sequence[Monitor],
-        rows: Mapping[str, Mapping[str, Result]],
-        arl_days: Sequence[float],
-        days: Floats,
-    ) -> None:
-        self.kind, self.monitors, self.rows, self.days = kind, monitors, rows, days
-        self.arl = np.array(arl_days)
-        self.current = list(profiles.select(segment))
-        step = float(np.median(days))
-        self.sizes = bet_sizes(max(float(self.arl.min()) / step, 2.0), longest=max(LONGEST_DAYS / step, 2.0))
-        self.n = float(typical_rows(self.current))
-        self.blocks = [b for b in reference.blocks.select(segment) if b.n]
-        like = reference.blocks_like(typical_rows(list(profiles.select())))
-        self.like = [b for b in like.select(segment) if b.n]
-        self.step = step
-        self.reference = reference
-        self.rule = self._learn() if self.blocks else None
-
-    def run(self) -> dict[tuple[str, str], tuple[float, bool]]:
-        """Return the log evidence and whether it is a breach, by monitor and chunk."""
-        if self.rule is None:
-            return {}
-        state = Evidence.start(*self.rule.shape)
-        found: dict[tuple[str, str], tuple[float, bool]] = {}
-        for i, profile in enumerate(self.current):
-            if not profile.n:
-                continue
-            log_e = self._log_e(profile)
-            # An alarm takes at least the evidence of one step: a long chunk is not a short wait.
-            arl = np.maximum(self.arl, 2 * self.days[i])
-            decision = observe(self.rule, state, log_e, chunk=i, arl=arl, step=float(self.days[i]))
-            assert decision.state is not None
-            assert decision.log_evidence is not None
-            state = decision.state
-            for j, monitor in enumerate(self.monitors):
-                found[monitor.name, profile.chunk.key] = (float(decision.log_evidence[j]), bool(decision.breach[j]))
-        return found
-
-    def watches(self) -> list[Watch]:
-        """Return what each monitor can find."""
-        if self.rule is None:
-            return []
-        changes, unit = self._detectable()
-        arl = np.maximum(self.arl, 2 * self.step)
-        texts = [describe_detectable(float(c), unit=unit, days=LONGEST_DAYS, useful=USEFUL[self.kind]) for c in changes]
-        return [
-            Watch(
-                monitor=m.name,
-                rule=self.kind,
-                arl_days=float(a),
-                log_threshold=log(a),
-                change=float(c),
-                detectable=text,
-            )
-            for m, a, c, text in zip(self.monitors, arl, changes, texts, strict=True)
-        ]
-
-    # What differs from rule to rule: what it learns from, what it is fed, and the unit of what it finds.
-
-    def _learn(self) -> AnyRule:
-        tolerances = np.array([_mass_tolerance(m) for m in self.monitors])
-        if self.kind == "cdf_cut":
-            counts = np.stack([self._binned(b) for b in self.blocks])
-            return CdfCut.learn(counts, sizes=self.sizes, tolerance=tolerances, chunk_rows=self.n)
-        if self.kind == "category_share":
-            counts = np.stack([self._binned(b) for b in self.blocks])
-            return category_share(counts, sizes=self.sizes, tolerance=tolerances, chunk_rows=self.n)
-        if self.kind == "share":
-            pairs = np.array([self._pairs(b) for b in self.blocks])
-            # The reference knows all of its own categories; of later rows some are new by nature.
-            pairs[:, :, 0] += pairs[:, :, 1] * np.array([self._novelty(m) for m in self.monitors])
-            return share(pairs[:, :, 0], pairs[:, :, 1], sizes=self.sizes, tolerance=tolerances, chunk_rows=self.n)
-        return self._learn_summary()
-
-    def _learn_summary(self) -> Summary:
-        """Return the rule for performance: worse than the reference by more than the tolerance, in one direction."""
-        values, errors = self._measured(self.blocks)
-        normal, _ = self._measured(self.like)
-        tolerances, shift = np.zeros(len(self.monitors)), np.zeros(len(self.monitors))
-        for j, monitor in enumerate(self.monitors):
-            known, like = values[np.isfinite(values[:, j]), j], normal[np.isfinite(normal[:, j]), j]
-            if len(known) and len(like):
-                shift[j] = like.mean() - known.mean()
-            default = default_tolerance(monitor.metric, float(like.mean()) if len(like) else 0.0)
-            tolerances[j] = default if monitor.tolerance is None else monitor.tolerance
-        rule = Summary.learn(values, errors, sizes=self.sizes, tolerance=tolerances)
-        better = [m.metric.better for m in self.monitors]
-        # Only a change for the worse is a trouble.
-        # What is normal for a chunk is what blocks as long as a chunk show: the metric of a week is not the mean
-        # of the metrics of its days. What varies from block to block averages out over a chunk of several blocks.
-        lower = np.where([b == "lower" for b in better], -np.inf, rule.lower + shift)
-        upper = np.where([b == "higher" for b in better], np.inf, rule.upper + shift)
-        block_rows = float(np.mean([b.n for b in self.blocks]))
-        return replace(rule, lower=lower, upper=upper, spread=rule.spread * min(1.0, block_rows / self.n) ** 0.5)
-
-    def _measured(self, blocks: Sequence[Profile]) -> tuple[Floats, Floats]:
-        values = np.full((len(blocks), len(self.monitors)), np.nan)
-        errors = values.copy()
-        for j, monitor in enumerate(self.monitors):
-            for i, block in enumerate(blocks):
-                outcome = measure(monitor.metric, block, options=monitor.options)
-                if isinstance(outcome, Estimate) and outcome.standard_error:
-                    values[i, j], errors[i, j] = outcome.value, outcome.standard_error
-        return values, errors
-
-    def _log_e(self, profile: Profile) -> Floats:
-        rule = self.rule
-        if isinstance(rule, CdfCut):
-            return rule.log_e(self._binned(profile))
-        if isinstance(rule, Summary):
-            cells = [self.rows[m.name].get(profile.chunk.key) for m in self.monitors]
-            values = [np.nan if c is None or c.value is None else c.value for c in cells]
-            errors = [np.nan if c is None or c.standard_error is None else c.standard_error for c in cells]
-            return rule.log_e(values, errors)
-        assert isinstance(rule, Share)
-        if self.kind == "share":
-            pairs = self._pairs(profile)
-            return rule.log_e(pairs[:, :1], pairs[:, 1])
-        counts = self._binned(profile)
-        return rule.log_e(counts, counts.sum(axis=1))
-
-    def _detectable(self) -> tuple[Floats, str]:
-        rule, steps = self.rule, max(LONGEST_DAYS / self.step, 1.0)
-        arl = self.arl / self.step
-        if isinstance(rule, CdfCut):
-            return rule.smallest_shift(self.n, arl, steps), "σ"
-        if isinstance(rule, Summary):
-            cells = [self.rows[m.name].values() for m in self.monitors]
-            errors = [np.median([r.standard_error or np.nan for r in c] or [np.nan]) for c in cells]
-            return rule.smallest_detectable(errors, arl, steps), ""
-        assert isinstance(rule, Share)
-        changes = rule.smallest_detectable(self.n, arl, steps)
-        return np.asarray(changes.min(axis=(1, 2))), " of the rows"
-
-    def _binned(self, profile: Profile) -> Floats:
-        """Return the coarse counts of each monitor's column, padded to the same number of bins."""
-        counts = [_coarse(profile, m.column) for m in self.monitors]
-        padded = np.zeros((len(counts), max(len(c) for c in counts)))
-        for i, c in enumerate(counts):
-            padded[i, : len(c)] = c
-        return padded
-
-    def _novelty(self, monitor: Monitor) -> float:
-        yardstick = self.reference.yardstick
-        return novelty(yardstick.columns[yardstick.position[monitor.column or ""]], monitor.metric)
-
-    def _pairs(self, profile: Profile) -> Floats:
-        return np.array([SHARES[m.metric.name](profile.counts(m.column or "")) for m in self.monitors], np.float64)
-
-
-def _coarse(profile: Profile, column: str | None) -> npt.NDArray[np.int64]:
-    if column is not None:
-        counts = profile.binned(column, "coarse").counts
-        bins = profile.yardstick.columns[profile.yardstick.position[column]]
-        if isinstance(bins, CategoricalBins) and bins.novelty:
-            # Where new categories are normal, they are rare ones that have not been seen; their share is watched apart.
-            counts = np.concatenate((counts[:-2], [counts[-2:].sum(), 0]))
-        return counts
-    cells = profile.cells
-    if cells:
-        return np.asarray(cells[0].counts.sum(axis=(1, 2)))
-    regression = profile.cells_of_regression
-    assert regression is not None
-    return np.asarray(regression.counts.sum(axis=(1, 2)))
-
-
-def _mass_tolerance(monitor: Monitor) -> float:
-    """Return the tolerance of a share of rows: the monitor's, or the rule's 0.02 of the mass."""
+def _tolerance(monitor: Monitor, kind: RuleKind, values: Floats | None) -> float:
+    """Return the change that does not matter, in the unit that the rule counts in."""
+    if kind.takes == "values":
+        if monitor.tolerance is not None:
+            return monitor.tolerance
+        if kind.tolerance is not None:
+            return kind.tolerance
+        known = values[np.isfinite(values)] if values is not None else np.empty(0)
+        return default_tolerance(monitor.metric, float(known.mean()) if len(known) else 0.0)
     if monitor.tolerance is not None:
         return min(monitor.tolerance, 0.99)
-    return max(monitor.metric.tolerance, 0.01) if monitor.metric.name in SHARES else 0.02
+    return max(monitor.metric.tolerance, LEAST_PART) if kind.tolerance is None else kind.tolerance

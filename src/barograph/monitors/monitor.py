@@ -17,7 +17,9 @@ class Monitor:
     """What is watched. `column` is None for the model as a whole, `segment` "" for all rows.
 
     `alerts` says whether a breach is reported to people; the other monitors describe. `tolerance` replaces the
-    metric's default; `weight` is its part of what its family has of the false-alarm budget, beside those of the others.
+    metric's default. `rule` is the name of the rule that decides, by default the metric's; None: its limits alone do.
+    `weight` is its share of the budget beside the others of its family, `options` are for the metric and
+    `rule_options` for the rule. An alert fires after `hold` chunks and ends after `quiet` calm ones; None: as for all.
     """
 
     metric: Metric
@@ -26,11 +28,16 @@ class Monitor:
     alerts: bool = True
     tolerance: float | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
+    rule: str | None = ""
+    rule_options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
     weight: float = 1.0
+    hold: int | None = None
+    quiet: int | None = None
     family: str = ""  # of its results; default: the metric's
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.family or self.metric.family)
+        object.__setattr__(self, "rule", self.metric.rule if self.rule == "" else self.rule)
 
     @property
     def name(self) -> str:

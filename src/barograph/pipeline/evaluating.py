@@ -68,6 +68,7 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
         profiles.chunks[:closed],
         outputs=outputs,
         silences=silences,
+        own=found.patience,
         unsettled=unjudged(found.rows, profiles, found.alerting),
     )
     changed = _changed(known, found, profiles)

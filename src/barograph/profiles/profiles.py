@@ -33,32 +33,38 @@ ALL = ""  # the segment that holds every row
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """All sketches of one chunk and one segment. `segment` is "" for all rows, else, say, "origin=JFK"."""
+    """All sketches of one chunk and one segment. `segment` is "" for all rows, else, say, "origin=JFK".
+
+    With a slice as `row` it is the sketches of many chunks at once, each with a leading axis of chunks: see
+    `Profiles.across`. Samples and ids have no such form.
+    """
 
     yardstick: Yardstick
     chunk: Chunk
     segment: str
     tables: Tables
-    row: int
+    row: int | slice
     _sample: Sample | None = None
     _ids: Distinct | None = None
 
     @property
     def n(self) -> int:
         """Return the number of rows."""
-        return int(self.tables["rows"][self.row])
+        return int(self.tables["rows"][self.row].sum())
 
     def counts(self, column: str) -> Counts:
         """Return how many values of `column` are present, and in what ways the others are not."""
         bins = self._bins(column)
         codes = self.tables["counts"][self.row, column_slice(self.yardstick, column)]
-        special = dict(zip(bins.SPECIAL, codes[bins.bins :].tolist(), strict=True))
+        rows = self.tables["rows"][self.row]
+        states = [codes[..., bins.bins + i] for i in range(len(bins.SPECIAL))]
         if isinstance(bins, NumericBins):
             # Without any finite number in the reference there is one bin, and no range to be out of.
-            ends = {"below": int(codes[0]), "above": int(codes[bins.bins - 1])} if bins.bins > 1 else {}
+            ends = {"below": codes[..., 0], "above": codes[..., bins.bins - 1]} if bins.bins > 1 else {}
         else:
-            ends = {"other": int(codes[-4]), "unseen": int(codes[-3])}
-        return Counts(rows=self.n, **special, **ends)
+            ends = {"other": codes[..., -4], "unseen": codes[..., -3]}
+        found = {"rows": rows, **dict(zip(bins.SPECIAL, states, strict=True)), **ends}
+        return Counts(**(found if isinstance(self.row, slice) else {name: int(n) for name, n in found.items()}))
 
     def binned(self, column: str, bins: Literal["fine", "coarse"] = "fine") -> Binned:
         """Return the distribution of a feature, score, prediction or label."""
@@ -67,11 +73,11 @@ class Profile:
         sketch: Binned
         if isinstance(spec, NumericBins):
             i = self.yardstick.numeric[column]
-            below, above = self.tables["sums"][self.row, i, 2:].tolist()
+            sums = self.tables["sums"][self.row, i]
             low, high = self.tables["lows"][self.row, i], self.tables["highs"][self.row, i]
-            sketch = Histogram(spec.edges, codes[: spec.bins], below, above, low, high)
+            sketch = Histogram(spec.edges, codes[..., : spec.bins], sums[..., 2], sums[..., 3], low, high)
         else:
-            sketch = Categories(spec.names, codes[: spec.bins])
+            sketch = Categories(spec.names, codes[..., : spec.bins])
         return sketch if bins == "fine" else sketch.coarsen(spec.cuts)
 
     def moments(self, column: str) -> Moments:
@@ -161,7 +167,7 @@ class Profile:
         if label is None or label not in self.yardstick.position or not self.n:
             return None
         counts = self.counts(label)
-        return (counts.present - counts.unseen - counts.negative_inf - counts.positive_inf) / self.n
+        return float(counts.present - counts.unseen - counts.negative_inf - counts.positive_inf) / self.n
 
     def _scores(self, i: int, outcome: BinaryOutcome) -> ScoreTable:
         return ScoreTable(
@@ -222,6 +228,11 @@ class Profiles(Sequence[Profile]):
             return Profile(self.yardstick, self.chunks[chunk], ALL, self.tables, chunk, sample, ids)
         tables = self.segment_tables[self.segments.index(segment)]
         return Profile(self.yardstick, self.chunks[chunk], segment, tables, chunk)
+
+    def across(self, segment: str = ALL) -> Profile:
+        """Return the sketches of all chunks of one segment, each with a leading axis of chunks."""
+        tables = self.tables if segment == ALL else self.segment_tables[self.segments.index(segment)]
+        return Profile(self.yardstick, Chunk(key="all"), segment, tables, slice(None))
 
     def select(self, segment: str = ALL) -> Iterator[Profile]:
         """Yield the profiles of one segment, in the order of chunks."""

@@ -8,8 +8,8 @@ from inspect import signature
 from typing import Any, get_args  # annotations are classes or unions of classes
 
 from barograph.metrics import Metric
-from barograph.outcome import Outcome, Undefined
-from barograph.profiles.profiles import Profile
+from barograph.outcome import Outcome, Outcomes, Undefined, stack
+from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import NumericBins, Yardstick
 from barograph.sketches.cells import BinaryCells, RegressionCells
 from barograph.sketches.class_tables import ClassTables
@@ -87,7 +87,39 @@ def measure(
     if column is not None and takes_scale(metric):
         bins = current.yardstick.columns[current.yardstick.position[column]]
         arguments["scale"] = bins.scale if isinstance(bins, NumericBins) else None
-    return metric.function(**arguments, **(options or {}))
+    found = metric.function(**arguments, **(options or {}))
+    assert not isinstance(found, Outcomes)  # one pair of sketches
+    return found
+
+
+def measure_across(
+    metric: Metric,
+    current: Profiles,
+    reference: Profile | None = None,
+    *,
+    column: str | None = None,
+    segment: str = ALL,
+    options: Mapping[str, Any] | None = None,
+) -> Outcomes:
+    """Return the outcomes of a metric for all chunks of a segment, (chunks,): what `measure` returns for each.
+
+    One call computes all of them, except for metrics of samples, ids and second moments: these are no arrays over
+    chunks.
+    """
+    if wanted(metric) & {Sample, Distinct, Covariance} or metric.family not in ("quality", "drift"):
+        each = (measure(metric, p, reference, column=column, options=options) for p in current.select(segment))
+        return stack(list(each))
+    profile = current.across(segment)
+    arguments: dict[str, Any] = {"current": sketch(metric, profile, column)}
+    if wanted(metric, "reference"):
+        assert reference is not None
+        arguments["reference"] = sketch(metric, reference, column)
+    if column is not None and takes_scale(metric):
+        bins = current.yardstick.columns[current.yardstick.position[column]]
+        arguments["scale"] = bins.scale if isinstance(bins, NumericBins) else None
+    found = metric.function(**arguments, **(options or {}))
+    assert isinstance(found, Outcomes)  # many pairs
+    return found
 
 
 @cache

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import HarmOf, breaches
+from barograph.alerts.watch import HOLD, QUIET, Patience
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
@@ -65,12 +66,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """What was found in all chunks. `alerting` names the monitors whose breaches are told to people."""
+    """What was found in all chunks.
+
+    `alerting` names the monitors whose breaches are told to people, `patience` is that of those with one of their own.
+    """
 
     rows: list[Result]
     watches: list[Watch]
     breaches: list[Breach]
     alerting: tuple[str, ...]
+    patience: Patience
     segments: tuple[str, ...]
     trust: Trust | None
     audits: Mapping[str, SelfAudit]
@@ -135,6 +140,11 @@ def assess(
         watches=watches,
         breaches=found,
         alerting=(*(m.name for m in alerting), *((CONCEPT,) if trust is not None else ())),
+        patience={
+            m.name: (HOLD if m.hold is None else m.hold, QUIET if m.quiet is None else m.quiet)
+            for m in alerting
+            if m.hold is not None or m.quiet is not None
+        },
         segments=tuple(segments),
         trust=trust,
         audits=estimates.audits,

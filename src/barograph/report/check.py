@@ -88,6 +88,7 @@ def check(
         found.breaches,
         profiles.chunks,
         outputs=outputs_of(learned),
+        own=found.patience,
         unsettled=unjudged(found.rows, profiles, found.alerting),
     )
     return Report(

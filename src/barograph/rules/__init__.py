@@ -1,117 +1,222 @@
-"""Rules: when an outcome is a breach. One rule a file, all on top of the e-detector in `evidence.py`.
+"""Rules: when what is measured is a breach. One rule a file, found by its decorator.
 
-A rule is a frozen dataclass that was learned from the reference. It turns the counts of one chunk, for many monitors
-at once, into e-values (`log_e`); :func:`observe` adds them to the evidence and decides. What a rule allows is in it;
-how much evidence an alarm takes comes from the false-alarm budget (`budget.py`)::
+A rule is learned from the reference for many monitors at once, and run over chunks in the order of time. Its state
+after any chunk can be kept (`to_bytes`), and running on from it gives what running over everything gives::
 
-    rule = CdfCut.learn(reference_counts, sizes=bet_sizes(arl, longest=30))
-    state = Evidence.start(*rule.shape)
-    for number, counts in enumerate(chunks):
-        decision = observe(rule, state, rule.log_e(counts), chunk=number, arl=arl)
-        state = decision.state
+    kind = catalogue()["share"]
+    rule = kind.learn(feed_of_the_reference, context)
+    state, judged = rule.run(rule.start(), feed, arl=days)
 
-=============== ============================================= =========================================
-rule            watches                                       built by
-=============== ============================================= =========================================
-`share`         missing, unseen, out of range …               :func:`barograph.rules.share.share`
-`cdf_cut`       a numeric feature, prediction or score        :class:`barograph.rules.cdf_cut.CdfCut`
-`category_share` a categorical feature, prediction or label   :func:`barograph.rules.category_share.category_share`
-`loss`          realised loss against an allowed level        :class:`barograph.rules.loss.Loss`
-`summary`       any metric with a standard error              :class:`barograph.rules.summary.Summary`
-`residual`      realised minus expected, by cell: concept     :class:`barograph.rules.residual.Residual`
-`rate`          errors, burn of an SLO                        :func:`barograph.rules.rate.rate`
-`absent`        too few events arrive                         :class:`barograph.rules.absent.Absent`
-`adaptive`      a series with a daily and weekly rhythm        :class:`barograph.rules.adaptive.Adaptive`
-`constant`      a fixed limit, without evidence               :func:`barograph.rules.constant.constant`
-`relative`      a change in percent, without evidence         :func:`barograph.rules.relative.relative`
-=============== ============================================= =========================================
+What it is fed follows from what it `takes`:
+
+=========== ========================================================================= ===============================
+takes       the feed holds, with axes (chunks, monitors, …)                           of
+=========== ========================================================================= ===============================
+`values`    `values` and their standard `errors`, NaN where there is none             any metric
+`parts`     `counts` (…, 1) of rows among `rows`                                      metrics with a `part`: shares
+`bins`      `counts` (…, bins) of rows, padded with zeros                             distributions of columns
+`cells`     `counts` (…, cells) of errors among `rows` (…, cells)                     binary models
+=========== ========================================================================= ===============================
+
+To add a rule, add a file with a function `learn(reference, context)` under the decorator `@rule`, and its test.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, Self  # Any: options are of the type that their setting says
 
 import numpy as np
-import numpy.typing as npt
 
 from barograph.arrays import Bools, Floats, Ints
-from barograph.rules.evidence import CALM, CEILING, Evidence
+from barograph.rules.bets import bet_sizes
 
-__all__ = ["Decision", "Rule", "observe"]
-
-
-class Rule(Protocol):
-    """What all rules with evidence have; `log_e` differs in the counts that it takes."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Return the numbers of monitors and bets."""
-
-    def meaning(self, bet: Ints) -> tuple[Ints, Ints]:
-        """Return the group (cut point, category, cell) and the direction, 1 or -1, of the bets at positions `bet`."""
+Takes = Literal["values", "parts", "bins", "cells"]
+LONGEST_DAYS = 30.0  # a change that takes longer than this to show is not bet on
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Decision:
-    """What is decided for each monitor after one chunk. Arrays are (monitors,), logarithms are natural.
+class Feed:
+    """What a rule is fed: blocks of the reference, or chunks, in the order of time.
 
-    A monitor is in breach when its evidence is at least its ARL, and calm when it is below a tenth of it: between the
-    two an open alert stays open and a closed one closed. `direction` is 1 when the leading bet says that something is
-    above what is allowed, -1 for below, 0 without evidence; `group` is what the leading bet is on. A rule without
-    evidence (a fixed limit) has None for it. `reason` says why a chunk was not counted; nothing has changed then.
+    `days` (chunks,) is how long each lasts, `came` whether any row came in it; `order` are ascending numbers by which
+    chunks are told apart. Of the other fields those are there that the rule takes.
     """
 
-    state: Evidence | None
-    log_evidence: Floats | None
-    log_threshold: Floats | None
+    days: Floats
+    came: Bools
+    order: Ints
+    values: Floats | None = None
+    errors: Floats | None = None
+    counts: Floats | None = None
+    rows: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Context:
+    """What a rule is learned for.
+
+    `arl` (monitors,) are the mean days between false alarms of each monitor, `step` the days and `rows` the rows of a
+    typical chunk, `tolerance` (monitors,) the change that does not matter, `better` the direction of each metric
+    (lower, higher, zero, neither). `like` is the reference in blocks as long as the chunks, `options` are those that
+    the user gave.
+    """
+
+    arl: Floats
+    step: float
+    rows: float
+    tolerance: Floats
+    better: tuple[str, ...]
+    like: Feed | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> Floats:
+        """Return the sizes of bets for these run lengths; see `rules.bets.bet_sizes`."""
+        return bet_sizes(max(float(self.arl.min()) / self.step, 2.0), longest=max(LONGEST_DAYS / self.step, 2.0))
+
+    @property
+    def steps(self) -> float:
+        """Return within how many chunks a change should show."""
+        return max(LONGEST_DAYS / self.step, 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Judged:
+    """What a rule says of chunks, as arrays (chunks, monitors).
+
+    `known` is False where it could not tell. `evidence` is its natural logarithm (-inf: none at all), None for a rule
+    without evidence; `lower` and `upper` are limits of the rule's own, NaN where there is none. `notes` are words for a
+    breach, by chunk and monitor.
+    """
+
     breach: Bools
-    calm: Bools
-    direction: Ints
-    group: Ints
-    detectable: Floats | None = None
-    reason: str = ""
+    known: Bools
+    evidence: Floats | None = None
+    lower: Floats | None = None
+    upper: Floats | None = None
+    notes: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
-def observe(
-    rule: Rule,
-    state: Evidence,
-    log_e: Floats,
-    *,
-    chunk: int,
-    arl: npt.ArrayLike,
-    step: float | Floats = 1.0,
-    detectable: Floats | None = None,
-) -> Decision:
-    """Add the e-values of one chunk to the evidence, and decide.
+class State(Protocol):
+    """What a rule carries from chunk to chunk."""
 
-    `arl` (one, or one a monitor) is the mean number of steps that may pass until a false alarm; `step` is what this
-    chunk counts for. A chunk that was counted before changes nothing, and the decision says so. The evidence is kept
-    below ten times the ARL. `detectable` is passed on.
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
 
-    >>> from barograph.rules.bets import bet_sizes
-    >>> from barograph.rules.share import share
-    >>> rule = share([[30], [25], [35], [28]], [[1000]] * 4, sizes=bet_sizes(1000, longest=30))
-    >>> decision = observe(rule, Evidence.start(*rule.shape), rule.log_e([[300]], [1000]), chunk=1, arl=1000)
-    >>> decision.breach.item(), decision.direction.item()
-    (True, 1)
-    >>> observe(rule, decision.state, rule.log_e([[300]], [1000]), chunk=1, arl=1000).reason
-    'chunk 1 was counted before'
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the state that `to_bytes` wrote."""
+
+
+class Rule(Protocol):
+    """What was learned. The state that `run` takes is one that `start` or an earlier `run` of the same rule gave."""
+
+    def start(self) -> Any:
+        """Return the state before the first chunk."""
+
+    def run(self, state: Any, feed: Feed, *, arl: Floats) -> tuple[Any, Judged]:
+        """Return the state after the chunks of `feed`, and what the rule says of each, knowing only those before it.
+
+        `arl` (monitors,) are the mean days between false alarms. No chunks change nothing.
+        """
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return the smallest lasting change, (monitors,), that shows within `context.steps` chunks; inf: none does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """An option of a rule: how it is read (raises SpecError for a wrong value), its default, and what it means.
+
+    Without a default it has to be given.
     """
-    threshold = np.broadcast_to(np.log(np.asarray(arl, np.float64)), state.elapsed.shape)
-    reason = state.refusal(chunk)
-    if not reason:
-        state = state.add(log_e, chunk=chunk, step=step, log_ceiling=threshold + np.log(CEILING))
-    evidence = state.log_mean()
-    group, direction = rule.meaning(state.log_m.argmax(axis=1))
-    return Decision(
-        state=state,
-        log_evidence=evidence,
-        log_threshold=threshold,
-        breach=evidence >= threshold,
-        calm=evidence < threshold + np.log(CALM),
-        direction=np.where(np.isneginf(evidence), 0, direction),
-        group=group,
-        detectable=detectable,
-        reason=reason,
-    )
+
+    read: Callable[[object], Any]
+    meaning: str
+    default: Any = ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleKind:
+    """A rule as it can be chosen by name.
+
+    `unit` is that of the smallest change, and a monitor is `useful` if it finds one of that size. `has_evidence` is
+    False for rules that keep no stated rate of false alarms: they take no part of the budget. `learns` is False for
+    those that learn nothing from the reference. Of the options in
+    `one_of` at least one has to be given. `tolerance` replaces that of the metric where the rule counts in another
+    unit.
+    """
+
+    name: str
+    takes: Takes
+    learn: Callable[[Feed, Context], Rule]
+    unit: str
+    useful: float
+    has_evidence: bool
+    learns: bool
+    options: Mapping[str, Setting]
+    one_of: tuple[str, ...]
+    tolerance: float | None
+
+    @property
+    def summary(self) -> str:
+        """Return the first line of the docstring of the rule's module."""
+        return (import_module(self.learn.__module__).__doc__ or "").split("\n", 1)[0]
+
+
+_REGISTERED: dict[str, RuleKind] = {}
+Learn = Callable[[Feed, Context], Any]
+
+
+def rule(
+    *,
+    takes: Takes,
+    unit: str = "",
+    useful: float = np.inf,
+    has_evidence: bool = True,
+    learns: bool = True,
+    options: Mapping[str, Setting] | None = None,
+    one_of: tuple[str, ...] = (),
+    tolerance: float | None = None,
+    name: str = "",
+) -> Callable[[Learn], Learn]:
+    """Register a rule under the name of its module (or `name`), and return its `learn` unchanged."""
+
+    def register(learn: Learn) -> Learn:
+        called = name or learn.__module__.rpartition(".")[2]
+        _REGISTERED[called] = RuleKind(
+            name=called,
+            takes=takes,
+            learn=learn,
+            unit=unit,
+            useful=useful,
+            has_evidence=has_evidence,
+            learns=learns,
+            options=MappingProxyType(dict(options or {})),
+            one_of=one_of,
+            tolerance=tolerance,
+        )
+        return learn
+
+    return register
+
+
+@cache
+def catalogue() -> Mapping[str, RuleKind]:
+    """Return every rule by name.
+
+    >>> sorted(name for name, kind in catalogue().items() if not kind.has_evidence)
+    ['constant', 'relative']
+    """
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        import_module(module.name)
+    return MappingProxyType(dict(sorted(_REGISTERED.items())))

@@ -10,15 +10,18 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats, Ints
 from barograph.errors import InputError, SpecError
+from barograph.rules import Context, Feed, Judged, rule
 from barograph.rules.baseline import LEVEL, carry_over, weigh
+from barograph.rules.bet_rule import BetRule
 from barograph.rules.bets import log_e_counts
+from barograph.rules.evidence import Evidence
 
 TOLERANCE = 0.5  # of the expected number
 LARGEST_TILT = 3.0  # a bet on at most 1/20 of what is expected; fewer is seen as well by it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Absent:
+class Absent(BetRule):
     r"""Bets that fewer events arrive than `lower`, for each phase (hour of the week, day of the week).
 
     Chunks of the reference vary more than independent arrivals would: by :math:`\mu + \kappa \mu^2` for a mean of
@@ -112,6 +115,20 @@ class Absent:
         rest = (spare / (self.theta * np.maximum(expected, 1e-300))).max(axis=1)
         return np.where(rest >= 0, 1 - rest, np.inf)
 
+    def run(self, state: Evidence, feed: Feed, *, arl: Floats) -> tuple[Evidence, Judged]:
+        """Count every chunk: that nothing came is what it waits for."""
+        every = replace(feed, came=np.ones(len(feed), np.bool_))
+        return BetRule.run(self, state, every, arl=arl)  # a class with slots has no `super()`
+
+    def bets_on(self, feed: Feed, i: int) -> Floats:
+        """Return the log e-values of the chunk at position `i`: of no events, too."""
+        assert feed.values is not None  # what it takes
+        return self.log_e(np.nan_to_num(feed.values[i]))
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return the smallest loss of events, as a share of the expected, that shows in time, (monitors,)."""
+        return self.smallest_detectable(context.arl / context.step, context.steps)
+
     def worst_phase(self) -> Self:
         """Return the rule that allows at any time what the reference allows in its quietest phase."""
         return replace(
@@ -121,3 +138,11 @@ class Absent:
     def meaning(self, bet: Ints) -> tuple[Ints, Ints]:
         """Return zero and -1: fewer than allowed."""
         return np.zeros_like(bet), np.full_like(bet, -1)
+
+
+@rule(takes="values", unit=" of the events", useful=0.9, tolerance=TOLERANCE)
+def learn(reference: Feed, context: Context) -> Absent:
+    """Return the rule for numbers of events; those of the reference are scaled to the length of a chunk."""
+    assert reference.values is not None
+    due = np.nan_to_num(reference.values) * (context.step / reference.days)[:, None]
+    return Absent.learn(due, sizes=context.sizes, tolerance=float(context.tolerance.min()))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from barograph.arrays import Bools, Floats
 from barograph.errors import MismatchError, SpecError
+from barograph.rules import Context, Feed, Judged, rule
 from barograph.rules import adaptive_state as at
 from barograph.rules.adaptive_state import Settings, State
 from barograph.sketches.serial import pack, unpack
@@ -272,3 +273,61 @@ def step(
         siblings=np.nan if sibling is None else sibling,
     )
     return state, readings[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdaptiveStates:
+    """What was learned of several series."""
+
+    series: tuple[AdaptiveState, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return a portable form."""
+        arrays = {str(i): np.frombuffer(state.to_bytes(), np.uint8) for i, state in enumerate(self.series)}
+        return pack("adaptive states", 1, {}, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the states that `to_bytes` wrote."""
+        _, arrays = unpack(data, kind="adaptive states", version=1)
+        return cls(tuple(AdaptiveState.from_bytes(arrays[str(i)].tobytes()) for i in range(len(arrays))))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdaptiveSeries:
+    """The rule `Adaptive` for the values of several monitors: it learns from the chunks themselves as they come."""
+
+    rules: tuple[Adaptive, ...]
+
+    def start(self) -> AdaptiveStates:
+        """Return the states before the first value."""
+        return AdaptiveStates(tuple(start(rule) for rule in self.rules))
+
+    def run(self, state: AdaptiveStates, feed: Feed, *, arl: Floats) -> tuple[AdaptiveStates, Judged]:
+        """Scan each series; its run length was fixed when it was learned. Where it is not ready, it cannot tell."""
+        assert feed.values is not None  # what it takes
+        values = feed.values
+        errors = np.zeros(values.shape) if feed.errors is None else np.nan_to_num(feed.errors)
+        scanned = [scan(one, values[:, j], standard_errors=errors[:, j]) for j, one in enumerate(state.series)]
+        readings = [reading for _, reading in scanned]
+        change = [(j, reading.changes()) for j, reading in enumerate(readings)]
+        evidence = np.column_stack([reading.evidence for reading in readings])
+        return AdaptiveStates(tuple(one for one, _ in scanned)), Judged(
+            breach=np.column_stack([reading.open for reading in readings]),
+            known=np.isfinite(evidence),
+            lower=np.column_stack([reading.lower for reading in readings]),
+            upper=np.column_stack([reading.upper for reading in readings]),
+            notes={(i, j): name.value for j, names in change for i, name in enumerate(names) if name is not None},
+        )
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return infinity: what it finds depends on what it will have learned by then."""
+        return np.full(len(self.rules), np.inf)
+
+
+@rule(takes="values", learns=False)
+def learn(reference: Feed, context: Context) -> AdaptiveSeries:
+    """Return the rule for series of chunks of one length, within the run lengths of the context."""
+    days = np.maximum(context.arl, SHORTEST_RUN * context.step)
+    step = timedelta(days=context.step)
+    return AdaptiveSeries(tuple(Adaptive(step=step, false_alarms_per_day=float(1 / d)) for d in days))

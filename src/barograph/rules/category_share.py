@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.arrays import Floats
+from barograph.rules import Context, Feed, rule
 from barograph.rules.baseline import LEVEL, share_baseline
 from barograph.rules.share import BOTH, Share
 
@@ -36,3 +37,10 @@ def category_share(
     each = 1 - (1 - level) / (2 * c.shape[2])
     baseline = share_baseline(c, c.sum(axis=2), phase=phase, level=each, chunk_rows=chunk_rows)
     return Share.build(baseline, tolerance=tolerance, sides=BOTH, sizes=sizes)
+
+
+@rule(takes="bins", unit=" of the rows", useful=0.3, tolerance=TOLERANCE)
+def learn(reference: Feed, context: Context) -> Share:
+    """Return the rule that watches the share of each bin."""
+    assert reference.counts is not None
+    return category_share(reference.counts, sizes=context.sizes, tolerance=context.tolerance, chunk_rows=context.rows)

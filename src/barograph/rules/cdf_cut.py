@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.arrays import Floats, Ints
+from barograph.rules import Context, Feed, rule
 from barograph.rules.baseline import LEVEL, share_baseline
+from barograph.rules.bet_rule import BetRule
 from barograph.rules.share import BOTH, Share
 
 CUTS = 9  # the deciles
@@ -18,7 +20,7 @@ INDEPENDENT = 3  # so many independent cut points are as often wrong as nine, be
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CdfCut:
+class CdfCut(BetRule):
     r"""Bets that the mass below any of `groups` cut points has moved by more than a tolerance.
 
     With the cut points :math:`v_j` at deciles of the reference, each :math:`P(x < v_j)` is a share of rows that is
@@ -68,6 +70,15 @@ class CdfCut:
         c = np.asarray(counts)
         return self.shares.log_e(_below(c, self.cuts), c.sum(axis=1), phase=phase)
 
+    def bets_on(self, feed: Feed, i: int) -> Floats:
+        """Return the log e-values of the chunk at position `i`."""
+        assert feed.counts is not None  # what it takes
+        return self.log_e(feed.counts[i])
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return the smallest shift of a normal distribution, in σ, that shows in time, (monitors,)."""
+        return self.smallest_shift(context.rows, context.arl / context.step, context.steps)
+
     def worst_phase(self) -> Self:
         """Return the rule that allows at any time what the reference allows in its worst phase: it needs no phase."""
         return replace(self, shares=self.shares.worst_phase())
@@ -95,6 +106,13 @@ class CdfCut:
         seen = np.isfinite(change) & (moved != share)
         shift = np.subtract(ndtri(moved), ndtri(share), out=np.full(change.shape, np.inf), where=seen)
         return np.asarray(np.abs(shift).min(axis=(1, 2)))
+
+
+@rule(takes="bins", unit="σ", useful=1.0, tolerance=TOLERANCE)
+def learn(reference: Feed, context: Context) -> CdfCut:
+    """Return the rule that watches how much mass lies beyond cut points at the reference's deciles."""
+    assert reference.counts is not None
+    return CdfCut.learn(reference.counts, sizes=context.sizes, tolerance=context.tolerance, chunk_rows=context.rows)
 
 
 def quantile_cuts(counts: Floats, cuts: int) -> Ints:

@@ -10,13 +10,16 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats, Ints
 from barograph.errors import SpecError
+from barograph.rules import Context, Feed, Setting, rule
+from barograph.rules import settings as read
 from barograph.rules.baseline import LEVEL, Baseline, mean_baseline
+from barograph.rules.bet_rule import BetRule
 from barograph.rules.bets import log_e_losses, tilts
 from barograph.rules.share import ABOVE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Loss:
+class Loss(BetRule):
     r"""Bets that the mean of a bounded loss is above what is allowed (or below, for an improvement).
 
     Rows are counted in bins of loss; each counts as the lower edge of its bin, `losses` (monitors, bins), so that no
@@ -106,6 +109,15 @@ class Loss:
             log_e[:, i] = log_e_losses(c, _loss(self.edges, side), mean, self.theta[:, i])
         return log_e.reshape(self.shape)
 
+    def bets_on(self, feed: Feed, i: int) -> Floats:
+        """Return the log e-values of the chunk at position `i`."""
+        return self.log_e(_losses(feed)[i])
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return the smallest change of the mean loss that shows in time, (monitors,)."""
+        found = self.smallest_detectable(context.rows, context.arl / context.step, context.steps)
+        return np.asarray(found.min(axis=1))
+
     def worst_phase(self) -> Self:
         """Return the rule that allows at any time what the reference allows in its worst phase: it needs no phase."""
         return replace(self, lower=self.lower.min(axis=0, keepdims=True), upper=self.upper.max(axis=0, keepdims=True))
@@ -136,6 +148,37 @@ class Loss:
             distance = loss.max(axis=1) - (self.shares * loss).sum(axis=1)
             changes.append(np.where(moved <= 1, moved * distance, np.inf))
         return np.stack(changes, axis=1)
+
+
+@rule(
+    takes="parts",
+    useful=0.5,
+    tolerance=0.0,
+    options={
+        "allowed": Setting(
+            read=read.share, meaning="the mean loss that is allowed, in place of the reference's", default=None
+        )
+    },
+)
+def learn(reference: Feed, context: Context) -> Loss:
+    """Return the rule for a loss of 0 or 1 a row: the rows that are part of the share lost."""
+    allowed = context.options.get("allowed")
+    return Loss.learn(
+        _losses(reference),
+        [0.0, 1.0, 1.0],  # bins that begin at 0 and at 1
+        sizes=context.sizes,
+        allowed=None if allowed is None else np.full(len(context.arl), allowed),
+        tolerance=context.tolerance,
+        chunk_rows=context.rows,
+    )
+
+
+def _losses(feed: Feed) -> Floats:
+    """Return the rows that lost nothing and those that lost all, (chunks, monitors, 2)."""
+    assert feed.counts is not None  # what it takes
+    assert feed.rows is not None
+    lost = feed.counts[:, :, 0]
+    return np.stack((feed.rows - lost, lost), axis=2)
 
 
 def _loss(edges: Floats, side: int) -> Floats:

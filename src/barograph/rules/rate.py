@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats
 from barograph.errors import SpecError
+from barograph.rules import Context, Feed, Setting, rule
+from barograph.rules import settings as read
 from barograph.rules.baseline import Baseline
 from barograph.rules.share import ABOVE, Share
 
@@ -32,6 +34,19 @@ def rate(allowed: npt.ArrayLike, *, sizes: Floats, chunk_rows: npt.ArrayLike, ex
         bound, np.zeros_like(bound), bound, _per_monitor(excess, level), _per_monitor(chunk_rows, level), unbounded
     )
     return Share.build(baseline, tolerance=0.0, sides=ABOVE, sizes=sizes)
+
+
+@rule(
+    takes="parts",
+    unit=" of the rows",
+    useful=0.5,
+    learns=False,
+    options={"allowed": Setting(read=read.share, meaning="the share of rows that was promised as the most")},
+)
+def learn(reference: Feed, context: Context) -> Share:
+    """Return the rule for the stated level; the reference's rows say nothing of it."""
+    allowed = np.full(len(context.arl), context.options["allowed"])
+    return rate(allowed, sizes=context.sizes, chunk_rows=context.rows)
 
 
 def _per_monitor(value: npt.ArrayLike, like: Floats) -> Floats:

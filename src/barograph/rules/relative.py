@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from barograph.errors import SpecError
-from barograph.rules import Decision
-from barograph.rules.constant import constant
+from barograph.rules import Context, Feed, Setting, rule
+from barograph.rules import settings as read
+from barograph.rules.constant import Limits
 
 
-def relative(
-    values: npt.ArrayLike,
-    reference: npt.ArrayLike,
-    *,
-    fall: float | None = None,
-    rise: float | None = None,
-) -> Decision:
-    """Decide that values are in breach that lie more than `fall` below or `rise` above `reference`, as shares of it.
+@rule(
+    takes="values",
+    has_evidence=False,
+    options={
+        "fall": Setting(read=read.at_least_zero, meaning="the largest fall, as a share of the reference", default=None),
+        "rise": Setting(read=read.at_least_zero, meaning="the largest rise, as a share of the reference", default=None),
+    },
+    one_of=("fall", "rise"),
+)
+def learn(reference: Feed, context: Context) -> Limits:
+    """Return limits `fall` below and `rise` above the mean of the reference's values, as shares of it.
 
-    At once and with no promise on false alarms, like :func:`~barograph.rules.constant.constant`. A reference of zero
-    allows nothing but zero; one that is not finite makes its monitor unknown.
+    A reference of zero allows nothing but zero; one without a value limits nothing.
 
-    >>> relative([90.0, 80.0, 130.0], [100.0, 100.0, 100.0], fall=0.15).breach.tolist()
-    [False, True, False]
+    >>> values = np.array([[90.0], [110.0]])
+    >>> blocks = Feed(days=np.ones(2), came=np.ones(2, bool), order=np.arange(2), values=values)
+    >>> context = Context(
+    ...     arl=np.ones(1), step=1, rows=1, tolerance=np.zeros(1), better=("higher",), options={"fall": 0.15}
+    ... )
+    >>> learn(blocks, context).lower.tolist()
+    [85.0]
     """
-    for name, change in (("fall", fall), ("rise", rise)):
-        if change is not None and not change >= 0:
-            raise SpecError(f"`{name}` is a share of the reference value, at least 0 (0.1 is 10 %). Got {change!r}.")
-    r = np.asarray(reference, np.float64)
-    v = np.where(np.isfinite(r), np.asarray(values, np.float64), np.nan)
-    r = np.where(np.isfinite(r), r, 0.0)
-    return constant(
-        v,
-        lower=None if fall is None else r - fall * np.abs(r),
-        upper=None if rise is None else r + rise * np.abs(r),
-    )
+    assert reference.values is not None  # what it takes
+    known = np.isfinite(reference.values)
+    count = known.sum(axis=0)
+    mean = np.where(known, reference.values, 0.0).sum(axis=0) / np.maximum(count, 1)
+    fall, rise = context.options.get("fall"), context.options.get("rise")
+    lower = np.full(len(mean), -np.inf) if fall is None else mean - fall * np.abs(mean)
+    upper = np.full(len(mean), np.inf) if rise is None else mean + rise * np.abs(mean)
+    return Limits(np.where(count > 0, lower, -np.inf), np.where(count > 0, upper, np.inf))

@@ -10,13 +10,15 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats, Ints
 from barograph.errors import InputError, SpecError
+from barograph.rules import Context, Feed, rule
 from barograph.rules.baseline import LEVEL, measure_spread
+from barograph.rules.bet_rule import BetRule
 from barograph.rules.bets import tilts
-from barograph.rules.share import BOTH
+from barograph.rules.share import ABOVE, BOTH
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Residual:
+class Residual(BetRule):
     r"""Bets that the share of an outcome (an error, a positive label) has changed *given the cell of the row*.
 
     In cell `j` the reference lets expect a share :math:`p_j`, known to :math:`\sigma_j`. What cells the rows of a
@@ -134,7 +136,28 @@ class Residual:
         room = np.stack([1 - mean if side > 0 else mean for side in self.sides], axis=1)
         return np.where(change <= room, change, np.inf)
 
+    def bets_on(self, feed: Feed, i: int) -> Floats:
+        """Return the log e-values of the chunk at position `i`."""
+        assert feed.counts is not None  # what it takes
+        assert feed.rows is not None
+        return self.log_e(feed.counts[i], feed.rows[i])
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return the smallest change of the share of outcomes that shows in time, (monitors,)."""
+        found = self.smallest_detectable(context.rows, context.arl / context.step, context.steps)
+        return np.asarray(found.min(axis=1))
+
     def meaning(self, bet: Ints) -> tuple[Ints, Ints]:
         """Return zero and the direction (1 more outcomes than expected, -1 fewer) of bets."""
         side, _ = np.unravel_index(bet, self.theta.shape[1:])
         return np.zeros_like(bet), np.array(self.sides)[side]
+
+
+@rule(takes="cells", unit=" of the rows", useful=0.5, tolerance=0.0)
+def learn(reference: Feed, context: Context) -> Residual:
+    """Return the rule for more errors than the reference lets expect of the very cells that rows fall in."""
+    assert reference.counts is not None
+    assert reference.rows is not None
+    return Residual.learn(
+        reference.counts, reference.rows, sizes=context.sizes, tolerance=float(context.tolerance.min()), sides=ABOVE
+    )

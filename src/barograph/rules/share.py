@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats, Ints
 from barograph.errors import SpecError
+from barograph.rules import Context, Feed, rule
 from barograph.rules.baseline import LEVEL, Baseline, share_baseline
+from barograph.rules.bet_rule import BetRule
 from barograph.rules.bets import log_e_shares, tilt_and_cost, tilts
 
 BOTH = (1, -1)  # sides: above what is allowed, and below it
@@ -19,7 +21,7 @@ BELOW = (-1,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Share:
+class Share(BetRule):
     r"""Bets that shares of rows lie outside what the reference allows.
 
     For each monitor there are `groups` shares (one; or one a cut point or category), for each of which the side above
@@ -68,6 +70,17 @@ class Share:
             hits, mean = (s, self.upper[phase]) if side > 0 else (n - s, 1 - self.lower[phase])
             log_e[:, :, i] = log_e_shares(hits, n, mean, self.theta[:, :, i], effect)
         return log_e.reshape(self.shape)
+
+    def bets_on(self, feed: Feed, i: int) -> Floats:
+        """Return the log e-values of the chunk at position `i`."""
+        assert feed.counts is not None  # what it takes
+        counts = feed.counts[i]
+        return self.log_e(counts, counts.sum(axis=1) if feed.rows is None else feed.rows[i])
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return the smallest change of a share that shows in time, (monitors,)."""
+        found = self.smallest_detectable(context.rows, context.arl / context.step, context.steps)
+        return np.asarray(found.min(axis=(1, 2)))
 
     def worst_phase(self) -> Self:
         """Return the rule that allows at any time what the reference allows in its worst phase: it needs no phase."""
@@ -127,3 +140,17 @@ def share(
     """
     baseline = share_baseline(np.asarray(successes)[:, :, None], rows, phase=phase, level=level, chunk_rows=chunk_rows)
     return Share.build(baseline, tolerance=tolerance, sides=sides, sizes=sizes)
+
+
+@rule(takes="parts", unit=" of the rows", useful=0.5)
+def learn(reference: Feed, context: Context) -> Share:
+    """Return the rule that watches one share of rows a monitor, above what the reference allows."""
+    assert reference.counts is not None
+    assert reference.rows is not None
+    return share(
+        reference.counts[:, :, 0],
+        reference.rows,
+        sizes=context.sizes,
+        tolerance=context.tolerance,
+        chunk_rows=context.rows,
+    )

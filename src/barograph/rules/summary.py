@@ -10,13 +10,15 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats, Ints
 from barograph.errors import InputError, SpecError
+from barograph.rules import Context, Feed, rule
 from barograph.rules.baseline import LEVEL, carry_over, weigh
+from barograph.rules.bet_rule import BetRule
 from barograph.rules.bets import log_e_summaries
 from barograph.rules.share import BOTH
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Summary:
+class Summary(BetRule):
     r"""Bets that the true value of a metric is above `upper` or below `lower`.
 
     For the estimate :math:`\hat\theta` of a chunk with standard error :math:`\hat\sigma`, and `spread` :math:`\tau`,
@@ -111,6 +113,18 @@ class Summary:
         ]
         return np.concatenate(log_e, axis=1)
 
+    def bets_on(self, feed: Feed, i: int) -> Floats:
+        """Return the log e-values of the chunk at position `i`."""
+        assert feed.values is not None  # what it takes
+        assert feed.errors is not None
+        return self.log_e(feed.values[i], feed.errors[i])
+
+    def smallest_change(self, feed: Feed, context: Context) -> Floats:
+        """Return how far the true value must move to be found in time, (monitors,), in the metric's unit."""
+        assert feed.errors is not None
+        errors = [float(np.median(e[e > 0])) if (e > 0).any() else np.nan for e in feed.errors.T]
+        return self.smallest_detectable(errors, context.arl / context.step, context.steps)
+
     def worst_phase(self) -> Self:
         """Return the rule that allows at any time what the reference allows in its worst phase: it needs no phase."""
         return replace(self, lower=self.lower.min(axis=0, keepdims=True), upper=self.upper.max(axis=0, keepdims=True))
@@ -133,6 +147,45 @@ class Summary:
         half = (self.upper[phase] - self.lower[phase]) / 2
         found: Floats = sigma * x.min(axis=1) + np.where(np.isfinite(half) & (len(self.sides) > 1), half, 0.0)
         return found
+
+
+@rule(takes="values", useful=0.5)
+def learn(reference: Feed, context: Context) -> Summary:
+    """Return the rule for values that are worse than the reference's by more than the tolerance, in one direction.
+
+    What is normal for a chunk is what blocks as long as a chunk show: the metric of a week is not the mean of the
+    metrics of its days. What varies from block to block averages out over a chunk of several blocks.
+    """
+    values, errors = _with_errors(reference)
+    learned = Summary.learn(values, errors, sizes=context.sizes, tolerance=context.tolerance)
+    like = values if context.like is None else _with_errors(context.like)[0]
+    shift = _mean(like) - _mean(values)
+    shift = np.where(np.isfinite(shift), shift, 0.0)
+    better = np.array(context.better)
+    assert reference.rows is not None
+    block_rows = float(reference.rows.mean())
+    return replace(
+        learned,
+        lower=np.where(better == "lower", -np.inf, learned.lower + shift),  # only a change for the worse is a trouble
+        upper=np.where(better == "higher", np.inf, learned.upper + shift),
+        spread=learned.spread * min(1.0, block_rows / context.rows) ** 0.5,
+    )
+
+
+def _with_errors(feed: Feed) -> tuple[Floats, Floats]:
+    """Return the values that have a standard error, and these."""
+    assert feed.values is not None  # what it takes
+    assert feed.errors is not None
+    known = feed.errors > 0
+    return np.where(known, feed.values, np.nan), np.where(known, feed.errors, np.nan)
+
+
+def _mean(values: Floats) -> Floats:
+    """Return the mean of the known values of each monitor; NaN without any."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _bound(given: npt.ArrayLike | None, learned: Floats) -> Floats:

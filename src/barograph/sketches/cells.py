@@ -54,7 +54,7 @@ class BinaryCells:
     @property
     def rows(self) -> npt.NDArray[np.int64]:
         """Return the rows of each cell, labelled or not, as (L, J)."""
-        return np.asarray(self.counts.sum(axis=2))
+        return np.asarray(self.counts.sum(axis=-1))
 
     def merge(self, other: Self) -> Self:
         """Return the table of both sets of rows."""

@@ -9,7 +9,7 @@ from typing import Any, Self  # Any: dataclass equality and array dtypes
 
 import numpy as np
 
-from barograph.arrays import Floats, Ints
+from barograph.arrays import Floats, Ints, Number
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
 
@@ -23,7 +23,8 @@ class Histogram:
     (zero, say) has a bin of its own, from the value to the next larger float. Bins are fixed by the
     reference and never chosen from current data. `below_sum` and `above_sum` are the sums of the values in
     the two open bins, so that distances know how far out they lie; `minimum` and `maximum` are exact
-    (+inf and -inf when there are no rows).
+    (+inf and -inf when there are no rows). Many histograms with the same edges are one with leading axes: `counts` is
+    then (..., K + 1), and the four numbers are arrays of the leading shape.
 
     >>> h = Histogram(edges=(10, 20), counts=(5, 3, 2))
     >>> h.n, h.shares().tolist()
@@ -34,30 +35,30 @@ class Histogram:
 
     edges: Floats
     counts: Ints
-    below_sum: float = 0.0
-    above_sum: float = 0.0
-    minimum: float = inf
-    maximum: float = -inf
+    below_sum: Number = 0.0
+    above_sum: Number = 0.0
+    minimum: Number = inf
+    maximum: Number = -inf
 
     def __init__(
         self,
         edges: Sequence[float] | Floats,
         counts: Sequence[int] | Ints,
-        below_sum: float = 0.0,
-        above_sum: float = 0.0,
-        minimum: float = inf,
-        maximum: float = -inf,
+        below_sum: Number = 0.0,
+        above_sum: Number = 0.0,
+        minimum: Number = inf,
+        maximum: Number = -inf,
     ) -> None:
         as_edges, as_counts = np.asarray(edges, np.float64), np.asarray(counts, np.int64)
-        if as_counts.shape != (len(as_edges) + 1,):
+        if as_counts.shape[-1:] != (len(as_edges) + 1,):
             raise ValueError(f"{len(as_edges)} edges need {len(as_edges) + 1} counts, got {as_counts.shape}.")
         for name, value in (
             ("edges", as_edges),
             ("counts", as_counts),
-            ("below_sum", float(below_sum)),
-            ("above_sum", float(above_sum)),
-            ("minimum", float(minimum)),
-            ("maximum", float(maximum)),
+            ("below_sum", _number(below_sum)),
+            ("above_sum", _number(above_sum)),
+            ("minimum", _number(minimum)),
+            ("maximum", _number(maximum)),
         ):
             object.__setattr__(self, name, value)
 
@@ -73,16 +74,14 @@ class Histogram:
 
     def shares(self, *, smoothing: float = 0.0) -> Floats:
         """Return the share of each bin, with `smoothing` rows added to each; all zero with no rows."""
-        weights = self.counts + smoothing
-        total = weights.sum()
-        return np.asarray(weights / total if total else weights, np.float64)
+        return _shares(self.counts, smoothing)
 
     def coarsen(self, cuts: Ints) -> Histogram:
         """Return the same rows in fewer bins: those between `edges[cuts]`, ascending positions in `edges`."""
         starts = np.concatenate(([0], np.asarray(cuts, np.int64) + 1))
         return Histogram(
             self.edges[cuts],
-            np.add.reduceat(self.counts, starts),
+            np.add.reduceat(self.counts, starts, axis=-1),
             self.below_sum,
             self.above_sum,
             self.minimum,
@@ -128,7 +127,7 @@ class Categories:
     """Counts of the reference's most frequent categories, of its other ones, and of unseen ones.
 
     `counts` has `len(names) + 2` numbers: one a name, then known categories outside the list, then
-    categories that the reference does not have.
+    categories that the reference does not have; with leading axes, it is the counts of many sets of rows.
 
     >>> c = Categories(("red", "blue"), (5, 3, 0, 2))
     >>> c.n, c.shares().tolist()
@@ -140,7 +139,7 @@ class Categories:
 
     def __init__(self, names: Sequence[str], counts: Sequence[int] | Ints) -> None:
         as_counts = np.asarray(counts, np.int64)
-        if as_counts.shape != (len(names) + 2,):
+        if as_counts.shape[-1:] != (len(names) + 2,):
             raise ValueError(f"{len(names)} names need {len(names) + 2} counts, got {as_counts.shape}.")
         object.__setattr__(self, "names", tuple(names))
         object.__setattr__(self, "counts", as_counts)
@@ -157,15 +156,13 @@ class Categories:
 
     def shares(self, *, smoothing: float = 0.0) -> Floats:
         """Return the share of each category, with `smoothing` rows added to each; all zero with no rows."""
-        weights = self.counts + smoothing
-        total = weights.sum()
-        return np.asarray(weights / total if total else weights, np.float64)
+        return _shares(self.counts, smoothing)
 
     def coarsen(self, cuts: Ints) -> Categories:
         """Return the same rows with only the names at the positions `cuts`; the rest joins `other`."""
-        kept = self.counts[cuts]
-        other = self.counts[:-1].sum() - kept.sum()
-        return Categories([self.names[i] for i in cuts], np.concatenate((kept, [other, self.counts[-1]])))
+        kept, unseen = self.counts[..., cuts], self.counts[..., -1:]
+        other = self.counts[..., :-1].sum(axis=-1, keepdims=True) - kept.sum(axis=-1, keepdims=True)
+        return Categories([self.names[i] for i in cuts], np.concatenate((kept, other, unseen), axis=-1))
 
     def merge(self, other: Self) -> Self:
         """Return the counts of both sets of rows; raise MismatchError when the names differ."""
@@ -194,6 +191,16 @@ class Categories:
 
 
 Binned = Histogram | Categories
+
+
+def _number(value: Number) -> Number:
+    return value if np.ndim(value) else float(value)
+
+
+def _shares(counts: Ints, smoothing: float) -> Floats:
+    weights = counts + smoothing
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.asarray(weights / np.where(total > 0, total, 1), np.float64)
 
 
 def check_same_bins(a: Binned, b: Binned) -> None:

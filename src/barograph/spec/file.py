@@ -19,6 +19,7 @@ from barograph.spec.schema import ColumnType, Task
 
 LARGEST = 1e50  # of an amount: its powers must be numbers, too
 LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors
+MOST_CHUNKS = 10_000  # that an alert waits for
 LONGEST_S = 36_525 * 86_400.0
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -39,6 +40,15 @@ def _weight(value: object) -> float:
     if not LIGHTEST <= _number(value) <= HEAVIEST:
         raise ValueError(f"This must be a number from {LIGHTEST:g} to {HEAVIEST:g}; 1 is usual.")
     return _number(value)
+
+
+def _chunks_from(least: int) -> BeforeValidator:
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST_CHUNKS:
+            raise ValueError(f"This must be a number of chunks, {least} to {MOST_CHUNKS}.")
+        return value
+
+    return BeforeValidator(check)
 
 
 def _text(value: object) -> str:
@@ -122,7 +132,11 @@ class Value(BaseModel):
 class MonitorSpec(BaseModel):
     """One thing to watch besides what is watched by default, or in another way than by default.
 
-    `weight` is its part of what its family has of the false-alarm budget, beside those of the others (1).
+    Without `columns` it is meant for all that the metric can be computed for. `off` takes default monitors away. `rule`
+    says what decides, by name, with `options` for it and for the metric; `lower` and `upper` are fixed limits, and make
+    the rule `constant`. `weight` is its part of what its family has of the false-alarm budget, beside those of the
+    others (1). An alert fires when a breach has lasted for `hold` chunks more (0), and ends after `quiet` calm ones
+    (2).
     """
 
     model_config = _FROZEN
@@ -130,8 +144,15 @@ class MonitorSpec(BaseModel):
     metric: MetricName
     columns: Columns | None = None
     segment: Text | None = None
-    weight: Annotated[float, BeforeValidator(_weight)] | None = None
+    off: bool = False
+    rule: Text | None = None
+    lower: Number | None = None
+    upper: Number | None = None
     tolerance: Amount | None = None
+    weight: Annotated[float, BeforeValidator(_weight)] | None = None
+    hold: Annotated[int, _chunks_from(0)] | None = None
+    quiet: Annotated[int, _chunks_from(1)] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class ServiceSpec(BaseModel):

@@ -38,7 +38,7 @@ MEANING: Mapping[str, str] = {
     "tolerance": "the smallest change of a metric that matters, in the metric's unit; each metric has a default",
     "value": "what each outcome is worth, costs negative; without it no business value is computed",
     "service": "how the service treats the stream: when a chunk is closed, what is kept, when silence is an alert",
-    "monitors": "what is watched besides the defaults: metric, columns, segment, weight, tolerance",
+    "monitors": "what is watched besides the defaults, in another way or not at all: metric, and whatever is to differ",
 }
 _TABLES = ("types", "tolerance", "value", "service", "monitors")  # after all plain keys, as TOML wants it
 

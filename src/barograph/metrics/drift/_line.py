@@ -7,25 +7,37 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from barograph.arrays import Floats
+from barograph.arrays import Bools, Floats
+from barograph.metrics.drift._bins import total
 from barograph.metrics.drift._no_change import Spread, root_of_weighted_squares, sum_of_absolutes
-from barograph.outcome import Undefined
 from barograph.sketches.histogram import Histogram, check_same_bins
 
 FARTHEST = 1e150  # between two values, in the column's unit and in standard deviations: its square is still a float
+TOO_FAR = "the values are too far apart to measure a distance"
+CONSTANT = "the reference is constant: there is no standard deviation to measure in"
 KNOTS = 32  # for variances, neighbouring bins are taken together down to this number: they move together
 
 
 class Steps(NamedTuple):
-    """Shares at ascending points, the gaps between the points, and the current less the reference CDF on each gap."""
+    """Shares at ascending points, the gaps between the points, and the current less the reference CDF on each gap.
 
-    r: Floats  # (P,)
-    c: Floats  # (P,)
-    widths: Floats  # (P - 1,)
-    ahead: Floats  # (P - 1,)
-    m: int
-    n: int
+    The last axis is that of the P points; the leading ones are those of the current rows.
+    """
+
+    r: Floats  # (..., P)
+    c: Floats  # (..., P)
+    widths: Floats  # (..., P - 1)
+    ahead: Floats  # (..., P - 1)
+    m: Floats  # (..., 1)
+    n: Floats  # (..., 1)
+    undefined: tuple[tuple[npt.ArrayLike, str], ...]
+
+    @property
+    def unit(self) -> Floats:
+        """Return the variance of a difference of means of rows with variance one."""
+        return np.asarray((1.0 / self.n + 1.0 / self.m)[..., 0])
 
 
 class Line(NamedTuple):
@@ -37,55 +49,68 @@ class Line(NamedTuple):
     root_square: Spread  # of the root of it, to be multiplied by √(1/n + 1/m)
 
 
-def steps(reference: Histogram, current: Histogram) -> Steps | Undefined:
-    """Return both as steps, or why that cannot be; raise MismatchError when the bins differ.
+_NOTHING = Line(0.0, Spread(0.0, 0.0), Spread(0.0, 0.0), Spread(0.0, 0.0))
+
+
+def steps(reference: Histogram, current: Histogram) -> Steps:
+    """Return both as steps; raise MismatchError when the bins differ.
 
     The rows of an inner bin stand at its lower edge: exact for heavy values and for columns with few different
-    values, which begin a bin each. The rows of an open bin stand at their mean, for each side its own.
+    values, which begin a bin each. The rows of an open bin stand at their mean, for each side its own. The reference is
+    one histogram.
     """
     check_same_bins(reference, current)
-    m, n = int(np.add.reduce(reference.counts)), int(np.add.reduce(current.counts))
-    if not m or not n:
-        return Undefined(f"{'current' if m else 'reference'} has no rows")
-    edges = reference.edges
-    if not len(edges):
-        return Undefined("there is only one bin")
-    low_r, high_r = _ends(reference)
-    low_c, high_c = _ends(current)
-    if max(high_r, high_c) - min(low_r, low_c) > FARTHEST:
-        return Undefined("the values are too far apart to measure a distance")
-    points = np.empty(len(edges) + 3)
-    points[0], points[1] = (low_r, low_c) if low_r <= low_c else (low_c, low_r)
-    points[2:-2] = edges[:-1]
-    points[-2], points[-1] = (high_r, high_c) if high_r <= high_c else (high_c, high_r)
-    r = _place(reference, low_r > low_c, high_r > high_c) / m
-    c = _place(current, low_r <= low_c, high_r <= high_c) / n
-    return Steps(r, c, points[1:] - points[:-1], np.add.accumulate(c - r)[:-1], m, n)
+    m, n = (np.add.reduce(side.counts, axis=-1, keepdims=True) for side in (reference, current))
+    only_one = np.bool_(not len(reference.edges))
+    edges = np.zeros(1) if only_one else reference.edges
+    (low_r, high_r), (low_c, high_c) = _ends(reference, edges), _ends(current, edges)
+    low_r, high_r, low_c, high_c = np.broadcast_arrays(low_r, high_r, low_c, high_c)
+    far = np.maximum(high_r, high_c) / 2 - np.minimum(low_r, low_c) / 2 > FARTHEST / 2  # halves do not overflow
+    undefined = (
+        (m[..., 0] == 0, "reference has no rows"),
+        (n[..., 0] == 0, "current has no rows"),
+        (only_one, "there is only one bin"),
+        (far, TOO_FAR),
+    )
+    inner = np.broadcast_to(edges[:-1], (*low_c.shape, len(edges) - 1))
+    first, last = (
+        np.stack([np.where(far, 0.0, np.minimum(a, b)), np.where(far, 0.0, np.maximum(a, b))], axis=-1)
+        for a, b in ((low_r, low_c), (high_r, high_c))
+    )
+    points = np.concatenate((first, np.where(far[..., None], 0.0, inner), last), axis=-1)
+    r = _place(reference, low_r > low_c, high_r > high_c) / np.maximum(m, 1)
+    c = _place(current, low_r <= low_c, high_r <= high_c) / np.maximum(n, 1)
+    widths, ahead = np.diff(points, axis=-1), np.add.accumulate(c - r, axis=-1)[..., :-1]
+    return Steps(r, c, widths, ahead, np.maximum(m, 1), np.maximum(n, 1), undefined)
 
 
-def _ends(histogram: Histogram) -> tuple[float, float]:
-    counts, edges = histogram.counts, histogram.edges
-    low, high = float(edges[0]), float(edges[-1])
-    if counts[0]:
-        low = min(low, histogram.below_sum / int(counts[0]))
-    if counts[-1]:
-        high = max(high, histogram.above_sum / int(counts[-1]))
+def _ends(histogram: Histogram, edges: Floats) -> tuple[Floats, Floats]:
+    """Return where the rows of the two open bins stand."""
+    first, last = histogram.counts[..., 0], histogram.counts[..., -1]
+    low = np.where(first > 0, np.minimum(edges[0], histogram.below_sum / np.maximum(first, 1)), edges[0])
+    high = np.where(last > 0, np.maximum(edges[-1], histogram.above_sum / np.maximum(last, 1)), edges[-1])
     return low, high
 
 
-def _place(histogram: Histogram, second: bool, last: bool) -> Floats:
-    counts = histogram.counts
-    placed = np.zeros(len(counts) + 2)
-    placed[2:-2] = counts[1:-1]
-    placed[1 if second else 0] = counts[0]
-    placed[-1 if last else -2] = counts[-1]
-    return placed
+def _place(histogram: Histogram, second: Bools, last: Bools) -> Floats:
+    """Return the counts at the points; `second` and `last` say at which of two points the open bins stand."""
+    counts = np.broadcast_to(histogram.counts, (*second.shape, histogram.counts.shape[-1]))
+    low, inner, high = counts[..., :1], counts[..., 1:-1], counts[..., -1:]
+    if counts.shape[-1] == 1:  # no edges: nothing is compared
+        low, high = low * 0, low * 0
+    one, two = second[..., None], last[..., None]
+    parts = (np.where(one, 0, low), np.where(one, low, 0), inner, np.where(two, 0, high), np.where(two, high, 0))
+    return np.concatenate(parts, axis=-1).astype(np.float64)
 
 
 @lru_cache(maxsize=4096)
 def line(reference: Histogram) -> Line:
-    """Return what `reference` says about distances to it; it must have rows and an edge."""
-    low, high = _ends(reference)
+    """Return what `reference` says about distances to it; zeros where it has no rows or no edge."""
+    if not len(reference.edges) or not reference.n:
+        return _NOTHING
+    low, high = (float(end) for end in _ends(reference, reference.edges))
+    if high / 2 - low / 2 > FARTHEST / 2:
+        return _NOTHING
     points = np.concatenate(([low], reference.edges[:-1], [high]))
     shares = reference.shares()
     span = (high - low) or 1.0  # everything below is linear in it, and squares of what is left are harmless
@@ -111,18 +136,26 @@ def line(reference: Histogram) -> Line:
     )
 
 
-def unit_of(of: Line, both: Steps, scale: float | None) -> float | Undefined:
-    """Return the standard deviation to measure in: `scale`, or the reference's own, or why there is none."""
+def in_units(both: Steps, of: Line, scale: float | None) -> tuple[Steps, Line]:
+    """Return both with standard deviations, `scale` or the reference's own, as the unit of the column.
+
+    Where there is none, or a distance in it would not fit a float, the gaps are zero and the distance is undefined.
+    """
     sigma = of.sd if scale is None else scale
-    if not sigma > 0.0:
-        return Undefined("the reference is constant: there is no standard deviation to measure in")
-    if float(np.add.reduce(both.widths)) > FARTHEST * sigma:
-        return Undefined("the values are too far apart to measure a distance")
-    return sigma
+    constant = not sigma > 0.0
+    sigma = 1.0 if constant else sigma
+    far = total(both.widths) > FARTHEST * sigma
+    widths = np.where(far[..., None], 0.0, both.widths) / sigma
+    undefined = (*both.undefined, (np.bool_(constant), CONSTANT), (far, TOO_FAR))
+
+    def scaled(spread: Spread, unit: float) -> Spread:
+        return Spread(spread.mean / unit, spread.sd / unit)
+
+    in_sigma = Line(1.0, scaled(of.absolute, sigma), scaled(of.square, sigma), scaled(of.root_square, sqrt(sigma)))
+    return both._replace(widths=widths, undefined=undefined), in_sigma
 
 
 def beyond(values: Floats) -> Floats:
     """Return for each point the sum of `values` on the gaps above it: how it pulls on an integral over the CDF."""
-    pulled = np.zeros(len(values) + 1)
-    pulled[:-1] = np.add.accumulate(values[::-1])[::-1]
-    return pulled
+    above = np.add.accumulate(values[..., ::-1], axis=-1)[..., ::-1]
+    return np.concatenate((above, np.zeros_like(above[..., :1])), axis=-1)

@@ -3,72 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, lgamma, log, pi, sqrt
+from math import log, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from barograph.arrays import Floats
+from barograph.arrays import Bools, Floats, Number
 
 KOLMOGOROV = 1.3580986  # the 95 % point of the Kolmogorov distribution
 
 
 class Spread(NamedTuple):
-    """A mean and a standard deviation."""
+    """A mean and a standard deviation, each a number or an array over leading axes."""
 
-    mean: float
-    sd: float
+    mean: Number
+    sd: Number
 
 
-def excess(mean: float, variance: float) -> Spread:
-    r"""Return the moments of :math:`\max(0, X - E[X])` for a gamma variable `X`.
+def excess(mean: Number, variance: Number) -> Spread:
+    r"""Return the moments of :math:`\max(0, X - E[X])` for gamma variables `X`.
 
     With the shape :math:`a = E[X]^2 / Var[X]` and :math:`\delta = a^a e^{-a} / \Gamma(a + 1)` they are
-    :math:`\delta E[X]` and, for the square, :math:`Q(a + 1, a) Var[X]`.
+    :math:`\delta E[X]` and, for the square, :math:`Q(a + 1, a) Var[X]`. Both are zero where there is no variance.
 
-    >>> excess(9.0, 18.0)  # a chi-squared variable with 9 degrees of freedom
-    Spread(mean=1.66..., sd=2.90...)
+    >>> mean, sd = excess(9.0, 18.0)  # a chi-squared variable with 9 degrees of freedom
+    >>> round(float(mean), 2), round(float(sd), 2)
+    (1.66, 2.9)
     """
-    if mean <= 0.0 or variance <= 0.0:
-        return Spread(0.0, 0.0)
-    from scipy.special import gammaincc
+    from scipy.special import gammaincc, gammaln
 
-    a = mean * mean / variance
-    first = mean * exp(a * log(a) - a - lgamma(a + 1.0))
-    return Spread(first, sqrt(max(0.0, float(gammaincc(a + 1.0, a)) * variance - first * first)))
+    some, a, mean, variance = _shape(mean, variance)
+    first = mean * np.exp(a * np.log(a) - a - gammaln(a + 1.0))
+    second = gammaincc(a + 1.0, a) * variance - first * first
+    return _moments(some, first, second)
 
 
-def root_of_excess(mean: float, variance: float) -> Spread:
-    r"""Return the moments of :math:`\sqrt{\max(0, X - E[X])}` for a gamma variable `X`.
+def root_of_excess(mean: Number, variance: Number) -> Spread:
+    r"""Return the moments of :math:`\sqrt{\max(0, X - E[X])}` for gamma variables `X`.
 
-    >>> root_of_excess(9.0, 18.0)
-    Spread(mean=0.76..., sd=1.03...)
+    >>> mean, sd = root_of_excess(9.0, 18.0)
+    >>> round(float(mean), 2), round(float(sd), 2)
+    (0.77, 1.03)
     """
-    if mean <= 0.0 or variance <= 0.0:
-        return Spread(0.0, 0.0)
-    a, sd = mean * mean / variance, sqrt(variance)
+    from scipy.special import gammaln
+
+    some, a, mean, variance = _shape(mean, variance)
+    sd = np.sqrt(variance)
     # E = ∫ √y f(E[X] + y) dy with y = sd u²: smooth and even in u, so that the trapezoid rule is all but exact.
-    log_pdf = (a - 1.0) * np.log(mean + sd * _U2) - (a / mean) * sd * _U2
-    log_pdf += a * log(a / mean) - a - lgamma(a)
-    first = 2.0 * sd**1.5 * _STEP * float(np.dot(_U2, np.exp(log_pdf)))
-    return Spread(first, sqrt(max(0.0, excess(mean, variance).mean - first * first)))
+    over = sd[..., None] * _U2
+    log_pdf = (a - 1.0)[..., None] * np.log(mean[..., None] + over) - (a / mean)[..., None] * over
+    log_pdf += (a * np.log(a / mean) - a - gammaln(a))[..., None]
+    first = 2.0 * sd**1.5 * _STEP * (np.exp(log_pdf) @ _U2)
+    second = excess(mean, variance).mean - first * first
+    return _moments(some, first, second)
 
 
 _STEP = 0.1
 _U2 = (np.arange(1, 81) * _STEP) ** 2
 
 
-def root(mean: float, variance: float) -> Spread:
-    r"""Return the moments of :math:`\sqrt X` for a gamma variable `X`: :math:`\sqrt{b}\,\Gamma(a+½)/\Gamma(a)`.
+def root(mean: Number, variance: Number) -> Spread:
+    r"""Return the moments of :math:`\sqrt X` for gamma variables `X`: :math:`\sqrt{b}\,\Gamma(a+½)/\Gamma(a)`.
 
-    >>> root(9.0, 18.0)  # a chi variable with 9 degrees of freedom
-    Spread(mean=2.91..., sd=0.69...)
+    >>> mean, sd = root(9.0, 18.0)  # a chi variable with 9 degrees of freedom
+    >>> round(float(mean), 2), round(float(sd), 2)
+    (2.92, 0.7)
     """
-    if mean <= 0.0 or variance <= 0.0:
-        return Spread(0.0, 0.0)
-    a = mean * mean / variance
-    first = sqrt(mean / a) * exp(lgamma(a + 0.5) - lgamma(a))
-    return Spread(first, sqrt(max(0.0, mean - first * first)))
+    from scipy.special import gammaln
+
+    some, a, mean, variance = _shape(mean, variance)
+    first = np.sqrt(mean / a) * np.exp(gammaln(a + 0.5) - gammaln(a))
+    return _moments(some, first, mean - first * first)
+
+
+def _moments(some: Bools, first: Floats, variance: Floats) -> Spread:
+    """Return the mean and the root of the variance where there is `some` distribution, and zeros elsewhere."""
+    return Spread(np.where(some, first, 0.0)[()], np.where(some, np.sqrt(np.maximum(0.0, variance)), 0.0)[()])
+
+
+def _shape(mean: npt.ArrayLike, variance: npt.ArrayLike) -> tuple[Bools, Floats, Floats, Floats]:
+    """Return where there is a gamma distribution, its shape, and both moments (ones where there is none)."""
+    m, v = np.asarray(mean, np.float64), np.asarray(variance, np.float64)
+    some = (m > 0.0) & (v > 0.0)
+    m, v = np.where(some, m, 1.0), np.where(some, v, 1.0)
+    return some, m * m / v, m, v
 
 
 def root_of_weighted_squares(weights: Floats) -> Spread:
@@ -90,20 +109,24 @@ def root_of_weighted_squares(weights: Floats) -> Spread:
 
 
 def sum_of_absolutes(weights: Floats, covariance: Floats) -> Spread:
-    r"""Return the moments of :math:`\sum_i w_i |X_i|` for a normal vector of mean zero.
+    r"""Return the moments of :math:`\sum_i w_i |X_i|` for normal vectors of mean zero.
+
+    `weights` are (B,), `covariance` is (..., B, B), with an array of moments over its leading axes.
 
     :math:`E|X_i| = \sqrt{2/\pi}\,\sigma_i` and :math:`Cov(|X_i|, |X_j|) = \frac2\pi \sigma_i \sigma_j
     (\rho \arcsin \rho + \sqrt{1 - \rho^2} - 1)`.
 
-    >>> sum_of_absolutes(np.ones(2), np.eye(2))
-    Spread(mean=1.59..., sd=0.85...)
+    >>> mean, sd = sum_of_absolutes(np.ones(2), np.eye(2))
+    >>> round(float(mean), 2), round(float(sd), 2)
+    (1.6, 0.85)
     """
-    sigma = np.sqrt(np.maximum(covariance.diagonal(), 0.0))
-    outer = np.multiply.outer(sigma, sigma)
+    sigma = np.sqrt(np.maximum(np.einsum("...ii->...i", covariance), 0.0))
+    outer = sigma[..., :, None] * sigma[..., None, :]
     rho = np.divide(covariance, outer, out=np.zeros_like(outer), where=outer > 0.0)
     np.clip(rho, -1.0, 1.0, out=rho)
     joint = (rho * np.arcsin(rho) + np.sqrt(1.0 - rho * rho) - 1.0) * outer
-    return Spread(sqrt(2.0 / pi) * float(weights @ sigma), sqrt(max(0.0, 2.0 / pi * float(weights @ joint @ weights))))
+    variance = 2.0 / pi * ((joint @ weights) @ weights)
+    return Spread(sqrt(2.0 / pi) * (sigma @ weights), np.sqrt(np.maximum(0.0, variance)))
 
 
 class RowNoise:
@@ -120,7 +143,7 @@ class RowNoise:
         self.contribution, self.unit = contribution, unit
         self._tables: tuple[tuple[Floats, Floats], tuple[Floats, Floats]] | None = None
 
-    def __call__(self, expected: Floats, ratio: float) -> tuple[Floats, Floats]:
+    def __call__(self, expected: Floats, ratio: Floats) -> tuple[Floats, Floats]:
         """Return the mean and the variance of what each bin adds, in chi-squared units: 1 and 2 with many rows.
 
         `expected` are the rows on the smaller side, `ratio` is the size of that side as a share of the larger one.

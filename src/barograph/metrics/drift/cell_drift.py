@@ -8,12 +8,12 @@ from barograph.errors import MismatchError
 from barograph.metrics import metric
 from barograph.metrics.drift._bins import shares_of_counts
 from barograph.metrics.drift.psi import psi_of_shares
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import BinaryCells, RegressionCells
 
 
-@metric(unit="nats", bounds=(0.0, inf), better="lower", symmetric=True, tolerance=0.04)
-def cell_drift(reference: BinaryCells | RegressionCells, current: BinaryCells | RegressionCells) -> Outcome:
+@metric(unit="nats", bounds=(0.0, inf), better="lower", symmetric=True, tolerance=0.04, rule="category_share")
+def cell_drift(reference: BinaryCells | RegressionCells, current: BinaryCells | RegressionCells) -> Outcome | Outcomes:
     r"""Measure how far rows have moved between the regions of the feature space that matter for the label.
 
     The `psi` of the shares of the at most 64 leaves: the partition was fitted to tell labels apart, so that this is a
@@ -30,10 +30,10 @@ def cell_drift(reference: BinaryCells | RegressionCells, current: BinaryCells | 
     >>> cell_drift(week, today).value
     0.034...
     """
-    if reference.counts.shape[0] != current.counts.shape[0]:
+    before, now = (cells.counts.sum(axis=(-2, -1)) for cells in (reference, current))
+    if before.shape[-1] != now.shape[-1]:
         raise MismatchError(
-            f"Cells with {reference.counts.shape[0]} and {current.counts.shape[0]} leaves cannot be compared. "
+            f"Cells with {before.shape[-1]} and {now.shape[-1]} leaves cannot be compared. "
             "Profile both sets of rows with one reference: reference.profile(frame)."
         )
-    both = shares_of_counts(reference.counts.sum(axis=(1, 2)), current.counts.sum(axis=(1, 2)))
-    return both if isinstance(both, Undefined) else psi_of_shares(both)
+    return psi_of_shares(shares_of_counts(before, now))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf
 
 import numpy as np
 
-from barograph.arrays import Ints
+from barograph.arrays import Floats, Ints
 from barograph.metrics import metric
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned, check_same_bins
 
 FEW = 5.0  # expected rows: the usual rule (W. G. Cochran, "Some methods for strengthening the common χ² tests", 1954)
 
 
 @metric(unit="", bounds=(0.0, inf), better="lower", symmetric=True, bins="coarse")
-def chi_square(reference: Binned, current: Binned) -> Outcome:
+def chi_square(reference: Binned, current: Binned) -> Outcome | Outcomes:
     r"""Measure how unlikely the current counts are if they and the reference are drawn from one distribution.
 
     .. math:: \chi^2 = \sum_i \frac{(\sqrt{m/n}\,x_i - \sqrt{n/m}\,y_i)^2}{x_i + y_i}
@@ -35,29 +35,33 @@ def chi_square(reference: Binned, current: Binned) -> Outcome:
     24.21...
     """
     check_same_bins(reference, current)
-    m, n = int(np.add.reduce(reference.counts)), int(np.add.reduce(current.counts))
-    if not m or not n:
-        return Undefined(f"{'current' if m else 'reference'} has no rows")
-    x, y = merge_rare(current.counts, reference.counts, min(n, m) / (n + m))
-    total = (x + y).astype(np.float64)
-    ratio = sqrt(m / n)
-    degrees = len(x) - 1
-    return Estimate(
-        value=float(np.add.reduce((ratio * x - y / ratio) ** 2 / total)),
+    counts = np.broadcast_arrays(reference.counts, current.counts)
+    m, n = (np.add.reduce(side, axis=-1) for side in counts)
+    rows = np.maximum(n + m, 2).astype(np.float64)
+    x, y, bins = merge_rare(counts[1], counts[0], np.minimum(n, m) / rows)
+    ratio = np.sqrt(np.maximum(m, 1) / np.maximum(n, 1))[..., None]
+    terms = (ratio * x - y / ratio) ** 2 / np.maximum(x + y, 1.0)
+    degrees = np.maximum(bins - 1.0, 0.0)
+    return outcome(
+        np.add.reduce(terms, axis=-1),
         n=n,
-        null_mean=degrees * (n + m) / (n + m - 1),
-        null_sd=sqrt(2.0 * degrees),
+        undefined=[(m == 0, "reference has no rows"), (n == 0, "current has no rows")],
+        null_mean=degrees * rows / (rows - 1),
+        null_sd=np.sqrt(2.0 * degrees),
     )
 
 
-def merge_rare(x: Ints, y: Ints, smaller: float) -> tuple[Ints, Ints]:
-    """Return both counts with the bins of few expected rows merged; `smaller` is the smaller side's share of rows."""
-    total = x + y
-    rare = total * smaller < FEW
-    if not rare.any():
-        return x, y
-    kept = ~rare
-    rare_x, rare_y = int(x[rare].sum()), int(y[rare].sum())
-    if not rare_x + rare_y:
-        return x[kept], y[kept]
-    return np.append(x[kept], rare_x), np.append(y[kept], rare_y)
+def merge_rare(x: Ints, y: Ints, smaller: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return both counts with the bins of few expected rows merged into one that is put last, and the bins in use.
+
+    `smaller`, (...), is the smaller side's share of all rows. Bins that were merged, or empty in both, are zero.
+    """
+    both = x + y
+    rare = both * smaller[..., None] < FEW
+
+    def merged(counts: Ints) -> Floats:
+        rest = np.add.reduce(np.where(rare, counts, 0), axis=-1, keepdims=True)
+        return np.concatenate((np.where(rare, 0, counts), rest), axis=-1).astype(np.float64)
+
+    x_merged, y_merged = merged(x), merged(y)
+    return x_merged, y_merged, np.add.reduce((x_merged + y_merged) > 0, axis=-1).astype(np.float64)

@@ -6,14 +6,14 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import by_chance, divergence, shares, variance_of_mean
+from barograph.metrics.drift._bins import by_chance, divergence, shares, total, variance_of_mean
 from barograph.metrics.drift._no_change import RowNoise
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.1, bins="coarse")
-def cramers_v(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome:
+def cramers_v(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure the association between "which bin" and "reference or current", from 0 (none) to 1 (complete).
 
     .. math:: V = \sqrt{\max(0, \varphi^2 - b)}, \qquad
@@ -38,16 +38,14 @@ def cramers_v(reference: Binned, current: Binned, *, debias: bool = True) -> Out
        Society 42, 2013.
     """
     both = shares(reference, current)
-    if isinstance(both, Undefined):
-        return both
-    r, c, m, n = both
+    r, c, m, n, used, _ = both
     difference = c - r
-    tilt = difference / (c + r)
+    tilt = difference / np.where(used, c + r, 1.0)
     squares = tilt * tilt
     sampling = variance_of_mean(c, tilt - 0.5 * squares, n) + variance_of_mean(r, tilt + 0.5 * squares, m)
     return divergence(
         both,
-        0.5 * float(difference @ tilt),
+        0.5 * total(difference * tilt),
         chance=by_chance(_NOISE, both),
         sampling=sampling,
         debias=debias,

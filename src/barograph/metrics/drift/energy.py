@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf
+
+import numpy as np
 
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import variance_of_mean
-from barograph.metrics.drift._line import beyond, line, steps, unit_of
+from barograph.metrics.drift._bins import total, variance_of_mean
+from barograph.metrics.drift._line import beyond, in_units, line, steps
 from barograph.metrics.intervals import Z
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Histogram
 
 
 @metric(unit="root of reference standard deviations", bounds=(0.0, inf), better="lower", tolerance=0.15, bins="fine")
-def energy(reference: Histogram, current: Histogram, *, scale: float | None = None) -> Outcome:
+def energy(reference: Histogram, current: Histogram, *, scale: float | None = None) -> Outcome | Outcomes:
     r"""Measure how far the distribution has moved, with less weight on far tails than `wasserstein`.
 
     .. math:: \sqrt{X}, \qquad X = \frac2\sigma \int (G(x) - F(x))^2 \, dx
@@ -35,26 +37,21 @@ def energy(reference: Histogram, current: Histogram, *, scale: float | None = No
     .. [1] G. J. Székely, M. L. Rizzo, "Energy statistics: a class of statistics based on distances",
        Journal of Statistical Planning and Inference 143, 2013.
     """
-    both = steps(reference, current)
-    if isinstance(both, Undefined):
-        return both
-    r, c, widths, ahead, m, n = both
-    of = line(reference)
-    sigma = unit_of(of, both, scale)
-    if isinstance(sigma, Undefined):
-        return sigma
-    weighted = widths * ahead / sigma
-    squared = 2.0 * float(weighted @ ahead)
-    unit = (1.0 / n + 1.0 / m) / sigma
+    both, of = in_units(steps(reference, current), line(reference), scale)
+    r, c, widths, ahead, m, n, undefined = both
+    weighted = widths * ahead
+    squared = 2.0 * total(weighted * ahead)
+    unit = both.unit
     mean, sd = of.square.mean * unit, of.square.sd * unit
     pull = 4.0 * beyond(weighted)
-    half = Z * sqrt(variance_of_mean(c, pull, n) + variance_of_mean(r, pull, m) + sd * sd)
-    root_unit = sqrt(unit)
-    return Estimate(
-        value=sqrt(max(0.0, squared)),
-        n=n,
-        lower=sqrt(max(0.0, squared - mean - half)),
-        upper=sqrt(squared + half),
+    half = Z * np.sqrt(variance_of_mean(c, pull, n) + variance_of_mean(r, pull, m) + sd * sd)
+    root_unit = np.sqrt(unit)
+    return outcome(
+        np.sqrt(np.maximum(0.0, squared)),
+        n=n[..., 0],
+        undefined=undefined,
+        lower=np.sqrt(np.maximum(0.0, squared - mean - half)),
+        upper=np.sqrt(squared + half),
         null_mean=of.root_square.mean * root_unit,
         null_sd=of.root_square.sd * root_unit,
     )

@@ -6,14 +6,14 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import by_chance, divergence, shares
+from barograph.metrics.drift._bins import by_chance, divergence, shares, total
 from barograph.metrics.drift._no_change import RowNoise
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.07, bins="coarse")
-def hellinger(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome:
+def hellinger(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure how little the reference and current shares overlap, from 0 (equal) to 1 (nothing in common).
 
     .. math:: \sqrt{\max(0, 1 - \beta - b)}, \qquad \beta = \sum_i \sqrt{c_i r_i}, \qquad
@@ -34,18 +34,17 @@ def hellinger(reference: Binned, current: Binned, *, debias: bool = True) -> Out
     .. [1] L. Le Cam, G. L. Yang, "Asymptotics in Statistics", Springer 2000, chapter 3.
     """
     both = shares(reference, current)
-    if isinstance(both, Undefined):
-        return both
-    r, c, m, n = both
-    overlap = float(np.add.reduce(np.sqrt(r * c)))
+    r, c, m, n, *_ = both
+    overlap = total(np.sqrt(r * c))
     # The slope of the overlap in c is √(r / c) / 2: its mean square under c is the r-share of the bins with c > 0.
-    seen_by_c, seen_by_r = float(r @ (c > 0.0)), float(c @ (r > 0.0))
+    seen_by_c, seen_by_r = total(r * (c > 0.0)), total(c * (r > 0.0))
     squared = overlap * overlap
     return divergence(
         both,
-        max(0.0, 1.0 - overlap),
+        np.maximum(0.0, 1.0 - overlap),
         chance=by_chance(_NOISE, both),
-        sampling=0.25 * (max(0.0, seen_by_c - squared) / n + max(0.0, seen_by_r - squared) / m),
+        sampling=0.25
+        * (np.maximum(0.0, seen_by_c - squared) / n[..., 0] + np.maximum(0.0, seen_by_r - squared) / m[..., 0]),
         debias=debias,
         rooted=True,
         most=1.0,

@@ -8,14 +8,14 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import by_chance, divergence, shares, variance_of_mean
+from barograph.metrics.drift._bins import by_chance, divergence, shares, total, variance_of_mean
 from barograph.metrics.drift._no_change import RowNoise
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="coarse")
-def jensen_shannon(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome:
+def jensen_shannon(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure how well one row tells whether it is a reference row or a current row, from 0 (not at all) to 1.
 
     .. math:: \sqrt{\max(0, D - b)}, \quad
@@ -38,16 +38,14 @@ def jensen_shannon(reference: Binned, current: Binned, *, debias: bool = True) -
        IEEE Transactions on Information Theory 49, 2003.
     """
     both = shares(reference, current)
-    if isinstance(both, Undefined):
-        return both
-    r, c, m, n = both
-    # The mean is above zero in every bin that is left; an empty share adds 0 log 0 = 0.
-    twice_mean = c + r
+    r, c, m, n, used, _ = both
+    # An empty share adds 0 log 0 = 0, and so does a bin that is empty in both.
+    twice_mean = np.where(used, c + r, 1.0)
     c_bits = np.log2(np.maximum(2.0 * c / twice_mean, _TINY))
     r_bits = np.log2(np.maximum(2.0 * r / twice_mean, _TINY))
     return divergence(
         both,
-        0.5 * float(c @ c_bits + r @ r_bits),
+        0.5 * total(c * c_bits + r * r_bits),
         chance=by_chance(_NOISE, both),
         sampling=0.25 * (variance_of_mean(c, c_bits, n) + variance_of_mean(r, r_bits, m)),
         debias=debias,

@@ -9,7 +9,7 @@ import numpy as np
 
 from barograph.metrics import metric
 from barograph.metrics.drift._no_change import KOLMOGOROV, Spread
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Histogram, check_same_bins
 
 KOLMOGOROV_MEAN, KOLMOGOROV_SD = 0.868731, 0.260333  # √(π/2) ln 2, and the root of π²/12 less its square
@@ -18,8 +18,8 @@ HEAVY = 0.1  # share of a bin above which bridges are simulated
 NORMALS = 2**17  # drawn for the bridges of one reference: 512 bridges for 256 bins, more for fewer
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="fine")
-def kolmogorov_smirnov(reference: Histogram, current: Histogram) -> Outcome:
+@metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="fine", rule="cdf_cut")
+def kolmogorov_smirnov(reference: Histogram, current: Histogram) -> Outcome | Outcomes:
     r"""Measure the largest share of rows that has moved past any one value.
 
     .. math:: D = \max_k |G(e_k) - F(e_k)|
@@ -45,18 +45,17 @@ def kolmogorov_smirnov(reference: Histogram, current: Histogram) -> Outcome:
     .. [2] D. Siegmund, "Sequential Analysis", Springer 1985, chapter 10.
     """
     check_same_bins(reference, current)
-    m, n = int(np.add.reduce(reference.counts)), int(np.add.reduce(current.counts))
-    if not m or not n:
-        return Undefined(f"{'current' if m else 'reference'} has no rows")
-    ahead = np.add.accumulate(current.counts / n - reference.counts / m)[:-1]
-    value = min(1.0, float(np.abs(ahead).max())) if len(ahead) else 0.0
-    unit = sqrt(1.0 / n + 1.0 / m)
+    m, n = (np.add.reduce(side.counts, axis=-1, keepdims=True) for side in (reference, current))
+    ahead = np.add.accumulate(current.counts / np.maximum(n, 1) - reference.counts / np.maximum(m, 1), axis=-1)
+    value = np.minimum(1.0, np.abs(ahead[..., :-1]).max(axis=-1, initial=0.0))
+    unit = np.sqrt(1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1))[..., 0]
     null = _bridge(reference)
-    return Estimate(
-        value=value,
-        n=n,
-        lower=max(0.0, value - KOLMOGOROV * unit),
-        upper=min(1.0, value + KOLMOGOROV * unit),
+    return outcome(
+        value,
+        n=n[..., 0],
+        undefined=[(m[..., 0] == 0, "reference has no rows"), (n[..., 0] == 0, "current has no rows")],
+        lower=np.maximum(0.0, value - KOLMOGOROV * unit),
+        upper=np.minimum(1.0, value + KOLMOGOROV * unit),
         null_mean=null.mean * unit,
         null_sd=null.sd * unit,
     )
@@ -64,7 +63,7 @@ def kolmogorov_smirnov(reference: Histogram, current: Histogram) -> Outcome:
 
 @lru_cache(maxsize=4096)
 def _bridge(reference: Histogram) -> Spread:
-    shares = reference.counts[reference.counts > 0] / reference.n
+    shares = reference.counts[reference.counts > 0] / max(reference.n, 1)
     if len(shares) < 2:
         return Spread(0.0, 0.0)
     if shares.max() <= HEAVY:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import sqrt
-
 import numpy as np
 
 from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import shares
+from barograph.metrics.drift._bins import shares, total
 from barograph.metrics.drift._no_change import Spread
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.04, bins="coarse")
-def l_infinity(reference: Binned, current: Binned) -> Outcome:
+def l_infinity(reference: Binned, current: Binned) -> Outcome | Outcomes:
     r"""Measure the largest change of the share of any one bin or category.
 
     .. math:: L_\infty = \max_i |c_i - r_i|
@@ -38,21 +35,20 @@ def l_infinity(reference: Binned, current: Binned) -> Outcome:
     0.2
     """
     both = shares(reference, current)
-    if isinstance(both, Undefined):
-        return both
-    r, c, m, n = both
+    r, c, m, n, used, _ = both
     change = np.abs(c - r)
-    p = both.pooled
+    p, unit = both.pooled, both.unit[..., None]
     # A bin that is empty on one side is not known to have no variance: at least that of the pooled share is taken.
-    variance = np.maximum(c * (1.0 - c) / n + r * (1.0 - r) / m, p * (1.0 - p) * both.unit)
-    half = _bonferroni(len(r)) * np.sqrt(variance)
+    variance = np.maximum(c * (1.0 - c) / n + r * (1.0 - r) / m, p * (1.0 - p) * unit)
+    half = _bonferroni(np.maximum(total(used), 1.0))[..., None] * np.sqrt(variance)
     null = _largest(p)
-    scale = sqrt(both.unit)
-    return Estimate(
-        value=float(change.max()),
-        n=n,
-        lower=max(0.0, float((change - half).max())),
-        upper=min(1.0, float((change + half).max())),
+    scale = np.sqrt(both.unit)
+    return outcome(
+        change.max(axis=-1),
+        n=n[..., 0],
+        undefined=both.undefined,
+        lower=np.maximum(0.0, (change - half).max(axis=-1)),
+        upper=np.minimum(1.0, (change + half).max(axis=-1)),
         null_mean=null.mean * scale,
         null_sd=null.sd * scale,
     )
@@ -63,28 +59,28 @@ def _largest(p: Floats) -> Spread:
     from scipy.special import erf
 
     sigma = np.sqrt(p * (1.0 - p))
-    top = float(sigma.max())
-    if top == 0.0:
-        return Spread(0.0, 0.0)
-    largest = int(p.argmax())
+    top = sigma.max(axis=-1)
+    some = top > 0.0
+    width = np.where(some, top, 1.0)[..., None]
+    is_largest = np.arange(p.shape[-1]) == p.argmax(axis=-1)[..., None]
     odds = p / np.maximum(1.0 - p, 1e-12)
-    weight = 1.0 - odds * odds[largest]
-    weight[largest] = 1.0
-    t = _GRID * top
-    log_below = weight @ np.log(erf(np.multiply.outer(0.5**0.5 / np.maximum(sigma, 1e-12 * top), t)))
+    weight = np.where(is_largest, 1.0, 1.0 - odds * np.where(is_largest, odds, 0.0).sum(axis=-1, keepdims=True))
+    weight = np.where(sigma > 0.0, weight, 0.0)
+    t = _GRID * width
+    arguments = (0.5**0.5 / np.where(sigma > 0.0, sigma, width))[..., :, None] * t[..., None, :]
+    log_below = (weight[..., :, None] * np.log(erf(arguments))).sum(axis=-2)
     above = -np.expm1(log_below)
-    step = top * _STEP
-    first = step * (0.5 + float(np.add.reduce(above)))
-    second = 2.0 * step * float(t @ above)
-    return Spread(first, sqrt(max(0.0, second - first * first)))
+    step = width[..., 0] * _STEP
+    first = step * (0.5 + total(above))
+    second = 2.0 * step * total(t * above)
+    return Spread(np.where(some, first, 0.0), np.where(some, np.sqrt(np.maximum(0.0, second - first * first)), 0.0))
 
 
 _STEP = 0.2
 _GRID = np.arange(1, 31) * _STEP  # six standard deviations of the widest bin
 
 
-@lru_cache(maxsize=1024)
-def _bonferroni(bins: int) -> float:
+def _bonferroni(bins: Floats) -> Floats:
     from scipy.special import ndtri
 
-    return float(-ndtri(0.025 / bins))
+    return np.asarray(-ndtri(0.025 / bins))

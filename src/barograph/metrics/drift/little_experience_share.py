@@ -7,12 +7,12 @@ import numpy as np
 from barograph.errors import MismatchError
 from barograph.metrics import metric
 from barograph.metrics.estimation.support import SCORE_GROUPS
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.cells import BinaryCells
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.05)
-def little_experience_share(reference: BinaryCells, current: BinaryCells, *, minimum: int = 50) -> Outcome:
+def little_experience_share(reference: BinaryCells, current: BinaryCells, *, minimum: int = 50) -> Outcome | Outcomes:
     r"""Measure which share of today's rows has fewer than `minimum` similar rows in the reference.
 
     .. math:: \frac1N \sum_j N_j \, [n_j < \mathrm{minimum}]
@@ -33,19 +33,23 @@ def little_experience_share(reference: BinaryCells, current: BinaryCells, *, min
 
     .. [1] A. Asudeh, Z. Jin, H. V. Jagadish, "Assessing and remedying coverage for a given dataset", ICDE 2019.
     """
-    if reference.counts.shape != current.counts.shape:
+    if reference.counts.shape[-3:] != current.counts.shape[-3:]:
         raise MismatchError("Cells of different partitions cannot be compared: profile both with one reference.")
     group = reference.order * SCORE_GROUPS // (len(reference.first_fine) - 1)
     member = (group[:, None] == np.arange(SCORE_GROUPS)).astype(np.float64)
     n, N = reference.rows @ member, current.rows @ member
-    if not n.sum() or not N.sum():
-        return Undefined(f"{'current' if n.sum() else 'reference'} has no rows with a score")
-    share, total = float(N[n < minimum].sum() / N.sum()), float(N.sum())
-    own = float(n[n <= minimum].sum() / n.sum())  # a row is no company for itself
-    return Estimate(
-        value=share,
-        n=int(total),
-        standard_error=float(np.sqrt(share * (1 - share) / total)),
+    rows, total = n.sum(), N.sum(axis=(-2, -1))
+    some = np.maximum(total, 1.0)
+    share = np.where(n < minimum, N, 0.0).sum(axis=(-2, -1)) / some
+    own = n[n <= minimum].sum() / max(rows, 1.0)  # a row is no company for itself
+    return outcome(
+        share,
+        n=total,
+        undefined=[
+            (np.bool_(rows == 0), "reference has no rows with a score"),
+            (total == 0, "current has no rows with a score"),
+        ],
+        standard_error=np.sqrt(share * (1 - share) / some),
         null_mean=own,
-        null_sd=float(np.sqrt(own * (1 - own) * (1 / total + 1 / n.sum()))),
+        null_sd=np.sqrt(own * (1 - own) * (1 / some + 1 / max(rows, 1.0))),
     )

@@ -9,14 +9,14 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import Shares, by_chance, divergence, shares, variance_of_mean
+from barograph.metrics.drift._bins import Shares, by_chance, divergence, shares, total, variance_of_mean
 from barograph.metrics.drift._no_change import RowNoise, Spread
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
 @metric(unit="nats", bounds=(0.0, inf), better="lower", symmetric=True, tolerance=0.04, bins="coarse")
-def psi(reference: Binned, current: Binned, *, smoothing: float = 0.5, debias: bool = True) -> Outcome:
+def psi(reference: Binned, current: Binned, *, smoothing: float = 0.5, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure how far the current shares have moved from the reference shares, with weight on rare bins.
 
     .. math:: \mathrm{PSI} = \max\Bigl(0, \sum_i (c_i - r_i) \ln\frac{c_i}{r_i} - b\Bigr), \qquad
@@ -42,26 +42,25 @@ def psi(reference: Binned, current: Binned, *, smoothing: float = 0.5, debias: b
     .. [1] B. Yurdakul, "Statistical properties of population stability index",
        PhD thesis, Western Michigan University, 2018.
     """
-    both = shares(reference, current)
-    return both if isinstance(both, Undefined) else psi_of_shares(both, smoothing=smoothing, debias=debias)
+    return psi_of_shares(shares(reference, current), smoothing=smoothing, debias=debias)
 
 
-def psi_of_shares(both: Shares, *, smoothing: float = 0.5, debias: bool = True) -> Outcome:
+def psi_of_shares(both: Shares, *, smoothing: float = 0.5, debias: bool = True) -> Outcome | Outcomes:
     """Return the PSI of shares that are already there."""
     if not smoothing > 0.0:
         raise ValueError(f"`smoothing` must be above 0, got {smoothing!r}: an empty bin would make PSI infinite.")
-    r, c, m, n = both
-    added = smoothing / min(n, m)
-    whole = 1.0 + added * len(r)
-    p, q = (c + added) / whole, (r + added) / whole
-    log_ratio = np.log(p / q)
+    r, c, m, n, used, _ = both
+    added = smoothing / np.minimum(n, m)
+    whole = 1.0 + added * total(used)[..., None]
+    p, q = np.where(used, c + added, 0.5) / whole, np.where(used, r + added, 0.5) / whole
     ratio = p / q
+    log_ratio = np.log(ratio)
     chance = by_chance(_noise(smoothing), both)
     sampling = variance_of_mean(c, log_ratio - 1.0 / ratio, n) + variance_of_mean(r, log_ratio + ratio, m)
     return divergence(
         both,
-        float((p - q) @ log_ratio),
-        chance=Spread(chance.mean / whole, chance.sd / whole),
+        total((p - q) * log_ratio),
+        chance=Spread(chance.mean / whole[..., 0], chance.sd / whole[..., 0]),
         sampling=sampling,
         debias=debias,
         rooted=False,

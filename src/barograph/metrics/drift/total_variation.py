@@ -6,16 +6,25 @@ from math import pi, sqrt
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import shares, variance_of_mean
+from barograph.metrics.drift._bins import shares, total, variance_of_mean
 from barograph.metrics.drift._no_change import sum_of_absolutes
 from barograph.metrics.intervals import Z
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="coarse")
-def total_variation(reference: Binned, current: Binned) -> Outcome:
+@metric(
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="lower",
+    symmetric=True,
+    tolerance=0.08,
+    bins="coarse",
+    rule="category_share",
+)
+def total_variation(reference: Binned, current: Binned) -> Outcome | Outcomes:
     r"""Measure the share of rows that would have to change their bin to undo the change.
 
     .. math:: \mathrm{TV} = \frac12 \sum_i |c_i - r_i|
@@ -35,26 +44,30 @@ def total_variation(reference: Binned, current: Binned) -> Outcome:
     0.2
     """
     both = shares(reference, current)
-    if isinstance(both, Undefined):
-        return both
-    r, c, m, n = both
+    r, c, m, n, *_ = both
     difference = c - r
-    value = 0.5 * float(np.add.reduce(np.abs(difference)))
-
-    p = both.pooled
-    covariance = np.multiply.outer(p, -p * both.unit)
-    covariance.ravel()[:: len(p) + 1] += p * both.unit
-    null = sum_of_absolutes(np.full(len(p), 0.5), covariance)
-    mean = float(np.add.reduce(np.minimum(sqrt(0.5 / pi) * np.sqrt(covariance.diagonal()), p)))
-
-    noise = sqrt(0.5 / pi) * float(np.add.reduce(np.sqrt(c * (1.0 - c) / n + r * (1.0 - r) / m)))
+    value = 0.5 * total(np.abs(difference))
+    p, unit = both.pooled, both.unit[..., None]
+    variance = p * (1.0 - p) * unit
+    null = sum_of_absolutes(np.full(p.shape[-1], 0.5), proportions_covariance(p, both.unit))
+    mean = total(np.minimum(sqrt(0.5 / pi) * np.sqrt(variance), p))
+    noise = sqrt(0.5 / pi) * total(np.sqrt(c * (1.0 - c) / n + r * (1.0 - r) / m))
     sign = np.sign(difference)
-    half = Z * 0.5 * sqrt(variance_of_mean(c, sign, n) + variance_of_mean(r, sign, m))
-    return Estimate(
-        value=min(1.0, value),
-        n=n,
-        lower=max(0.0, value - noise - half),
-        upper=min(1.0, value + half),
+    half = Z * 0.5 * np.sqrt(variance_of_mean(c, sign, n) + variance_of_mean(r, sign, m))
+    return outcome(
+        np.minimum(1.0, value),
+        n=n[..., 0],
+        undefined=both.undefined,
+        lower=np.maximum(0.0, value - noise - half),
+        upper=np.minimum(1.0, value + half),
         null_mean=mean,
         null_sd=null.sd,
     )
+
+
+def proportions_covariance(p: Floats, unit: Floats) -> Floats:
+    """Return the covariances, (..., B, B), of shares `p`, (..., B), of rows with a `unit` variance, (...)."""
+    covariance = p[..., :, None] * -p[..., None, :]
+    diagonal = np.einsum("...ii->...i", covariance)
+    diagonal += p
+    return np.asarray(covariance * np.asarray(unit)[..., None, None])

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf
 
 import numpy as np
 
 from barograph.metrics import metric
-from barograph.metrics.drift._bins import variance_of_mean
-from barograph.metrics.drift._line import beyond, line, steps, unit_of
+from barograph.metrics.drift._bins import total, variance_of_mean
+from barograph.metrics.drift._line import beyond, in_units, line, steps
 from barograph.metrics.intervals import Z
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Histogram
 
 
 @metric(unit="reference standard deviations", bounds=(0.0, inf), better="lower", tolerance=0.2, bins="fine")
-def wasserstein(reference: Histogram, current: Histogram, *, scale: float | None = None) -> Outcome:
+def wasserstein(reference: Histogram, current: Histogram, *, scale: float | None = None) -> Outcome | Outcomes:
     r"""Measure how far the average row has moved, in standard deviations of the reference.
 
     .. math:: W_1 = \frac1\sigma \int |G(x) - F(x)| \, dx
@@ -41,23 +41,18 @@ def wasserstein(reference: Histogram, current: Histogram, *, scale: float | None
     .. [1] L. N. Vaserstein, "Markov processes over denumerable products of spaces", Problems of Information
        Transmission 5, 1969.
     """
-    both = steps(reference, current)
-    if isinstance(both, Undefined):
-        return both
-    r, c, widths, ahead, m, n = both
-    of = line(reference)
-    sigma = unit_of(of, both, scale)
-    if isinstance(sigma, Undefined):
-        return sigma
-    value = float(widths @ np.abs(ahead)) / sigma
-    root = sqrt(1.0 / n + 1.0 / m) / sigma
+    both, of = in_units(steps(reference, current), line(reference), scale)
+    r, c, widths, ahead, m, n, undefined = both
+    value = total(widths * np.abs(ahead))
+    root = np.sqrt(both.unit)
     null_mean, null_sd = of.absolute.mean * root, of.absolute.sd * root
-    pull = beyond(widths * np.sign(ahead)) / sigma
-    half = Z * sqrt(max(variance_of_mean(c, pull, n) + variance_of_mean(r, pull, m), null_sd * null_sd))
-    return Estimate(
-        value=value,
-        n=n,
-        lower=max(0.0, value - null_mean - half),
+    pull = beyond(widths * np.sign(ahead))
+    half = Z * np.sqrt(np.maximum(variance_of_mean(c, pull, n) + variance_of_mean(r, pull, m), null_sd * null_sd))
+    return outcome(
+        value,
+        n=n[..., 0],
+        undefined=undefined,
+        lower=np.maximum(0.0, value - null_mean - half),
         upper=value + half,
         null_mean=null_mean,
         null_sd=null_sd,

@@ -27,7 +27,7 @@ def share_of(k: float, n: int) -> Estimate:
     The standard error is that of ``(k + 1/2) / (n + 1)``: 0 or 1 in a sample is seldom exactly so in truth.
     """
     share, smoothed = k / n, (k + 0.5) / (n + 1)
-    lower, upper = wilson(share, n)
+    lower, upper = map(float, wilson(share, n))
     return Estimate(value=share, n=n, standard_error=sqrt(smoothed * (1 - smoothed) / n), lower=lower, upper=upper)
 
 
@@ -36,7 +36,7 @@ def bounded_estimate(value: float, n: int, *, variance: float, effective: float,
 
     `df` are the degrees of freedom of the variance.
     """
-    lower, upper = wilson(value, effective, quantile=t_quantile(df))
+    lower, upper = map(float, wilson(value, effective, quantile=t_quantile(df)))
     return Estimate(value=value, n=n, standard_error=sqrt(variance), lower=lower, upper=upper)
 
 

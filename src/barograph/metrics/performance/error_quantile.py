@@ -13,7 +13,7 @@ from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.histogram import Histogram
 
 
-@metric(unit="label", bounds=(-inf, inf), better="neither")
+@metric(unit="label", bounds=(-inf, inf), better="neither", rule="none")
 def error_quantile(current: Histogram, *, q: float = 0.5) -> Outcome:
     r"""Measure the error that a share `q` of the rows stays below, in the label's unit.
 

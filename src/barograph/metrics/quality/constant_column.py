@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from barograph.metrics import metric
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned, Histogram
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower")
-def constant_column(current: Binned) -> Outcome:
+def constant_column(current: Binned) -> Outcome | Outcomes:
     """Say whether all present values are the same: 1 if they are, 0 if there are at least two.
 
     Missing and infinite values do not count. Fewer than two rows are undefined, and so are rows that are all of
@@ -17,11 +19,10 @@ def constant_column(current: Binned) -> Outcome:
     >>> constant_column(Histogram(edges=(0, 10), counts=(0, 50, 0), minimum=4.0, maximum=4.0)).value
     1.0
     """
-    n = current.n
-    if n < 2:
-        return Undefined("current has fewer than two rows" if n else "current has no rows")
+    n = current.counts.sum(axis=-1)
+    undefined = [(n == 0, "current has no rows"), (n < 2, "current has fewer than two rows")]
     if isinstance(current, Histogram):
-        return Estimate(value=float(current.minimum == current.maximum), n=n)
-    if int(current.counts[-2:].max()) == n:
-        return Undefined("all rows have categories that are not counted one by one")
-    return Estimate(value=float(int(current.counts.max()) == n), n=n)
+        return outcome(np.equal(current.minimum, current.maximum), n=n, undefined=undefined)
+    uncounted = (n > 0) & (current.counts[..., -2:].max(axis=-1) == n)
+    undefined.append((uncounted, "all rows have categories that are not counted one by one"))
+    return outcome(current.counts.max(axis=-1) == n, n=n, undefined=undefined)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from barograph.metrics import metric
 from barograph.metrics.quality._shares import share
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.distinct import Distinct
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.01)
-def duplicate_share(current: Distinct) -> Outcome:
+def duplicate_share(current: Distinct) -> Outcome | Outcomes:
     r"""Measure the share of rows whose event id was there already: 1 - different ids / rows.
 
     Exact for the rows at hand as long as the sketch holds all ids; beyond that it is the share among the rows of a
@@ -24,8 +24,6 @@ def duplicate_share(current: Distinct) -> Outcome:
     0.2
     """
     n, ids = int(current.counts.sum()), len(current.counts)
-    if not n:
-        return Undefined("current has no rows")
     repeated = n - ids
     if not repeated:
         return share(0, n)

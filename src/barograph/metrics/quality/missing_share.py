@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from barograph.metrics import metric
 from barograph.metrics.quality._shares import share
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.counts import Counts
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02)
-def missing_share(current: Counts) -> Outcome:
+@metric(
+    unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02, rule="share", part=lambda c: (c.missing, c.rows)
+)
+def missing_share(current: Counts) -> Outcome | Outcomes:
     """Measure the share of rows in which the column is null or NaN: (null + NaN) / rows.
 
     The interval is Wilson's for independent rows. No rows are undefined.
@@ -17,6 +19,4 @@ def missing_share(current: Counts) -> Outcome:
     >>> missing_share(Counts(rows=100, null=3, nan=2)).value
     0.05
     """
-    if not current.rows:
-        return Undefined("current has no rows")
     return share(current.missing, current.rows)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from barograph.arrays import Number
 from barograph.metrics import metric
-from barograph.metrics.quality._shares import share
-from barograph.outcome import Outcome, Undefined
+from barograph.metrics.quality._shares import share_of_present
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.counts import Counts
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02)
-def out_of_range_share(current: Counts) -> Outcome:
+def _outside(counts: Counts) -> tuple[Number, Number]:
+    return counts.below + counts.above + counts.negative_inf + counts.positive_inf, counts.present
+
+
+@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02, rule="share", part=_outside)
+def out_of_range_share(current: Counts) -> Outcome | Outcomes:
     """Measure the share of present numbers below or above the reference's range: (below + above + ±inf) / present.
 
     Categorical columns have none. With nothing changed, a row lies beyond the smallest or the largest of `m` reference
@@ -19,9 +24,4 @@ def out_of_range_share(current: Counts) -> Outcome:
     >>> out_of_range_share(Counts(rows=100, nan=20, below=1, above=2, positive_inf=1)).value
     0.05
     """
-    if not current.rows:
-        return Undefined("current has no rows")
-    if not current.present:
-        return Undefined("current has no present values")
-    outside = current.below + current.above + current.negative_inf + current.positive_inf
-    return share(outside, current.present)
+    return share_of_present(*_outside(current), current.rows)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import inf
 
 from barograph.metrics import metric
-from barograph.outcome import Estimate, Outcome
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.counts import Counts
 
 
 @metric(unit="rows", bounds=(0.0, inf), better="neither", relative_tolerance=0.5)
-def row_count(current: Counts) -> Outcome:
+def row_count(current: Counts) -> Outcome | Outcomes:
     """Count the rows.
 
     No rows are a count of zero, never undefined: that nothing came is what this metric is for. There is no interval,
@@ -19,4 +19,4 @@ def row_count(current: Counts) -> Outcome:
     >>> row_count(Counts(rows=1200, null=3)).value
     1200.0
     """
-    return Estimate(value=float(current.rows), n=current.rows)
+    return outcome(current.rows, n=current.rows)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from barograph.metrics import metric
-from barograph.metrics.quality._shares import share
-from barograph.outcome import Outcome, Undefined
+from barograph.metrics.quality._shares import share_of_present
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.counts import Counts
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02)
-def unseen_share(current: Counts) -> Outcome:
+@metric(
+    unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02, rule="share", part=lambda c: (c.unseen, c.present)
+)
+def unseen_share(current: Counts) -> Outcome | Outcomes:
     """Measure the share of present values that are categories unknown to the reference: unseen / present.
 
     Numeric columns have none. The interval is Wilson's for independent rows. No present values are undefined.
@@ -17,8 +19,4 @@ def unseen_share(current: Counts) -> Outcome:
     >>> unseen_share(Counts(rows=100, null=20, other=5, unseen=4)).value
     0.05
     """
-    if not current.rows:
-        return Undefined("current has no rows")
-    if not current.present:
-        return Undefined("current has no present values")
-    return share(current.unseen, current.present)
+    return share_of_present(current.unseen, current.present, current.rows)

@@ -1,0 +1,147 @@
+"""What rules are fed: result rows and profiles as arrays over chunks and monitors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from barograph.arrays import Bools, Floats, Ints
+from barograph.monitors.evaluate import novelty
+from barograph.monitors.monitor import Monitor
+from barograph.monitors.results import Result
+from barograph.outcome import Outcomes
+from barograph.profiles.profiles import Profile, Profiles
+from barograph.profiles.yardstick import CategoricalBins
+from barograph.reference.measure import measure_across, sketch
+from barograph.rules import Feed, Takes
+from barograph.sketches.cells import BinaryCells
+from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE
+
+
+def feed_of_chunks(
+    takes: Takes,
+    profiles: Profiles,
+    segment: str,
+    monitors: Sequence[Monitor],
+    results: Mapping[str, Mapping[str, Result]],
+) -> Feed:
+    """Return what a rule is fed of chunks; `results` are the rows of each monitor that count, by chunk."""
+    across = profiles.across(segment)
+    if takes == "values":
+        cells = [[results.get(m.name, {}).get(chunk.key) for m in monitors] for chunk in profiles.chunks]
+        shape = (len(profiles.chunks), len(monitors))
+        values = np.array([[_number(c.value if c else None) for c in row] for row in cells], np.float64).reshape(shape)
+        errors = np.array([[_number(c.standard_error if c else None) for c in row] for row in cells], np.float64)
+        return _feed(profiles, across, values=values, errors=errors.reshape(shape), rows=_rows(across, monitors))
+    return _feed(profiles, across, **_counted(takes, across, monitors))
+
+
+def feed_of_reference(
+    takes: Takes, blocks: Profiles, segment: str, monitors: Sequence[Monitor], *, total: Profile
+) -> Feed:
+    """Return what a rule learns from: the blocks of the reference that have rows; `total` is all of them."""
+    across = blocks.across(segment)
+    arrays: dict[str, Floats]
+    if takes == "values":
+        found = [
+            measure_across(m.metric, blocks, total, column=m.column, segment=segment, options=m.options)
+            for m in monitors
+        ]
+        arrays = {
+            "values": np.column_stack([np.where(o.defined, o.value, np.nan) for o in found]),
+            "errors": np.column_stack([_errors(o) for o in found]),
+            "rows": _rows(across, monitors),
+        }
+    else:
+        arrays = _counted(takes, across, monitors)
+        if takes == "parts":
+            # The reference knows all of its own categories; of later rows some are new by nature.
+            arrays["counts"][:, :, 0] += arrays["rows"] * [_novelty(across, m) for m in monitors]
+    feed = _feed(blocks, across, **arrays)
+    some = feed.came
+    return Feed(
+        days=feed.days[some],
+        came=feed.came[some],
+        order=feed.order[some],
+        **{name: array[some] for name, array in arrays.items()},
+    )
+
+
+def days_of(profiles: Profiles) -> Floats:
+    """Return how long each chunk lasts; without timestamps a chunk counts as a day."""
+    spans = [(c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks]
+    return np.maximum(np.array(spans, np.float64), 1e-6)
+
+
+def _feed(profiles: Profiles, across: Profile, **arrays: Floats) -> Feed:
+    came: Bools = across.tables["rows"] > 0
+    order: Ints = np.arange(len(profiles.chunks))
+    return Feed(days=days_of(profiles), came=came, order=order, **arrays)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _rows(across: Profile, monitors: Sequence[Monitor]) -> Floats:
+    return np.repeat(across.tables["rows"][:, None].astype(np.float64), len(monitors), axis=1)
+
+
+def _errors(found: Outcomes) -> Floats:
+    errors = found.standard_error
+    return np.full(found.shape, np.nan) if errors is None else np.where(found.defined, errors, np.nan)
+
+
+def _novelty(across: Profile, monitor: Monitor) -> float:
+    yardstick = across.yardstick
+    return novelty(yardstick.columns[yardstick.position[monitor.column or ""]], monitor.metric)
+
+
+def _counted(takes: Takes, across: Profile, monitors: Sequence[Monitor]) -> dict[str, Floats]:
+    if takes == "parts":
+        pairs = [_part(across, m) for m in monitors]
+        counts = np.stack([part for part, _ in pairs], axis=1).astype(np.float64)[:, :, None]
+        return {"counts": counts, "rows": np.stack([rows for _, rows in pairs], axis=1).astype(np.float64)}
+    if takes == "cells":
+        errors, rows = _errors_by_cell(across)
+        shape = (len(errors), len(monitors), errors.shape[1])
+        return {
+            "counts": np.broadcast_to(errors[:, None], shape).astype(np.float64),
+            "rows": np.broadcast_to(rows[:, None], shape).astype(np.float64),
+        }
+    found = [_coarse(across, m.column) for m in monitors]
+    padded = np.zeros((len(found[0]), len(found), max(c.shape[1] for c in found)))
+    for j, of_column in enumerate(found):
+        padded[:, j, : of_column.shape[1]] = of_column
+    return {"counts": padded}
+
+
+def _part(across: Profile, monitor: Monitor) -> tuple[Ints, Ints]:
+    part = monitor.metric.part
+    assert part is not None  # what a rule of parts is chosen for
+    of, rows = part(sketch(monitor.metric, across, monitor.column))
+    return np.broadcast_to(of, np.shape(rows)), rows  # numbers have no unseen categories: a plain zero
+
+
+def _coarse(across: Profile, column: str | None) -> Ints:
+    """Return the coarse counts of a column, or the rows by leaf, as (chunks, bins)."""
+    if column is not None:
+        counts = across.binned(column, "coarse").counts
+        bins = across.yardstick.columns[across.yardstick.position[column]]
+        if isinstance(bins, CategoricalBins) and bins.novelty:
+            # Where new categories are normal, they are rare ones that have not been seen; their share is watched apart.
+            new = counts[:, -2:].sum(axis=1, keepdims=True)
+            counts = np.concatenate((counts[:, :-2], new, np.zeros_like(new)), axis=1)
+        return counts
+    cells = across.cells
+    table = cells[0].counts if cells else across.tables["regression.counts"]
+    return np.asarray(table.sum(axis=(-2, -1)))
+
+
+def _errors_by_cell(across: Profile) -> tuple[Ints, Ints]:
+    """Return the wrong and all labelled predictions of each cell, as (chunks, cells)."""
+    cells: BinaryCells = across.cells[0]
+    wrong = np.where(cells.predicted, cells.counts[..., NEGATIVE], cells.counts[..., POSITIVE])
+    rows = cells.counts[..., :PENDING].sum(axis=-1)
+    return wrong.reshape(len(wrong), -1), rows.reshape(len(rows), -1)
