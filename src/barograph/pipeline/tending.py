@@ -27,18 +27,20 @@ log = structlog.get_logger(__name__)
 def tend(shop: Workshop, due: Due, lease: Lease, *, now_us: Callable[[], int]) -> None:
     """Count new rows, rebuild chunks with new labels, evaluate; then say when there is more to do.
 
-    What fails is tried again later and later; after some failures in a row the reason is set aside for people, while
-    attempts go on: the model's other work must not wait for a person.
+    What fails is tried again later and later, and the model's state says since when and why; after some failures in a
+    row the reason is set aside for people, while attempts go on: the model's other work must not wait for a person.
+    A store that fails for one model (a table that cannot be read) is that model's failure, too: others go on.
     """
     try:
         again_us = _tend(shop, due, lease, now_us)
-    except (StoreError, LeaseLost):
+    except LeaseLost:
         raise
     except Exception as error:  # one model must not stop the others; the reason is kept and shown
         known = isinstance(error, BarographError)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
         log.error("model failed", model_id=due.model_id, failures=due.failures + 1, reason=reason, exc_info=not known)
-        _put_off(shop, due, reason, now_us())
+        # Where the catalog itself is away, this raises what that says: it is not for the model to wait.
+        _put_off(shop, due, reason, now_us(), poisons=not isinstance(error, StoreError))
         return
     with shop.write(due.project_id) as scope:
         if again_us is None:
@@ -73,11 +75,11 @@ def _tend(shop: Workshop, due: Due, lease: Lease, now_us: Callable[[], int]) -> 
     return min((time for time in (search_us, restated.again_us) if time is not None), default=None)
 
 
-def _put_off(shop: Workshop, due: Due, reason: str, now_us: int) -> None:
+def _put_off(shop: Workshop, due: Due, reason: str, now_us: int, *, poisons: bool) -> None:
     seconds = min(RETRY_S[0] * 2**due.failures, RETRY_S[1])
     with shop.write(due.project_id) as scope:
-        work.later(scope, due.model_id, marks=due.marks, due_us=now_us + round(seconds * 1e6), failed=True)
-        if due.failures + 1 == POISONED:
+        work.fail(scope, due.model_id, due_us=now_us + round(seconds * 1e6), reason=reason, now_us=now_us)
+        if poisons and due.failures + 1 == POISONED:
             quarantine.add_poison(
                 scope, due.model_id, step="tend", position=f"model {due.model_id}", reason=reason, now_us=now_us
             )

@@ -97,6 +97,15 @@ def _as_utc(time: datetime) -> datetime:
 Time = Annotated[datetime, AfterValidator(_as_utc)]
 
 
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("This must be a text that says something, not spaces alone.")
+    return text.strip()
+
+
+Said = Annotated[str, AfterValidator(_said)]  # what a person writes for others: a reason, a comment
+
+
 def microseconds(time: datetime | None) -> int | None:
     """Return a time as the catalog keeps it."""
     return None if time is None else to_microseconds(time)

@@ -47,6 +47,9 @@ GET    /metrics                                             read
 GET    /v1/models                                           read
 GET    /v1/models/{model}                                   read
 PUT    /v1/models/{model}                                   edit
+POST   /v1/models/{model}/pause                             edit
+POST   /v1/models/{model}/retire                            edit
+POST   /v1/models/{model}/resume                            edit
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/spec                              read
 PUT    /v1/models/{model}/spec                              edit
@@ -72,6 +75,7 @@ POST   /v1/incidents/{incident}/acknowledge                 edit
 POST   /v1/incidents/{incident}/comments                    edit
 GET    /v1/silences                                         read
 POST   /v1/silences                                         edit
+PATCH  /v1/silences/{silence}                               edit
 DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read

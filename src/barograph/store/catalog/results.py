@@ -19,7 +19,6 @@ from barograph.store.catalog import schema as table
 from barograph.store.catalog.column_types import storable
 from barograph.store.catalog.schema import FOREVER, points
 from barograph.store.catalog.scope import Scope
-from barograph.store.catalog.states import newest_states as newest_states  # part of the results, kept by itself
 
 _MOST_NAMED = 10_000  # chunks in one condition; above, all between the first and the last are read
 
