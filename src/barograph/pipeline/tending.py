@@ -21,6 +21,10 @@ POISONED = 5  # failures in a row, after which it is written down for people
 QUICK_US = 1_000_000  # that rebuilding took last: then its labels are in the results of the same evaluation
 RETRY_S = (5.0, work.FARTHEST_RETRY_US / 1e6)  # first and longest wait after a failure
 
+OF_STORE = (
+    "what it is stored in cannot be read or written; the log of the service says where"  # names no folder or host
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -38,9 +42,10 @@ def tend(shop: Workshop, due: Due, lease: Lease, *, now_us: Callable[[], int]) -
     except Exception as error:  # one model must not stop the others; the reason is kept and shown
         known = isinstance(error, BarographError)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
+        told = OF_STORE if isinstance(error, StoreError | OSError) else reason
         log.error("model failed", model_id=due.model_id, failures=due.failures + 1, reason=reason, exc_info=not known)
         # Where the catalog itself is away, this raises what that says: it is not for the model to wait.
-        _put_off(shop, due, reason, now_us(), poisons=not isinstance(error, StoreError))
+        _put_off(shop, due, told, now_us(), poisons=not isinstance(error, StoreError))
         return
     with shop.write(due.project_id) as scope:
         if again_us is None:
