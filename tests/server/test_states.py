@@ -98,8 +98,8 @@ def is_loud(served: Served, name: str) -> bool:
     assert said["silenced"] == gauge(served, "incidents_silenced", name)
     assert gauge(served, "lifecycle", name, lifecycle=said["lifecycle"]) == 1
     listed = {model["name"]: model["state"] for model in served.client.get("/v1/models").json()["items"]}
-    age = {"label_age_seconds": None}  # it grows from one answer to the next
-    assert listed[name] | age == said | age
+    moves = {"label_age_seconds": None, "evaluated_at": None}  # from one answer to the next
+    assert listed[name] | moves == said | moves
     return loud
 
 
