@@ -323,7 +323,7 @@ alerts = sa.Table(
     sa.Column("is_root", sa.Boolean, nullable=True),
     sa.Column("is_explained", sa.Boolean, nullable=True),
     _of_model(),
-    sa.Index(None, "model_id", "incident_id"),
+    sa.Index(None, "project_id", "incident_id"),
     sa.Index(None, "project_id", "opened_us"),
 )
 

@@ -185,9 +185,7 @@ def _members(scope: Scope, rows: Sequence[StoredIncident], mutes: Mutes) -> dict
     columns = [alerts.c[field.name] for field in fields(Member) if field.name in alerts.c]
     found: defaultdict[tuple[int, str], list[Member]] = defaultdict(list)
     for part in _parts(rows):
-        these = alerts.c.model_id.in_({row.model_id for row in part}) & alerts.c.incident_id.in_(
-            {row.id for row in part}
-        )
+        these = alerts.c.incident_id.in_({row.id for row in part})  # hardly ever do two models have the same id
         for row in scope.rows(scope.select(alerts, *columns).where(these, alerts.c.withdrawn.is_(False))):
             said = dict(row._mapping)
             member = Member(**said, silenced_by=mutes.of(said["model_id"], said))

@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("is_explained", sa.Boolean(), nullable=True),
     ):
         op.add_column("alerts", column)
-    op.create_index("ix_alerts_model_id_incident_id", "alerts", ["model_id", "incident_id"])
+    op.create_index("ix_alerts_project_id_incident_id", "alerts", ["project_id", "incident_id"])
     firing = sa.text("state = 'firing'")
     op.create_index(
         "ix_incidents_firing", "incidents", ["project_id", "model_id"], sqlite_where=firing, postgresql_where=firing
