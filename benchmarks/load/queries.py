@@ -26,6 +26,7 @@ from barograph.spec.file import spec_of
 from barograph.spec.plain import schema_to_plain
 from barograph.store.catalog import everywhere, models, references, results, states
 from barograph.store.catalog import schema as tables
+from barograph.store.catalog.alerts import OperationsIncident, write_operations
 from barograph.store.catalog.database import migrate, open_database, reading, writing
 from barograph.store.catalog.scope import Scope
 from barograph.times import to_microseconds
@@ -142,11 +143,20 @@ def build(folder: Path, count: int) -> float:
             states.set_state(
                 scope,
                 model.id,
-                verdict="The model is within its limits.",
-                severity=None if i % 10 else "warning",
+                judged={"rows": 10_000 * DAYS, "chunks": DAYS, "how": "by its labels", "doubt": ""},
                 evaluated_us=_us(RESTATED),
-                incidents=0 if i % 10 else 1,
             )
+            if not i % 10:
+                incident = OperationsIncident(
+                    id="silent",
+                    state="firing",
+                    severity="warning",
+                    metric="freshness",
+                    title="no events have come",
+                    since_us=_us(RESTATED),
+                    body={},
+                )
+                write_operations(scope, model.id, incident, now_us=_us(RESTATED))
         if i % 25 == 24:
             print(f"{i + 1:,} of {count:,} models, {time.perf_counter() - started:,.0f} s", flush=True)
     engine.dispose()

@@ -10,7 +10,7 @@ import pytest
 from barograph.alerts.breach import Breach
 from barograph.alerts.incident import worst
 from barograph.alerts.severity import Severity
-from barograph.alerts.silence import Silence
+from barograph.alerts.silence import Silence, silences_at
 from barograph.alerts.watch import watch
 from barograph.chunks import Chunk
 from barograph.errors import SpecError
@@ -45,26 +45,51 @@ def test_a_name_with_brackets_matches_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "expected"),
+    ("start", "end", "now", "expected"),
     [
-        (None, None, True),
-        (day(8, 20), day(8, 29), False),  # three of seven days
-        (day(8, 20), day(8, 30), True),  # four of seven
-        (day(8, 29), None, True),
-        (None, day(8, 26), False),
-        (day(9, 2), None, False),
+        (None, None, day(8, 20), True),
+        (None, None, None, True),
+        (day(9, 1), None, day(9, 1), True),
+        (day(9, 1), None, None, False),
+        (None, day(9, 1), day(9, 1), False),
+        (day(9, 1), day(9, 3), day(9, 2), True),
+        (day(9, 1), day(9, 3), day(12, 31), False),
     ],
 )
-def test_a_silence_covers_a_chunk_by_half(
-    weeks: Weeks, start: datetime | None, end: datetime | None, expected: bool
+def test_a_silence_holds_by_the_clock_on_the_wall(
+    start: datetime | None, end: datetime | None, now: datetime | None, expected: bool
 ) -> None:
-    assert Silence(matchers=AGE, reason="r", start=start, end=end).covers(weeks(1)[0]) is expected
+    silence = Silence(matchers=AGE, reason="r", start=start, end=end)
+    assert silence.holds_at(now) is expected
+    assert bool(silences_at([silence], frozenset(AGE), now)) is expected
+    assert not silences_at([silence], frozenset({("column", "origin")}), now)
 
 
-def test_rows_without_times_are_covered_by_endless_silences_alone() -> None:
-    rows = Chunk(key="rows 0-99")
-    assert Silence(matchers=AGE, reason="r").covers(rows)
-    assert not Silence(matchers=AGE, reason="r", end=day(12, 31)).covers(rows)
+def test_a_silence_from_now_on_mutes_what_was_in_breach_before(history: History, weeks: Weeks) -> None:
+    breaches = history("drift.psi.age nnn")
+    silence = Silence(matchers=AGE, reason="r", start=day(12, 24), end=day(12, 25))
+    for now, expected in ((day(12, 23), False), (day(12, 24), True), (day(12, 25), False)):
+        (alert,), (incident,) = watch(breaches, weeks(3), silences=[silence], now=now)
+        assert bool(alert.silenced_by) is bool(incident.silenced_by) is (worst([incident]) is None) is expected
+
+
+def test_without_a_clock_the_end_of_the_last_chunk_is_now(history: History, weeks: Weeks) -> None:
+    chunks = weeks(3)
+    end = chunks[-1].end
+    assert end is not None
+    silence = Silence(matchers=AGE, reason="r", start=end)
+    assert watch(history("drift.psi.age nnn"), chunks, silences=[silence])[0][0].silenced_by == (silence,)
+    assert watch(history("drift.psi.age nn."), chunks[:2], silences=[silence])[0][0].silenced_by == ()
+
+
+def test_rows_without_times_are_under_endless_silences_alone(history: History, weeks: Weeks) -> None:
+    breaches, chunks = history("drift.psi.age n"), [Chunk(key=chunk.key) for chunk in weeks(1)]
+    for silence, expected in (
+        (Silence(matchers=AGE, reason="r"), True),
+        (Silence(matchers=AGE, reason="r", end=day(12, 31)), False),
+    ):
+        (alert,), _ = watch(breaches, chunks, silences=[silence])
+        assert bool(alert.silenced_by) is expected
 
 
 def test_holds_from_its_start_to_before_its_end() -> None:
@@ -77,14 +102,15 @@ def test_a_silenced_alert_is_listed_with_the_reason(history: History, weeks: Wee
     silence = Silence(matchers=AGE, reason="the survey changed its question")
     (alert,), (incident,) = watch(breaches, weeks(3), silences=[silence])
     assert alert.silenced_by == (silence,)
-    assert alert.to_dict()["silenced_by"] == ["the survey changed its question"]
-    assert incident.silenced_by == ("the survey changed its question",)
+    assert alert.to_dict()["silenced_by"] == [{"reason": "the survey changed its question", "end": None}]
+    assert incident.to_dict()["silenced_by"] == alert.to_dict()["silenced_by"]
+    assert incident.silenced_by == (silence,)
     assert worst([incident]) is None
 
 
 def test_an_alert_that_outlasts_its_silence_is_heard(history: History, weeks: Weeks) -> None:
     breaches = history("drift.psi.age nnnn")
-    silence = Silence(matchers=AGE, reason="r", end=day(9, 9))  # two of the four weeks
+    silence = Silence(matchers=AGE, reason="r", end=day(9, 10))  # a day after the end of the second of the four weeks
     (during,), _ = watch(breaches[:2], weeks(2), silences=[silence])
     (after,), (incident,) = watch(breaches, weeks(4), silences=[silence])
     assert during.silenced_by == (silence,)
@@ -98,7 +124,7 @@ def test_a_silence_changes_no_state(history: History, weeks: Weeks) -> None:
     assert [(a.id, a.state, a.breaches, a.inhibited_by) for a in loud] == [
         (a.id, a.state, a.breaches, a.inhibited_by) for a in quiet
     ]
-    assert all(incident.silenced_by == ("r",) for incident in incidents)
+    assert all([s.reason for s in incident.silenced_by] == ["r"] for incident in incidents)
     assert sum(len(incident.alerts) for incident in incidents) == len(loud)
 
 
@@ -113,7 +139,7 @@ def test_what_a_silenced_cause_explains_is_silent_too(history: History, weeks: W
     silence = Silence(matchers=AGE, reason="known")
     _, (incident,) = watch(breaches, weeks(2), silences=[silence])
     assert worst([incident]) is None
-    assert incident.silenced_by == ("known",)
+    assert [s.reason for s in incident.silenced_by] == ["known"]
 
 
 def test_everything_wrong_is_said_at_once() -> None:

@@ -73,7 +73,7 @@ def test_exit_code_says_how_bad_it_is(
 def test_the_verdict_comes_first_and_what_was_read_last(barograph: Barograph, files: Path) -> None:
     run = barograph("check", files / "reference.parquet", files / "critical.parquet")
     assert (run.code, run.err) == (1, "")
-    assert run.out.startswith("The model needs attention: ROC AUC fell from 0.8")
+    assert run.out.startswith("The model is in trouble: ROC AUC fell from 0.8")
     assert "CRITICAL" in run.out
     assert (
         "Read as binary: label `label`, score `score`, time `timestamp` in UTC, id `event_id`, 3 features.\n" in run.out
@@ -409,7 +409,7 @@ def test_as_a_process_with_every_warning_an_error(files: Path, tmp_path: Path) -
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("The model needs attention: ")
+    assert done.stdout.startswith("The model is in trouble: ")
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["severity"] == "critical"
 
 

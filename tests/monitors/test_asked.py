@@ -86,12 +86,13 @@ def test_fixed_limits_decide_to_the_letter(
 def test_a_rule_and_its_options_are_those_that_are_named(
     reference: barograph.Reference, current: pl.DataFrame, tmp_path: Any
 ) -> None:
+    asked = '[[monitors]]\nmetric = "missing_share"\ncolumns = ["x"]\nrule = "rate"'
     lenient, strict = (
         check(
             reference,
             current,
             tmp_path,
-            f'[[monitors]]\nmetric = "missing_share"\ncolumns = ["x"]\nrule = "rate"\noptions = {{ allowed = {allowed} }}',
+            f"{asked}\noptions = {{ allowed = {allowed} }}",
         )
         for allowed in (0.5, 0.05)
     )

@@ -1,4 +1,4 @@
-"""Tables are compacted, old events go, hours become days; and silence is noticed."""
+"""Tables are compacted, old events go, hours become days."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import polars as pl
 import pytest
 from plant import DAY_US, PROJECT, START_US, Plant, events
 
-from barograph.pipeline.dead_man import watch_silence
 from barograph.pipeline.holding import hold
 from barograph.pipeline.remembering import remembered
 from barograph.pipeline.upkeep import keep_up, roll_up
-from barograph.store.catalog import incidents, profiles, results, states
+from barograph.store.catalog import profiles, results, states
 from barograph.store.catalog.work import mark
 
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
@@ -80,40 +79,6 @@ def test_hours_become_days_with_the_same_rows(plant: Plant) -> None:
     plant.send(events(1, 100, seed=5, start_us=START_US + 20 * DAY_US))
     plant.work()
     assert before.keys() <= points(plant).keys()
-
-
-def test_silence_is_an_incident_until_an_event_comes(plant: Plant) -> None:
-    plant.register(REFERENCE, service={"silence": "2h"})
-    plant.send(CURRENT[:100])
-    plant.work()
-
-    def look() -> list[tuple[str, str]]:
-        with plant.shop.write(PROJECT) as scope:
-            watch_silence(scope, plant.model_id, now_us=plant.now_us)
-        with plant.shop.read(PROJECT) as scope:
-            return [(i.state, i.severity) for i in incidents.list_incidents(scope, limit=10)]
-
-    assert look() == []
-    plant.now_us += 3 * 3_600_000_000
-    assert look() == look() == [("firing", "critical")]
-    with plant.shop.read(PROJECT) as scope:
-        state = states.get_state(scope, plant.model_id)
-    assert state is not None
-    assert (state.severity, state.incidents) == ("critical", 1)
-    plant.send(CURRENT[100:200])
-    plant.work()
-    assert look() == look() == [("resolved", "critical")]
-    plant.now_us += 3 * 3_600_000_000
-    assert look() == [("firing", "critical"), ("resolved", "critical")]
-
-
-def test_a_stream_without_habits_may_be_silent(plant: Plant) -> None:
-    plant.register(REFERENCE)
-    plant.send(CURRENT[:50])
-    plant.work()
-    plant.now_us += 300 * DAY_US
-    with plant.shop.write(PROJECT) as scope:
-        assert not watch_silence(scope, plant.model_id, now_us=plant.now_us)
 
 
 @pytest.mark.parametrize("kind", ["events", "labels"])

@@ -34,7 +34,7 @@ def test_a_loss_is_estimated_before_labels_arrive(reference: Reference) -> None:
     doubtful = events(4 * N, seed=2).filter(pl.col("score").is_between(0.3, 0.7)).drop("label")
     report = check(reference, doubtful)
     assert report.severity is Severity.CRITICAL
-    assert report.verdict.startswith("The model needs attention: Estimated ")
+    assert report.verdict.startswith("The model is in trouble: Estimated ")
 
 
 def test_labels_without_any_in_the_reference_are_shown_and_not_judged() -> None:

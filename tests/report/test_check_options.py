@@ -188,4 +188,4 @@ def test_an_incident_goes_on_while_labels_have_yet_to_come(reference: Reference)
     grave = next(i for i in report.incidents if i.severity is Severity.CRITICAL)
     assert grave.root.last_breach.family == "performance"
     assert grave.until is None
-    assert report.verdict.startswith("The model needs attention")
+    assert report.verdict.startswith("The model is in trouble")

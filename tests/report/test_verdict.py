@@ -41,7 +41,7 @@ def test_a_loss_since_when_and_by_how_much(reference: Reference) -> None:
     worse = BASE.with_columns(score=pl.when(from_day_11).then(TURNED).otherwise("score"))
     report = check(reference, worse, chunk="1d")
     assert report.severity is Severity.CRITICAL
-    assert report.verdict.startswith("The model needs attention: ROC AUC fell from 0.8")
+    assert report.verdict.startswith("The model is in trouble: ROC AUC fell from 0.8")
     assert "below its limit in all 10 chunks since 2024-01-11" in report.verdict
 
 
@@ -95,6 +95,6 @@ def test_from_how_many_labels_on_something_is_said(rows: int, reference: Referen
 def test_one_chunk_without_time_reads_well() -> None:
     rows = BASE.drop("timestamp").head(400)
     report = check(rows, rows.with_columns(score=TURNED))
-    assert report.verdict.startswith("The model needs attention: ")
+    assert report.verdict.startswith("The model is in trouble: ")
     assert " throughout." in report.verdict
     assert " all" not in report.verdict

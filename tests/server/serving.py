@@ -72,11 +72,18 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *, local: bool = True, workers: bool = False, **settings: float) -> Iterator[Served]:
-    """Serve a folder on a free port of this machine."""
+def serving(
+    folder: Path,
+    *,
+    local: bool = True,
+    workers: bool = False,
+    clock: Callable[[], int] = wall_clock_us,
+    **settings: float,
+) -> Iterator[Served]:
+    """Serve a folder on a free port of this machine. `clock` is what server and workers take for the time."""
     given = Settings(folder=folder, **settings)
     prepare(given)
-    with open_service(given) as service, _workers(service, workers):
+    with open_service(given, now_us=clock) as service, _workers(service, workers):
         config = configuration(service, local=local, most_connections=given.connections)
         server = uvicorn.Server(config)
         with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
@@ -100,7 +107,7 @@ def _workers(service: Service, wanted: bool) -> Iterator[None]:
     from barograph.pipeline.worker import run_workers
 
     stop = threading.Event()
-    work = {"threads": 1, "stop": stop, "spool": service.spool}
+    work = {"threads": 1, "stop": stop, "spool": service.spool, "clock": service.now_us}
     thread = threading.Thread(target=run_workers, args=(service.settings,), kwargs=work)
     thread.start()
     try:

@@ -94,6 +94,11 @@ class Alert:
         return self.resolved.chunk.end if self.resolved else None
 
     @property
+    def is_explained(self) -> bool:
+        """Return whether another alert explains it."""
+        return self.inhibited_by is not None
+
+    @property
     def has_fired(self) -> bool:
         """Return whether it fires or has fired: pending ones tell nobody anything."""
         return self.fired is not None
@@ -119,7 +124,7 @@ class Alert:
             "chunks_in_breach": self.breaches,
             "last": breach_to_dict(b),
             "worst": breach_to_dict(self.worst),
-            "silenced_by": [silence.reason for silence in self.silenced_by],
+            "silenced_by": [silence.to_dict() for silence in self.silenced_by],
             "inhibited_by": self.inhibited_by.to_dict() if self.inhibited_by else None,
         }
 

@@ -12,6 +12,7 @@ from barograph.alerts.alert import Alert, State, exceedance, fingerprint
 from barograph.alerts.grouping import troubles
 from barograph.alerts.inhibition import Inhibition, Reason, explained, root_reason
 from barograph.alerts.severity import Severity
+from barograph.alerts.silence import Silence, heard
 from barograph.alerts.story import advice, title
 from barograph.chunks import Chunk
 
@@ -24,8 +25,8 @@ class Incident:
 
     `since` is the key of the first chunk in breach, `until` that of the last; `until` is None while it fires.
     `severity` is that of its gravest alert that is not silenced. `harm` is the greatest that is known, in the unit of
-    the model's main metric, None if none is. `silenced_by` holds reasons if all of it is silenced: it is listed last
-    and wakes nobody.
+    the model's main metric, None if none is. `silenced_by` holds the silences if all of it is silenced: it is listed
+    last and wakes nobody.
     """
 
     id: str
@@ -45,7 +46,7 @@ class Incident:
     columns: tuple[str, ...]
     segments: tuple[str, ...]
     harm: float | None
-    silenced_by: tuple[str, ...] = ()
+    silenced_by: tuple[Silence, ...] = ()
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -70,7 +71,7 @@ class Incident:
             "columns": list(self.columns),
             "segments": list(self.segments),
             "harm": self.harm,
-            "silenced_by": list(self.silenced_by),
+            "silenced_by": [silence.to_dict() for silence in self.silenced_by],
         }
 
 
@@ -119,10 +120,8 @@ def _order(incident: Incident) -> tuple[Any, ...]:
 def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str]) -> Incident:
     in_order = sorted(members, key=_prominence)
     root, others = in_order[0], in_order[1:]
-    heard = [a for a in members if not a.silenced_by]
-    if root.silenced_by:  # what it explains is as well known as it is
-        heard = [a for a in heard if a.inhibited_by is None]
-    counted = heard or members
+    loud = heard(root, in_order)
+    counted = loud or members
     first = min(members, key=lambda a: (a.first.position, a.key))
     last = max((a.last for a in members), key=lambda moment: moment.position)
     firing = any(a.state is State.FIRING for a in members)
@@ -147,7 +146,7 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
         columns=tuple(columns),
         segments=tuple(segments),
         harm=max((a.worst.harm for a in counted if a.worst.harm is not None), default=None),
-        silenced_by=() if heard else tuple(dict.fromkeys(s.reason for a in members for s in a.silenced_by)),
+        silenced_by=() if loud else tuple(dict.fromkeys(s for a in members for s in a.silenced_by)),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from barograph.alerts.alert import Alert, Moment, State, badness, key_of, step
 from barograph.alerts.breach import Breach
 from barograph.alerts.incident import Incident, group
-from barograph.alerts.silence import Silence, silenced_by
+from barograph.alerts.silence import Silence, silences_at
 from barograph.chunks import Chunk
 from barograph.errors import MismatchError, SpecError
 
@@ -27,6 +28,7 @@ def watch(
     quiet: int = QUIET,
     own: Patience | None = None,
     silences: Sequence[Silence] = (),
+    now: datetime | None = None,
     outputs: Collection[str] = (),
     unsettled: Unsettled | None = None,
 ) -> tuple[list[Alert], list[Incident]]:
@@ -38,6 +40,10 @@ def watch(
     names what else is known of chunks that are not in breach, by model, monitor and position: the evidence (log
     e-value) that they still had, or None where there was no result.
 
+    `now` is the time at which `silences` hold or do not. Nothing here reads a clock: without `now` it is the end of the
+    last chunk, when what is told of it could first be known, as when the past is replayed; chunks without times are
+    under endless silences alone.
+
     The order of `breaches` does not matter; of two of one monitor in one chunk the graver counts. A breach outside of
     `chunks` raises MismatchError.
     """
@@ -45,7 +51,8 @@ def watch(
         raise SpecError(f"`hold` is at least 0 chunks, `quiet` at least 1. Got hold={hold!r} and quiet={quiet!r}.")
     alerts = replay(breaches, chunks, hold=hold, quiet=quiet, own=own, unsettled=unsettled)
     if silences:
-        alerts = [replace(alert, silenced_by=silenced_by(alert, silences)) for alert in alerts]
+        time = now or (chunks[-1].end if chunks else None)
+        alerts = [replace(alert, silenced_by=silences_at(silences, alert.labels, time)) for alert in alerts]
     return group(alerts, chunks, outputs=outputs)
 
 

@@ -1,16 +1,14 @@
-"""Evaluating: from the profiles of a model's chunks to results, alerts, incidents, and what its state says.
+"""Evaluating: from the profiles of a model's chunks to results, alerts, incidents, and by what it was judged.
 
 The same functions as in `barograph check`, on the same profiles: the same numbers. Only chunks that no event is waited
-for any more raise alerts; results are there for all.
+for any more raise alerts; results are there for all. Silences are none of its business: see `store.catalog.silenced`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from barograph.alerts.alert import State
-from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
 from barograph.monitors.memory import evaluate_again
 from barograph.monitors.monitor import Monitor
@@ -21,15 +19,12 @@ from barograph.pipeline.workshop import Live, Remembered, Workshop
 from barograph.profiles.profiles import Profiles
 from barograph.report.assess import Assessment, assess, outputs_of, unjudged
 from barograph.report.said import plan_of
-from barograph.report.verdict import verdict
+from barograph.report.verdict import judge
 from barograph.spec.file import seconds_of
-from barograph.store.catalog import incidents, leases, results, states
+from barograph.store.catalog import leases, results, states
 from barograph.store.catalog.alerts import write_alerts
-from barograph.store.catalog.incidents import StoredIncident
 from barograph.store.catalog.leases import Lease
 from barograph.times import to_microseconds
-
-MOST_FIRING = 1000  # incidents of one model that are counted
 
 
 def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> int:
@@ -53,8 +48,7 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
     found = assess(live.reference, profiles, replace(plan_of(live.spec), model=live.name), evaluated=evaluated)
     with shop.read(live.project_id) as scope:
         state = states.get_state(scope, live.model_id)
-        first = min((p.start_us for p in pieces), default=0)
-        silences = [s.as_silence() for s in incidents.silences_since(scope, live.model_id, since_us=first)]
+    first = min((p.start_us for p in pieces), default=0)
     last = max((p.last_us for p in pieces), default=None)
     lateness = round(seconds_of(live.spec.service.lateness) * 1e6)
     # A producer's clock that is ahead must not close a chunk that others still fill; nor does ours open one.
@@ -67,7 +61,6 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
         [b for b in found.breaches if b.position < closed],
         profiles.chunks[:closed],
         outputs=outputs,
-        silences=silences,
         own=found.patience,
         unsettled=unjudged(found.rows, profiles, found.alerting),
     )
@@ -89,26 +82,16 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
                 resolution_us=round(shop.settings.resolution_seconds * 1e6),
             )
         write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
-        firing = incidents.list_incidents(scope, model_id=live.model_id, state="firing", limit=MOST_FIRING)
         states.set_state(
             scope,
             live.model_id,
-            verdict=verdict(live.reference, profiles, found.rows, troubles),
-            severity=gravest(firing),
-            firing=sum(1 for alert in alerts if alert.state is State.FIRING),
-            incidents=len(firing),
+            judged=asdict(judge(live.reference, profiles, found.rows)),
             evaluated_us=now_us,
             watermark_us=watermark,
             missing_columns=_missing(live, profiles),
         )
     known.rows = {(row.monitor, row.chunk): row for row in found.rows}
     return written
-
-
-def gravest(firing: Sequence[StoredIncident]) -> str | None:
-    """Return the highest severity among incidents that fire; None without any."""
-    found = {Severity(incident.severity) for incident in firing}
-    return max(found).value if found else None
 
 
 def _changed(known: Remembered, found: Assessment, profiles: Profiles) -> set[str]:

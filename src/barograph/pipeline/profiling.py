@@ -9,21 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from time import monotonic_ns
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from barograph.alerts.habits import Habits, Receipt
 from barograph.chunks import TimeChunks
+from barograph.pipeline.dead_man import watch_silence
 from barograph.pipeline.pieces import Piece, pieces_of
 from barograph.pipeline.remembering import remember, remembered, write_pieces
 from barograph.pipeline.workshop import Live, Workshop
 from barograph.store.catalog import leases, profiles, states
+from barograph.store.catalog.conditions import LIVE
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import Position
 from barograph.store.catalog.scope import Scope
-from barograph.store.layout import EXTRA, RECEIVED
+from barograph.store.layout import DEFAULT_TIMESTAMP, EXTRA, RECEIVED
 from barograph.store.tables import UNKNOWN
 from barograph.times import DAY_US, from_microseconds, start_of_day, to_microseconds
 
@@ -32,7 +33,6 @@ ADOPT_US = 5_000_000  # from one look for the events of waiting labels to the ne
 REST = 10  # times as long as a look took, there is none
 SAMPLED = 200  # rows whose unknown fields are looked at
 UNKNOWN_COLUMNS = 200  # that a model's state names
-GAP_DAYS = 7  # for which the longest gap between receipts of a day is remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,7 @@ def profile_added(shop: Workshop, live: Live, lease: Lease, *, now_us: int, tell
     if to == at:
         return Counted()
     labels = tables.rows_filed("labels", at.labels_version, until=labels_version)
+    last_label_us = tables.newest_filed_us("labels", at.labels_version, until=labels_version)
     events = pa.concat_tables(batches, promote_options="permissive") if rows else None
     added = pieces_of(live.reference.yardstick, events, live.rule) if events is not None else []
     known = remembered(shop, live)
@@ -83,7 +84,7 @@ def profile_added(shop: Workshop, live: Live, lease: Lease, *, now_us: int, tell
         profiles.mark_dirty(scope, live.model_id, live.reference_id, starts, now_us=now_us)
         profiles.set_position(scope, live.model_id, live.reference_id, to, expected=at)
         if tell:
-            _tell(scope, live.model_id, events, added, labels=labels)
+            _tell(scope, live, events, added, labels=labels, last_label_us=last_label_us, now_us=now_us)
     remember(known, merged, revisions)
     return Counted(events=rows, more=rows >= MANY_ROWS)
 
@@ -122,14 +123,24 @@ def starts_of_days(rule: TimeChunks, days: Collection[str]) -> list[int]:
     return sorted(starts)
 
 
-def _tell(scope: Scope, model_id: int, events: pa.Table | None, added: Sequence[Piece], *, labels: int) -> None:
+def _tell(
+    scope: Scope,
+    live: Live,
+    events: pa.Table | None,
+    added: Sequence[Piece],
+    *,
+    labels: int,
+    last_label_us: int | None,
+    now_us: int,
+) -> None:
     """Add these rows to what the model's state says."""
+    model_id = live.model_id
     if events is None or not events.num_rows:
-        states.count_rows(scope, model_id, labels=labels)
+        states.count_rows(scope, model_id, labels=labels, last_label_us=last_label_us)
         return
     state = states.get_state(scope, model_id)
     watermark = state.watermark_us if state else None
-    received = sorted(pc.unique(events.column(RECEIVED).cast(pa.int64())).to_pylist())
+    receipts = _receipts(events, timestamp=live.reference.schema.timestamp or DEFAULT_TIMESTAMP)
     states.count_rows(
         scope,
         model_id,
@@ -137,26 +148,31 @@ def _tell(scope: Scope, model_id: int, events: pa.Table | None, added: Sequence[
         labels=labels,
         late=sum(p.rows for p in added if watermark is not None and p.end_us <= watermark),
         last_event_us=max(p.last_us for p in added),
-        last_received_us=received[-1],
+        last_received_us=receipts[-1].at_us,
+        last_label_us=last_label_us,
     )
-    before = state.last_received_us if state and state.last_received_us is not None else received[0]
     detail = dict(state.detail) if state else {}
-    detail["gaps"] = _gaps(detail.get("gaps", {}), [before, *received])
+    habits = Habits.from_dict(detail.get(LIVE, {})).after(receipts, chunk_us=_length_us(live.rule, receipts[-1].at_us))
+    detail[LIVE] = habits.to_dict()
     known = dict(state.unknown_columns) if state and isinstance(state.unknown_columns, dict) else {}
     for name in unknown_fields(events):
         if name in known or len(known) < UNKNOWN_COLUMNS:
-            known[name] = received[-1]
+            known[name] = receipts[-1].at_us
     states.set_state(scope, model_id, detail=detail, unknown_columns=known)
+    watch_silence(scope, model_id, now_us=now_us)  # events have come: nobody needs to be told that none do
 
 
-def _gaps(gaps: dict[str, int], received: Sequence[int]) -> dict[str, int]:
-    """Return the longest time without events by day of receipt, in microseconds, of the last days."""
-    longest = dict(gaps)
-    for before, after in pairwise(received):
-        day = str(after // DAY_US)
-        longest[day] = max(longest.get(day, 0), after - before)
-    newest = max((int(day) for day in longest), default=0)
-    return {day: gap for day, gap in longest.items() if int(day) > newest - GAP_DAYS}
+def _receipts(events: pa.Table, *, timestamp: str) -> list[Receipt]:
+    """Return when events came, and of what time the newest is of those that came together, in the order of time."""
+    times = pa.table({name: events.column(name).cast(pa.int64()) for name in (RECEIVED, timestamp)})
+    newest = times.group_by(RECEIVED).aggregate([(timestamp, "max")]).sort_by(RECEIVED)
+    pairs = zip(newest.column(RECEIVED).to_pylist(), newest.column(f"{timestamp}_max").to_pylist(), strict=True)
+    return [Receipt(at_us=at, newest_us=time) for at, time in pairs]
+
+
+def _length_us(rule: TimeChunks, time_us: int) -> int:
+    start = rule.floor(from_microseconds(time_us))
+    return to_microseconds(rule.next(start)) - to_microseconds(start)
 
 
 def unknown_fields(events: pa.Table) -> list[str]:

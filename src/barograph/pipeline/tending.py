@@ -20,24 +20,31 @@ POISONED = 5  # failures in a row, after which it is written down for people
 QUICK_US = 1_000_000  # that rebuilding took last: then its labels are in the results of the same evaluation
 RETRY_S = (5.0, work.FARTHEST_RETRY_US / 1e6)  # first and longest wait after a failure
 
+OF_STORE = (
+    "what it is stored in cannot be read or written; the log of the service says where"  # names no folder or host
+)
+
 log = logger(__name__)
 
 
 def tend(shop: Workshop, due: Due, lease: Lease, *, now_us: Callable[[], int]) -> None:
     """Count new rows, rebuild chunks with new labels, evaluate; then say when there is more to do.
 
-    What fails is tried again later and later; after some failures in a row the reason is set aside for people, while
-    attempts go on: the model's other work must not wait for a person.
+    What fails is tried again later and later, and the model's state says since when and why; after some failures in a
+    row the reason is set aside for people, while attempts go on: the model's other work must not wait for a person.
+    A store that fails for one model (a table that cannot be read) is that model's failure, too: others go on.
     """
     try:
         again_us = _tend(shop, due, lease, now_us)
-    except (StoreError, LeaseLost):
+    except LeaseLost:
         raise
     except Exception as error:  # one model must not stop the others; the reason is kept and shown
         known = isinstance(error, BarographError)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
+        told = OF_STORE if isinstance(error, StoreError | OSError) else reason
         log.error("model failed", model_id=due.model_id, failures=due.failures + 1, reason=reason, exc_info=not known)
-        _put_off(shop, due, reason, now_us())
+        # Where the catalog itself is away, this raises what that says: it is not for the model to wait.
+        _put_off(shop, due, told, now_us(), poisons=not isinstance(error, StoreError))
         return
     with shop.write(due.project_id) as scope:
         if again_us is None:
@@ -72,11 +79,11 @@ def _tend(shop: Workshop, due: Due, lease: Lease, now_us: Callable[[], int]) -> 
     return min((time for time in (search_us, restated.again_us) if time is not None), default=None)
 
 
-def _put_off(shop: Workshop, due: Due, reason: str, now_us: int) -> None:
+def _put_off(shop: Workshop, due: Due, reason: str, now_us: int, *, poisons: bool) -> None:
     seconds = min(RETRY_S[0] * 2**due.failures, RETRY_S[1])
     with shop.write(due.project_id) as scope:
-        work.later(scope, due.model_id, marks=due.marks, due_us=now_us + round(seconds * 1e6), failed=True)
-        if due.failures + 1 == POISONED:
+        work.fail(scope, due.model_id, due_us=now_us + round(seconds * 1e6), reason=reason, now_us=now_us)
+        if poisons and due.failures + 1 == POISONED:
             quarantine.add_poison(
                 scope, due.model_id, step="tend", position=f"model {due.model_id}", reason=reason, now_us=now_us
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
+from barograph.alerts.condition import Lifecycle
 from barograph.chunks import Chunk, TimeChunks
 from barograph.errors import StoreError
 from barograph.logs import logger
@@ -37,8 +38,12 @@ def keep_up(shop: Workshop, *, now_us: int) -> None:
     for model in fleet:
         with shop.write(model.project_id) as scope:
             watch_silence(scope, model.model_id, now_us=now_us)
-            # Silences begin and end, and barograph itself is updated, without any event.
-            if model.evaluated_us is not None and not 0 <= now_us - model.evaluated_us < EVALUATED_EVERY_US:
+            # Labels are waited for by the clock, and barograph itself is updated, without any event.
+            if (
+                model.lifecycle != Lifecycle.RETIRED
+                and model.evaluated_us is not None
+                and not 0 <= now_us - model.evaluated_us < EVALUATED_EVERY_US
+            ):
                 work.mark(scope, model.model_id, due_us=now_us)
     for model in fleet:
         seen = (model.evaluated_us, model.last_received_us, model.labels)

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through to the inference of the schema
 
 from barograph.alerts.hygiene import hygiene
-from barograph.alerts.incident import worst
-from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.chunks import ChunkRule, parse_chunk_rule
@@ -26,7 +24,7 @@ from barograph.report.loss import loss_of_worst_chunk
 from barograph.report.not_checked import not_checked
 from barograph.report.report import Report
 from barograph.report.said import check_said, plan_of
-from barograph.report.verdict import verdict
+from barograph.report.verdict import checked_condition, judge
 from barograph.sketches.serial import MAGIC
 from barograph.spec.budget import DEFAULT_BUDGET, parse_budget
 
@@ -91,6 +89,7 @@ def check(
         own=found.patience,
         unsettled=unjudged(found.rows, profiles, found.alerting),
     )
+    state = checked_condition(judge(learned, profiles, found.rows), incidents)
     return Report(
         model=name,
         reference=learned,
@@ -102,8 +101,9 @@ def check(
         alerts=alerts,
         incidents=incidents,
         not_checked=not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
-        verdict=verdict(learned, profiles, found.rows, incidents),
-        severity=worst(incidents) if profiles.chunks else Severity.CRITICAL,  # no predictions at all
+        verdict=state.verdict,
+        judgement=state.judgement,
+        severity=state.severity,
         trust=found.trust,
         audits=found.audits,
         loss=loss_of_worst_chunk(learned, profiles, found.rows),

@@ -219,7 +219,7 @@ def _incident(incident: Incident, report: Report) -> IncidentView:
         explains=tuple(printable(text) for text in told[:MAX_EXPLAINED]),
         more=max(0, len(told) - MAX_EXPLAINED),
         harm=_harm(incident, report),
-        silenced=printable("; ".join(incident.silenced_by)),
+        silenced=printable("; ".join(silence.reason for silence in incident.silenced_by)),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any  # Any: JSON values
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.breach import Breach
+from barograph.alerts.condition import Judgement
 from barograph.alerts.hygiene import Finding
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
@@ -41,8 +42,10 @@ class NotChecked:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
-    """What a check found. `verdict` is one sentence; `severity` is None when nothing fires.
+    """What a check found.
 
+    `verdict` is one sentence, `judgement` says it in a word; `severity` is None if nothing was found, else the gravest
+    of the whole time, also of what is over.
     `rows` are all result rows; `results` is the same as a Polars frame. `alerting` names the monitors whose breaches
     are told to people, `breaches` are those, before they become alerts. `watches` say what each monitor with
     evidence could have found, `trust` whether arrived labels confirm the estimates, `audits` how often their intervals
@@ -59,6 +62,7 @@ class Report:
     incidents: Sequence[Incident]
     not_checked: Sequence[NotChecked]
     verdict: str
+    judgement: Judgement
     severity: Severity | None
     alerting: Sequence[str] = ()
     breaches: Sequence[Breach] = ()
@@ -78,6 +82,7 @@ class Report:
             "format": FORMAT_VERSION,
             "model": self.model,
             "verdict": self.verdict,
+            "judgement": self.judgement.value,
             "severity": self.severity.value if self.severity else None,
             "results": [_plain(row) for row in self.results.to_dicts()],
             "alerts": [_plain(alert.to_dict()) for alert in self.alerts],

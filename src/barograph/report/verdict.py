@@ -1,13 +1,12 @@
-"""The verdict: one sentence that says whether the model is still all right, since when not, and by how much."""
+"""By what a model was judged, and the verdict of a check: how the model was in all of the time that was checked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from barograph.alerts.alert import State
+from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
-from barograph.alerts.severity import Severity
 from barograph.charts.words import count
 from barograph.monitors.defaults import ALERTING
 from barograph.monitors.results import Result
@@ -18,64 +17,24 @@ FEW_ROWS = 100  # below, the 95 % interval of an accuracy may be wider than ± 0
 ALL = 0.95  # of the labels have arrived
 
 
-def verdict(reference: Reference, profiles: Profiles, results: Sequence[Result], incidents: Sequence[Incident]) -> str:
-    """Return one sentence; the worst incident speaks first. That nothing was found is said only of what was judged."""
-    rows = sum(profile.n for profile in profiles.select())
-    if not rows:
-        return "No predictions came: the production data has no rows."
-    worst = [i for i in incidents if i.severity is Severity.CRITICAL]
-    broken = [i for i in incidents if i.severity is Severity.WARNING]
-    moved = [i for i in incidents if i.severity is Severity.NOTICE]
-    if worst:
-        more = len(worst) + len(broken) - 1
-        also = f" (and {more} more {'incident' if more == 1 else 'incidents'})" if more else ""
-        return f"{_trouble(worst)}: {worst[0].title}{also}."
-    judged = judge(reference, profiles, results)
-    if broken:
-        return _broken(broken[0], judged)
-    noticed = f"noticed: {moved[0].title}" if moved else ""
-    chunks = count(len(profiles.chunks), "chunk") if len(profiles.chunks) > 1 else "one chunk"
-    size = f"{count(rows, 'row')} in {chunks}"
-    if judged.how and not judged.doubt:
-        rest = f"; {noticed}" if moved else ": nothing is beyond its limits"
-        return f"The model is all right {judged.how} ({size}){rest}."
-    rest = noticed or f"nothing that was checked is beyond its limits ({size})"
-    return f"Whether the model is all right cannot be told, as {judged.doubt}; {rest}."
-
-
-def _trouble(worst: Sequence[Incident]) -> str:
-    root = worst[0].root.last_breach
-    if root.family == "quality" and root.column is not None:
-        return "No usable predictions come"
-    critical = [alert for i in worst for alert in i.alerts if alert.severity is Severity.CRITICAL]
-    if all(alert.state is State.RESOLVED for alert in critical):  # drift that came with it may last
-        return "The model was in trouble, and is within its limits again"
-    return "The model needs attention"
-
-
-def _broken(incident: Incident, judged: Judged) -> str:
-    if incident.root.last_breach.family == "concept":
-        return f"The model is going wrong, within what its metrics vary by nature: {incident.title}."
-    if incident.root.last_breach.family in ("performance", "estimation"):
-        return f"The model as a whole is within its limits, but a part of it is not: {incident.title}."
-    if judged.how and not judged.doubt:
-        return f"No loss of performance is seen {judged.how}, but something is broken: {incident.title}."
-    return f"Something is broken, and whether performance suffers cannot be told, as {judged.doubt}: {incident.title}."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """By what the performance was judged, as part of a sentence; and why that is not enough, or empty."""
-
-    how: str = ""
-    doubt: str = ""
+def checked_condition(judged: Judged, incidents: Sequence[Incident]) -> Condition:
+    """Return the state of a model in the whole time that was checked, also by incidents that are over."""
+    return condition(
+        lifecycle=Lifecycle.LIVE,
+        judged=judged,
+        troubles=[trouble_of(incident) for incident in incidents if not incident.silenced_by],
+        silenced=sum(1 for incident in incidents if incident.silenced_by),
+    )
 
 
 def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -> Judged:
     """Return what the performance of all rows was judged by: labels, or estimates where there are none."""
+    size = Judged(rows=sum(profile.n for profile in profiles.select()), chunks=len(profiles.chunks))
     realised, estimated = (_judged(reference, results, family) for family in ("performance", "estimation"))
+    if not size.rows:
+        return replace(size, doubt="no rows came")
     if not realised and not estimated:
-        return Judged(doubt=_why_not(reference, profiles, results))
+        return replace(size, doubt=_why_not(reference, profiles, results))
     known = {row.chunk for row in realised}
     coming = {row.chunk for row in results if row.family == "performance" and not row.segment and not row.judged}
     if realised and coming:
@@ -100,7 +59,7 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         doubt = f"the labels of {len(coming)} of {len(known | coming)} chunks have yet to come"
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"
-    return Judged(how=how, doubt=doubt)
+    return replace(size, how=how, doubt=doubt)
 
 
 def _judged(reference: Reference, results: Sequence[Result], family: str) -> list[Result]:

@@ -112,6 +112,15 @@ def _as_utc(time: datetime) -> datetime:
 Time = Annotated[datetime, AfterValidator(_as_utc)]
 
 
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("This must be a text that says something, not spaces alone.")
+    return text.strip()
+
+
+Said = Annotated[str, AfterValidator(_said)]  # what a person writes for others: a reason, a comment
+
+
 # Pages
 
 Limit = Annotated[int, Query(ge=1, le=pages.MOST, description="Most items of one page.")]

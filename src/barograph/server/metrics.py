@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
@@ -17,13 +18,17 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from barograph.alerts.condition import Judgement, Lifecycle
+from barograph.alerts.severity import Severity
 from barograph.server.auth import Caller
 from barograph.server.service import Service
 from barograph.server.tally import LATENCIES
 from barograph.store.catalog import everywhere, results
+from barograph.store.catalog.conditions import ModelCondition, conditions
 from barograph.store.catalog.everywhere import Due, FleetModel
 from barograph.store.catalog.results import Point
 from barograph.store.catalog.schema import FOREVER, leases
+from barograph.store.catalog.silenced import Mutes, mutes_at
 
 MOST_MODELS = 500  # with series of their own; Prometheus pays for each for as long as it keeps them
 MOST_WAITING = 10_000  # models with work left that are looked at
@@ -95,6 +100,8 @@ def _of_catalog(service: Service, caller: Caller) -> Iterator[Metric]:
         fleet = [model for model in everywhere.fleet(scope.connection) if model.project_id == caller.project_id]
         held = sa.select(leases.c.name).where(leases.c.until_us > service.now_us())
         names = [str(name) for name in scope.connection.execute(held).scalars()]
+        mutes = mutes_at(scope, service.now_us())
+        found = conditions(scope, now_us=service.now_us(), mutes=mutes)
         points = [(model, results.latest(scope, model.model_id)) for model in fleet[:MOST_MODELS]]
         waiting = everywhere.due_work(scope.connection, now_us=FOREVER, limit=MOST_WAITING)
     counted = GaugeMetricFamily("barograph_jobs", "Jobs of the project.", labels=["kind", "state"])
@@ -106,8 +113,9 @@ def _of_catalog(service: Service, caller: Caller) -> Iterator[Metric]:
     yield _gauge("barograph_work_held", "Pieces of work that workers hold.", len(names) - workers)
     yield _gauge("barograph_models", "Models of the project.", len(fleet))
     yield from _of_models(fleet[:MOST_MODELS], service.now_us())
+    yield from _of_conditions([(model.name, found[model.model_id]) for model in fleet[:MOST_MODELS]], service.now_us())
     yield from _of_work(fleet[:MOST_MODELS], {due.model_id: due for due in waiting})
-    yield from _of_results(points)
+    yield from _of_results(points, mutes)
 
 
 def _of_models(fleet: Sequence[FleetModel], now_us: int) -> Iterator[Metric]:
@@ -122,50 +130,66 @@ def _of_models(fleet: Sequence[FleetModel], now_us: int) -> Iterator[Metric]:
         for model in fleet:
             counted.add_metric([model.name], getattr(model, field))
         yield counted
-    states = {
-        "firing": ("barograph_model_alerts_firing", "Alerts that fire."),
-        "incidents": ("barograph_model_incidents_open", "Incidents that are open."),
+    ages = {
+        "last_received_us": ("barograph_model_last_event_age_seconds", "Time since the latest event came."),
+        "last_label_us": ("barograph_model_last_label_age_seconds", "Time since the latest label came."),
     }
-    for field, (name, said) in states.items():
-        gauge = GaugeMetricFamily(name, said, labels=["model"])
+    for field, (name, said) in ages.items():
+        age = GaugeMetricFamily(name, said, labels=["model"])
         for model in fleet:
-            gauge.add_metric([model.name], getattr(model, field))
+            if (time_us := getattr(model, field)) is not None:
+                age.add_metric([model.name], max(now_us - time_us, 0) / 1e6)
+        yield age
+
+
+def _of_conditions(found: Sequence[tuple[str, ModelCondition]], now_us: int) -> Iterator[Metric]:
+    """Yield what the state of each model is now; what is silenced is in no number but its own."""
+    numbers = {
+        "firing": ("barograph_model_alerts_firing", "Alerts that fire and are not silenced."),
+        "incidents": ("barograph_model_incidents_open", "Incidents that are open and not silenced."),
+        "silenced": ("barograph_model_incidents_silenced", "Incidents that are open and silenced."),
+        "failures": ("barograph_model_failures", "Attempts in a row that failed; the model's state says why."),
+    }
+    for field, (name, said) in numbers.items():
+        gauge = GaugeMetricFamily(name, said, labels=["model"])
+        for model, state in found:
+            gauge.add_metric([model], getattr(state, field))
         yield gauge
-    severity = GaugeMetricFamily(
-        "barograph_model_severity", "1 for the gravest severity that fires, else 0.", labels=["model", "severity"]
+    failing = GaugeMetricFamily(
+        "barograph_model_failing_seconds", "Time since the model cannot be evaluated; 0 if it can.", labels=["model"]
     )
-    silence = GaugeMetricFamily(
-        "barograph_model_last_event_age_seconds", "Time since the latest event came.", labels=["model"]
-    )
-    for model in fleet:
-        for name in ("notice", "warning", "critical"):
-            severity.add_metric([model.name, name], float(model.severity == name))
-        if model.last_received_us is not None:
-            silence.add_metric([model.name], max(now_us - model.last_received_us, 0) / 1e6)
-    yield severity
-    yield silence
+    for model, state in found:
+        failing.add_metric([model], 0.0 if state.failed_us is None else max(now_us - state.failed_us, 0) / 1e6)
+    yield failing
+    words: dict[str, tuple[str, type[StrEnum]]] = {
+        "lifecycle": ("1 for where the model is in its life, else 0.", Lifecycle),
+        "judgement": ("1 for how the model is, else 0.", Judgement),
+        "severity": ("1 for the gravest severity that fires and is not silenced, else 0.", Severity),
+    }
+    for field, (said, kind) in words.items():
+        one_of = GaugeMetricFamily(f"barograph_model_{field}", said, labels=["model", field])
+        for model, state in found:
+            for value in kind:
+                one_of.add_metric([model, value.value], float(getattr(state.condition, field) is value))
+        yield one_of
 
 
 def _of_work(fleet: Sequence[FleetModel], due: Mapping[int, Due]) -> Iterator[Metric]:
     left = GaugeMetricFamily(
         "barograph_model_work_waiting", "1 while filed rows are not in all results yet, else 0.", labels=["model"]
     )
-    failures = GaugeMetricFamily(
-        "barograph_model_failures", "Attempts in a row that failed; the log says why.", labels=["model"]
-    )
     for model in fleet:
-        found = due.get(model.model_id)
-        left.add_metric([model.name], float(found is not None))
-        failures.add_metric([model.name], found.failures if found else 0)
+        left.add_metric([model.name], float(model.model_id in due))
     yield left
-    yield failures
 
 
-def _of_results(found: Sequence[tuple[FleetModel, list[Point]]]) -> Iterator[Metric]:
+def _of_results(found: Sequence[tuple[FleetModel, list[Point]]], mutes: Mutes) -> Iterator[Metric]:
     labels = ["model", "family", "metric"]
     value = GaugeMetricFamily("barograph_result_value", "Value in the newest chunk, of all rows.", labels=labels)
     evidence = GaugeMetricFamily("barograph_result_evidence", "Evidence against no change, as a log.", labels=labels)
-    breach = GaugeMetricFamily("barograph_result_breach", "1 if the newest chunk is in breach, else 0.", labels=labels)
+    breach = GaugeMetricFamily(
+        "barograph_result_breach", "1 if the newest chunk is in breach and that is not silenced, else 0.", labels=labels
+    )
     for model, points in found:
         for point in points:
             if point.family not in FAMILIES or point.column is not None or point.segment is not None:
@@ -175,7 +199,9 @@ def _of_results(found: Sequence[tuple[FleetModel, list[Point]]]) -> Iterator[Met
                 value.add_metric(of, point.value)
             if point.evidence is not None:
                 evidence.add_metric(of, point.evidence)
-            breach.add_metric(of, float(point.status == "breach"))
+            of_point = {"monitor": point.monitor, "metric": point.metric, "family": point.family}
+            is_loud = point.status == "breach" and not mutes.of(model.model_id, of_point)
+            breach.add_metric(of, float(is_loud))
     yield from (value, evidence, breach)
 
 

@@ -46,6 +46,9 @@ GET    /metrics                                             read
 GET    /v1/models                                           read
 GET    /v1/models/{model}                                   read
 PUT    /v1/models/{model}                                   edit      small
+POST   /v1/models/{model}/pause                             edit      small
+POST   /v1/models/{model}/retire                            edit      small
+POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/spec                              read
 PUT    /v1/models/{model}/spec                              edit      small
@@ -71,6 +74,7 @@ POST   /v1/incidents/{incident}/acknowledge                 edit
 POST   /v1/incidents/{incident}/comments                    edit      small
 GET    /v1/silences                                         read
 POST   /v1/silences                                         edit      small
+PATCH  /v1/silences/{silence}                               edit      small
 DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read

@@ -160,7 +160,8 @@ class ServiceSpec(BaseModel):
 
     A chunk is closed, and may raise alerts, once an event came that is `lateness` later than its end; what comes for
     it afterwards restates its results. Raw events are kept for `keep_events`, hourly profiles for `keep_hours` before
-    they become daily ones. Without events for `silence` an alert is raised; None: learned from the stream's own gaps.
+    they become daily ones. Without events for `silence` an alert is raised, also after history that was filled in;
+    None: learned from the gaps between events that came as they happened.
     """
 
     model_config = _FROZEN

@@ -175,6 +175,14 @@ class ModelTables:
         """
         return upkeep.rows_filed(self._table(kind), since, until)
 
+    def newest_filed_us(self, kind: TableKind, since: int, *, until: int) -> int | None:
+        """Return the latest time of the rows that were filed in the versions after `since` (to `until`, inclusive).
+
+        That is when the newest label came, or of what time the newest event is; None if none were filed. Reads the log
+        alone.
+        """
+        return upkeep.newest_filed_us(self._table(kind), since, until)
+
     def events_between(
         self,
         start_us: int,

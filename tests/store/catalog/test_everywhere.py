@@ -24,9 +24,9 @@ def test_a_project_is_named_once_in_its_organisation(catalog: Catalog) -> None:
 def test_the_fleet_has_every_model_with_what_is_known_of_it(catalog: Catalog) -> None:
     mine, other = catalog.model(), catalog.model(project=catalog.other)
     with catalog.write(catalog.other) as scope:
-        states.set_state(scope, other.id, verdict="bad", severity="critical", events=7, watermark_us=NOW)
+        states.set_state(scope, other.id, events=7, watermark_us=NOW)
         fleet = everywhere.fleet(scope.connection)
-    assert [(m.project_id, m.model_id, m.name, m.verdict, m.events, m.watermark_us) for m in fleet] == [
+    assert [(m.project_id, m.model_id, m.name, m.lifecycle, m.events, m.watermark_us) for m in fleet] == [
         (catalog.mine, mine.id, "flights", None, 0, None),
-        (catalog.other, other.id, "flights", "bad", 7, NOW),
+        (catalog.other, other.id, "flights", None, 7, NOW),
     ]

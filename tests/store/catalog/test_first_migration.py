@@ -15,6 +15,7 @@ from two_projects import DAY, NOW, day_us, profile
 from barograph.store.catalog import (
     audit,
     changes,
+    conditions,
     everywhere,
     incidents,
     jobs,
@@ -79,8 +80,13 @@ def test_everything_is_read_back(engine: Engine) -> None:
         assert (point.monitor, point.value, point.reason, point.from_us) == ("drift.psi.x", None, "no rows", NOW + DAY)
         before = results.series(scope, model.id, metric="psi", column="x", as_of_us=NOW, limit=9)
         assert [p.value for p in before] == [0.0, 1 / 3]
-        (state,) = states.newest_states(scope)
-        assert (state.verdict, state.severity, state.events, state.detail) == ("bad", "warning", 7, {"a": [1.5, None]})
+        state = states.get_state(scope, model.id)
+        assert state is not None
+        assert (state.events, state.detail, state.judged) == (7, {"a": [1.5, None]}, None)
+        told = conditions.condition_of(scope, model.id, now_us=NOW)
+        assert told is not None  # what it was judged by was not kept then, but what fires was
+        assert (told.condition.lifecycle, told.condition.severity, told.incidents) == ("back-filling", "critical", 1)
+        assert told.condition.verdict == "The model is silent: No events."
         assert [c.version for c in changes.list_changes(scope, limit=9)] == ["2"]
         assert [a.metric for a in incidents.list_alerts(scope, limit=9)] == ["row_count"]
         (incident,) = incidents.list_incidents(scope, limit=9)

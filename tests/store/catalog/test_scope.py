@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from two_projects import DAY, NOW, Catalog, day_us, profile, result
 
 import barograph.store.catalog as package
+from barograph.alerts.condition import Lifecycle
 from barograph.errors import BarographError
 from barograph.store.catalog import (
     audit,
     changes,
+    conditions,
     incidents,
     jobs,
     keys,
@@ -29,10 +31,11 @@ from barograph.store.catalog import (
     quarantine,
     references,
     results,
+    silenced,
     states,
     work,
 )
-from barograph.store.catalog.alerts import OperationsIncident, write_alerts, write_operations
+from barograph.store.catalog.alerts import OperationsIncident, firing_operations, write_alerts, write_operations
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.quarantine import Refused
@@ -93,7 +96,7 @@ class Theirs:
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
             results.write_points(scope, m, [result()], now_us=NOW)
-            states.set_state(scope, m, verdict="bad")
+            states.set_state(scope, m, events=1)
             self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", now_us=NOW).id
             self.job = jobs.add_job(scope, m, "fit", detail={}, now_us=NOW)
             running = jobs.claim(scope, self.job.id, owner="a", now_us=NOW, seconds=30)
@@ -120,9 +123,16 @@ class Theirs:
             silence = {"matchers": [("column", "x")], "starts_us": 0, "ends_us": DAY, "reason": "why"}
             self.silence_values: dict[str, Any] = {**silence, "created_by": "a", "now_us": NOW}
             self.silence = incidents.add_silence(scope, model_id=m, **self.silence_values).id
+            models.set_lifecycle(scope, m, Lifecycle.RETIRED, by="a", reason="x", now_us=NOW)
+            self.alerts = incidents.list_alerts(scope, limit=9)
+            self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
             audit.record(scope, action="a", target="t", now_us=NOW)
         assert self.reference != r
+
+    def seen(self, scope: Scope) -> list[silenced.SeenIncident]:
+        """Return how these incidents look in a scope."""
+        return silenced.see_incidents(scope, self.incidents, now_us=NOW)
 
     def calls(self) -> dict[str, Callable[[Scope], object]]:
         """Return what a foreign scope tries, by the function that it calls."""
@@ -135,6 +145,7 @@ class Theirs:
             "models.find_model": lambda s: models.find_model(s, "secret"),
             "models.list_models": lambda s: models.list_models(s, **page),
             "models.update_model": lambda s: models.update_model(s, m, name="taken", **at),
+            "models.set_lifecycle": lambda s: models.set_lifecycle(s, m, Lifecycle.PAUSED, by="a", reason="x", **at),
             "models.activate_reference": lambda s: models.activate_reference(s, m, r, schema={}, **at),
             "models.delete_model": lambda s: models.delete_model(s, m),
             "references.add_reference": lambda s: references.add_reference(s, m, data_bytes=1, digest="x", **at),
@@ -168,9 +179,19 @@ class Theirs:
             "results.current_chunks": lambda s: results.current_chunks(s, m, since_us=0),
             "results.latest": lambda s: results.latest(s, m),
             "states.get_state": lambda s: states.get_state(s, m),
-            "states.set_state": lambda s: states.set_state(s, m, verdict="forged"),
+            "states.set_state": lambda s: states.set_state(s, m, events=9),
             "states.count_rows": lambda s: states.count_rows(s, m, events=9),
-            "states.newest_states": lambda s: states.newest_states(s),
+            "states.states_of": lambda s: states.states_of(s, [m]),
+            "conditions.condition_of": lambda s: conditions.condition_of(s, m, **at),
+            "conditions.conditions": lambda s: conditions.conditions(s, **at),
+            "silenced.list_seen_alerts": lambda s: silenced.list_seen_alerts(s, withdrawn=None, **at, **page),
+            "silenced.list_seen_incidents": lambda s: silenced.list_seen_incidents(s, withdrawn=None, **at, **page),
+            "silenced.mutes_at": lambda s: silenced.mutes_at(s, DAY // 2),
+            "silenced.see_alerts": lambda s: [a for a in silenced.see_alerts(s, self.alerts, **at) if a.silenced_by],
+            "silenced.see_incidents": lambda s: [i for i in self.seen(s) if i.root.metric],
+            "silenced.see_with": lambda s: [
+                i for i in silenced.see_with(s, self.incidents, silenced.mutes_at(s, NOW)) if i.root.metric
+            ],
             "changes.add_change": lambda s: changes.add_change(s, m, at_us=NOW, kind="data", title="x", **at),
             "changes.list_changes": lambda s: changes.list_changes(s, **page),
             "jobs.add_job": lambda s: jobs.add_job(s, m, "fit", detail={}, **at),
@@ -202,6 +223,7 @@ class Theirs:
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
             "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
             "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
+            "alerts.firing_operations": lambda s: firing_operations(s, m, "x"),
             "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
             "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),
             "incidents.get_incident": lambda s: incidents.get_incident(s, "i"),
@@ -211,11 +233,12 @@ class Theirs:
             "incidents.add_silence": lambda s: incidents.add_silence(s, model_id=m, **self.silence_values),
             "incidents.get_silence": lambda s: incidents.get_silence(s, self.silence),
             "incidents.list_silences": lambda s: incidents.list_silences(s, **page),
-            "incidents.silences_since": lambda s: incidents.silences_since(s, m, since_us=0),
+            "incidents.change_silence": lambda s: incidents.change_silence(s, self.silence, reason="x"),
             "incidents.end_silence": lambda s: incidents.end_silence(s, self.silence, **at),
             "work.mark": lambda s: work.mark(s, m, due_us=0),
             "work.again": lambda s: work.again(s, m, now_us=NOW - 1),
             "work.done": lambda s: work.done(s, m, marks=1),
+            "work.fail": lambda s: work.fail(s, m, due_us=0, reason="x", **at),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
             "audit.list_records": lambda s: audit.list_records(s, **page),
         }

@@ -15,11 +15,11 @@ def test_what_is_not_set_stays(catalog: Catalog) -> None:
     model = catalog.model()
     with catalog.write() as scope:
         assert states.get_state(scope, model.id) is None
-        states.set_state(scope, model.id, verdict="ok", detail={"a": [1, None, "é"]})
-        states.set_state(scope, model.id, severity="warning", missing_columns=["x"])
+        states.set_state(scope, model.id, judged={"rows": 3}, detail={"a": [1, None, "é"]})
+        states.set_state(scope, model.id, evaluated_us=NOW, missing_columns=["x"])
         state = states.get_state(scope, model.id)
     assert state is not None
-    assert (state.verdict, state.severity, state.missing_columns) == ("ok", "warning", ["x"])
+    assert (state.judged, state.evaluated_us, state.missing_columns) == ({"rows": 3}, NOW, ["x"])
     assert (state.detail, state.unknown_columns, state.events) == ({"a": [1, None, "é"]}, {}, 0)
 
 
@@ -43,19 +43,25 @@ def test_counts_of_several_writers_add_up_and_times_only_grow(catalog: Catalog) 
     assert (state.last_event_us, state.last_received_us) == (NOW + 6, None)
 
 
-def test_the_overview_has_every_model_of_the_project(catalog: Catalog) -> None:
-    models = [catalog.model(name) for name in ("b", "a")]
-    catalog.model("c", project=catalog.other)
+def test_states_of_several_models(catalog: Catalog) -> None:
+    models = [catalog.model(name) for name in "abc"]
     with catalog.write() as scope:
-        states.set_state(scope, models[0].id, verdict="bad", firing=2)
-        found = states.newest_states(scope)
-    assert [(s.name, s.verdict, s.firing, s.detail) for s in found] == [("a", "unknown", 0, {}), ("b", "bad", 2, {})]
-    assert {s.project_id for s in found} == {catalog.mine}
+        states.set_state(scope, models[0].id, evaluated_us=NOW)
+        states.count_rows(scope, models[1].id, labels=2, last_label_us=NOW)
+        states.count_rows(scope, models[1].id, labels=1, last_label_us=NOW - 1)
+        found = states.states_of(scope, [model.id for model in models])
+    assert {id: (s.evaluated_us, s.labels, s.last_label_us) for id, s in found.items()} == {
+        models[0].id: (NOW, 0, None),
+        models[1].id: (None, 3, NOW),
+    }
+    assert states.new_state(7, 1) == states.ModelState(
+        model_id=7, project_id=1, unknown_columns={}, missing_columns=[], detail={}
+    )
 
 
 def test_a_wrong_name_or_model_is_an_error(catalog: Catalog) -> None:
     with pytest.raises(NotFoundError), catalog.write() as scope:
-        states.set_state(scope, 99, verdict="ok")
+        states.set_state(scope, 99, events=1)
     model = catalog.model()
     with pytest.raises(TypeError, match="A state has no verdigt"), catalog.write() as scope:
         states.set_state(scope, model.id, verdigt="ok")  # type: ignore[call-arg]  # what is tested

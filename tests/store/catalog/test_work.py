@@ -45,12 +45,12 @@ def test_what_failed_comes_later_and_is_counted(catalog: Catalog) -> None:
     model = catalog.model()
     with catalog.write() as scope:
         work.mark(scope, model.id, due_us=NOW)
-        work.later(scope, model.id, marks=1, due_us=NOW + 50, failed=True)
-        work.later(scope, model.id, marks=1, due_us=NOW + 60, failed=True)
+        work.fail(scope, model.id, due_us=NOW + 50, reason="why", now_us=NOW)
+        work.fail(scope, model.id, due_us=NOW + 60, reason="why", now_us=NOW)
     assert [(d.due_us, d.failures) for d in due(catalog)] == [(NOW + 60, 2)]
     with catalog.write() as scope:
         work.mark(scope, model.id, due_us=NOW + 5)  # new rows do not make it fail more often
-        work.later(scope, model.id, marks=1, due_us=NOW + 70, failed=True)
+        work.fail(scope, model.id, due_us=NOW + 70, reason="why", now_us=NOW)
     assert [(d.due_us, d.marks, d.failures) for d in due(catalog)] == [(NOW + 70, 2, 3)]
     with catalog.write() as scope:
         work.later(scope, model.id, marks=2, due_us=NOW + 90)
@@ -67,7 +67,7 @@ def test_a_clock_that_ran_ahead_does_not_put_work_off(catalog: Catalog) -> None:
     assert due(catalog, at=ahead - work.FARTHEST_US) == []
     assert [d.model_id for d in due(catalog, at=ahead)] == [model.id]
     with catalog.write() as scope:
-        work.later(scope, model.id, marks=1, due_us=ahead, failed=True)
+        work.fail(scope, model.id, due_us=ahead, reason="why", now_us=NOW)
     assert due(catalog, at=ahead - work.FARTHEST_RETRY_US) == []
     assert [d.model_id for d in due(catalog, at=NOW)] == [model.id]
 

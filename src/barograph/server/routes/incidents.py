@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal  # Any: JSON values
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
-from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, page
+from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, Said, ServiceOf, page
 from barograph.server.found import audited, model_named, names_of
 from barograph.server.pages import DEFAULT, read_cursor
 from barograph.server.problems import not_found
 from barograph.store.catalog import incidents as stored
 from barograph.store.catalog.incidents import Comment, Place, StoredAlert, StoredIncident
 from barograph.store.catalog.scope import Scope
+from barograph.store.catalog.silenced import (
+    Mute,
+    SeenAlert,
+    SeenIncident,
+    list_seen_alerts,
+    list_seen_incidents,
+    see_incidents,
+)
 from barograph.times import from_microseconds
 
 router = APIRouter(tags=["incidents"])
@@ -25,7 +34,16 @@ Severity = Literal["notice", "warning", "critical"]
 Withdrawn = Annotated[
     bool | None, Query(description="false: without what restated results do not show any more; true: only that.")
 ]
+Silenced = Annotated[bool | None, Query(description="false: without what is silenced now; true: only that.")]
 Incident = Annotated[str, Path(max_length=200)]
+
+
+class MuteAnswer(Answer):
+    """Why nobody hears of something now."""
+
+    id: int | None = Field(description="Of the silence; null: the model is paused or retired.")
+    reason: str
+    ends_at: datetime | None = Field(description="Null: it has no end.")
 
 
 class AlertAnswer(Answer):
@@ -43,6 +61,7 @@ class AlertAnswer(Answer):
     fired_at: datetime | None
     resolved_at: datetime | None
     withdrawn: bool = Field(description="Restated results do not show it any more.")
+    silenced_by: list[MuteAnswer] = Field(description="What mutes it now: it is listed, and counts nowhere.")
     opened_at: datetime = Field(description="When the service first knew of it.")
     updated_at: datetime
     body: dict[str, Any] = Field(description="Everything else that is known of it.")
@@ -54,7 +73,7 @@ class IncidentAnswer(Answer):
     id: str
     model: str
     state: IncidentState
-    severity: Severity
+    severity: Severity = Field(description="Of its gravest alert that is not silenced; of all, if all are.")
     family: str
     title: str = Field(examples=["ROC AUC fell from 0.725 to 0.540 in the week of 2024-05-13"])
     since: datetime
@@ -62,6 +81,9 @@ class IncidentAnswer(Answer):
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     withdrawn: bool
+    silenced_by: list[MuteAnswer] = Field(
+        description="What mutes it now, if none of its alerts is heard: it is listed, and counts nowhere."
+    )
     opened_at: datetime
     updated_at: datetime
     body: dict[str, Any] = Field(description="Advice, the alerts that belong to it, columns, segments, harm.")
@@ -93,7 +115,7 @@ class IncidentsPage(Page[IncidentAnswer]):
 class CommentAsked(Asked):
     """What to write to an incident."""
 
-    text: str = Field(min_length=1, max_length=10_000)
+    text: Said = Field(min_length=1, max_length=10_000)
 
 
 class AcknowledgeAsked(Asked):
@@ -111,13 +133,16 @@ def list_alerts(
     state: AlertState | None = None,
     severity: Severity | None = None,
     withdrawn: Withdrawn = False,
+    silenced: Silenced = None,
     limit: Limit = DEFAULT,
     after: After = None,
 ) -> AlertsPage:
     """List alerts of the project, those that were opened last first."""
     with service.read(caller) as scope:
-        rows = stored.list_alerts(
+        rows = list_seen_alerts(
             scope,
+            now_us=service.now_us(),
+            silenced=silenced,
             model_id=None if model is None else model_named(scope, model).id,
             state=state,
             severity=severity,
@@ -125,8 +150,8 @@ def list_alerts(
             limit=limit + 1,
             after=_after(after),
         )
-        names = names_of(scope, [row.model_id for row in rows])
-    kept, following = page(request, rows, limit, lambda a: (a.opened_us, a.model_id, a.id))
+        names = names_of(scope, [row.stored.model_id for row in rows])
+    kept, following = page(request, rows, limit, lambda a: _place(a.stored))
     return AlertsPage(items=[_alert(row, names) for row in kept], next=following)
 
 
@@ -139,13 +164,16 @@ def list_incidents(
     state: IncidentState | None = None,
     severity: Severity | None = None,
     withdrawn: Withdrawn = False,
+    silenced: Silenced = None,
     limit: Limit = DEFAULT,
     after: After = None,
 ) -> IncidentsPage:
     """List incidents of the project, those that were opened last first."""
     with service.read(caller) as scope:
-        rows = stored.list_incidents(
+        rows = list_seen_incidents(
             scope,
+            now_us=service.now_us(),
+            silenced=silenced,
             model_id=None if model is None else model_named(scope, model).id,
             state=state,
             severity=severity,
@@ -153,8 +181,8 @@ def list_incidents(
             limit=limit + 1,
             after=_after(after),
         )
-        names = names_of(scope, [row.model_id for row in rows])
-    kept, following = page(request, rows, limit, lambda i: (i.opened_us, i.model_id, i.id))
+        names = names_of(scope, [row.stored.model_id for row in rows])
+    kept, following = page(request, rows, limit, lambda i: _place(i.stored))
     return IncidentsPage(items=[_incident(row, names) for row in kept], next=following)
 
 
@@ -162,7 +190,7 @@ def list_incidents(
 def get_incident(incident: Incident, service: ServiceOf, caller: CallerOf) -> IncidentDetail:
     """Get an incident with its comments."""
     with service.read(caller) as scope:
-        return _detail(scope, _found(scope, incident))
+        return _detail(scope, _found(scope, incident), now_us=service.now_us())
 
 
 @router.post(
@@ -179,7 +207,7 @@ def acknowledge(
         by = caller.name if asked.acknowledged else None
         stored.acknowledge(scope, found.model_id, found.id, by=by, now_us=now_us)
         audited(scope, caller, "acknowledge incident", found.id, asked.model_dump(), now_us=now_us)
-        return _detail(scope, _found(scope, incident))
+        return _detail(scope, _found(scope, incident), now_us=now_us)
 
 
 @router.post(
@@ -212,25 +240,33 @@ def _after(text: str | None) -> Place | None:
     return int(opened_us or 0), int(model_id or 0), str(id)
 
 
-def _detail(scope: Scope, incident: StoredIncident) -> IncidentDetail:
+def _place(row: StoredAlert | StoredIncident) -> Place:
+    return row.opened_us, row.model_id, row.id
+
+
+def _detail(scope: Scope, incident: StoredIncident, *, now_us: int) -> IncidentDetail:
     comments = stored.list_comments(scope, incident.model_id, incident.id, limit=_COMMENTS)
     names = names_of(scope, [incident.model_id])
-    return IncidentDetail(
-        **_incident(incident, names).model_dump(), comments=[_comment(comment) for comment in comments]
-    )
+    (seen,) = see_incidents(scope, [incident], now_us=now_us)
+    return IncidentDetail(**_incident(seen, names).model_dump(), comments=[_comment(comment) for comment in comments])
 
 
 def _comment(comment: Comment) -> CommentAnswer:
     return CommentAnswer(id=comment.id, at=from_microseconds(comment.at_us), author=comment.author, text=comment.text)
 
 
-def _incident(incident: StoredIncident, names: dict[int, str]) -> IncidentAnswer:
+def _mutes(mutes: Sequence[Mute]) -> list[dict[str, Any]]:
+    return [{"id": mute.id, "reason": mute.reason, "ends_at": from_microseconds(mute.ends_us)} for mute in mutes]
+
+
+def _incident(seen: SeenIncident, names: dict[int, str]) -> IncidentAnswer:
+    incident = seen.stored
     return IncidentAnswer.model_validate(
         {
             "id": incident.id,
             "model": names[incident.model_id],
             "state": incident.state,
-            "severity": incident.severity,
+            "severity": seen.severity.value,
             "family": incident.family,
             "title": incident.title,
             "since": from_microseconds(incident.since_us),
@@ -238,6 +274,7 @@ def _incident(incident: StoredIncident, names: dict[int, str]) -> IncidentAnswer
             "acknowledged_at": from_microseconds(incident.acknowledged_us),
             "acknowledged_by": incident.acknowledged_by,
             "withdrawn": incident.withdrawn,
+            "silenced_by": _mutes(seen.silenced_by),
             "opened_at": from_microseconds(incident.opened_us),
             "updated_at": from_microseconds(incident.updated_us),
             "body": incident.body,
@@ -245,7 +282,8 @@ def _incident(incident: StoredIncident, names: dict[int, str]) -> IncidentAnswer
     )
 
 
-def _alert(alert: StoredAlert, names: dict[int, str]) -> AlertAnswer:
+def _alert(seen: SeenAlert, names: dict[int, str]) -> AlertAnswer:
+    alert = seen.stored
     return AlertAnswer.model_validate(
         {
             "id": alert.id,
@@ -260,6 +298,7 @@ def _alert(alert: StoredAlert, names: dict[int, str]) -> AlertAnswer:
             "fired_at": from_microseconds(alert.fired_us),
             "resolved_at": from_microseconds(alert.resolved_us),
             "withdrawn": alert.withdrawn,
+            "silenced_by": _mutes(seen.silenced_by),
             "opened_at": from_microseconds(alert.opened_us),
             "updated_at": from_microseconds(alert.updated_us),
             "body": alert.body,

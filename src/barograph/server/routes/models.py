@@ -11,7 +11,10 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from barograph.alerts.condition import Judgement, Lifecycle
+from barograph.alerts.severity import Severity
 from barograph.pipeline.admission import FORESEEN_BYTES, check_fit, check_types, foresee, kept_by
+from barograph.pipeline.dead_man import watch_silence
 from barograph.pipeline.requests import (
     DEFAULT_CHUNK,
     data_of,
@@ -25,9 +28,11 @@ from barograph.server.auth import Caller
 from barograph.server.common import (
     After,
     Answer,
+    Asked,
     CallerOf,
     Limit,
     Page,
+    Said,
     ServiceOf,
     check_unchanged,
     etag,
@@ -42,6 +47,7 @@ from barograph.server.rules import url
 from barograph.server.service import Service
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
+from barograph.store.catalog.conditions import ModelCondition, conditions
 from barograph.store.catalog.models import (
     Model,
     ModelHead,
@@ -49,12 +55,13 @@ from barograph.store.catalog.models import (
     delete_model,
     find_model,
     list_models,
+    set_lifecycle,
     update_model,
 )
 from barograph.store.catalog.proposals import Proposal, find_proposals, get_proposal, settle
 from barograph.store.catalog.references import fitted
 from barograph.store.catalog.scope import Scope
-from barograph.store.catalog.states import ModelState, get_state, newest_states
+from barograph.store.catalog.states import ModelState, new_state, states_of
 from barograph.store.catalog.work import mark
 from barograph.times import from_microseconds
 
@@ -75,22 +82,34 @@ _SPEC_CONTENT: dict[str, Any] = {JSON: {"schema": {"type": "object"}}, TOML: {"s
 
 
 class StateAnswer(Answer):
-    """How a model is, when it was last looked at."""
+    """The state of a model now.
 
-    verdict: str = Field(description="One sentence for people.", examples=["The model is within its limits."])
-    severity: str | None = Field(
-        description="The gravest that fires: notice, warning or critical; null if nothing does."
+    `verdict`, `judgement`, `severity` and the counts come out of one function, and know the silences of this moment.
+    """
+
+    lifecycle: Lifecycle = Field(
+        description="new: it has no reference or no events; back-filling: only history has come, and whether events "
+        "stop is not watched; live; paused and retired: by a person, and nothing is raised."
     )
+    judgement: Judgement = Field(description="The verdict in a word.")
+    verdict: str = Field(description="One sentence for people.", examples=["The model is in trouble: accuracy fell."])
+    severity: Severity | None = Field(description="The gravest that fires and is not silenced; null if nothing does.")
     evaluated_at: datetime | None
     last_event_at: datetime | None = Field(description="The latest timestamp of an event.")
-    last_received_at: datetime | None
+    last_received_at: datetime | None = Field(description="When the latest event came.")
+    last_label_at: datetime | None = Field(description="When the latest label came.")
+    label_age_seconds: float | None = Field(description="Time since then.")
     watermark: datetime | None = Field(description="Up to here, chunks are closed.")
     events: int = Field(description="Events that are in the profiles.")
     labels: int
     rejected: int = Field(description="Rows that were rejected.")
     late: int = Field(description="Events that came after their chunk was closed.")
-    firing: int = Field(description="Alerts that fire.")
-    incidents: int = Field(description="Incidents that are open.")
+    firing: int = Field(description="Alerts that fire and are not silenced.")
+    incidents: int = Field(description="Incidents that are open and not silenced.")
+    silenced: int = Field(description="Incidents that are open and silenced.")
+    failures: int = Field(description="Attempts in a row to count and evaluate its events that failed.")
+    failed_since: datetime | None = Field(description="When the first of them did.")
+    reason: str | None = Field(description="Why the last of them did; or why the model is paused or retired.")
     unknown_columns: Any
     missing_columns: Any
 
@@ -116,7 +135,7 @@ class ModelAnswer(Answer):
     created_at: datetime
     updated_at: datetime
     pending: PendingAnswer | None = Field(description="What was asked for and is not in force; null if nothing is.")
-    state: StateAnswer | None = Field(description="Null before anything is known of it.")
+    state: StateAnswer
 
 
 _PENDING: dict[int | str, dict[str, Any]] = {
@@ -136,7 +155,7 @@ def list_all(
     behind = None if after is None else str(read_cursor(after, (str,))[0])
     with service.read(caller) as scope:
         rows, following = page(request, list_models(scope, limit=limit + 1, after=behind), limit, lambda m: (m.name,))
-        return ModelsPage(items=_answers(scope, rows), next=following)
+        return ModelsPage(items=_answers(scope, rows, now_us=service.now_us()), next=following)
 
 
 @router.get("/v1/models/{model}", operation_id="get_model", summary="Get a model and its state")
@@ -145,7 +164,7 @@ def get(model: str, response: Response, service: ServiceOf, caller: CallerOf) ->
     with service.read(caller) as scope:
         found = model_named(scope, model)
         response.headers["ETag"] = tag_of(found)
-        return _answers(scope, [found])[0]
+        return _answers(scope, [found], now_us=service.now_us())[0]
 
 
 @router.put(
@@ -167,6 +186,39 @@ async def put(model: str, request: Request, service: ServiceOf, caller: CallerOf
     With `If-Match`, only the state with that entity tag is changed; with `If-None-Match: *`, only a new model is made.
     """
     return await _put(model, request, service, caller, create=True)
+
+
+class HoldAsked(Asked):
+    """Why a model is paused or retired."""
+
+    reason: Said = Field(min_length=1, max_length=1000, examples=["The season is over."])
+
+
+class ResumeAsked(Asked):
+    """Why a model is resumed, if that is to be known."""
+
+    reason: Said | None = Field(default=None, min_length=1, max_length=1000)
+
+
+@router.post("/v1/models/{model}/pause", operation_id="pause_model", summary="Pause a model")
+def pause(model: str, asked: HoldAsked, service: ServiceOf, caller: CallerOf) -> ModelAnswer:
+    """Say that nothing is to be raised of a model for a while; its events are taken and evaluated as before.
+
+    What fires is listed, marked as silenced with the reason, and counts nowhere.
+    """
+    return _hold(service, caller, model, Lifecycle.PAUSED, "pause model", asked.reason)
+
+
+@router.post("/v1/models/{model}/retire", operation_id="retire_model", summary="Retire a model")
+def retire(model: str, asked: HoldAsked, service: ServiceOf, caller: CallerOf) -> ModelAnswer:
+    """Say that a model is not used any more: nothing is raised. Its results stay; it can be resumed."""
+    return _hold(service, caller, model, Lifecycle.RETIRED, "retire model", asked.reason)
+
+
+@router.post("/v1/models/{model}/resume", operation_id="resume_model", summary="Resume a model")
+def resume(model: str, asked: ResumeAsked, service: ServiceOf, caller: CallerOf) -> ModelAnswer:
+    """Take back that a model is paused or retired. That no events come is counted from now on."""
+    return _hold(service, caller, model, None, "resume model", asked.reason)
 
 
 @router.delete(
@@ -281,8 +333,9 @@ def _store(
             status = 200 if job is None else 202
             if job is not None:
                 headers["Location"] = url("/v1/jobs/{job}", job=job)
+            watch_silence(scope, model.id, now_us=now_us)
         audited(scope, caller, "change model" if old else "register model", name, {"spec": plain}, now_us=now_us)
-        answer = _answers(scope, [model])[0]
+        answer = _answers(scope, [model], now_us=now_us)[0]
     service.targets.forget((caller.project_id, name))
     return status, answer, {**headers, "ETag": tag_of(model)}
 
@@ -304,17 +357,38 @@ def _change(
     return update_model(scope, old.id, now_us=now_us), job.id  # a revision of its own: two people do not overwrite it
 
 
-def _answers(scope: Scope, models: Sequence[ModelHead]) -> list[ModelAnswer]:
+def _hold(
+    service: Service, caller: Caller, name: str, lifecycle: Lifecycle | None, action: str, reason: str | None
+) -> ModelAnswer:
+    now_us = service.now_us()
+    with service.write(caller) as scope:
+        model: Model = model_named(scope, name)
+        if lifecycle is not None or model.held is not None:  # to resume what is not held changes nothing
+            model = set_lifecycle(scope, model.id, lifecycle, by=caller.name, reason=reason, now_us=now_us)
+            watch_silence(scope, model.id, now_us=now_us)
+            mark(scope, model.id, due_us=now_us)
+            audited(scope, caller, action, name, {"reason": reason}, now_us=now_us)
+        return _answers(scope, [model], now_us=now_us)[0]
+
+
+def _answers(scope: Scope, models: Sequence[ModelHead], *, now_us: int) -> list[ModelAnswer]:
     numbers = numbers_of(scope, [m.reference_id for m in models if m.reference_id is not None])
-    proposed = find_proposals(scope, [m.id for m in models])
-    if len(models) == 1:
-        return [_answer(models[0], numbers, proposed.get(models[0].id), get_state(scope, models[0].id))]
-    states = {state.model_id: state for state in newest_states(scope)}
-    return [_answer(model, numbers, proposed.get(model.id), states.get(model.id)) for model in models]
+    ids = [model.id for model in models]
+    states, found = states_of(scope, ids), conditions(scope, now_us=now_us, model_ids=ids)
+    proposed = find_proposals(scope, ids)
+    return [
+        _answer(model, numbers, proposed.get(model.id), states.get(model.id), found[model.id], now_us)
+        for model in models
+    ]
 
 
 def _answer(
-    model: ModelHead, numbers: Mapping[int, int], proposed: Proposal | None, state: ModelState | None
+    model: ModelHead,
+    numbers: Mapping[int, int],
+    proposed: Proposal | None,
+    state: ModelState | None,
+    found: ModelCondition,
+    now_us: int,
 ) -> ModelAnswer:
     return ModelAnswer(
         name=model.name,
@@ -324,7 +398,7 @@ def _answer(
         created_at=from_microseconds(model.created_us),
         updated_at=from_microseconds(model.updated_us),
         pending=None if proposed is None else _pending(proposed),
-        state=None if state is None else _state(state),
+        state=_state(model, state, found, now_us),
     )
 
 
@@ -339,20 +413,30 @@ def _pending(proposed: Proposal) -> PendingAnswer:
     )
 
 
-def _state(state: ModelState) -> StateAnswer:
+def _state(model: ModelHead, told: ModelState | None, found: ModelCondition, now_us: int) -> StateAnswer:
+    state = told or new_state(model.id, model.project_id)
+    age_us = None if state.last_label_us is None else max(now_us - state.last_label_us, 0)
     return StateAnswer(
-        verdict=state.verdict,
-        severity=state.severity,
+        lifecycle=found.condition.lifecycle,
+        judgement=found.condition.judgement,
+        verdict=found.condition.verdict,
+        severity=found.condition.severity,
         evaluated_at=from_microseconds(state.evaluated_us),
         last_event_at=from_microseconds(state.last_event_us),
         last_received_at=from_microseconds(state.last_received_us),
+        last_label_at=from_microseconds(state.last_label_us),
+        label_age_seconds=None if age_us is None else age_us / 1e6,
         watermark=from_microseconds(state.watermark_us),
         events=state.events,
         labels=state.labels,
         rejected=state.rejected,
         late=state.late,
-        firing=state.firing,
-        incidents=state.incidents,
+        firing=found.firing,
+        incidents=found.incidents,
+        silenced=found.silenced,
+        failures=found.failures,
+        failed_since=from_microseconds(found.failed_us),
+        reason=found.reason or (model.lifecycle_reason if model.held else None),
         unknown_columns=state.unknown_columns,
         missing_columns=state.missing_columns,
     )

@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, page
+from barograph.server.common import (
+    After,
+    Answer,
+    Asked,
+    CallerOf,
+    Limit,
+    Page,
+    Said,
+    ServiceOf,
+    Time,
+    page,
+)
 from barograph.server.found import MOST_ID, audited, model_named, names_of
 from barograph.server.pages import DEFAULT, read_cursor
-from barograph.server.problems import not_found
-from barograph.store.catalog.incidents import StoredSilence, add_silence, end_silence, get_silence, list_silences
+from barograph.server.problems import Problem, Wrong, not_found
+from barograph.spec.file import seconds_of
+from barograph.store.catalog.incidents import (
+    StoredSilence,
+    add_silence,
+    change_silence,
+    end_silence,
+    get_silence,
+    list_silences,
+)
+from barograph.store.catalog.scope import Scope
 from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["incidents"])
 
 
-class SilenceAsked(Asked):
-    """A silence to make."""
+def _duration(text: str) -> str:
+    if not seconds_of(text) > 0:
+        raise ValueError("A silence lasts longer than no time.")
+    return text
 
-    model: str | None = Field(default=None, description="Left out: all models of the project.")
-    matchers: dict[str, Annotated[str, Field(max_length=500)]] = Field(
+
+Matchers = Annotated[
+    dict[str, Annotated[str, Field(max_length=500)]],
+    Field(
         min_length=1,
         description="Labels (model, monitor, metric, family, column, segment), and values or patterns that all match.",
         examples=[{"column": "dep_*"}],
-    )
-    reason: str = Field(min_length=1, max_length=1000, examples=["The feed is rebuilt until Friday."])
+    ),
+]
+Reason = Annotated[Said, Field(min_length=1, max_length=1000, examples=["The feed is rebuilt until Friday."])]
+Duration = Annotated[str, AfterValidator(_duration), Field(max_length=20, examples=["2h"])]
+_LENGTH = "How long it holds, from its start: a number with a unit (s, m, h, d, w)."
+
+
+LATEST_US = to_microseconds(datetime(9999, 12, 31, tzinfo=UTC))
+
+
+class SilenceAsked(Asked):
+    """A silence to make. It ends at `ends_at`, or after `duration`."""
+
+    model: str | None = Field(default=None, description="Left out: all models of the project.")
+    matchers: Matchers
+    reason: Reason
     starts_at: Time | None = Field(default=None, description="Default: now.")
-    ends_at: Time
+    ends_at: Time | None = None
+    duration: Duration | None = Field(default=None, description=_LENGTH)
+
+
+class SilenceChange(Asked):
+    """What to change of a silence; what is left out stays."""
+
+    matchers: Matchers | None = None
+    reason: Reason | None = None
+    starts_at: Time | None = None
+    ends_at: Time | None = None
+    duration: Duration | None = Field(default=None, description="How long it holds from now on, instead of `ends_at`.")
 
 
 class SilenceAnswer(Answer):
@@ -70,23 +119,62 @@ def list_all(
 
 
 @router.post("/v1/silences", operation_id="create_silence", summary="Silence alerts for a while", status_code=201)
-def create(asked: SilenceAsked, service: ServiceOf, caller: CallerOf) -> SilenceAnswer:
-    """Silence alerts for a while. They stay listed, with the reason."""
+def create(
+    asked: SilenceAsked,
+    service: ServiceOf,
+    caller: CallerOf,
+    duration: Annotated[Duration | None, Query(description=f"{_LENGTH} Instead of the same in the body.")] = None,
+) -> SilenceAnswer:
+    """Silence alerts for a while, by the clock: it has its effect in the next answer.
+
+    What is silenced stays listed, with reason and end, and is in no severity, verdict, count or gauge.
+    """
     now_us = service.now_us()
+    starts_us = now_us if asked.starts_at is None else to_microseconds(asked.starts_at) or 0
+    ends_us = _end(asked.ends_at, [length for length in (asked.duration, duration) if length], start_us=starts_us)
+    if ends_us is None:
+        message = "A silence needs an end: give `ends_at`, or a `duration` such as 2h."
+        raise Problem("invalid", message, [Wrong("$.ends_at", message)])
+    _check_end(ends_us, now_us)
     with service.write(caller) as scope:
         model_id = None if asked.model is None else model_named(scope, asked.model).id
         silence = add_silence(
             scope,
             model_id=model_id,
             matchers=tuple(asked.matchers.items()),
-            starts_us=now_us if asked.starts_at is None else to_microseconds(asked.starts_at) or 0,
-            ends_us=to_microseconds(asked.ends_at) or 0,
+            starts_us=starts_us,
+            ends_us=ends_us,
             reason=asked.reason,
             created_by=caller.name,
             now_us=now_us,
         )
-        audited(scope, caller, "create silence", str(silence.id), asked.model_dump(mode="json"), now_us=now_us)
-        return _answer(silence, names_of(scope, [] if model_id is None else [model_id]))
+        answer = _answer(silence, names_of(scope, [] if model_id is None else [model_id]))
+        audited(scope, caller, "create silence", str(silence.id), answer.model_dump(mode="json"), now_us=now_us)
+        return answer
+
+
+@router.patch("/v1/silences/{silence}", operation_id="change_silence", summary="Change a silence")
+def change(silence: int, asked: SilenceChange, service: ServiceOf, caller: CallerOf) -> SilenceAnswer:
+    """Change a silence: it has its effect in the next answer."""
+    now_us = service.now_us()
+    with service.write(caller) as scope:
+        old = _found(scope, silence)
+        start_us = max(now_us, old.starts_us if asked.starts_at is None else to_microseconds(asked.starts_at) or 0)
+        ends_us = _end(asked.ends_at, [asked.duration] if asked.duration else [], start_us=start_us)
+        if ends_us is not None:
+            _check_end(ends_us, now_us)
+        new = change_silence(
+            scope,
+            silence,
+            matchers=None if asked.matchers is None else tuple(asked.matchers.items()),
+            starts_us=to_microseconds(asked.starts_at),
+            ends_us=ends_us,
+            reason=asked.reason,
+        )
+        assert new is not None  # it has just been found
+        said = asked.model_dump(mode="json", exclude_none=True)
+        audited(scope, caller, "change silence", str(silence), said, now_us=now_us)
+        return _answer(new, names_of(scope, [] if new.model_id is None else [new.model_id]))
 
 
 @router.delete("/v1/silences/{silence}", operation_id="end_silence", summary="End a silence", status_code=204)
@@ -94,10 +182,36 @@ def end(silence: int, service: ServiceOf, caller: CallerOf) -> None:
     """End a silence now; one that has not begun is taken away."""
     now_us = service.now_us()
     with service.write(caller) as scope:
-        if not 0 < silence <= MOST_ID or get_silence(scope, silence) is None:
-            raise not_found("silence", silence)
+        _found(scope, silence)
         end_silence(scope, silence, now_us=now_us)
         audited(scope, caller, "end silence", str(silence), {}, now_us=now_us)
+
+
+def _found(scope: Scope, silence: int) -> StoredSilence:
+    found = get_silence(scope, silence) if 0 < silence <= MOST_ID else None
+    if found is None:
+        raise not_found("silence", silence)
+    return found
+
+
+def _end(ends_at: datetime | None, lengths: list[str], *, start_us: int) -> int | None:
+    """Return when a silence ends that was asked for by its end or by how long it lasts; None if by neither."""
+    if len(lengths) + (ends_at is not None) > 1:
+        message = "A silence has one end: give `ends_at` or one `duration`, not both."
+        raise Problem("invalid", message, [Wrong("$.duration", message)])
+    if not lengths:
+        return to_microseconds(ends_at)
+    end_us = start_us + round(seconds_of(lengths[0]) * 1e6)
+    if end_us > LATEST_US:
+        message = f"This ends after the year 9999. Got {lengths[0]!r}."
+        raise Problem("invalid", message, [Wrong("$.duration", message)])
+    return end_us
+
+
+def _check_end(ends_us: int, now_us: int) -> None:
+    if ends_us <= now_us:
+        message = f"This is over: it is {from_microseconds(now_us):%Y-%m-%dT%H:%M:%SZ} now. Give a later time."
+        raise Problem("invalid", message, [Wrong("$.ends_at", message)])
 
 
 def _answer(silence: StoredSilence, names: dict[int, str]) -> SilenceAnswer:

@@ -60,7 +60,12 @@ def write_alerts(
     i = incidents.c
     told = _live(scope, incidents, model_id, since_us, i.id, i.body, i.acknowledged_us)
     ids = lasting_ids(given, grouped, known, told)
-    rows = [_alert_row(model_id, alert, ids, now_us) for alert in given]
+    part_of = {
+        alert.id: (ids.incident(incident.id), alert is incident.root)
+        for incident in grouped
+        for alert in incident.alerts
+    }
+    rows = [_alert_row(model_id, alert, ids, part_of.get(alert.id, (None, False)), now_us) for alert in given]
     _write(scope, alerts, model_id, rows)
     _withdraw(scope, alerts, model_id, {row["id"] for row in rows}, since_us, now_us)
 
@@ -98,12 +103,23 @@ def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, 
         "first_us": incident.since_us,
         "fired_us": incident.since_us,
         "resolved_us": incident.until_us,
+        "monitor": f"{OPERATIONS}.{incident.metric}",
+        "incident_id": incident.id,
+        "is_root": True,
+        "is_explained": False,
     }
     _write(scope, alerts, model_id, [alert])
     told = {"title": incident.title, "since_us": incident.since_us, "until_us": incident.until_us}
     row = {**common, **told, "acknowledged_us": None, "acknowledged_by": None}
     before = _write(scope, incidents, model_id, [row])
     return incident.state == "firing" and before.get(incident.id) != "firing"
+
+
+def firing_operations(scope: Scope, model_id: int, metric: str) -> list[tuple[str, int]]:
+    """Return id and begin (in microseconds) of what the service itself says of a model, and what fires, by a metric."""
+    c = alerts.c
+    here = (c.model_id == model_id) & (c.family == OPERATIONS) & (c.metric == metric) & (c.state == State.FIRING.value)
+    return [(row[0], row[1]) for row in scope.rows(scope.select(alerts, c.id, c.first_us).where(here))]
 
 
 def _lock(scope: Scope, model_id: int) -> None:
@@ -169,7 +185,9 @@ def _span(table: sa.Table) -> tuple[sa.Column[Any], sa.Column[Any]]:
     return (c.first_us, c.resolved_us) if table is alerts else (c.since_us, c.until_us)
 
 
-def _alert_row(model_id: int, alert: Alert, ids: Lasting, now_us: int) -> dict[str, Any]:
+def _alert_row(
+    model_id: int, alert: Alert, ids: Lasting, part_of: tuple[str | None, bool], now_us: int
+) -> dict[str, Any]:
     said = alert.last_breach
     first = to_microseconds(alert.active_at)
     return {
@@ -188,6 +206,10 @@ def _alert_row(model_id: int, alert: Alert, ids: Lasting, now_us: int) -> dict[s
         "opened_us": now_us,
         "updated_us": now_us,
         "withdrawn": False,
+        "monitor": said.monitor,
+        "incident_id": part_of[0],
+        "is_root": part_of[1],
+        "is_explained": alert.is_explained,
     }
 
 

@@ -51,24 +51,22 @@ class NextJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetModel:
-    """A model as operators see it; what was never said of it is 0 or None."""
+    """A model as operators see it; what was never said of it is 0 or None. `lifecycle` is what a person said."""
 
     project_id: int
     model_id: int
     name: str
     chunk: str
     reference_id: int | None
-    verdict: str | None
-    severity: str | None
+    lifecycle: str | None
     evaluated_us: int | None
     last_event_us: int | None
     last_received_us: int | None
+    last_label_us: int | None
     watermark_us: int | None
     events: int
     labels: int
     rejected: int
-    firing: int
-    incidents: int
     late: int
 
 
@@ -123,9 +121,10 @@ def fleet(connection: Connection) -> list[FleetModel]:
         models.c.name,
         models.c.chunk,
         models.c.reference_id,
+        models.c.lifecycle,
     )
-    said = ("verdict", "severity", "evaluated_us", "last_event_us", "last_received_us", "watermark_us")
-    counts = ("events", "labels", "rejected", "firing", "incidents", "late")
+    said = ("evaluated_us", "last_event_us", "last_received_us", "last_label_us", "watermark_us")
+    counts = ("events", "labels", "rejected", "late")
     statement = sa.select(
         *of_model,
         *(states.c[name] for name in said),

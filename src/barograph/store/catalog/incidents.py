@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any  # Any: JSON values
 
 import sqlalchemy as sa
@@ -19,7 +19,10 @@ Place = tuple[int, int, str]  # of an alert or incident in a list: opened_us, mo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAlert:
-    """One alert; `body` is all that `Alert.to_dict` says. `withdrawn`: restated results do not show it any more."""
+    """One alert; `body` is what `Alert.to_dict` says, but for silences.
+
+    `withdrawn`: restated results do not show it any more.
+    """
 
     id: str
     project_id: int
@@ -37,11 +40,15 @@ class StoredAlert:
     opened_us: int
     updated_us: int
     withdrawn: bool
+    monitor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredIncident:
-    """One incident; `body` is all that `Incident.to_dict` says. `opened_us` is when the service first knew of it."""
+    """One incident; `body` is what `Incident.to_dict` says, but for silences.
+
+    `opened_us` is when the service first knew of it. What is silenced now is in `silenced`.
+    """
 
     id: str
     project_id: int
@@ -206,11 +213,33 @@ def list_silences(
     return scope.records(StoredSilence, statement.order_by(silences.c.id.desc()).limit(limit))
 
 
-def silences_since(scope: Scope, model_id: int, *, since_us: int) -> list[StoredSilence]:
-    """Return all silences that concern a model and end after `since_us`: chunks from then on can be under them."""
-    concern = silences.c.model_id.is_(None) | (silences.c.model_id == model_id)
-    statement = scope.pick(silences, StoredSilence).where(concern, silences.c.ends_us > since_us)
-    return scope.records(StoredSilence, statement.order_by(silences.c.id))
+def change_silence(
+    scope: Scope,
+    silence_id: int,
+    *,
+    matchers: Sequence[tuple[str, str]] | None = None,
+    starts_us: int | None = None,
+    ends_us: int | None = None,
+    reason: str | None = None,
+) -> StoredSilence | None:
+    """Change what is given, and return the silence as it is now; None if there is none.
+
+    Raises SpecError where it would not hold together.
+    """
+    old = get_silence(scope, silence_id)
+    if old is None:
+        return None
+    new = replace(
+        old,
+        matchers=old.matchers if matchers is None else [list(pair) for pair in matchers],
+        starts_us=old.starts_us if starts_us is None else starts_us,
+        ends_us=old.ends_us if ends_us is None else ends_us,
+        reason=old.reason if reason is None else reason,
+    )
+    new.as_silence()  # checks what it says
+    values = {"matchers": new.matchers, "starts_us": new.starts_us, "ends_us": new.ends_us, "reason": new.reason}
+    scope.change(scope.update(silences).where(silences.c.id == silence_id).values(**values))
+    return new
 
 
 def end_silence(scope: Scope, silence_id: int, *, now_us: int) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any  # Any: JSON values
 
-from barograph.alerts.alert import Alert
+from barograph.alerts.alert import Alert, exceedance
 from barograph.alerts.incident import Incident
 from barograph.times import to_microseconds
 
@@ -31,8 +31,9 @@ class Lasting:
         return self.alerts.get(id, id)
 
     def alert_body(self, alert: Alert) -> dict[str, Any]:
-        """Return what an alert says, with ids that last."""
+        """Return what an alert says, with ids that last. Silences are not part of it: the clock decides of them."""
         said = alert.to_dict()
+        del said["silenced_by"]
         by = said["inhibited_by"]
         return {**said, "id": self.alert(alert.id), "inhibited_by": by and {**by, "by": self.alert(by["by"])}}
 
@@ -41,8 +42,9 @@ class Lasting:
         return self.incidents.get(id, id)
 
     def incident_body(self, incident: Incident) -> dict[str, Any]:
-        """Return what an incident says, with ids that last."""
-        said = incident.to_dict()
+        """Return what an incident says, with ids that last, and how far beyond its limit its root alert was."""
+        said = {**incident.to_dict(), "exceedance": exceedance(incident.root.worst)}
+        del said["silenced_by"]
         members = {"root": self.alert(said["root"]), "explains": [self.alert(id) for id in said["explains"]]}
         return {**said, "id": self.incident(incident.id), **members}
 

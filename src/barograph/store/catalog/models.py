@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any  # Any: JSON values
 
+from barograph.alerts.condition import Held, Lifecycle
 from barograph.errors import ConflictError, NotFoundError
 from barograph.store.catalog.schema import models, references
 from barograph.store.catalog.scope import Scope, columns_of
+from barograph.times import from_microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelHead:
-    """What tells a model from others. `revision` grows with each change."""
+    """What tells a model from others. `revision` grows with each change.
+
+    `lifecycle` is "paused" or "retired" if a person said so, by whom, why, and since when; None: it follows from the
+    events, and `lifecycle_us` is when the model was resumed, if it ever was.
+    """
 
     id: int
     project_id: int
@@ -22,9 +28,25 @@ class ModelHead:
     version: str
     reference_id: int | None
     results_us: int | None
+    lifecycle: str | None
+    lifecycle_us: int | None
+    lifecycle_by: str | None
+    lifecycle_reason: str | None
     created_us: int
     updated_us: int
     revision: int
+
+    @property
+    def held(self) -> Held | None:
+        """Return who has paused or retired it; None if nobody has."""
+        if self.lifecycle is None or self.lifecycle_us is None:
+            return None
+        return Held(
+            lifecycle=Lifecycle(self.lifecycle),
+            since=from_microseconds(self.lifecycle_us),
+            by=self.lifecycle_by or "",
+            reason=self.lifecycle_reason or "",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +104,19 @@ def update_model(
     """
     given = {"name": name, "spec": None if spec is None else dict(spec), "chunk": chunk, "version": version}
     return _changed(scope, model_id, {k: v for k, v in given.items() if v is not None}, now_us, revision)
+
+
+def set_lifecycle(
+    scope: Scope, model_id: int, lifecycle: Lifecycle | None, *, by: str, reason: str | None, now_us: int
+) -> Model:
+    """Pause or retire a model, or with None resume it, and return it as it is now. Raises NotFoundError."""
+    values = {
+        "lifecycle": None if lifecycle is None else lifecycle.value,
+        "lifecycle_us": now_us,
+        "lifecycle_by": by,
+        "lifecycle_reason": reason,
+    }
+    return _changed(scope, model_id, values, now_us, None)
 
 
 def activate_reference(

@@ -125,6 +125,10 @@ models = sa.Table(
     # Points to `references`, which points here: checked by code, because two tables cannot both be made second.
     sa.Column("reference_id", RowId, nullable=True),
     _time("results_us", optional=True),  # of the newest write of results; it only grows
+    _words("lifecycle", optional=True),  # paused or retired, if a person said so; else it follows from the events
+    _time("lifecycle_us", optional=True),  # when a person last said so, or took it back
+    _words("lifecycle_by", optional=True),
+    _words("lifecycle_reason", optional=True),
     _time("created_us"),
     _time("updated_us"),
     _count("revision"),
@@ -132,6 +136,9 @@ models = sa.Table(
     sa.UniqueConstraint("project_id", "id"),
     sqlite_autoincrement=True,
 )
+
+_HELD = models.c.lifecycle.is_not(None)
+sa.Index("ix_models_held", models.c.project_id, sqlite_where=_HELD, postgresql_where=_HELD)
 
 references = sa.Table(
     "references",
@@ -275,8 +282,6 @@ states = sa.Table(
     METADATA,
     _model(key=True),
     _project(),
-    _words("verdict"),
-    _words("severity", optional=True),
     _time("evaluated_us", optional=True),
     _time("last_event_us", optional=True),
     _time("last_received_us", optional=True),
@@ -284,12 +289,12 @@ states = sa.Table(
     _count("events"),
     _count("labels"),
     _count("rejected"),
-    _count("firing"),
-    _count("incidents"),
     _document("unknown_columns"),
     _document("missing_columns"),
     _count("late"),
     _document("detail"),
+    _document("judged", optional=True),  # by what the newest evaluation judged; None before the first one
+    _time("last_label_us", optional=True),
     _of_model(),
     sa.Index(None, "project_id"),
 )
@@ -313,7 +318,12 @@ alerts = sa.Table(
     _time("opened_us"),
     _time("updated_us"),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
+    _words("monitor", optional=True),
+    _words("incident_id", optional=True),  # of the incident that it is part of
+    sa.Column("is_root", sa.Boolean, nullable=True),
+    sa.Column("is_explained", sa.Boolean, nullable=True),
     _of_model(),
+    sa.Index(None, "project_id", "incident_id"),
     sa.Index(None, "project_id", "opened_us"),
 )
 
@@ -337,6 +347,15 @@ incidents = sa.Table(
     sa.Column("withdrawn", sa.Boolean, nullable=False),
     _of_model(),
     sa.Index(None, "project_id", "opened_us"),
+)
+
+_FIRING = incidents.c.state == "firing"
+sa.Index(
+    "ix_incidents_firing",
+    incidents.c.project_id,
+    incidents.c.model_id,
+    sqlite_where=_FIRING,
+    postgresql_where=_FIRING,
 )
 
 comments = sa.Table(
@@ -415,6 +434,8 @@ work = sa.Table(  # models with something to do: marked by whoever files rows, c
     _time("due_us"),
     _count("marks"),  # grows with each mark, so that one set during the work is not cleared by it
     _count("failures"),
+    _time("failed_us", optional=True),  # of the first of these failures
+    _words("reason", optional=True),  # of the last one
     _of_model(),
     sa.Index(None, "due_us"),
 )

@@ -1,70 +1,59 @@
-"""The newest state of each model: what the overview of a project shows, kept so that it need not be computed."""
+"""What is counted and known of each model as it is worked on. What follows from it is in `conditions`."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict, Unpack  # Any: JSON values
 
 import sqlalchemy as sa
 
 from barograph.errors import NotFoundError
-from barograph.store.catalog.schema import models, states
-from barograph.store.catalog.scope import Scope, columns_of
-
-UNKNOWN = "unknown"  # the verdict of a model that was never evaluated
+from barograph.store.catalog.schema import states
+from barograph.store.catalog.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelState:
-    """How a model is. Counts are totals since it was made; `late` counts events of chunks that were closed already."""
+    """What is known of a model.
+
+    Counts are totals since it was made; `late` counts events of chunks that were closed already. `last_label_us` is
+    when the latest label came. `judged` are the values of `Judged`, as of the newest evaluation.
+    """
 
     model_id: int
     project_id: int
-    verdict: str = UNKNOWN
-    severity: str | None = None
     evaluated_us: int | None = None
     last_event_us: int | None = None
     last_received_us: int | None = None
+    last_label_us: int | None = None
     watermark_us: int | None = None
     events: int = 0
     labels: int = 0
     rejected: int = 0
-    firing: int = 0
-    incidents: int = 0
     unknown_columns: dict[str, Any] | list[Any]
     missing_columns: dict[str, Any] | list[Any]
     late: int = 0
     detail: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview(ModelState):
-    """A model's state with what tells the model from others."""
-
-    name: str
-    chunk: str
-    version: str
-    reference_id: int | None
+    judged: dict[str, Any] | None = None
 
 
 class StateValues(TypedDict, total=False):
     """What of a state can be set."""
 
-    verdict: str
-    severity: str | None
     evaluated_us: int | None
     last_event_us: int | None
     last_received_us: int | None
+    last_label_us: int | None
     watermark_us: int | None
     events: int
     labels: int
     rejected: int
-    firing: int
-    incidents: int
     unknown_columns: dict[str, Any] | list[Any]
     missing_columns: dict[str, Any] | list[Any]
     late: int
     detail: dict[str, Any]
+    judged: dict[str, Any] | None
 
 
 _NEW: dict[str, Any] = {
@@ -95,29 +84,27 @@ def count_rows(
     late: int = 0,
     last_event_us: int | None = None,
     last_received_us: int | None = None,
+    last_label_us: int | None = None,
 ) -> None:
     """Add to the counts, and move the times on if these are later. Raises NotFoundError for an unknown model."""
     added = {"events": events, "labels": labels, "rejected": rejected, "late": late}
     values: dict[str, Any] = {name: states.c[name] + number for name, number in added.items() if number}
-    for name, time in (("last_event_us", last_event_us), ("last_received_us", last_received_us)):
+    times = {"last_event_us": last_event_us, "last_received_us": last_received_us, "last_label_us": last_label_us}
+    for name, time in times.items():
         if time is not None:
             values[name] = sa.case((states.c[name] > time, states.c[name]), else_=time)
     _update(scope, model_id, values)
 
 
-def newest_states(scope: Scope) -> list[Overview]:
-    """Return the states of all models of the project by name, also of those that nothing was said of yet."""
-    of_model = ("name", "chunk", "version", "reference_id")
-    own = [column for column in columns_of(states, ModelState) if column.name not in ("model_id", "project_id")]
-    statement = scope.select(
-        models, models.c.id, states.c.model_id, *own, *(models.c[name] for name in of_model)
-    ).outerjoin(states, states.c.model_id == models.c.id)
-    found = []
-    for model_id, has_state, *rest in scope.rows(statement.order_by(models.c.name)):
-        said = dict(zip((c.name for c in own), rest, strict=False)) if has_state is not None else _NEW
-        of = dict(zip(of_model, rest[len(own) :], strict=True))
-        found.append(Overview(model_id=model_id, project_id=scope.project_id, **said, **of))
-    return found
+def states_of(scope: Scope, model_ids: Collection[int]) -> dict[int, ModelState]:
+    """Return the states of models by their ids, without those that nothing was said of yet."""
+    statement = scope.pick(states, ModelState).where(states.c.model_id.in_(model_ids))
+    return {state.model_id: state for state in scope.records(ModelState, statement)}
+
+
+def new_state(model_id: int, project_id: int) -> ModelState:
+    """Return the state of a model of which nothing was said yet."""
+    return ModelState(model_id=model_id, project_id=project_id, **_NEW)
 
 
 def _update(scope: Scope, model_id: int, values: dict[str, Any]) -> None:

@@ -39,14 +39,24 @@ def done(scope: Scope, model_id: int, *, marks: int) -> bool:
     return scope.change(scope.delete(work).where(work.c.model_id == model_id, work.c.marks == marks)) > 0
 
 
-def later(scope: Scope, model_id: int, *, marks: int, due_us: int, failed: bool = False) -> None:
-    """Put the work off until `due_us`; if it was marked again meanwhile, until the earlier time. Count its failures.
-
-    What has `failed` waits until then in any case.
-    """
+def later(scope: Scope, model_id: int, *, marks: int, due_us: int) -> None:
+    """Put the work off until `due_us`; if it was marked again meanwhile, until the earlier time. It has not failed."""
     again = (work.c.marks != marks) & (work.c.due_us < due_us)
     values = {
-        "due_us": due_us if failed else sa.case((again, work.c.due_us), else_=due_us),
-        "failures": work.c.failures + 1 if failed else 0,
+        "due_us": sa.case((again, work.c.due_us), else_=due_us),
+        "failures": 0,
+        "failed_us": None,
+        "reason": None,
+    }
+    scope.change(scope.update(work).where(work.c.model_id == model_id).values(**values))
+
+
+def fail(scope: Scope, model_id: int, *, due_us: int, reason: str, now_us: int) -> None:
+    """Say that the work has failed once more, and why, and put it off until `due_us` in any case."""
+    values = {
+        "due_us": due_us,
+        "failures": work.c.failures + 1,
+        "failed_us": sa.func.coalesce(work.c.failed_us, now_us),
+        "reason": reason,
     }
     scope.change(scope.update(work).where(work.c.model_id == model_id).values(**values))

@@ -14,7 +14,7 @@ from barograph.store.delta.entries import Change
 from barograph.store.delta.files import read_table
 from barograph.store.delta.log import version_in
 from barograph.store.delta.recover import LOG_FOLDER
-from barograph.store.delta.snapshot import DAY, DataFile, Snapshot, data_file
+from barograph.store.delta.snapshot import DAY, EVER, DataFile, Snapshot, data_file
 from barograph.store.delta.table import UNKNOWN, Table, commit_planned
 from barograph.times import HOUR_US
 
@@ -164,6 +164,17 @@ def rows_filed(table: Table, since: int, until: int) -> int:
             adds = [action["add"] for action in actions if "add" in action]
             rows += sum(data_file(add, "", version, table.time_column).rows for add in adds)
     return rows
+
+
+def newest_filed_us(table: Table, since: int, until: int) -> int | None:
+    """Return the latest time of rows that filing added in the versions after one. See `ModelTables.newest_filed_us`."""
+    newest = None
+    for version, actions in table.log.entries(since, until):
+        if "WRITE" in {_operation(action["commitInfo"]) for action in actions if "commitInfo" in action}:
+            files = [data_file(action["add"], "", version, table.time_column) for action in actions if "add" in action]
+            times = [file.high_us for file in files if file.high_us < EVER[1]]  # what has no statistics is of any time
+            newest = max([*times, *([] if newest is None else [newest])], default=None)
+    return newest
 
 
 def _groups(files: Sequence[DataFile], target: int, fewest: int) -> Iterator[list[DataFile]]:
