@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from barograph.errors import SpecError
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value, false_alarms_per_day, load_spec
 from barograph.spec.infer import infer_schema
-from barograph.spec.schema import ColumnType, Task
+from barograph.spec.schema import ColumnType, Task, Unusable
 from barograph.spec.write import MEANING, init_spec, spec_text
 
 FULL = """
@@ -25,6 +25,8 @@ label_timestamp = "closed at"
 score = { 0 = "p0", "1.x" = "p 1", 2 = "p2" }
 prediction = "said"
 threshold = 1
+unusable = "by score"
+null_values = [-1, "none"]
 classes = [0, "1.x", 2.0]
 timestamp = "ts"
 timezone = "Europe/Berlin"
@@ -72,6 +74,8 @@ def test_every_key_is_read() -> None:
     spec = load_spec(FULL, metrics=["psi", "roc_auc"], rules=["limits"])
     assert spec.score == {"0": "p0", "1.x": "p 1", "2": "p2"}
     assert spec.classes == ("0", "1.x", "2")
+    assert spec.unusable is Unusable.BY_SCORE
+    assert spec.null_values == ("-1", "none")
     assert spec.ignore == ("c",)
     assert spec.types == {"a.b": ColumnType.TEXT}
     assert spec.value == Value(fn=-20.0, tp=1.5)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import log
+from typing import Any  # Any: a share is counted from one of several sketches
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from barograph.monitors.results import Result
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import CategoricalBins
-from barograph.reference.measure import measure
+from barograph.reference.measure import measure, sketch
 from barograph.reference.reference import Reference
 from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
@@ -33,7 +34,6 @@ from barograph.rules.evidence import Evidence
 from barograph.rules.limits import Status, default_tolerance
 from barograph.rules.share import Share, share
 from barograph.rules.summary import Summary
-from barograph.sketches.counts import Counts
 
 Floats = npt.NDArray[np.float64]
 AnyRule = CdfCut | Share | Summary
@@ -41,11 +41,12 @@ AnyRule = CdfCut | Share | Summary
 LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
 MOSTLY = 0.5  # of the labels have arrived
 LONGEST_DAYS = 30.0  # a change that takes longer than this to show is not bet on
-SHARES: Mapping[str, Callable[[Counts], tuple[int, int]]] = {
+SHARES: Mapping[str, Callable[[Any], tuple[int, int]]] = {
     "missing_share": lambda c: (c.missing, c.rows),
     "unseen_share": lambda c: (c.unseen, c.present),
     "out_of_range_share": lambda c: (c.below + c.above + c.negative_inf + c.positive_inf, c.present),
     "type_error_share": lambda c: (c.type_errors, c.rows),
+    "unusable_prediction_share": lambda c: (c.unusable, c.rows),
 }
 USEFUL = {"cdf_cut": 1.0, "category_share": 0.3, "share": 0.5, "summary": 0.5}
 
@@ -288,10 +289,13 @@ class _Group:
 
     def _novelty(self, monitor: Monitor) -> float:
         yardstick = self.reference.yardstick
-        return novelty(yardstick.columns[yardstick.position[monitor.column or ""]], monitor.metric)
+        if monitor.column is None:
+            return 0.0
+        return novelty(yardstick.columns[yardstick.position[monitor.column]], monitor.metric)
 
     def _pairs(self, profile: Profile) -> Floats:
-        return np.array([SHARES[m.metric.name](profile.counts(m.column or "")) for m in self.monitors], np.float64)
+        sketches = [sketch(m.metric, profile, m.column) for m in self.monitors]
+        return np.array([SHARES[m.metric.name](s) for m, s in zip(self.monitors, sketches, strict=True)], np.float64)
 
 
 def _coarse(profile: Profile, column: str | None) -> npt.NDArray[np.int64]:

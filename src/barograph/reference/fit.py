@@ -205,12 +205,18 @@ class _Outputs:
     def _number(self, name: str | None) -> Floats:
         if name is None or name not in self.table.column_names:
             return np.full(self.table.num_rows, np.nan)
-        return _numbers(self.table, name)
+        values = _numbers(self.table, name)
+        if name in (self.schema.label, self.schema.prediction):
+            none = arrow.or_null(values, None, self.schema.null_values)
+            return values if none is None else np.where(none, np.nan, values)
+        return values
 
     def _classes(self, name: str | None) -> npt.NDArray[np.int64]:
         if name is None or name not in self.table.column_names:
             return np.full(self.table.num_rows, -1, np.int64)
-        return arrow.class_codes(_column(self.table, name), self.schema.classes).astype(np.int64)
+        return arrow.class_codes(_column(self.table, name), self.schema.classes, self.schema.null_values).astype(
+            np.int64
+        )
 
     def columns(self) -> tuple[ColumnBins, ...]:
         """Return the bins of scores, prediction and label."""

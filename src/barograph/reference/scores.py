@@ -76,7 +76,12 @@ def fit_regression_outcome(prediction: Floats, label: Floats) -> RegressionOutco
     finite = np.sort(prediction[np.isfinite(prediction)])
     edges = _quantiles(finite, PREDICTION_BINS)
     edges = edges[edges > finite[0]] if len(finite) else edges
-    return RegressionOutcome(edges=edges, errors=fit_numeric_bins("error", prediction - label))
+    known = label[np.isfinite(label)] if np.isfinite(label).any() else finite
+    return RegressionOutcome(
+        edges=edges,
+        errors=fit_numeric_bins("error", prediction - label),
+        center=float(np.mean(known)) if len(known) else 0.0,
+    )
 
 
 def _quantiles(ascending: Floats, bins: int) -> Floats:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from barograph.alerts.alert import State
+from barograph.alerts.breaches import NEARLY_ALL, PREDICTIONS
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.words import count
@@ -45,8 +46,10 @@ def verdict(reference: Reference, profiles: Profiles, results: Sequence[Result],
 
 def _trouble(worst: Sequence[Incident]) -> str:
     root = worst[0].root.last_breach
-    if root.family == "quality" and root.column is not None:
-        return "No usable predictions come"
+    if root.family == "quality" and (root.column is not None or root.metric == PREDICTIONS):
+        shares = [alert.worst.value or 0.0 for alert in worst[0].alerts if alert.last_breach.metric == PREDICTIONS]
+        share = max(shares, default=1.0)
+        return "No usable predictions come" if share >= NEARLY_ALL else f"{share:.0%} of the predictions cannot be used"
     critical = [alert for i in worst for alert in i.alerts if alert.severity is Severity.CRITICAL]
     if all(alert.state is State.RESOLVED for alert in critical):  # drift that came with it may last
         return "The model was in trouble, and is within its limits again"

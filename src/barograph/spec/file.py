@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from barograph.chunks import parse_chunk_rule
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
-from barograph.spec.schema import ColumnType, Task
+from barograph.spec.schema import ColumnType, Task, Unusable
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 _PERIODS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}  # days
@@ -154,6 +154,8 @@ class ModelSpec(BaseModel):
     score: Annotated[str | Mapping[str, str], BeforeValidator(read.as_score)] | None = None
     prediction: Column | None = None
     threshold: Annotated[float, BeforeValidator(read.as_threshold)] = 0.5
+    unusable: Annotated[Unusable, BeforeValidator(read.as_unusable)] = Unusable.AS_SAID
+    null_values: Annotated[tuple[str, ...], BeforeValidator(read.as_null_values)] = ()
     positive: Annotated[str, BeforeValidator(read.as_class)] | None = None
     classes: Annotated[tuple[str, ...], BeforeValidator(read.as_classes)] = ()
     timestamp: Column | None = None

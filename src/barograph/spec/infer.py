@@ -12,7 +12,7 @@ import pyarrow as pa
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.classes import MAX_CLASSES, Outputs, binary_classes, by_class, in_order, infer_task
 from barograph.spec.column_types import column_type, distinct, is_naive, is_time, number, numbers_of
-from barograph.spec.roles import Roles
+from barograph.spec.roles import NULL_TEXTS, Roles, class_text, is_doubtful
 from barograph.spec.schema import ColumnType, Schema, Task
 
 # The names by which a role is found, without regard to case, the first one first.
@@ -82,6 +82,8 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
         scores=MappingProxyType(search.scores),
         classes=classes,
         threshold=said.threshold,
+        unusable=said.unusable,
+        null_values=said.null_values,
         segments=said.segments,
         groups=said.groups,
         ignored=tuple(search.ignored),
@@ -108,7 +110,15 @@ class _Search:
 
     def values(self, role: str) -> list[Any] | None:
         column = self.found.get(role)
-        return None if column is None else distinct(self.sample.column(column))
+        if column is None:
+            return None
+        return [v for v in distinct(self.sample.column(column)) if not self._is_null(v)]
+
+    def _is_null(self, value: Any) -> bool:
+        text = class_text(value)
+        if text in self.roles.classes:
+            return False
+        return text.strip().casefold() in NULL_TEXTS or text in self.roles.null_values
 
     def check_columns(self) -> None:
         """Note given columns that do not exist, and columns with two roles that exclude each other."""
@@ -230,12 +240,32 @@ class _Search:
             task, reason = (Task.BINARY if len(self.roles.classes) == 2 else Task.MULTICLASS), "classes as given"
         task, reason = (self.roles.task, "as given") if self.roles.task else (task, reason)
         self.decisions.append(f"task: {task.value} ({reason})")
+        self._tell_null_values(task)
         if task is Task.REGRESSION:
             self._check_regression(label, prediction)
             return task, ()
         classes = self._find_classes(task, label or (), prediction or ())
         self._resolve_scores(task, classes)
         return task, classes
+
+    def _tell_null_values(self, task: Task) -> None:
+        """Say which labels and predictions are read as none, and ask of those that may stand for none."""
+        for role in ("label", "prediction"):
+            if (column := self.found.get(role)) is None:
+                continue
+            texts = [class_text(v) for v in distinct(self.sample.column(column))]
+            nulls = [t for t in texts if t.strip() and self._is_null(t)]
+            if nulls:
+                named = "" if set(nulls) <= set(self.roles.null_values) else ": name under `classes` what is a class"
+                self.decisions.append(f"{role}: {_listed(nulls)} stands for none{named}")
+            if task is Task.REGRESSION:
+                continue  # where -1 is a number like others
+            doubtful = [t for t in texts if is_doubtful(t, texts) and t not in self.roles.classes]
+            if doubtful and not set(doubtful) <= set(self.roles.null_values):
+                self.decisions.append(
+                    f"{role}: {_listed(doubtful)} is taken as a class. If it stands for no {role}, name it under "
+                    "`null_values`; if it is one, under `classes`"
+                )
 
     def _prediction_as_score(self) -> None:
         """Take a prediction that is a probability for what it is."""
