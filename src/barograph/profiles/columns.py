@@ -27,6 +27,7 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 _EPOCH_UNITS = ((1e8, 1e11, 1e6), (1e11, 1e14, 1e3), (1e14, 1e17, 1.0), (1e17, 1e20, 1e-3))
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _LARGEST = 2**62  # microseconds: about 146,000 years; a time beyond it is not a time
+OF_NULL, OF_NO_CLASS = -1, -2  # instead of the position of a class
 _SAME_TRUTH = {"true": "1", "1": "true", "false": "0", "0": "false"}
 
 
@@ -220,9 +221,9 @@ def class_codes(array: Column, classes: tuple[str, ...], null_values: tuple[str,
         for form in (plain, _SAME_TRUTH.get(plain)):
             if folded.count(form) == 1:
                 return folded.index(form)
-        return -1 if plain in NULL_TEXTS or plain in nulls else -2
+        return OF_NULL if plain in NULL_TEXTS or plain in nulls else OF_NO_CLASS
 
-    return np.array([*map(code, values), -1], np.int32)[indices]
+    return np.array([*map(code, values), OF_NULL], np.int32)[indices]
 
 
 def _folded(text: str) -> str:

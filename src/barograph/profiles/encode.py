@@ -185,7 +185,9 @@ def _category_codes(
     codes = np.empty(len(array), np.uint16)
     if column.classes:
         positions = arrow.class_codes(array, column.names, null_values)
-        codes[:] = np.where(positions == -1, column.bins, np.where(positions == -2, column.unknown, positions))
+        codes[:] = np.select(
+            (positions == arrow.OF_NULL, positions == arrow.OF_NO_CLASS), (column.bins, column.unknown), positions
+        )
         return codes
     if not column.names and column.others is None:  # presence only: `other` or null
         codes[:] = 0
@@ -290,8 +292,8 @@ def _class_positions(batch: pa.RecordBatch, name: str | None, schema: Schema) ->
     if name is None or name not in batch.schema.names:
         return np.full(batch.num_rows, k + 1, np.int64)
     codes = arrow.class_codes(batch.column(name), schema.classes, schema.null_values).astype(np.int64)
-    codes[codes == -1] = k + 1
-    codes[codes == -2] = k
+    codes[codes == arrow.OF_NULL] = k + 1
+    codes[codes == arrow.OF_NO_CLASS] = k
     return codes
 
 
