@@ -66,7 +66,7 @@ def default_monitors(
     monitors = []
     for metric in catalogue().values():
         tolerance = (tolerances or {}).get(metric.name)
-        if metric.family not in WATCHED or Sample in wanted(metric):
+        if metric.family not in WATCHED or not metric.is_own or Sample in wanted(metric):
             continue
         if metric.name == "business_value" and values is None:
             continue
@@ -100,6 +100,12 @@ def _alerts(metric: Metric, yardstick: Yardstick) -> bool:
     return metric.family == "quality" or metric.name == MODEL_DRIFT
 
 
+def _why(found: Sequence[Metric]) -> str:
+    if any(not m.is_own and not wanted(m) for m in found):
+        return " Annotate its `current` with the sketch that it takes, such as `current: RegressionCells`."
+    return ""
+
+
 def asked_monitors(yardstick: Yardstick, asked: Sequence[Asked], default: Sequence[Monitor]) -> list[Monitor]:
     """Return the default monitors with those that a specification asks for: new ones, or default ones made to alert.
 
@@ -109,7 +115,7 @@ def asked_monitors(yardstick: Yardstick, asked: Sequence[Asked], default: Sequen
     monitors = {m.name: m for m in default}
     problems = []
     for i, ask in enumerate(asked):
-        found = [m for m in catalogue().values() if m.name == ask.metric and m.family in WATCHED]
+        found = [m for m in catalogue().values() if m.name == ask.metric and (m.family in WATCHED or not m.is_own)]
         wanted_columns = ask.columns or tuple(c.name for c in yardstick.columns)
         added = False
         for metric in found:
@@ -128,6 +134,7 @@ def asked_monitors(yardstick: Yardstick, asked: Sequence[Asked], default: Sequen
         if not added:
             problems.append(
                 f"$.monitors[{i}].metric: {ask.metric!r} cannot be computed for this model or these columns."
+                + _why(found)
             )
     if problems:
         raise SpecError(problems)

@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from barograph.chunks import Chunk
 from barograph.monitors.defaults import CATEGORICAL_DRIFT, MODEL_DRIFT, NUMERIC_DRIFT
-from barograph.monitors.evaluate import novelty, typical_rows
+from barograph.monitors.evaluate import WITHOUT_LIMITS, novelty, typical_rows
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import CategoricalBins
-from barograph.reference.measure import measure, sketch
+from barograph.reference.measure import least_tolerance, measure, sketch
 from barograph.reference.reference import Reference
 from barograph.rules import observe
 from barograph.rules.bets import bet_sizes
@@ -39,6 +39,7 @@ Floats = npt.NDArray[np.float64]
 AnyRule = CdfCut | Share | Summary
 
 LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
+ENOUGH = 50  # rows, of which it is no chance that they are all alike
 MOSTLY = 0.5  # of the labels have arrived
 LONGEST_DAYS = 30.0  # a change that takes longer than this to show is not bet on
 SHARES: Mapping[str, Callable[[Any], tuple[int, int]]] = {
@@ -118,7 +119,7 @@ def _judged(row: Result, found: tuple[float, bool] | None) -> Result:
 def _kind(monitor: Monitor) -> str | None:
     """Return the rule that weighs a monitor; None: its limits alone decide."""
     metric = monitor.metric
-    if metric.family == "performance" and metric.name != "error_quantile":
+    if metric.family == "performance" and metric.name not in (*WITHOUT_LIMITS, "error_quantile"):
         return "summary"
     if metric.name in SHARES:
         return "share"
@@ -162,6 +163,12 @@ class _Group:
         self.step = step
         self.reference = reference
         self.rule = self._learn() if self.blocks else None
+        self.constant = {m.name for m in monitors if kind == "summary" and self._is_constant(m, segment)}
+
+    def _is_constant(self, monitor: Monitor, segment: str) -> bool:
+        """Return whether the reference's rows, enough of them, do not vary in what a metric is the mean of."""
+        whole = measure(monitor.metric, self.reference.total_of(segment), options=monitor.options)
+        return isinstance(whole, Estimate) and whole.standard_error is None and whole.n >= ENOUGH
 
     def run(self) -> dict[tuple[str, str], tuple[float, bool]]:
         """Return the log evidence and whether it is a breach, by monitor and chunk."""
@@ -179,9 +186,29 @@ class _Group:
             assert decision.state is not None
             assert decision.log_evidence is not None
             state = decision.state
+            mute = self._mute(profile)
             for j, monitor in enumerate(self.monitors):
+                if mute[j]:
+                    continue
                 found[monitor.name, profile.chunk.key] = (float(decision.log_evidence[j]), bool(decision.breach[j]))
         return found
+
+    def _mute(self, profile: Profile) -> npt.NDArray[np.bool_]:
+        """Return of which monitors evidence cannot speak in a chunk, so that the limits alone decide.
+
+        A bet needs to know how much a value varies. Errors that are all alike, in a reference without any error or in a
+        chunk, have no standard error: not because there are few rows, but because there is nothing to vary.
+        """
+        mute = np.zeros(len(self.monitors), np.bool_)
+        if self.kind != "summary":
+            return mute
+        for j, monitor in enumerate(self.monitors):
+            row = self.rows[monitor.name].get(profile.chunk.key)
+            if row is None or row.value is None:
+                continue
+            alike = row.standard_error is None and row.n >= ENOUGH
+            mute[j] = alike or monitor.name in self.constant
+        return mute
 
     def watches(self) -> list[Watch]:
         """Return what each monitor can find."""
@@ -228,7 +255,10 @@ class _Group:
             known, like = values[np.isfinite(values[:, j]), j], normal[np.isfinite(normal[:, j]), j]
             if len(known) and len(like):
                 shift[j] = like.mean() - known.mean()
-            default = default_tolerance(monitor.metric, float(like.mean()) if len(like) else 0.0)
+            default = max(
+                default_tolerance(monitor.metric, float(like.mean()) if len(like) else 0.0),
+                least_tolerance(monitor.metric, self.reference.total),
+            )
             tolerances[j] = default if monitor.tolerance is None else monitor.tolerance
         rule = Summary.learn(values, errors, sizes=self.sizes, tolerance=tolerances)
         better = [m.metric.better for m in self.monitors]

@@ -7,8 +7,9 @@ from functools import cache
 from inspect import signature
 from typing import Any, get_args  # annotations are classes or unions of classes
 
+from barograph.errors import SpecError
 from barograph.metrics import Metric
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.profiles.profiles import Profile
 from barograph.profiles.yardstick import NumericBins, Yardstick
 from barograph.sketches.cells import BinaryCells, RegressionCells
@@ -21,6 +22,7 @@ from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
 
 OF_ALL_ROWS = ("row_count",)  # takes the counts of a column, and says the same for each
+LEAST_ERROR = 0.001  # standard deviations of the label
 NOT_KEPT = "the profiles do not keep what this metric needs"
 
 
@@ -35,7 +37,7 @@ def is_per_column(metric: Metric) -> bool:
     """Return whether a metric is about one column."""
     if metric.name in OF_ALL_ROWS:
         return False
-    return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family in ("quality", "drift")
+    return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family != "performance"
 
 
 def applies(metric: Metric, yardstick: Yardstick, column: str | None) -> bool:
@@ -84,7 +86,25 @@ def measure(
     if column is not None and takes_scale(metric):
         bins = current.yardstick.columns[current.yardstick.position[column]]
         arguments["scale"] = bins.scale if isinstance(bins, NumericBins) else None
-    return metric.function(**arguments, **(options or {}))
+    outcome = metric.function(**arguments, **(options or {}))
+    if not isinstance(outcome, Estimate | Undefined):
+        raise SpecError(f"metric {metric.name!r} must return an Estimate or Undefined. It returned {outcome!r}.")
+    return outcome
+
+
+def least_tolerance(metric: Metric, reference: Profile) -> float:
+    """Return the least tolerance that makes sense for a metric whose tolerance is a share of its reference value.
+
+    A reference without any error has 0 as its mean absolute error, and so as the share of it. A thousandth of the
+    standard deviation of the reference's labels is below what anybody minds, in the label's unit; in the unit of its
+    square, a thousandth squared. For all other units, the metric says it itself.
+    """
+    label = reference.yardstick.schema.label
+    power = {"label": 1, "label²": 2}.get(metric.unit, 0)
+    if not power or not metric.relative_tolerance or label is None or reference.yardstick.regression is None:
+        return 0.0
+    moments = reference.moments(label)
+    return float((LEAST_ERROR * moments.variance**0.5) ** power) if moments.n else 0.0
 
 
 @cache

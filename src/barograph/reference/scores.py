@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from barograph.profiles.yardstick import BinaryOutcome, RegressionOutcome
+from barograph.profiles.yardstick import BinaryOutcome, NumericBins, RegressionOutcome
 from barograph.reference.bins import fit_numeric_bins
 
 FINE_SCORE_BINS = 256
 CELL_SCORE_BINS = 50  # the binning bias of ROC AUC is about 0.0001 here, and 0.004 with ten uniform bins
 PREDICTION_BINS = 20
+NO_ERROR = 1e-6  # standard deviations of the labels
+ERROR_BINS = 120
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -79,9 +81,22 @@ def fit_regression_outcome(prediction: Floats, label: Floats) -> RegressionOutco
     known = label[np.isfinite(label)] if np.isfinite(label).any() else finite
     return RegressionOutcome(
         edges=edges,
-        errors=fit_numeric_bins("error", prediction - label),
+        errors=_error_bins(prediction - label, known),
         center=float(np.mean(known)) if len(known) else 0.0,
     )
+
+
+def _error_bins(errors: Floats, label: Floats) -> NumericBins:
+    """Return the bins of errors: of a reference with (nearly) none, bins as wide as the labels' spread suggests.
+
+    Bins at the quantiles of errors that are all 0 would hold whatever comes in the two open ones.
+    """
+    spread = float(np.std(label)) if len(label) else 0.0
+    sizes = np.abs(errors[np.isfinite(errors)])
+    if not spread or not len(sizes) or sizes.max() > NO_ERROR * spread:
+        return fit_numeric_bins("error", errors)
+    grid = spread * np.geomspace(NO_ERROR, 10.0, ERROR_BINS // 2)
+    return fit_numeric_bins("error", np.concatenate((-grid, [0.0], grid)))
 
 
 def _quantiles(ascending: Floats, bins: int) -> Floats:

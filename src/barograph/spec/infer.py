@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any  # Any: values of whichever type a column has
 
 import pyarrow as pa
@@ -12,11 +11,12 @@ import pyarrow as pa
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.classes import MAX_CLASSES, Outputs, binary_classes, by_class, in_order, infer_task
 from barograph.spec.column_types import column_type, distinct, is_naive, is_time, number, numbers_of
+from barograph.spec.frozen import Frozen
 from barograph.spec.roles import NULL_TEXTS, Roles, class_text, is_doubtful
 from barograph.spec.schema import ColumnType, Schema, Task
 
 # The names by which a role is found, without regard to case, the first one first.
-NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+NAMES: Mapping[str, tuple[str, ...]] = Frozen(
     {
         "id": ("id", "event_id", "prediction_id"),
         "timestamp": ("timestamp", "datetime", "ts"),
@@ -72,14 +72,14 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
     said, found = search.roles, search.found
     resolved = Schema(
         task=task,
-        features=MappingProxyType(features),
+        features=Frozen(features),
         id=found.get("id"),
         timestamp=found.get("timestamp"),
         timezone=said.timezone,
         label=found.get("label"),
         label_timestamp=found.get("label_timestamp"),
         prediction=found.get("prediction"),
-        scores=MappingProxyType(search.scores),
+        scores=Frozen(search.scores),
         classes=classes,
         threshold=said.threshold,
         unusable=said.unusable,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any  # Any: JSON values
 
+from barograph.spec.frozen import Frozen
 from barograph.spec.schema import ColumnType, Schema, Task, Unusable
 
 
@@ -26,6 +26,6 @@ def schema_from_plain(plain: Mapping[str, Any]) -> Schema:
     listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
     listed["task"] = Task(plain["task"])
     listed["unusable"] = Unusable(plain["unusable"])
-    listed["features"] = MappingProxyType({k: ColumnType(v) for k, v in plain["features"]})
-    listed["scores"] = MappingProxyType(dict(plain["scores"]))
+    listed["features"] = Frozen({k: ColumnType(v) for k, v in plain["features"]})
+    listed["scores"] = Frozen(dict(plain["scores"]))
     return Schema(**listed)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any  # Any: what a caller passes, before it is checked
 from zoneinfo import ZoneInfo, available_timezones
 
 from barograph.errors import SpecError, did_you_mean
+from barograph.spec.frozen import Frozen
 from barograph.spec.schema import ColumnType, Task, Unusable
 
 
@@ -35,7 +35,7 @@ class Roles:
     ignore: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    types: Mapping[str, ColumnType] = field(default_factory=lambda: MappingProxyType({}))
+    types: Mapping[str, ColumnType] = field(default_factory=lambda: Frozen({}))
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Roles:
@@ -118,7 +118,7 @@ def as_score(value: object) -> str | Mapping[str, str]:
         return as_column(value)
     if not value or not all(isinstance(v, str) and v for v in value.values()):
         raise ValueError("This must be a column, or a column for each class.")
-    return MappingProxyType({class_text(k): str(v) for k, v in value.items()})
+    return Frozen({class_text(k): str(v) for k, v in value.items()})
 
 
 def as_class(value: object) -> str:
@@ -188,7 +188,7 @@ def as_types(value: object) -> Mapping[str, ColumnType]:
     """Return the types of columns."""
     if not isinstance(value, Mapping):
         raise ValueError("This must be a table of columns and their types.")
-    return MappingProxyType({as_column(column): as_type(kind) for column, kind in value.items()})
+    return Frozen({as_column(column): as_type(kind) for column, kind in value.items()})
 
 
 _READERS = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
+
+from barograph.spec.frozen import Frozen
 
 
 class Task(StrEnum):
@@ -34,7 +35,7 @@ class Unusable(StrEnum):
     BY_SCORE = "by score"  # what follows from the scores, as where there is no prediction column
 
 
-_EMPTY: Mapping[str, ColumnType] = MappingProxyType({})
+_EMPTY: Mapping[str, ColumnType] = Frozen({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Schema:
     label: str | None = None
     label_timestamp: str | None = None  # when the label became known
     prediction: str | None = None
-    scores: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, str] = field(default_factory=lambda: Frozen({}))
     classes: tuple[str, ...] = ()  # binary: (negative, positive); regression: ()
     threshold: float = 0.5  # a binary prediction is positive at this score or above
     unusable: Unusable = Unusable.AS_SAID

@@ -16,7 +16,7 @@ LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log
 LEAST_SCORE = 1e-6  # of a bin in the mean; below, the variance of its logarithms is not known from that of its scores
 
 
-@metric(unit="nats", bounds=(0.0, float("inf")), better="lower", relative_tolerance=0.10)
+@metric(unit="nats", bounds=(0.0, float("inf")), better="lower", tolerance=1e-4, relative_tolerance=0.10)
 def log_loss(current: ScoreTable | ClassTables) -> Outcome:
     r"""Measure the mean negative logarithm of the probability that was given to what came true.
 
