@@ -70,7 +70,7 @@ def test_the_family_follows_from_what_a_metric_takes() -> None:
 
     names = {"of_counts": "quality", "of_two": "drift", "of_anything": "custom", "given": "performance"}
     assert {name: family for family, name in catalogue() if name in names} == names
-    with pytest.raises(SpecError, match="family must be one of .* Did you mean 'quality'"):
+    with pytest.raises(SpecError, match=r"family must be one of .* Did you mean 'quality'"):
         metric(unit="", bounds=(0.0, 1.0), better="lower", family="qualty")
     for name in ("of_counts", "of_two"):
         report = check(frame(0), frame(1), spec=f'[[monitors]]\nmetric = "{name}"\ncolumns = ["x"]')

@@ -11,6 +11,7 @@ from checked import assert_sound, left_out
 from sklearn import metrics as sk
 
 from barograph.alerts.severity import Severity
+from barograph.errors import SpecError
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.report.check import check
@@ -233,3 +234,72 @@ def test_scores_of_some_classes_only_are_told() -> None:
     told = left_out(report)["which class is the likeliest, and log loss"]
     assert told == "no score column is known for 'train': give all, or what the model predicted"
     assert report.verdict.startswith("Whether the model is all right cannot be told")
+
+
+def margins(seed: int) -> pl.DataFrame:
+    """Return the binary model with the log-odds, far from 0 in places, instead of probabilities."""
+    frame = binary(seed, threshold=0.5)
+    p = frame["score"].to_numpy()
+    return frame.with_columns(score=np.log(p / (1 - p)) * 40).drop("prediction")
+
+
+@pytest.mark.parametrize("role", ["score", "prediction"])
+def test_margins_are_taken_for_what_they_are(role: str) -> None:
+    before, now = (margins(seed).rename({"score": "output"}) for seed in (0, 1))
+    report = checked(fit(before, label="label", **{role: "output"}), now)
+    positive, outputs = (now["label"] == "yes").to_numpy(), now["output"].to_numpy()
+    assert row(report, "performance.roc_auc").value == pytest.approx(sk.roc_auc_score(positive, outputs), abs=1e-3)
+    ap = sk.average_precision_score(positive, outputs)
+    assert row(report, "performance.average_precision").value == pytest.approx(ap, abs=5e-3)
+    assert row(report, "performance.accuracy").value == pytest.approx(((outputs >= 0) == positive).mean())
+    assert row(report, "estimation.roc_auc").value == pytest.approx(sk.roc_auc_score(positive, outputs), abs=0.03)
+    assert not {"log_loss", "brier_score", "expected_calibration_error"} & {r.metric for r in report.rows}
+    assert "log loss, Brier score, expected calibration error, and whether scores are calibrated" in left_out(report)
+    assert left_out(report)["what the model said"].endswith("a score of 0 or more counts as 'yes'")
+    assert any("holds margins, not probabilities" in decision for decision in report.reference.decisions)
+    assert report.severity is None
+
+
+def test_margins_of_another_threshold_follow_the_predictions() -> None:
+    said = pl.when(pl.col("score") >= 20).then(pl.lit("yes")).otherwise(pl.lit("no"))
+    before, now = (margins(seed).with_columns(prediction=said) for seed in (0, 1))
+    report = checked(fit(before, score="score"), now)
+    expected = sk.accuracy_score(now["label"], now["prediction"])
+    assert row(report, "performance.accuracy").value == pytest.approx(expected)
+    assert row(report, "estimation.accuracy").value == pytest.approx(expected, abs=0.03)
+
+
+def test_predictions_that_are_neither_classes_nor_probabilities_are_refused() -> None:
+    percent = binary(0).drop("score").with_columns(prediction=binary(0)["score"] * 100)
+    with pytest.raises(SpecError, match=r"holds numbers that are neither classes nor probabilities, for example"):
+        fit(percent)
+
+
+@pytest.mark.parametrize("text", ["NA", "nan", "n/a"])
+def test_what_stands_for_no_label_in_the_reference_is_said(text: str) -> None:
+    reference = fit(replaced(binary(0), "label", text, TENTH))
+    assert reference.schema.classes == ("no", "yes")
+    assert reference.total.label_coverage == pytest.approx(0.9)
+    assert f"label: '{text}' stands for none: name under `classes` what is a class" in reference.decisions
+
+
+def test_a_class_that_may_stand_for_none_is_asked_about(three: Reference) -> None:
+    before, now = (replaced(classes(seed), "label", "unknown", TENTH) for seed in (0, 1))
+    asked = checked(fit(before), now)
+    assert "whether 'unknown' in `label` is a class" in left_out(asked)
+    answered = checked(fit(before, null_values=["unknown"]), now)
+    rest = now.filter(pl.Series(~TENTH))
+    accuracy = row(answered, "performance.accuracy")
+    assert (accuracy.n, accuracy.label_coverage) == (len(rest), pytest.approx(0.9))
+    assert accuracy.value == pytest.approx(sk.accuracy_score(rest["label"], rest["prediction"]))
+    assert not any(what.startswith("whether") and "is a class" in what for what in left_out(answered))
+
+
+def test_a_number_may_stand_for_no_label() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=ROWS)
+    frame = pl.DataFrame({"x": x, "y_pred": 50 + 10 * x, "y_true": 50 + 10 * x + rng.normal(0, 3, ROWS)})
+    report = checked(fit(frame, null_values=[-999]), replaced(frame, "y_true", -999.0))
+    rest = frame.filter(pl.Series(~HALF))
+    assert row(report, "performance.mae").value == pytest.approx((rest["y_pred"] - rest["y_true"]).abs().mean())
+    assert row(report, "performance.mae").label_coverage == 0.5

@@ -143,8 +143,8 @@ class EventLayout:
 
     @property
     def scores(self) -> tuple[int, ...]:
-        """Return where the scores are in the columns after id and timestamp."""
-        names = set(self.schema.scores.values())
+        """Return where the scores that must be probabilities are in the columns after id and timestamp."""
+        names = set() if self.schema.margins else set(self.schema.scores.values())
         return tuple(i for i, f in enumerate(self.fields[2 : self.kept]) if f.name in names)
 
     @property

@@ -274,6 +274,8 @@ def _outputs(yardstick: Yardstick, batch: pa.RecordBatch, read: Columns) -> Outp
     k = len(schema.classes)
     questions = schema.classes[1:] if schema.task is Task.BINARY else schema.classes
     scores = np.column_stack([as_numbers(schema.scores.get(c)) for c in questions])
+    if schema.margins:
+        scores = squashed(scores)
     predicted = _class_positions(batch, schema.prediction, schema)
     label = _class_positions(batch, schema.label, schema)
     agreed = _agreed(batch, schema, (predicted == k) & (label == k))
@@ -284,6 +286,27 @@ def _outputs(yardstick: Yardstick, batch: pa.RecordBatch, read: Columns) -> Outp
     known_label = np.where(label < k, label, np.nan)
     sampled = np.column_stack((score, known_prediction, known_label))
     return Outputs(scores, predicted, label, agreed, None, sampled)
+
+
+def squashed(margins: Floats) -> Floats:
+    """Return margins as numbers from 0 to 1 in the same order, 0 as one half; NaN where they are infinite.
+
+    Not the logistic function: it makes all margins above 37 one, and probabilities of what are none.
+    """
+    size = np.abs(margins)
+    finite = np.isfinite(margins)
+    share = np.divide(margins, 1.0 + size, out=np.full(margins.shape, np.nan), where=finite)
+    return np.asarray(0.5 + share / 2)
+
+
+def margin_at(share: float) -> float:
+    """Return the margin that `squashed` makes this number of.
+
+    >>> margin_at(squashed(np.array([2.5]))[0])
+    2.5
+    """
+    signed = 2.0 * float(share) - 1.0
+    return signed / (1.0 - abs(signed)) if abs(signed) < 1.0 else signed * np.inf
 
 
 def _class_positions(batch: pa.RecordBatch, name: str | None, schema: Schema) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from barograph.errors import InputError, SpecError
 from barograph.profiles import columns as arrow
 from barograph.profiles.build import Progress, build_profiles
-from barograph.profiles.encode import PRESENCE_ONLY, encode_column
+from barograph.profiles.encode import PRESENCE_ONLY, encode_column, squashed
 from barograph.profiles.kernels import find_leaves
 from barograph.profiles.read import Rows, Source, open_rows, sample_rows
 from barograph.profiles.yardstick import (
@@ -172,7 +172,8 @@ class _Outputs:
             return
         self.label_class = self._classes(schema.label)
         self.predicted = self._classes(schema.prediction)
-        self.scores = {c: self._number(column) for c, column in schema.scores.items()}
+        self.raw_scores = {c: self._number(column) for c, column in schema.scores.items()}
+        self.scores = {c: squashed(v) if schema.margins else v for c, v in self.raw_scores.items()}
         if not schema.scores and not schema.prediction:
             return
         nothing = np.full(n, np.nan)
@@ -227,7 +228,8 @@ class _Outputs:
                     bins.append(fit_numeric_bins(name, getattr(self, values)))
             return tuple(bins)
         for c, column in schema.scores.items():
-            bins.append(fit_numeric_bins(column, self.scores[c], low=0.0, high=1.0))
+            ends = {} if schema.margins else {"low": 0.0, "high": 1.0}
+            bins.append(fit_numeric_bins(column, self.raw_scores[c], **ends))
         for name in (schema.prediction, schema.label):
             if name:
                 bins.append(class_bins(name, schema.classes))  # type: ignore[arg-type]  # the list holds both kinds

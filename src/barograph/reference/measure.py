@@ -22,6 +22,7 @@ from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
 
 OF_ALL_ROWS = ("row_count",)  # takes the counts of a column, and says the same for each
+OF_PROBABILITIES = ("log_loss", "brier_score", "expected_calibration_error")  # more than the order of scores
 LEAST_ERROR = 0.001  # standard deviations of the label
 NOT_KEPT = "the profiles do not keep what this metric needs"
 
@@ -43,6 +44,8 @@ def is_per_column(metric: Metric) -> bool:
 def applies(metric: Metric, yardstick: Yardstick, column: str | None) -> bool:
     """Return whether a metric can be computed for a column (or, with None, for the model as a whole)."""
     sketches = wanted(metric)
+    if yardstick.schema.margins and metric.family == "performance" and metric.name in OF_PROBABILITIES:
+        return False
     if column is None:
         outcomes = yardstick.outcomes
         return bool(

@@ -9,8 +9,9 @@ from barograph.charts.words import count, limits_within_reach, metric_title, per
 from barograph.chunks import Chunk
 from barograph.monitors.defaults import ALERTING, CATEGORICAL_DRIFT, MANY_COLUMNS, NUMERIC_DRIFT
 from barograph.monitors.results import Result
-from barograph.profiles.encode import PRESENCE_ONLY
+from barograph.profiles.encode import PRESENCE_ONLY, margin_at
 from barograph.profiles.profiles import Profile, Profiles
+from barograph.reference.measure import OF_PROBABILITIES
 from barograph.reference.reference import Reference
 from barograph.report.report import NotChecked
 from barograph.rules.limits import Status
@@ -117,11 +118,8 @@ def _judged_otherwise(reference: Reference, seen: Profile) -> Iterator[NotChecke
     """Say where something else than what the model said is judged, and how many rows are not judged at all."""
     schema, outcomes = reference.schema, seen.outcomes
     binary = schema.task is Task.BINARY
-    rule = (
-        f"a score of {schema.threshold:g} or more counts as {schema.positive!r}"
-        if binary
-        else "the highest score counts"
-    )
+    least = margin_at(schema.threshold) if schema.margins else schema.threshold
+    rule = f"a score of {least:g} or more counts as {schema.positive!r}" if binary else "the highest score counts"
     unscored = [c for c in schema.classes if c not in schema.scores]
     if not binary and schema.scores and unscored:
         names = _listed([repr(c) for c in unscored])
@@ -132,9 +130,13 @@ def _judged_otherwise(reference: Reference, seen: Profile) -> Iterator[NotChecke
     elif schema.by_score:
         why = f'the specification says `unusable = "{schema.unusable.value}"`: there, {rule}'
         yield NotChecked(what="predictions that are missing or no class", why=why)
+    if schema.margins:
+        names = _listed([within(metric_title(name)) for name in OF_PROBABILITIES])
+        what = f"{names}, and whether scores are calibrated"
+        yield NotChecked(what=what, why="the scores are margins, not probabilities: only their order is used")
     for whose, profile in (("", seen), ("reference ", reference.total)):
         found = profile.outcomes
-        if isinstance(found, ClassTables) and (off := found.confusion.off_sum):
+        if not schema.margins and isinstance(found, ClassTables) and (off := found.confusion.off_sum):
             why = "the scores of their classes do not sum to one: log loss takes each for its share of the sum"
             yield NotChecked(what=f"the scores of {count(off, f'{whose}row')} as probabilities", why=why)
     if outcomes is not None and outcomes.unusable:

@@ -84,6 +84,7 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
         threshold=said.threshold,
         unusable=said.unusable,
         null_values=said.null_values,
+        margins=search.margins,
         segments=said.segments,
         groups=said.groups,
         ignored=tuple(search.ignored),
@@ -103,6 +104,7 @@ class _Search:
     ignored: dict[str, str] = field(default_factory=dict)  # column to reason
     problems: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    margins: bool = False  # the scores are numbers from below to above 0
 
     @property
     def names(self) -> list[str]:
@@ -185,9 +187,10 @@ class _Search:
             return
         if role == "score" and not self._is_probability(column, share=MOSTLY):
             if not must:
-                self.decisions.append(f"score: not `{column}`, whose values are no probabilities")
+                hint = "; they look like margins: give it as `score` if they are" if self._is_margin(column) else ""
+                self.decisions.append(f"score: not `{column}`, whose values are no probabilities{hint}")
                 return
-            self._refuse_score(column)
+            self._take_margins(column)
         self.found[role] = column
         self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
         if role == "timestamp" and is_naive(self.sample.column(column)):
@@ -199,7 +202,7 @@ class _Search:
             self.class_scores = {k: v for k, v in self.roles.score.items() if v in self.names}
             for column in self.class_scores.values():
                 if not self._is_probability(column, share=MOSTLY):
-                    self._refuse_score(column)
+                    self._take_margins(column)
             return
         placed = {*self.found.values(), *(self.roles.features or ()), *self.roles.ignore}
         label = self.values("label") or []
@@ -218,6 +221,27 @@ class _Search:
     def _is_probability(self, column: str, *, share: float = 1.0) -> bool:
         values = distinct(self.sample.column(column))
         return numbers_of(values) is not None and sum(map(_is_share, values)) >= share * len(values)
+
+    def _is_margin(self, column: str) -> bool:
+        values = numbers_of(distinct(self.sample.column(column)))
+        return values is not None and min(values, default=0.0) < -1e-6
+
+    def _take_margins(self, column: str) -> None:
+        """Take scores from below to above 0 for margins, and refuse other numbers that are no probabilities."""
+        if self.roles.task is Task.REGRESSION or not self._is_margin(column):
+            self._refuse_score(column)
+            return
+        values = numbers_of(distinct(self.sample.column(column))) or [0.0]
+        self.margins = True
+        if self.roles.threshold != Roles().threshold:
+            self.problems.append(
+                f"threshold: {column!r} holds margins, not probabilities: they are positive from 0 on. Leave it out, "
+                "give the predictions in a column of their own, or turn margins into probabilities."
+            )
+        self.decisions.append(
+            f"score: `{column}` holds margins, not probabilities (from {min(values):.4g} to {max(values):.4g}): what "
+            "needs only their order works, such as ROC AUC and estimates; log loss, Brier score and calibration do not"
+        )
 
     def _refuse_score(self, column: str) -> None:
         if self.roles.task is Task.REGRESSION:
@@ -273,9 +297,21 @@ class _Search:
         if not prediction or "score" in self.found or self.class_scores or self.roles.task is Task.REGRESSION:
             return
         label, numbers = self.values("label"), numbers_of(prediction)
-        if numbers is None or all(n.is_integer() for n in numbers) or not all(0 <= n <= 1 for n in numbers):
+        if numbers is None or all(n.is_integer() for n in numbers):
             return
         two = label is not None and 0 < len(in_order(label)) <= 2
+        if (two or self.roles.task is Task.BINARY) and not all(0 <= n <= 1 for n in numbers):
+            column = self.found["prediction"]
+            if set(in_order(prediction)) <= set(in_order(label or ())):
+                return
+            if not self._is_margin(column):
+                self.problems.append(
+                    f"prediction: {column!r} holds numbers that are neither classes nor probabilities, for example "
+                    f"{max(numbers):g}. Give the predicted classes, or probabilities from 0 to 1 as `score`."
+                )
+                return
+            self._take_margins(self.found.setdefault("score", self.found.pop("prediction")))
+            return
         if two or self.roles.task is Task.BINARY:
             column = self.found["score"] = self.found.pop("prediction")
             self.decisions.append(f"score: `{column}` (a prediction whose values are probabilities)")

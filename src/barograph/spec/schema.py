@@ -60,6 +60,7 @@ class Schema:
     threshold: float = 0.5  # a binary prediction is positive at this score or above
     unusable: Unusable = Unusable.AS_SAID
     null_values: tuple[str, ...] = ()  # what stands for no label or no prediction, besides empty text and the like
+    margins: bool = False  # scores are any numbers that rise with the chance of the class, and no probabilities
     segments: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
