@@ -302,8 +302,8 @@ def squashed(margins: Floats) -> Floats:
 def margin_at(share: float) -> float:
     """Return the margin that `squashed` makes this number of.
 
-    >>> margin_at(squashed(np.array([2.5]))[0])
-    2.5
+    >>> margin_at(0.5), round(margin_at(squashed(np.array([2.5]))[0]), 9)
+    (0.0, 2.5)
     """
     signed = 2.0 * float(share) - 1.0
     return signed / (1.0 - abs(signed)) if abs(signed) < 1.0 else signed * np.inf

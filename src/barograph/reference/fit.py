@@ -228,8 +228,8 @@ class _Outputs:
                     bins.append(fit_numeric_bins(name, getattr(self, values)))
             return tuple(bins)
         for c, column in schema.scores.items():
-            ends = {} if schema.margins else {"low": 0.0, "high": 1.0}
-            bins.append(fit_numeric_bins(column, self.raw_scores[c], **ends))
+            low, high = (None, None) if schema.margins else (0.0, 1.0)
+            bins.append(fit_numeric_bins(column, self.raw_scores[c], low=low, high=high))
         for name in (schema.prediction, schema.label):
             if name:
                 bins.append(class_bins(name, schema.classes))  # type: ignore[arg-type]  # the list holds both kinds
