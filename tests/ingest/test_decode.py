@@ -57,7 +57,7 @@ def test_bad_rows_are_rejected_with_all_reasons_and_the_others_taken(given: Modu
         given.event(6, timestamp="2025-06-16T15:06:41Z"),
         given.event(7, amount="much"),
         given.event(8, score="high"),
-        given.event(9, label="perhaps"),
+        given.event(9, label="perhaps" * 200),
         given.event(10, label="1", labelled="never"),
         given.event(11, timestamp="2025-02-30T10:00:00Z", amount="many", event_id=None),
     ]
@@ -78,7 +78,7 @@ def test_bad_rows_are_rejected_with_all_reasons_and_the_others_taken(given: Modu
         6: "timestamp: '2025-06-16T15:06:41Z' is more than a day ahead of now",
         7: "amount: expected a number, got 'much'",
         8: "score: expected a number, got 'high'",
-        9: "label: expected one of '0', '1', got 'perhaps'",
+        9: "label: expected at most 1,000 bytes of text, got 1,400",
         10: f"labelled: {times}, got 'never'",
         11: given.reasons(found)[11],  # all that is wrong with a row is said, in the order in which it was found
     }
@@ -221,17 +221,46 @@ def test_labels_are_read_under_common_and_own_names(given: ModuleType, form: str
 def test_bad_labels_are_rejected_and_corrections_kept(given: ModuleType, form: str, n: int) -> None:
     rows = [{"id": f"e{i}", "label": "1"} for i in range(n)]
     rows += [{"id": "e0", "label": "1"}, {"id": "e0", "label": "0"}]  # the same again, and a correction
-    bad = [{"id": None, "label": "1"}, {"id": "a", "label": None}, {"id": "b", "label": " "}, {"id": "c", "label": "2"}]
+    bad = [
+        {"id": None, "label": "1"},
+        {"id": "a", "label": None},
+        {"id": "b", "label": " "},
+        {"id": "c", "label": "NaN"},
+    ]
+    rows += [{"id": "d", "label": " 2"}]  # a class that the reference does not have is a label
     found = decode_labels(given.body(rows + bad, form), form, label_layout(given.SCHEMA), now_us=given.NOW)
-    assert (found.received, found.accepted, found.duplicates) == (n + 6, n + 1, 1)
+    assert (found.received, found.accepted, found.duplicates) == (n + 7, n + 2, 1)
     assert given.reasons(found) == {
-        n + 2: "id: missing",
-        n + 3: "label: missing",
+        n + 3: "id: missing",
         n + 4: "label: missing",
-        n + 5: "label: expected one of '0', '1', got '2'",
+        n + 5: "label: missing",
+        n + 6: "label: missing",
     }
     last = given.kept(found, "labels").slice(n).to_pylist()
-    assert [(r["id"], r["label"]) for r in last] == [("e0", "0")]
+    assert [(r["id"], r["label"]) for r in last] == [("e0", "0"), ("d", "2")]
+
+
+@formats
+@sizes
+def test_what_stands_for_no_label_is_said_in_the_schema(given: ModuleType, form: str, n: int) -> None:
+    schema = replace(given.SCHEMA, null_values=("-1",))
+    rows = [*({"id": f"e{i}", "label": i % 2} for i in range(n)), {"id": "z", "label": -1}]
+    found = decode_labels(given.body(rows, form), form, label_layout(schema), now_us=given.NOW)
+    assert given.reasons(found) == {n: "label: missing"}
+    regression = Schema(task=Task.REGRESSION, id="id", timestamp="ts", label="label", null_values=("-1",))
+    found = decode_labels(given.body(rows, form), form, label_layout(regression), now_us=given.NOW)
+    assert given.reasons(found) == {n: "label: missing"}
+
+
+@formats
+@sizes
+def test_scores_that_are_no_probabilities_are_told(given: ModuleType, form: str, n: int) -> None:
+    rows = given.events(n + 1)
+    few = [{**rows[0], "score": 1.5}, {**rows[1], "score": -0.1}, *rows[2:]]
+    found = decode_events(given.body(few, form), form, event_layout(given.SCHEMA), now_us=given.NOW)
+    assert found.accepted == n + 1
+    assert found.doubts == ("score: 2 rows have a number outside 0 to 1, such as 1.5: it counts as no score",)
+    assert decode_events(given.body(rows, form), form, event_layout(given.SCHEMA), now_us=given.NOW).doubts == ()
 
 
 @formats

@@ -11,7 +11,8 @@ import pytest
 
 from barograph.errors import SpecError
 from barograph.metrics import Metric, catalogue
-from barograph.monitors.defaults import asked_monitors, default_monitors
+from barograph.monitors.asked import planned_monitors
+from barograph.monitors.defaults import default_monitors
 from barograph.monitors.evaluate import evaluate
 from barograph.monitors.monitor import Monitor
 from barograph.reference.fit import fit
@@ -44,7 +45,7 @@ def watched(reference: Reference, metric: Metric) -> list[Monitor]:
     if mine:
         return mine
     try:
-        asked = asked_monitors(yardstick, [MonitorSpec(metric=metric.name)], default)
+        asked = planned_monitors(yardstick, values=VALUES, asked=[MonitorSpec(metric=metric.name)])
     except SpecError:
         return []
     return [m for m in asked if m.metric is metric]

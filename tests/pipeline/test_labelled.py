@@ -127,3 +127,15 @@ def test_slices_hold_each_hash_once() -> None:
     high = np.array([0, 1, 2**63 - 1, 2**63, 2**64 - 1, *np.random.default_rng(1).integers(0, 2**63, 50)], np.uint64)
     for of in (1, 2, 3, 7):
         assert np.array_equal(sum(part.holds(high).astype(int) for part in Slice.all(of)), np.ones(len(high)))
+
+
+def test_labels_of_classes_that_the_reference_does_not_have_stay_what_they_are() -> None:
+    rows = [("e0", "lost", None, 10**6), ("e1", "1", None, 10**6), ("e2", "stolen", None, 10**6)]
+    corrected = [("e2", "lost", None, 2 * 10**6), ("e3", "0", None, 2 * 10**6)]
+    assert joined(BINARY, events(5), labels(BINARY, rows + corrected), rows_a_batch=2) == [
+        "lost",
+        "1",
+        "lost",
+        "0",
+        None,
+    ]

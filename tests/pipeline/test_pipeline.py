@@ -67,6 +67,20 @@ def test_events_and_labels_in_any_order_end_with_the_results_of_a_batch(
     assert (state.events, state.labels) == (len(CURRENT), len(labels))
 
 
+def test_labels_of_another_class_end_with_the_results_of_a_batch(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    other = pl.when(pl.int_range(pl.len()) % 4 == 0).then(pl.lit("lost")).otherwise("label").alias("label")
+    strange = CURRENT.with_columns(other)
+    plant.send(strange.drop("label"))
+    plant.send(strange.select("event_id", "label"), "labels")
+    plant.work()
+    assert_equal(plant, strange)
+    with plant.shop.read(PROJECT) as scope:
+        rows = [p for p in results.rows(scope, plant.model_id, limit=10**6) if p.monitor == "performance.accuracy"]
+    right = (strange["label"] == (strange["score"] >= 0.5).cast(pl.Int64).cast(pl.String)).sum()
+    assert sum((p.value or 0.0) * p.n for p in rows) == pytest.approx(right)
+
+
 def test_catalog_on_postgresql_and_tables_on_object_storage(tmp_path: Path, postgres_url: str, bucket_url: str) -> None:
     with plant_in(tmp_path / "data", database_url=postgres_url, storage_url=bucket_url) as plant:
         plant.register(REFERENCE)

@@ -22,7 +22,7 @@ from barograph.reference.bins import fit_numeric_bins
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.sketches.histogram import Categories, Histogram
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import NONE, ScoreTable
 
 Frames = Callable[..., pl.DataFrame]
 
@@ -234,7 +234,7 @@ def test_scores_outside_zero_and_one_are_no_scores(reference: Reference, referen
     table = profile.outcomes
     assert isinstance(table, ScoreTable)
     assert table.by_score.sum() == (percent["score"] <= 1).sum()
-    assert table.unpredicted.sum() == (percent["score"] > 1).sum()
+    assert table.counts[NONE].sum() == (percent["score"] > 1).sum()
     assert profile.counts("score").above == (percent["score"] > 1).sum()
 
 

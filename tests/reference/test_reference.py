@@ -96,6 +96,15 @@ def test_the_file_holds_no_rows_and_no_code(saved: bytes) -> None:
     assert header["meta"]["schema"]["label"] == "label"
 
 
+def test_an_older_version_says_what_to_do(saved: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "older.barograph"
+    path.write_bytes(
+        saved.replace(f'"version": {FORMAT_VERSION}'.encode(), f'"version": {FORMAT_VERSION - 1}'.encode(), 1)
+    )
+    with pytest.raises(FormatError, match=r"older format version .* Learn the reference again from its data"):
+        Reference.load(path)
+
+
 def test_a_newer_version_is_one_clear_error(saved: bytes, tmp_path: Path) -> None:
     path = tmp_path / "newer.barograph"
     old = f'"version": {FORMAT_VERSION}'.encode()
@@ -104,7 +113,8 @@ def test_a_newer_version_is_one_clear_error(saved: bytes, tmp_path: Path) -> Non
     with pytest.raises(FormatError) as error:
         Reference.load(path)
     assert str(error.value) == (
-        f"{path}: This reference has format version {FORMAT_VERSION + 1}; this barograph reads up to {FORMAT_VERSION}. "
+        f"{path}: This reference has format version {FORMAT_VERSION + 1}; "
+        f"this barograph reads version {FORMAT_VERSION}. "
         "Upgrade barograph, or write the file again with this version."
     )
 

@@ -330,13 +330,17 @@ def test_a_reference_score_that_is_no_probability_is_refused_when_it_is_given() 
 
 
 @pytest.mark.parametrize("share", [0.2, 1.0])
-def test_labels_of_no_known_class_are_told_and_not_counted_as_arrived(share: float, reference: Reference) -> None:
+def test_labels_of_no_known_class_are_told_and_make_predictions_wrong(share: float, reference: Reference) -> None:
     strange = pl.when(pl.int_range(N) < share * N).then(pl.lit("maybe")).otherwise(pl.col("label").cast(pl.String))
     report = check(reference, BASE.with_columns(label=strange), chunk="3000rows")
     assert_sound(report)
-    told = left_out(report)[f"{int(share * N):,} rows"]
-    assert told == "their `label` is none of '0' and '1', so they count as not labelled"
-    assert [row.label_coverage for row in report.rows] == pytest.approx([1 - share] * len(report.rows))
+    told = left_out(report)[f"whether the labels of {int(share * N):,} rows are meant"]
+    assert told.startswith("their `label` is none of '0' and '1': any prediction of these counts as wrong for them.")
+    assert {row.label_coverage for row in report.rows} == {1.0}
+    kept = BASE["label"].to_numpy()[int(share * N) :] == (BASE["score"].to_numpy()[int(share * N) :] >= 0.5)
+    (accuracy,) = [r for r in report.rows if r.monitor == "performance.accuracy"]
+    assert accuracy.value == pytest.approx(kept.sum() / N)
+    assert report.severity is Severity.CRITICAL
     assert any(i.title.startswith("label has categories that the reference has not") for i in report.incidents)
 
 

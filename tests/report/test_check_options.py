@@ -95,7 +95,10 @@ def test_monitors_may_ask_for_costly_metrics_and_for_segments() -> None:
         (('metric = "mae"',), "$.monitors[0].metric: 'mae' cannot be computed for this model"),
         (('metric = "f1"', 'segment = "colour=rot"'), "$.monitors[0].segment: there is no segment 'colour=rot'. Did"),
         (('metric = "f1"', 'segment = "a=b"'), "there is no segment 'a=b'. Name its column under `segments`, and"),
-        (('metric = "f1"', 'rule = "summary"'), "$.monitors[0].rule: there is no such key."),
+        (
+            ('metric = "f1"', 'rule = "sumary"'),
+            "$.monitors[0].rule: there is no rule 'sumary'. Did you mean 'summary'?",
+        ),
         (('metric = "f1"', 'columns = ["x"]'), "$.monitors[0].columns: 'f1' is of the model as a whole"),
         (('metric = "psi"', "columns = []"), "$.monitors[0].columns: this names no column."),
         (('metric = "wasserstein"', 'columns = ["x", "colour"]'), "'wasserstein' cannot be computed for 'colour'"),

@@ -80,6 +80,7 @@ def test_what_is_accepted_is_in_the_spool_when_the_answer_comes(taking: Served) 
         "rejected": [{"index": 2, "reasons": ["x: expected a number, got 'far'"]}],
         "unknown_columns": [],
         "missing_columns": [],
+        "doubts": [],
     }
     after = {kind: waiting(taking, kind) - before[kind] for kind in before}
     assert after == {"events": 2, "labels": 1, "rejected": 1}

@@ -87,15 +87,17 @@ def sample(of: Sequence[Row]) -> Sample:
 def score_table(of: Sequence[Row]) -> ScoreTable:
     return ScoreTable(
         edges=SCORE_EDGES,
-        counts=counts(of, (2, 5, 3)),
+        counts=counts(of, (4, 5, 4)),
         sums=sums(of, (4, 3, len(SCORE_SUMS))),
-        unpredicted=counts(of[:1], (3,)),
+        agreed=len(of),
     )
 
 
 def confusion(of: Sequence[Row], classes: tuple[str, ...] = CLASSES) -> Confusion:
     k = len(classes)
-    return Confusion(classes=classes, counts=counts(of, (k + 1, k + 2)), loss=sums(of, (3,)))
+    return Confusion(
+        classes=classes, counts=counts(of, (k + 2, k + 2)), loss=sums(of, (3,)), agreed=len(of), off_sum=2 * len(of)
+    )
 
 
 def binary_cells(of: Sequence[Row], leaves: int = 3) -> BinaryCells:
@@ -109,7 +111,7 @@ def binary_cells(of: Sequence[Row], leaves: int = 3) -> BinaryCells:
 
 def regression_cells(of: Sequence[Row]) -> RegressionCells:
     return RegressionCells(
-        edges=EDGES, counts=counts(of, (2, 5, 2)), sums=sums(of, (2, 5, len(REGRESSION_SUMS))), unpredicted=len(of[:1])
+        edges=EDGES, counts=counts(of, (2, 5, 2)), sums=sums(of, (2, 5, len(REGRESSION_SUMS))), unusable=len(of[:1])
     )
 
 
@@ -151,7 +153,11 @@ CASES = {
     RegressionCells: Case(
         regression_cells,
         RegressionCells.empty(EDGES, leaves=2),
-        (RegressionCells.empty(EDGES, leaves=3), RegressionCells.empty(EDGES + 1.0, leaves=2)),
+        (
+            RegressionCells.empty(EDGES, leaves=3),
+            RegressionCells.empty(EDGES + 1.0, leaves=2),
+            RegressionCells.empty(EDGES, leaves=2, center=1.0),
+        ),
     ),
 }
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from barograph.errors import SpecError
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value, load_spec
 from barograph.spec.infer import infer_schema
-from barograph.spec.schema import ColumnType, Task
+from barograph.spec.schema import ColumnType, Task, Unusable
 from barograph.spec.write import MEANING, init_spec, spec_text
 
 FULL = """
@@ -25,6 +25,8 @@ label_timestamp = "closed at"
 score = { 0 = "p0", "1.x" = "p 1", 2 = "p2" }
 prediction = "said"
 threshold = 1
+unusable = "by score"
+null_values = [-1, "none"]
 classes = [0, "1.x", 2.0]
 timestamp = "ts"
 timezone = "Europe/Berlin"
@@ -71,6 +73,8 @@ def test_every_key_is_read() -> None:
     spec = load_spec(FULL, metrics=["psi", "roc_auc"])
     assert spec.score == {"0": "p0", "1.x": "p 1", "2": "p2"}
     assert spec.classes == ("0", "1.x", "2")
+    assert spec.unusable is Unusable.BY_SCORE
+    assert spec.null_values == ("-1", "none")
     assert spec.ignore == ("c",)
     assert spec.types == {"a.b": ColumnType.TEXT}
     assert spec.value == Value(fn=-20.0, tp=1.5)
@@ -169,7 +173,6 @@ def test_three_errors_are_told_at_once_with_file_path_and_value(tmp_path: Path) 
         ("monitors = 3", "$.monitors: This must be a list of tables: write [[monitors]]. Got 3."),
         ("monitors = [3]", "$.monitors[0]: This must be a table. Got 3."),
         ("[[monitors]]", "$.monitors[0].metric: this is needed."),
-        ('[[monitors]]\nmetric = "psi"\nrule = "cdf_cut"', "$.monitors[0].rule: there is no such key."),
         ('[[monitors]]\nmetric = "psi"\nweight = 0', "$.monitors[0].weight: This must be a number from 0.001 to 1000;"),
         ("value = { tp = 1e300 }", "$.value.tp: This must be a finite number, at most 1e+50 in size. Got 1e+300."),
         (

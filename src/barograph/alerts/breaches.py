@@ -22,6 +22,10 @@ MAIN_METRIC: Mapping[Task, tuple[str, ...]] = {
 }
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
 
+PREDICTIONS = "unusable_prediction_share"
+MANY_UNUSABLE = (
+    0.25  # of the predictions, beyond those of the reference: decisions are not made, whatever their quality
+)
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
 UNUSABLE = ("missing_share", "type_error_share", "out_of_range_share", "unseen_share")  # of a score, or of a class
 FEW_LABELS = 0.5  # below this label coverage, an estimate speaks for the chunk
@@ -120,6 +124,9 @@ def severity(row: Result) -> Severity:
     """Return how bad a breach is by itself; harm that is found later may raise it."""
     if row.metric == "row_count":
         return Severity.WARNING if row.value else Severity.CRITICAL
+    if row.metric == PREDICTIONS:
+        lost = (row.value or 0.0) - (row.reference_value or 0.0)
+        return Severity.CRITICAL if lost >= MANY_UNUSABLE or (row.value or 0.0) >= NEARLY_ALL else Severity.WARNING
     if row.family in ("performance", "estimation"):
         return Severity.WARNING if row.segment else Severity.CRITICAL
     if row.family == "concept":

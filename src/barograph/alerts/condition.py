@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from barograph.alerts.alert import State
+from barograph.alerts.breaches import NEARLY_ALL, PREDICTIONS
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import heard
@@ -63,13 +64,15 @@ class Judged:
 class Trouble:
     """An incident, as far as the state of its model follows from it.
 
-    `family` and `column` are those of its root alert; `is_over` says that all of its critical alerts are resolved.
+    `family` and `column` are those of its root alert; `unusable` is the share of predictions that could not be used at
+    worst, where that is what it is about; `is_over` says that all of its critical alerts are resolved.
     """
 
     severity: Severity
     title: str
     family: str
     column: str | None = None
+    unusable: float | None = None
     is_over: bool = False
 
 
@@ -165,8 +168,15 @@ def trouble_of(incident: Incident) -> Trouble:
         title=incident.title,
         family=root.family,
         column=root.column,
+        unusable=unusable_share(incident),
         is_over=all(alert.state is State.RESOLVED for alert in critical),
     )
+
+
+def unusable_share(incident: Incident) -> float | None:
+    """Return which share of the predictions could not be used at worst; None where that is not what it is about."""
+    shares = [alert.worst.value or 0.0 for alert in incident.alerts if alert.last_breach.metric == PREDICTIONS]
+    return max(shares, default=None)
 
 
 def _judged(
@@ -199,8 +209,9 @@ def _judged(
 def _in_trouble(worst: Trouble, is_over: bool) -> str:
     if worst.family == "operations":
         return "The model is silent"
-    if worst.family == "quality" and worst.column is not None:
-        return "No usable predictions come"
+    if worst.family == "quality" and (worst.column is not None or worst.unusable is not None):
+        few = worst.unusable is not None and worst.unusable < NEARLY_ALL
+        return f"{worst.unusable:.0%} of the predictions cannot be used" if few else "No usable predictions come"
     return "The model was in trouble, and is within its limits again" if is_over else "The model is in trouble"
 
 

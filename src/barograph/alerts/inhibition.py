@@ -26,11 +26,12 @@ class Reason(StrEnum):
     CONSTANT = "the column is constant"
     OUT_OF_RANGE = "the column is in another range"
     UNSEEN = "the column has other categories"
+    PREDICTIONS = "the predictions cannot be used"
 
 
-BREAKS_THE_MODEL = (Reason.MISSING, Reason.TYPE_ERRORS)
+BREAKS_THE_MODEL = (Reason.MISSING, Reason.TYPE_ERRORS, Reason.PREDICTIONS)
 
-_FEED = {"row_count": Reason.NO_ROWS}
+_FEED = {"row_count": Reason.NO_ROWS, "unusable_prediction_share": Reason.PREDICTIONS}
 _COLUMN = {
     "missing_share": Reason.MISSING,
     "type_error_share": Reason.TYPE_ERRORS,
@@ -82,7 +83,9 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
       categories may be no more than other traffic), what comes of the whole input: drift of the cells and of the
       columns in `outputs` (the model's own, such as its score), performance, estimated or realised, and concept.
 
-    A broken column is explained by a dead feed alone, a dead feed by nothing. `alerts` are of one model.
+    Predictions that cannot be used are explained by a broken column among the `outputs`; where none is broken by
+    itself, they explain what else is seen in these columns, and what comes of the whole input. A broken column is
+    explained by a dead feed alone, a dead feed by nothing. `alerts` are of one model.
     """
     reasons = [root_reason(alert) for alert in alerts]
     by_begin = sorted(range(len(alerts)), key=lambda i: (alerts[i].first.position, alerts[i].key))
@@ -97,8 +100,13 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
             continue
         breach = alerts[i].last_breach
         cause = open_now.latest("rows", alerts[i])
+        if cause is None and reasons[i] is Reason.PREDICTIONS:
+            found = [c for column in outputs if (c := open_now.latest(("column", column), alerts[i])) is not None]
+            cause = max(found, key=lambda c: alerts[c].first.position, default=None)
         if cause is None and reasons[i] is None:
             cause = open_now.latest(("column", breach.column), alerts[i])
+            if cause is None and breach.column in outputs:
+                cause = open_now.latest(("column", None), alerts[i])
             whole = breach.column is None or breach.column in outputs
             if cause is None and whole and breach.family in CONSEQUENCES:
                 cause = open_now.latest("columns", alerts[i])

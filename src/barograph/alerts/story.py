@@ -18,6 +18,7 @@ _WHAT = {
     Reason.CONSTANT: ("has only one value", "have only one value"),
     Reason.OUT_OF_RANGE: ("is out of the reference's range", "are out of the reference's range"),
     Reason.UNSEEN: ("has categories that the reference has not", "have categories that the reference has not"),
+    Reason.PREDICTIONS: ("cannot be used", "cannot be used"),
 }
 
 
@@ -41,6 +42,8 @@ def advice(root: Alert, others: Sequence[Alert]) -> str:
     breach, reason = root.worst, root_reason(root)
     if reason is Reason.NO_ROWS:
         return "Look at what sends the events: nothing can be said of the model until they come again."
+    if reason is Reason.PREDICTIONS:
+        return "Look at what the model answers, and at what was deployed then: these rows have no decision."
     if reason is not None:
         names = listed(_columns((root, *(a for a in others if root_reason(a)))))
         new = reason in (Reason.OUT_OF_RANGE, Reason.UNSEEN)
@@ -82,7 +85,7 @@ def _broken(root: Alert, reason: Reason, alike: Sequence[Alert]) -> str:
         same = all(root_reason(a) is reason for a in alike)
         what = _WHAT[reason][1] if same else "broke at once"
         return f"{count(len(columns), 'column')} {what}: {listed(columns)}{where}, {when}"
-    text = f"{breach.column} {_WHAT[reason][0]}{where}"
+    text = f"{breach.column or 'what the model says'} {_WHAT[reason][0]}{where}"
     if reason is not Reason.CONSTANT and breach.value is not None:
         text += f" in {quantity(breach.value, breach)} of the rows"
         if breach.reference_value is not None:

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from barograph.errors import InputError
 from barograph.ingest.arrow_columns import Batch, Column, read_batch
-from barograph.ingest.decoded import Decoded, assemble
+from barograph.ingest.decoded import Decoded, assemble, score_doubts
 from barograph.ingest.expand import Body
-from barograph.ingest.layouts import EventLayout, LabelLayout, class_texts
+from barograph.ingest.layouts import LABEL_BYTES, EventLayout, LabelLayout, class_texts
 from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, NUMBER, TEXT, TIME
 from barograph.store.parts import Kind, Part, to_payload
 
@@ -58,6 +58,7 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int) -> Deco
         texts=batch.row_texts(),
         unknown=Counter(dict.fromkeys(others, n)),
         missing=tuple(f.name for f in layout.fields[2 : layout.kept] if f.name not in batch.columns),
+        doubts=score_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.scores),
     )
 
 
@@ -101,15 +102,14 @@ def _labels(batch: Batch, layout: LabelLayout, ids: Column, name: str, time: str
     if layout.numeric:
         labels = batch.numbers(name)
         if len(labels):  # NaN is how many frames write that there is none
-            labels = pc.if_else(pc.is_nan(labels), pa.scalar(None, NUMBER), labels)
+            none = pc.or_kleene(pc.is_nan(labels), pc.is_in(labels, value_set=pa.array(layout.null_numbers, NUMBER)))
+            labels = pc.if_else(none, pa.scalar(None, NUMBER), labels)
     else:
         texts = batch.texts(name)
-        if layout.schema.classes:
-            labels, wrong = class_texts(layout, texts)
-            if wrong.any():
-                batch.add(wrong, lambda i: layout.no_class(texts[i].as_py()))
-        else:
-            labels = pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), pa.scalar(None, TEXT), texts)
+        labels = class_texts(layout, texts)
+        sizes = pc.fill_null(pc.binary_length(labels), 0).to_numpy(zero_copy_only=False)
+        if (sizes > LABEL_BYTES).any():
+            batch.add(sizes > LABEL_BYTES, lambda i: layout.too_long(int(sizes[i])))
     received = pa.array(np.full(batch.rows, now_us, np.int64)).view(TIME)
     known = received
     if time is not None and time in batch.columns:

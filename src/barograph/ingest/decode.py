@@ -40,9 +40,9 @@ def decode_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us:
     """Return the labels of a body, received at `now_us`: `{"id": …, "label": …, "label_timestamp": …}`.
 
     The names of the model's own columns may be used instead. Without its time a label became known at `now_us`. A row
-    is rejected without an id or a label, for a time as in `decode_events`, for a label of a regression that is no
-    number, and one of a classification that is none of the classes, in any form that `class_codes` takes for it.
-    Of rows that are the same in all three only the first is taken; a different label of an id is a correction.
+    is rejected without an id or a label, for a time as in `decode_events`, and for a label of a regression that is no
+    number. A label that is none of the classes, in no form that `class_codes` takes for one, is a label of another
+    class. Of rows that are the same in all three only the first is taken; a different label of an id is a correction.
 
     Raises like `decode_events`.
     """

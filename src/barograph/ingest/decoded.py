@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from barograph.ingest.limits import AHEAD_SECONDS, ID_LENGTH
 from barograph.ingest.rejected import Rejected, rejected_part, shown, to_rejected
@@ -19,7 +22,8 @@ class Decoded:
     """The rows of a body. Of all `received`, each one was accepted, was a duplicate in this body, or was rejected.
 
     `labels` is how many labels there were, also inside events. `unknown` counts fields that the schema does not know,
-    `missing` are columns of the schema that no row has. `parts` are what `GroupCommit.put` keeps.
+    `missing` are columns of the schema that no row has. `doubts` say what was taken and cannot be used as it is.
+    `parts` are what `GroupCommit.put` keeps.
     """
 
     received: int
@@ -30,6 +34,7 @@ class Decoded:
     rejected: tuple[Rejected, ...] = ()
     unknown: Counter[str] = field(default_factory=Counter)
     missing: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def assemble(
@@ -42,6 +47,7 @@ def assemble(
     texts: Mapping[int, bytes],
     unknown: Counter[str],
     missing: tuple[str, ...],
+    doubts: tuple[str, ...] = (),
 ) -> Decoded:
     """Return what was found; `reasons` and `texts` of the rejected rows are by position in the body."""
     rejected = to_rejected(reasons, texts) if reasons else ()
@@ -54,7 +60,25 @@ def assemble(
         rejected=rejected,
         unknown=unknown,
         missing=missing,
+        doubts=doubts,
     )
+
+
+def score_doubts(scores: Iterable[tuple[str, pa.Array]]) -> tuple[str, ...]:
+    """Return what to say of score columns, name and numbers, that hold something else than probabilities."""
+    doubts = []
+    for name, numbers in scores:
+        ends = pc.min_max(numbers)
+        low, high = ends["min"].as_py(), ends["max"].as_py()
+        if low is None or (low >= 0.0 and high <= 1.0):
+            continue
+        outside = pc.or_(pc.less(numbers, 0.0), pc.greater(numbers, 1.0))
+        n = pc.sum(outside).as_py() or 0
+        if n:
+            example = high if high > 1.0 else low
+            rows = "1 row has" if n == 1 else f"{n:,} rows have"
+            doubts.append(f"{name}: {rows} a number outside 0 to 1, such as {example:g}: it counts as no score")
+    return tuple(doubts)
 
 
 def read_id(value: object, name: str) -> str:

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.ingest.decoded import Decoded, assemble, latest, read_id, text_reason, time_reason
+from barograph.ingest.decoded import Decoded, assemble, latest, read_id, score_doubts, text_reason, time_reason
 from barograph.ingest.expand import Body
 from barograph.ingest.json_rows import JsonRows, read_json, row_texts
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import ID_LENGTH
-from barograph.ingest.values import moments, time_array
+from barograph.ingest.values import moments, number_array, time_array
 from barograph.store.layout import TEXT, TIME
 from barograph.store.parts import Lines, Part, Row, to_payload
 
@@ -65,6 +65,7 @@ def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, no
         texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
         unknown=found.unknown,
         missing=_missing(layout, values, body),
+        doubts=_doubts(layout, values, columns),
     )
 
 
@@ -253,6 +254,15 @@ def _label_parts(layout: LabelLayout, rows: Sequence[Row], size: int) -> list[Pa
         return [Part(kind="labels", rows=len(rows), size=size, content=Lines(rows, layout.payload))]
     payload = layout.payload(rows)
     return [Part(kind="labels", rows=len(rows), size=len(payload), content=payload)]
+
+
+def _doubts(
+    layout: EventLayout, values: Sequence[Sequence[Any]], columns: Sequence[pa.Array] | None
+) -> tuple[str, ...]:
+    if columns is not None:
+        return score_doubts((layout.fields[2 + i].name, columns[i]) for i in layout.scores)
+    odd = [i for i in layout.scores if any(v is not None and not 0.0 <= v <= 1.0 for v in values[i])]
+    return score_doubts((layout.fields[2 + i].name, number_array(values[i])) for i in odd) if odd else ()
 
 
 def _missing(layout: EventLayout, values: Sequence[Sequence[Any]], body: Body) -> tuple[str, ...]:

@@ -11,11 +11,13 @@ from typing import Any  # Any: msgspec structs are made at run time, so no type 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from barograph.ingest.limits import Limits
 from barograph.ingest.rejected import shown
 from barograph.ingest.values import number_array, number_of, text_array, text_of
-from barograph.profiles.columns import class_codes
+from barograph.profiles.columns import OF_NO_CLASS, class_codes
+from barograph.spec.column_types import number
 from barograph.spec.schema import ColumnType, Schema, Task
 from barograph.store.layout import (
     EXTRA,
@@ -41,6 +43,7 @@ _JSON_TYPES: dict[str, Any] = {
     "embedding": msgspec.Raw,
     "ignored": msgspec.Raw,
 }
+LABEL_BYTES = 1_000  # of a label that is none of the known classes
 _ABSENT = msgspec.Raw(b"null")
 
 
@@ -68,7 +71,12 @@ class LabelLayout:
     fields: tuple[Field, ...]  # of the kinds id, text (the label) and time: first under the model's own name
     list_decoder: msgspec.json.Decoder[list[Any]]
     row_decoder: msgspec.json.Decoder[Any]
-    class_of: Callable[[str], str | None]
+    class_of: Callable[[str], str | None]  # None for what stands for no label
+
+    @property
+    def null_numbers(self) -> frozenset[float]:
+        """Return the numbers that stand for no label."""
+        return frozenset(n for text in self.schema.null_values if (n := number(text)) is not None)
 
     @property
     def numeric(self) -> bool:
@@ -83,21 +91,20 @@ class LabelLayout:
             raise ValueError(f"label: expected one value, got {shown(value)}")
         if self.numeric:
             try:
-                return number_of(value) if isinstance(value, str) else float(value)
+                found = number_of(value) if isinstance(value, str) else float(value)
             except (ValueError, OverflowError):
                 raise ValueError(f"label: expected a number, got {shown(value)}") from None
+            return None if found in self.null_numbers else found
         text = text_of(value)
         if text is None or not text.strip():
             return None
-        found = self.class_of(text[: self.limits.text_bytes])
-        if found is None:
-            raise ValueError(self.no_class(text))
-        return found
+        if (size := len(text.encode())) > LABEL_BYTES:
+            raise ValueError(self.too_long(size))
+        return self.class_of(text)
 
-    def no_class(self, text: str) -> str:
+    def too_long(self, size: int) -> str:
         """Return why a text is no label."""
-        known = ", ".join(repr(c) for c in self.schema.classes[:10])
-        return f"label: expected one of {known}{', …' if len(self.schema.classes) > 10 else ''}, got {shown(text)}"
+        return f"label: expected at most {LABEL_BYTES:,} bytes of text, got {size:,}"
 
     def table(self, rows: Sequence[Row]) -> pa.Table:
         """Return rows of id, label, time and time of receipt (both in microseconds) as columns."""
@@ -133,6 +140,12 @@ class EventLayout:
     def label_time(self) -> int | None:
         """Return where the time of the label is in `fields`."""
         return self.kept + 1 if self.schema.label and self.schema.label_timestamp else None
+
+    @property
+    def scores(self) -> tuple[int, ...]:
+        """Return where the scores that must be probabilities are in the columns after id and timestamp."""
+        names = set() if self.schema.margins else set(self.schema.scores.values())
+        return tuple(i for i, f in enumerate(self.fields[2 : self.kept]) if f.name in names)
 
     @property
     def embeddings(self) -> tuple[int, ...]:
@@ -205,24 +218,23 @@ def label_layout(schema: Schema, limits: Limits | None = None) -> LabelLayout:
         fields=tuple(fields),
         list_decoder=msgspec.json.Decoder(list[struct]),  # type: ignore[valid-type]  # made at run time
         row_decoder=msgspec.json.Decoder(struct),
-        class_of=lru_cache(1024)(partial(_class_of, schema.classes)),
+        class_of=lru_cache(1024)(partial(_class_of, schema)),
     )
 
 
-def _class_of(classes: tuple[str, ...], text: str) -> str | None:
-    """Return the class that a label's text means, None for none; any text if there are no known classes."""
-    if not classes:
-        return text
-    code = int(class_codes(pa.array([text], TEXT), classes)[0])
-    return classes[code] if code >= 0 else None
+def _class_of(schema: Schema, text: str) -> str | None:
+    """Return the class that a label's text means, the text itself where it is another one; None for none."""
+    code = int(class_codes(pa.array([text], TEXT), schema.classes, schema.null_values)[0])
+    return schema.classes[code] if code >= 0 else text.strip() if code == OF_NO_CLASS else None
 
 
-def class_texts(layout: LabelLayout, array: pa.Array) -> tuple[pa.Array, np.ndarray[Any, np.dtype[np.bool_]]]:
-    """Return labels of classes as text, null for none, and which of them are no class."""
-    classes = layout.schema.classes
-    codes = class_codes(array, classes)
-    indices = pa.array(np.maximum(codes, 0), mask=codes < 0)
-    return pa.array(classes, TEXT).take(indices), codes == -2
+def class_texts(layout: LabelLayout, array: pa.Array) -> pa.Array:
+    """Return labels of classes as the texts of these, others as they are, null for none."""
+    schema = layout.schema
+    codes = class_codes(array, schema.classes, schema.null_values)
+    known = pa.array(schema.classes, TEXT).take(pa.array(np.maximum(codes, 0), mask=codes < 0))
+    other = pa.array(codes == OF_NO_CLASS)
+    return pc.if_else(other, pc.utf8_trim_whitespace(array), known) if pc.any(other).as_py() else known
 
 
 def _struct(fields: Sequence[Field], required: Sequence[int]) -> type[msgspec.Struct]:

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar  # Any: the sketches that a metric takes differ from metric to metric
 
 from barograph.arrays import Number
+from barograph.errors import SpecError, did_you_mean
 from barograph.outcome import Outcome, Outcomes
 
 MetricFunction = Callable[..., Outcome | Outcomes]
@@ -25,6 +26,12 @@ F = TypeVar("F", bound=MetricFunction)
 Part = Callable[[Any], tuple[Number, Number]]
 Better = Literal["lower", "higher", "zero", "neither"]
 
+# What a metric of these sketches is about; by name, as metrics are registered before any sketch is imported.
+_FAMILIES: Mapping[str, frozenset[str]] = {
+    "performance": frozenset({"ScoreTable", "ClassTables", "RegressionCells"}),
+    "quality": frozenset({"Counts", "Distinct"}),
+    "drift": frozenset({"Histogram", "Categories", "BinaryCells", "Covariance", "Sample"}),
+}
 _REGISTERED: dict[tuple[str, str], Metric] = {}
 
 
@@ -54,6 +61,11 @@ class Metric:
     part: Part | None
 
     @property
+    def is_own(self) -> bool:
+        """Return whether the metric is a part of barograph: those of users are computed where they are asked for."""
+        return _is_own(self.function)
+
+    @property
     def summary(self) -> str:
         """Return the first line of the docstring."""
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
@@ -76,14 +88,29 @@ def metric(
     bins: Literal["fine", "coarse"] = "fine",
     rule: str | None = None,
     part: Part | None = None,
+    family: str | None = None,
 ) -> Callable[[F], F]:
-    """Register a metric under its function name and the folder it lives in, and return it unchanged."""
+    """Register a metric under its function name and its family, and return it unchanged.
+
+    The family of barograph's own metrics is the folder that they live in. That of a function from another module is
+    `family`, or follows from the sketches that it takes: `performance` for outcomes, `quality` for counts, `drift` for
+    two distributions, else `custom`, of which nothing can be computed for a model. A specification asks for it by name,
+    under `[[monitors]]`. To register a name again replaces the metric, as when a notebook's cell is run twice; raises
+    SpecError for a name of barograph's own, for another family, and for annotations that cannot be read.
+    """
+
+    if family is not None and family not in _FAMILIES:
+        known = ", ".join(map(repr, _FAMILIES))
+        raise SpecError(f"family must be one of {known}.{did_you_mean(family, _FAMILIES)} Got {family!r} instead.")
 
     def register(function: F) -> F:
-        family = function.__module__.split(".")[2]
-        _REGISTERED[family, function.__name__] = Metric(
+        where = family or (function.__module__.split(".")[2] if _is_own(function) else _family_of(function))
+        if not _is_own(function):
+            _check_name(function)
+            catalogue.cache_clear()
+        _REGISTERED[where, function.__name__] = Metric(
             name=function.__name__,
-            family=family,
+            family=where,
             function=function,
             unit=unit,
             bounds=bounds,
@@ -92,12 +119,41 @@ def metric(
             tolerance=tolerance,
             relative_tolerance=relative_tolerance,
             bins=bins,
-            rule=None if rule == "none" else rule or ("summary" if family == "performance" else None),
+            rule=None if rule == "none" else rule or ("summary" if where == "performance" else None),
             part=part,
         )
         return function
 
     return register
+
+
+def _is_own(function: MetricFunction) -> bool:
+    return function.__module__.startswith(f"{__name__}.")
+
+
+def _check_name(function: MetricFunction) -> None:
+    taken = [metric for (_, name), metric in catalogue().items() if name == function.__name__]
+    if any(metric.is_own for metric in taken):
+        raise SpecError(f"There is a metric {function.__name__!r} already. Give yours another name.")
+    for metric in taken:
+        del _REGISTERED[metric.family, metric.name]
+
+
+def _family_of(function: MetricFunction) -> str:
+    """Return the family that the annotations of a metric speak for."""
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as error:
+        raise SpecError(
+            f"metric {function.__name__!r}: its annotations cannot be read ({error}). Import what they name at the top "
+            "of the module."
+        ) from None
+    hint = hints.get("current")
+    names = {kind.__name__ for kind in (typing.get_args(hint) or (hint,)) if isinstance(kind, type)}
+    for family, sketches in _FAMILIES.items():
+        if names & sketches and (family != "drift" or "reference" in hints):
+            return family
+    return "custom"
 
 
 @cache

@@ -160,7 +160,9 @@ def _monitors_of(
         problems += sorted({f"{path}.options: {wrong}" for m in found if (wrong := _refused(yardstick, m))})
     if not found and not problems:
         which = f"the segment {segment!r} of this model" if segment else "this model"
-        problems.append(f"{path}.metric: {ask.metric!r} cannot be computed for {which}.")
+        unread = any(not m.is_own and not wanted(m) for m in _metrics(ask.metric))
+        remedy = " Annotate its `current` with the sketch that it takes, such as `current: RegressionCells`."
+        problems.append(f"{path}.metric: {ask.metric!r} cannot be computed for {which}.{remedy if unread else ''}")
     if chosen is not None:
         problems += [f"{path}.rule: {reason}" for reason in sorted({_unfit(chosen, m) for m in found} - {""})]
     if ask.weight is not None and found and not any(m.rule and rules()[m.rule].has_evidence for m in found):

@@ -41,7 +41,7 @@ def default_monitors(
     monitors = []
     for metric in catalogue().values():
         tolerance = (tolerances or {}).get(metric.name)
-        if Sample in wanted(metric):
+        if not metric.is_own or Sample in wanted(metric):
             continue
         if metric.name == "business_value" and values is None:
             continue

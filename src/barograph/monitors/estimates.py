@@ -19,7 +19,7 @@ from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profile, Profiles
-from barograph.reference.measure import measure
+from barograph.reference.measure import applies, least_tolerance, measure
 from barograph.reference.reference import Reference
 from barograph.reference.variability import Variability
 from barograph.sketches.cells import RegressionCells
@@ -74,6 +74,8 @@ def evaluate_estimates(
             if not profile.n:
                 continue
             for name, outcome in estimator(profile).outcomes.items():
+                if not applies(catalogue()["performance", name], reference.yardstick, None):
+                    continue
                 if name not in watched:
                     watched[name] = _watched(reference, total, name, segment, values, tolerances)
                 monitor, mark = watched[name]
@@ -126,7 +128,8 @@ def _watched(
         options=options,
         family=FAMILY,
     )
-    return monitor, Yardmark(measure(metric, total, options=options), Variability())
+    outcome = measure(metric, total, options=options)
+    return monitor, Yardmark(outcome, Variability(), least=least_tolerance(metric, total))
 
 
 def estimator_of(

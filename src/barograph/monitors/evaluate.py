@@ -16,7 +16,7 @@ from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import CategoricalBins, ColumnBins
-from barograph.reference.measure import measure, wanted
+from barograph.reference.measure import least_tolerance, measure, wanted
 from barograph.reference.reference import Reference
 from barograph.reference.variability import NONE, Variability
 from barograph.rules.limits import ALPHA, Limits, Status, limit_of_distance, limits_around
@@ -27,6 +27,7 @@ NEARLY_DEAD = 0.1  # of the rows that are due at the slowest
 ENOUGH_DUE = 20.0  # rows: below, none may come by chance
 WITHOUT_LIMITS = {
     "chi_square": "it is a test statistic that grows with the number of rows",
+    "max_absolute_error": "it grows with the number of rows",
     "expected_calibration_error": "it depends on the number of rows, also without a change",
     **{
         f"{cell}_share": "a part of the confusion table; accuracy, precision and recall are judged"
@@ -39,12 +40,14 @@ WITHOUT_LIMITS = {
 class Yardmark:
     """What a monitor is compared with: the reference's own outcome, and how much it varies by nature.
 
-    `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk.
+    `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk,
+    `least` is the least tolerance that makes sense; see `least_tolerance`.
     """
 
     outcome: Outcome
     variability: Variability
     most_frequent: float = 1.0
+    least: float = 0.0
     fewest: Callable[[Chunk], Limits | None] = lambda chunk: None
 
 
@@ -76,6 +79,7 @@ def evaluate(
             _of_reference(monitor, total),
             _natural(monitor, reference, typical[monitor.segment]),
             float(total.binned(monitor.column).shares().max()) if monitor.column else 1.0,
+            least_tolerance(monitor.metric, total),
             lambda chunk: _few_rows(reference, chunk),
         )
         for profile in by_segment[monitor.segment]:
@@ -253,6 +257,7 @@ def _limits(
         sd=natural.sd,
         blocks=natural.blocks,
         tolerance=monitor.tolerance,
+        least=mark.least,
         alpha=alpha,
         # A share may be exact zero or one in the reference: then its own error says nothing, and the chunk's does.
         standard_error=outcome.standard_error if Counts in wanted(metric) else standard_error,

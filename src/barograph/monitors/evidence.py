@@ -13,20 +13,24 @@ from math import log
 
 import numpy as np
 
-from barograph.arrays import Floats
+from barograph.arrays import Bools, Floats
 from barograph.monitors.evaluate import typical_rows
 from barograph.monitors.feeds import days_of, feed_of_chunks, feed_of_reference
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
+from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profiles
+from barograph.reference.measure import least_tolerance, measure
 from barograph.reference.reference import Reference
-from barograph.rules import LONGEST_DAYS, Context, Judged, RuleKind, catalogue
+from barograph.rules import LONGEST_DAYS, Context, Feed, Judged, RuleKind, catalogue
 from barograph.rules.budget import describe_detectable, divide
 from barograph.rules.limits import Status, default_tolerance
 from barograph.spec.budget import Budget
 
 LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
+ENOUGH = 50  # rows, of which it is no chance that they are all alike
 MOSTLY = 0.5  # of the labels have arrived
+ENOUGH = 50  # rows, of which it is no chance that they are all alike
 LEAST_PART = 0.01  # of the rows: a smaller share that changes does not matter, unless the user says so
 
 
@@ -127,7 +131,7 @@ def _weigh_group(
         arl=arl,
         step=float(np.median(days_of(profiles))),
         rows=float(typical_rows(list(profiles.select(segment)))),
-        tolerance=np.array([_tolerance(m, kind, like.values[:, j] if like else None) for j, m in enumerate(monitors)]),  # type: ignore[index]  # a feed of values has them
+        tolerance=np.array([_tolerance(m, kind, _values(like, j), reference) for j, m in enumerate(monitors)]),
         better=tuple(m.metric.better for m in monitors),
         like=like,
         options=monitors[0].rule_options,
@@ -135,11 +139,13 @@ def _weigh_group(
     rule = kind.learn(blocks, context)
     feed = feed_of_chunks(kind.takes, profiles, segment, monitors, rows)
     _, judged = rule.run(rule.start(), feed, arl=arl)
+    mute = _mute(kind, monitors, feed, reference, segment)
     found = {
         (monitor.name, chunk.key): _one(judged, i, j)
         for i, chunk in enumerate(profiles.chunks)
         if feed.came[i] or not kind.has_evidence
         for j, monitor in enumerate(monitors)
+        if not mute[i, j]
     }
     if not kind.has_evidence:
         return found, []
@@ -156,6 +162,21 @@ def _weigh_group(
         )
         for monitor, days, change in zip(monitors, run_lengths, changes, strict=True)
     ]
+
+
+def _mute(kind: RuleKind, monitors: Sequence[Monitor], feed: Feed, reference: Reference, segment: str) -> Bools:
+    """Return, (chunks, monitors), where evidence cannot speak, so that the limits alone decide.
+
+    A bet needs to know how much a value varies. Errors that are all alike, in a reference without any error or in a
+    chunk, have no standard error: not because there are few rows, but because there is nothing to vary.
+    """
+    if kind.name != "summary" or feed.values is None or feed.errors is None or feed.rows is None:
+        return np.zeros((len(feed), len(monitors)), np.bool_)
+    total = reference.total_of(segment)
+    wholes = [measure(m.metric, total, options=m.options) for m in monitors]
+    constant = [isinstance(w, Estimate) and w.standard_error is None and w.n >= ENOUGH for w in wholes]
+    alike = np.isfinite(feed.values) & np.isnan(feed.errors) & (feed.rows >= ENOUGH)
+    return np.asarray(alike | (np.isfinite(feed.values) & np.array(constant)))
 
 
 def _one(judged: Judged, i: int, j: int) -> _Found:
@@ -188,15 +209,21 @@ def _order(monitor: Monitor) -> tuple[str, str, str]:
     return monitor.rule or "", monitor.segment, repr(sorted(monitor.rule_options.items()))
 
 
-def _tolerance(monitor: Monitor, kind: RuleKind, values: Floats | None) -> float:
+def _values(feed: Feed | None, j: int) -> Floats:
+    """Return the known values of one monitor."""
+    values = np.empty(0) if feed is None or feed.values is None else feed.values[:, j]
+    return values[np.isfinite(values)]
+
+
+def _tolerance(monitor: Monitor, kind: RuleKind, values: Floats, reference: Reference) -> float:
     """Return the change that does not matter, in the unit that the rule counts in."""
     if kind.takes == "values":
         if monitor.tolerance is not None:
             return monitor.tolerance
         if kind.tolerance is not None:
             return kind.tolerance
-        known = values[np.isfinite(values)] if values is not None else np.empty(0)
-        return default_tolerance(monitor.metric, float(known.mean()) if len(known) else 0.0)
+        least = least_tolerance(monitor.metric, reference.total)
+        return max(least, default_tolerance(monitor.metric, float(values.mean()) if len(values) else 0.0))
     if monitor.tolerance is not None:
         return min(monitor.tolerance, 0.99)
     return max(monitor.metric.tolerance, LEAST_PART) if kind.tolerance is None else kind.tolerance

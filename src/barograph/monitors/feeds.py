@@ -13,9 +13,10 @@ from barograph.monitors.results import Result
 from barograph.outcome import Outcomes
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.profiles.yardstick import CategoricalBins
-from barograph.reference.measure import measure_across, sketch
+from barograph.reference.measure import measure_across, sketch, wanted
 from barograph.rules import Feed, Takes
 from barograph.sketches.cells import BinaryCells
+from barograph.sketches.counts import Counts
 from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE
 
 
@@ -34,7 +35,7 @@ def feed_of_chunks(
         values = np.array([[_number(c.value if c else None) for c in row] for row in cells], np.float64).reshape(shape)
         errors = np.array([[_number(c.standard_error if c else None) for c in row] for row in cells], np.float64)
         return _feed(profiles, across, values=values, errors=errors.reshape(shape), rows=_rows(across, monitors))
-    return _feed(profiles, across, **_counted(takes, across, monitors))
+    return _feed(profiles, across, **_counted(takes, profiles, across, monitors))
 
 
 def feed_of_reference(
@@ -54,7 +55,7 @@ def feed_of_reference(
             "rows": _rows(across, monitors),
         }
     else:
-        arrays = _counted(takes, across, monitors)
+        arrays = _counted(takes, blocks, across, monitors)
         if takes == "parts":
             # The reference knows all of its own categories; of later rows some are new by nature.
             arrays["counts"][:, :, 0] += arrays["rows"] * [_novelty(across, m) for m in monitors]
@@ -95,12 +96,14 @@ def _errors(found: Outcomes) -> Floats:
 
 def _novelty(across: Profile, monitor: Monitor) -> float:
     yardstick = across.yardstick
-    return novelty(yardstick.columns[yardstick.position[monitor.column or ""]], monitor.metric)
+    if monitor.column is None:
+        return 0.0
+    return novelty(yardstick.columns[yardstick.position[monitor.column]], monitor.metric)
 
 
-def _counted(takes: Takes, across: Profile, monitors: Sequence[Monitor]) -> dict[str, Floats]:
+def _counted(takes: Takes, profiles: Profiles, across: Profile, monitors: Sequence[Monitor]) -> dict[str, Floats]:
     if takes == "parts":
-        pairs = [_part(across, m) for m in monitors]
+        pairs = [_part(profiles, across, m) for m in monitors]
         counts = np.stack([part for part, _ in pairs], axis=1).astype(np.float64)[:, :, None]
         return {"counts": counts, "rows": np.stack([rows for _, rows in pairs], axis=1).astype(np.float64)}
     if takes == "cells":
@@ -117,9 +120,13 @@ def _counted(takes: Takes, across: Profile, monitors: Sequence[Monitor]) -> dict
     return {"counts": padded}
 
 
-def _part(across: Profile, monitor: Monitor) -> tuple[Ints, Ints]:
+def _part(profiles: Profiles, across: Profile, monitor: Monitor) -> tuple[Ints, Ints]:
     part = monitor.metric.part
     assert part is not None  # what a rule of parts is chosen for
+    if Counts not in wanted(monitor.metric):  # tables that are no arrays over chunks yet
+        each = [part(sketch(monitor.metric, p, monitor.column)) for p in profiles.select(across.segment)]
+        pairs = np.array(each, np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
     of, rows = part(sketch(monitor.metric, across, monitor.column))
     return np.broadcast_to(of, np.shape(rows)), rows  # numbers have no unseen categories: a plain zero
 

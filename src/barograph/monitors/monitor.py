@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any  # options of metrics are of any type
 
 from barograph.metrics import Metric
+from barograph.spec.frozen import Frozen
 
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+_NO_OPTIONS: Mapping[str, Any] = Frozen({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

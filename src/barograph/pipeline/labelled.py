@@ -100,12 +100,12 @@ def _ids(columns: Iterator[pa.Array]) -> tuple[Hashes, Hashes]:
 
 
 class _Known:
-    """The labels of some events by id, as numbers: positions of classes, or the values of a regression."""
+    """The labels of some events by id, as numbers: positions of classes, the known ones first, or the values."""
 
     def __init__(self, schema: Schema, ids: tuple[Hashes, Hashes], labels: Iterator[pa.RecordBatch]) -> None:
         self.regression = schema.task is Task.REGRESSION
         self.type = pa.float64() if self.regression else pa.string()
-        self.classes = pa.array(schema.classes, pa.string())
+        self.classes = {c: i for i, c in enumerate(schema.classes)}
         high, low, values, told, received, sequence = self._joined(ids, labels)
         # All labels of one id stand together, in the order in which they were received.
         order = np.lexsort((sequence, low, high))
@@ -136,7 +136,7 @@ class _Known:
         if self.regression:
             return pa.array(values, pa.float64(), from_pandas=True)
         positions = pa.array(np.nan_to_num(values, nan=0.0).astype(np.int32), mask=np.isnan(values))
-        return self.classes.take(positions)
+        return pa.array(list(self.classes), pa.string()).take(positions)
 
     def _joined(self, ids: tuple[Hashes, Hashes], labels: Iterator[pa.RecordBatch]) -> list[npt.NDArray[Any]]:
         """Return the columns of `_kept` of all batches; the pieces of each are let go once they are joined."""
@@ -172,8 +172,11 @@ class _Known:
     def _numbers(self, labels: pa.Array) -> npt.NDArray[np.float64]:
         if self.regression:
             return np.asarray(labels.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
-        found = pc.index_in(labels, value_set=self.classes).cast(pa.float64())
-        return np.asarray(found.to_numpy(zero_copy_only=False), np.float64)
+        encoded = labels.dictionary_encode()
+        for text in encoded.dictionary.to_pylist():  # a label may be of a class that the reference does not have
+            self.classes.setdefault(text, len(self.classes))
+        places = np.array([*(self.classes[text] for text in encoded.dictionary.to_pylist()), np.nan])
+        return np.asarray(places[pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)], np.float64)
 
 
 def _in_order(received: Ints, of_label: Ints) -> tuple[Ints, Ints]:

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from barograph.profiles.zones import to_utc
+from barograph.spec.column_types import number
+from barograph.spec.roles import NULL_TEXTS
 
 Array: TypeAlias = "pa.Array[pa.Scalar[pa.DataType]]"
 Column: TypeAlias = "Array | pa.ChunkedArray[pa.Scalar[pa.DataType]]"
@@ -25,6 +27,7 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 _EPOCH_UNITS = ((1e8, 1e11, 1e6), (1e11, 1e14, 1e3), (1e14, 1e17, 1.0), (1e17, 1e20, 1e-3))
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _LARGEST = 2**62  # microseconds: about 146,000 years; a time beyond it is not a time
+OF_NULL, OF_NO_CLASS = -1, -2  # instead of the position of a class
 _SAME_TRUTH = {"true": "1", "1": "true", "false": "0", "0": "false"}
 
 
@@ -87,6 +90,15 @@ def numbers(array: Column) -> Numbers:
     if _is_text(kind):
         return _numbers_of_text(array)
     return Numbers(np.full(len(array), np.nan), _nulls(array), _some(~is_null(array)))
+
+
+def or_null(values: npt.NDArray[np.float64], null: Mask | None, null_values: tuple[str, ...]) -> Mask | None:
+    """Return which values are null, with those that are one of `null_values`."""
+    numbers_of_none = [found for text in null_values if (found := number(text)) is not None]
+    if not numbers_of_none:
+        return null
+    stands_for_none = np.isin(values, numbers_of_none)
+    return _some(stands_for_none if null is None else null | stands_for_none)
 
 
 def _numbers_of_dictionary(array: pa.DictionaryArray) -> Numbers:
@@ -185,8 +197,11 @@ def as_text(array: Column) -> pa.StringArray:
         return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.string())
 
 
-def class_codes(array: Column, classes: tuple[str, ...]) -> npt.NDArray[np.int32]:
+def class_codes(array: Column, classes: tuple[str, ...], null_values: tuple[str, ...] = ()) -> npt.NDArray[np.int32]:
     """Return each row's position in `classes`, -1 for null and -2 for a value that is none of them.
+
+    Null is also what programs write for it (`spec.roles.NULL_TEXTS`: empty text, `nan`, `NA` and the like, in any
+    case), and each of `null_values`, unless it is a class.
 
     A class is found by its text; failing that, without regard to case and spaces, as a number (`1.0` is `1`), or
     as a truth value (`true` is `1`, where the classes have no other such class). So labels stay the same classes
@@ -197,6 +212,7 @@ def class_codes(array: Column, classes: tuple[str, ...]) -> npt.NDArray[np.int32
     """
     indices, values = categories(array)
     folded: list[str | None] = [_folded(c) for c in classes]
+    nulls = {_folded(v) for v in null_values}
 
     def code(text: str) -> int:
         if text in classes:
@@ -205,9 +221,9 @@ def class_codes(array: Column, classes: tuple[str, ...]) -> npt.NDArray[np.int32
         for form in (plain, _SAME_TRUTH.get(plain)):
             if folded.count(form) == 1:
                 return folded.index(form)
-        return -2 if plain else -1
+        return OF_NULL if plain in NULL_TEXTS or plain in nulls else OF_NO_CLASS
 
-    return np.array([*map(code, values), -1], np.int32)[indices]
+    return np.array([*map(code, values), OF_NULL], np.int32)[indices]
 
 
 def _folded(text: str) -> str:

@@ -16,10 +16,11 @@ from barograph.profiles import columns as arrow
 from barograph.profiles import kernels
 from barograph.profiles.tables import Tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
+from barograph.sketches.confusion import SUM_TOLERANCE
 from barograph.sketches.distinct import Distinct
 from barograph.sketches.sample import Sample
-from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE
-from barograph.spec.schema import ColumnType, Task
+from barograph.sketches.scores import NEGATIVE, NO, NONE, OTHER, OTHER_LABEL, PENDING, POSITIVE, YES
+from barograph.spec.schema import ColumnType, Schema, Task
 
 BLOCK = 16_384  # rows that are encoded and counted while their codes are still in the cache
 SAMPLE_SIZE = 1_000  # rows kept of a chunk
@@ -27,6 +28,8 @@ ID_SAMPLE_SIZE = 16_384  # different ids kept of a chunk: duplicates are exact b
 
 _NOTHING = np.empty(0, np.float64)
 _NO_FLAGS = np.empty(0, np.uint8)
+_BINARY_OUTCOMES = np.array([NEGATIVE, POSITIVE, OTHER_LABEL, PENDING])  # by class position, no class, null
+_CLASS_SAID = np.array([NO, YES, OTHER, NONE])  # another class, this class, no class, null
 PRESENCE_ONLY = (ColumnType.TEXT, ColumnType.EMBEDDING, ColumnType.DATETIME)
 
 Groups = npt.NDArray[np.int64]
@@ -157,11 +160,13 @@ def _read_columns(yardstick: Yardstick, batch: pa.RecordBatch, only: str | None 
         if isinstance(column, NumericBins):
             if name in present:
                 values, null, wrong = arrow.numbers(batch.column(name))
+                if name in (yardstick.schema.label, yardstick.schema.prediction):
+                    null = arrow.or_null(values, null, yardstick.schema.null_values)
                 read.numbers[name] = (values, _flags(null, wrong, n))
             else:
                 read.numbers[name] = (np.zeros(n), np.ones(n, np.uint8))
         elif name in present:
-            read.codes[name] = _category_codes(column, batch.column(name))
+            read.codes[name] = _category_codes(column, batch.column(name), yardstick.schema.null_values)
         else:
             read.codes[name] = np.full(n, column.bins, np.uint16)  # null
     return read
@@ -174,11 +179,15 @@ def _flags(null: arrow.Mask | None, wrong: arrow.Mask | None, n: int) -> npt.NDA
     return flags if null is None else np.where(null, np.uint8(1), flags)
 
 
-def _category_codes(column: CategoricalBins, array: pa.Array) -> npt.NDArray[np.uint16]:
+def _category_codes(
+    column: CategoricalBins, array: pa.Array, null_values: tuple[str, ...] = ()
+) -> npt.NDArray[np.uint16]:
     codes = np.empty(len(array), np.uint16)
     if column.classes:
-        positions = arrow.class_codes(array, column.names)
-        codes[:] = np.where(positions == -1, column.bins, np.where(positions == -2, column.unknown, positions))
+        positions = arrow.class_codes(array, column.names, null_values)
+        codes[:] = np.select(
+            (positions == arrow.OF_NULL, positions == arrow.OF_NO_CLASS), (column.bins, column.unknown), positions
+        )
         return codes
     if not column.names and column.others is None:  # presence only: `other` or null
         codes[:] = 0
@@ -241,8 +250,9 @@ class Outputs:
     """Scores, predictions and labels of a batch, as the kernels take them."""
 
     scores: Floats  # (rows, questions); regression: (rows, 0)
-    predicted: npt.NDArray[np.int64]  # class position, -1 unknown
+    predicted: npt.NDArray[np.int64]  # class position, K: no known class, K + 1: none, -1: follows from the score
     label: npt.NDArray[np.int64]  # class position, K: no known class, K + 1: pending
+    agreed: npt.NDArray[np.bool_]  # prediction and label are the same, and no known class
     numbers: tuple[Floats, Floats] | None  # regression: prediction and label, NaN for none
     sampled: Floats  # (rows, 3): score, prediction, label
 
@@ -259,32 +269,81 @@ def _outputs(yardstick: Yardstick, batch: pa.RecordBatch, read: Columns) -> Outp
     if schema.task is Task.REGRESSION:
         numbers = as_numbers(schema.prediction), as_numbers(schema.label)
         nothing = np.empty(0, np.int64)
-        return Outputs(np.empty((n, 0)), nothing, nothing, numbers, np.column_stack((np.full(n, np.nan), *numbers)))
+        sampled = np.column_stack((np.full(n, np.nan), *numbers))
+        return Outputs(np.empty((n, 0)), nothing, nothing, np.empty(0, np.bool_), numbers, sampled)
     k = len(schema.classes)
     questions = schema.classes[1:] if schema.task is Task.BINARY else schema.classes
     scores = np.column_stack([as_numbers(schema.scores.get(c)) for c in questions])
-    predicted = _class_positions(batch, schema.prediction, schema.classes, unknown=-1, null=-1)
-    label = _class_positions(batch, schema.label, schema.classes, unknown=k, null=k + 1)
-    if schema.task is Task.MULTICLASS and len(schema.scores) == k:
-        usable = np.isfinite(scores).all(axis=1)
-        best = np.argmax(np.where(np.isfinite(scores), scores, -np.inf), axis=1)
-        predicted = np.where((predicted < 0) & usable, best, predicted).astype(np.int64)
+    if schema.margins:
+        scores = squashed(scores)
+    predicted = _class_positions(batch, schema.prediction, schema)
+    label = _class_positions(batch, schema.label, schema)
+    agreed = _agreed(batch, schema, (predicted == k) & (label == k))
+    if schema.by_score:
+        predicted = np.where(predicted >= k, _from_scores(schema, scores), predicted)
     score = scores[:, 0] if k == 2 else np.max(np.where(np.isfinite(scores), scores, -1.0), axis=1, initial=-1.0)
-    known_prediction = np.where(predicted >= 0, predicted, np.nan)
+    known_prediction = np.where((predicted >= 0) & (predicted < k), predicted, np.nan)
     known_label = np.where(label < k, label, np.nan)
     sampled = np.column_stack((score, known_prediction, known_label))
-    return Outputs(scores, predicted, label, None, sampled)
+    return Outputs(scores, predicted, label, agreed, None, sampled)
 
 
-def _class_positions(
-    batch: pa.RecordBatch, name: str | None, classes: tuple[str, ...], *, unknown: int, null: int
-) -> npt.NDArray[np.int64]:
+def squashed(margins: Floats) -> Floats:
+    """Return margins as numbers from 0 to 1 in the same order, 0 as one half; NaN where they are infinite.
+
+    Not the logistic function: it makes all margins above 37 one, and probabilities of what are none.
+    """
+    size = np.abs(margins)
+    finite = np.isfinite(margins)
+    share = np.divide(margins, 1.0 + size, out=np.full(margins.shape, np.nan), where=finite)
+    return np.asarray(0.5 + share / 2)
+
+
+def margin_at(share: float) -> float:
+    """Return the margin that `squashed` makes this number of.
+
+    >>> margin_at(0.5), round(margin_at(squashed(np.array([2.5]))[0]), 9)
+    (0.0, 2.5)
+    """
+    signed = 2.0 * float(share) - 1.0
+    return signed / (1.0 - abs(signed)) if abs(signed) < 1.0 else signed * np.inf
+
+
+def _class_positions(batch: pa.RecordBatch, name: str | None, schema: Schema) -> npt.NDArray[np.int64]:
+    """Return the position of each row's class: K for what is no class, K + 1 for null."""
+    k = len(schema.classes)
     if name is None or name not in batch.schema.names:
-        return np.full(batch.num_rows, null, np.int64)
-    codes = arrow.class_codes(batch.column(name), classes).astype(np.int64)
-    codes[codes == -1] = null
-    codes[codes == -2] = unknown
+        return np.full(batch.num_rows, k + 1, np.int64)
+    codes = arrow.class_codes(batch.column(name), schema.classes, schema.null_values).astype(np.int64)
+    codes[codes == arrow.OF_NULL] = k + 1
+    codes[codes == arrow.OF_NO_CLASS] = k
     return codes
+
+
+def _from_scores(schema: Schema, scores: Floats) -> npt.NDArray[np.int64]:
+    """Return what follows from the scores: -1 where the kernel applies the threshold, else the class of the highest."""
+    n, k = len(scores), len(schema.classes)
+    if schema.task is Task.BINARY:
+        return np.full(n, -1 if schema.scores else k + 1, np.int64)
+    if len(schema.scores) < k:
+        return np.full(n, k + 1, np.int64)
+    known = np.isfinite(scores)
+    best = np.argmax(np.where(known, scores, -np.inf), axis=1)
+    return np.where(known.all(axis=1), best, k + 1).astype(np.int64)
+
+
+def _agreed(batch: pa.RecordBatch, schema: Schema, both: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return where prediction and label, of which `both` are no known class, are one text."""
+    if not both.any():
+        return both
+    rows = pa.array(np.flatnonzero(both))
+    said, true = (
+        pc.utf8_lower(pc.utf8_trim_whitespace(arrow.as_text(batch.column(name).take(rows))))
+        for name in (schema.prediction, schema.label)
+    )
+    agreed = both.copy()
+    agreed[both] = pc.fill_null(pc.equal(said, true), False).to_numpy(zero_copy_only=False)
+    return agreed
 
 
 def _count_outputs(
@@ -295,7 +354,8 @@ def _count_outputs(
         prediction, label = (values[rows] for values in outputs.numbers)
         counts, sums = tables["regression.counts"], tables["regression.sums"]
         edges = yardstick.regression.edges
-        kernels.count_regression(prediction, label, leaf, group, edges, counts, sums, tables["regression.unpredicted"])
+        center, unusable = yardstick.regression.center, tables["regression.unusable"]
+        kernels.count_regression(prediction, label, leaf, group, edges, center, counts, sums, unusable)
         errors = prediction - label
         flags = np.isnan(errors).astype(np.uint8)
         into = (tables["errors.counts"], tables["errors.sums"], tables["errors.lows"], tables["errors.highs"])
@@ -305,11 +365,11 @@ def _count_outputs(
     k = len(schema.classes)
     truth, predicted = outputs.label[rows], outputs.predicted[rows]
     for i, outcome in enumerate(yardstick.outcomes):
-        question = 1 if schema.task is Task.BINARY else i
-        answer = np.where(truth >= k, PENDING, np.where(truth == question, POSITIVE, NEGATIVE))
-        said = np.where(predicted < 0, -1, predicted == question)
-        # A multiclass prediction never follows from one class's score alone.
-        threshold = schema.threshold if schema.task is Task.BINARY else np.inf
+        if schema.task is Task.BINARY:
+            said, answer = predicted, _BINARY_OUTCOMES[truth]
+        else:  # a label that is not this class is a no
+            said = _CLASS_SAID[np.where(predicted >= k, predicted - k + 2, predicted == i)]
+            answer = np.where(truth > k, PENDING, np.where(truth == i, POSITIVE, NEGATIVE))
         kernels.count_scores(
             outputs.scores[rows, i],
             said,
@@ -318,17 +378,18 @@ def _count_outputs(
             group,
             outcome.closed,
             outcome.narrowed,
-            threshold,
+            schema.threshold,
             outcome.cell_of,
             tables[f"outcomes.{i}.counts"],
             tables[f"outcomes.{i}.sums"],
-            tables[f"outcomes.{i}.unpredicted"],
             tables[f"outcomes.{i}.cells"],
         )
     if schema.task is Task.MULTICLASS:
-        said = np.where(predicted < 0, k, predicted)
-        scores = outputs.scores[rows] if len(schema.scores) == k else np.empty((len(said), 0))
-        kernels.count_confusion(said, truth, scores, group, tables["confusion.counts"], tables["confusion.loss"])
+        scores = outputs.scores[rows] if len(schema.scores) == k else np.empty((len(truth), 0))
+        confusion = (tables["confusion.counts"], tables["confusion.loss"], tables["confusion.off_sum"])
+        kernels.count_confusion(predicted, truth, scores, group, SUM_TOLERANCE, *confusion)
+    if yardstick.outcomes and (agreed := outputs.agreed[rows] & (group >= 0)).any():
+        np.add.at(tables["agreed"], group[agreed], 1)
 
 
 # Samples

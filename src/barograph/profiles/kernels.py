@@ -243,13 +243,13 @@ def find_leaves(codes, features, steps, leaves):  # type: ignore[no-untyped-def]
 
 @njit(**_options)
 def count_scores(  # type: ignore[no-untyped-def]
-    score, predicted, outcome, leaf, group, edges, narrowed, threshold, cell_of, counts, sums, unpredicted, cells
+    score, predicted, outcome, leaf, group, edges, narrowed, threshold, cell_of, counts, sums, cells
 ):
     """Count the answers to one yes-or-no question.
 
-    `edges` are closed by infinity; `score` is NaN where there is none; `predicted` is 0, 1, or -1 (unknown: then it
-    follows from score and threshold, or the row is unpredicted); `outcome` is 0, 1 or 2 (pending). Shapes as in
-    ScoreTable and BinaryCells, with a leading axis of groups.
+    `edges` are closed by infinity; `score` is NaN where there is none; `predicted` is 0, 1, 2 (no class), 3 (none), or
+    -1 (it follows from score and threshold, and is none without a score); `outcome` is 0, 1, 2 (pending) or 3 (no
+    class). Shapes as in ScoreTable and BinaryCells, with a leading axis of groups.
     """
     eps = 2.220446049250313e-16
     bins = len(edges)
@@ -261,57 +261,67 @@ def count_scores(  # type: ignore[no-untyped-def]
         s, y, p = score[i], outcome[i], predicted[i]
         valid = 0.0 <= s <= 1.0
         if p < 0:
-            if not valid:
-                unpredicted[g, y] += 1
-                continue
-            p = 1 if s >= threshold else 0
+            p = (1 if s >= threshold else 0) if valid else 3
         if not valid:
             counts[g, p, bins, y] += 1
             continue
         a = _bin(s, edges, 0.0, last, narrowed, last)
         counts[g, p, a, y] += 1
         c = min(max(s, eps), 1.0 - eps)
-        sums[g, a, y, 0] += s
-        sums[g, a, y, 1] += s * s
-        sums[g, a, y, 2] += np.log(c)
-        sums[g, a, y, 3] += np.log1p(-c)
-        cells[g, leaf[i], cell_of[p, a], y] += 1
+        scored = y if y < 3 else 0  # "is it the positive class?"
+        sums[g, a, scored, 0] += s
+        sums[g, a, scored, 1] += s * s
+        sums[g, a, scored, 2] += np.log(c)
+        sums[g, a, scored, 3] += np.log1p(-c)
+        if p < 2:
+            cells[g, leaf[i], cell_of[p, a], y if y < 3 else 1 - p] += 1
 
 
 @njit(**_options)
-def count_confusion(predicted, label, scores, group, counts, loss):  # type: ignore[no-untyped-def]
-    """Count predicted by actual classes; `predicted` K: unknown; `label` K: unknown, K + 1: pending.
+def count_confusion(  # type: ignore[no-untyped-def]
+    predicted, label, scores, group, tolerance, counts, loss, off_sum
+):
+    """Count predicted by actual classes; `predicted` K: no class, K + 1: none; `label` K: no class, K + 1: pending.
 
-    `scores` is (rows, K), NaN where there is none.
+    `scores` is (rows, K), or (rows, 0) where not every class has one; NaN where there is none. A row whose scores sum
+    to something that is further than `tolerance` from one is counted in `off_sum`.
     """
     eps = 2.220446049250313e-16
-    k = counts.shape[1] - 1
+    k = counts.shape[1] - 2
     for i in range(len(label)):
         g = group[i]
         if g < 0:
             continue
         counts[g, predicted[i], label[i]] += 1
-        if label[i] < k and scores.shape[1] == k:
-            total = 0.0
-            for j in range(k):
-                total += scores[i, j]
-            p = scores[i, label[i]] / total
-            if p >= 0.0:
-                lost = -np.log(min(max(p, eps), 1.0 - eps))
-                loss[g, 0] += 1
-                loss[g, 1] += lost
-                loss[g, 2] += lost * lost
+        if scores.shape[1] != k:
+            continue
+        total, valid = 0.0, True
+        for j in range(k):
+            total += scores[i, j]
+            valid = valid and 0.0 <= scores[i, j] <= 1.0
+        if not valid:
+            continue
+        if abs(total - 1.0) > tolerance:
+            off_sum[g] += 1
+        if label[i] <= k and total > 0.0:
+            p = scores[i, label[i]] / total if label[i] < k else 0.0
+            lost = -np.log(min(max(p, eps), 1.0 - eps))
+            loss[g, 0] += 1
+            loss[g, 1] += lost
+            loss[g, 2] += lost * lost
 
 
 @njit(**_options)
-def count_regression(prediction, label, leaf, group, edges, counts, sums, unpredicted):  # type: ignore[no-untyped-def]
+def count_regression(  # type: ignore[no-untyped-def]
+    prediction, label, leaf, group, edges, center, counts, sums, unusable
+):
     """Count and sum errors; NaN in `prediction` or `label`: none. Shapes as in RegressionCells, by group."""
     for i in range(len(prediction)):
         g, p, y = group[i], prediction[i], label[i]
         if g < 0:
             continue
         if not np.isfinite(p):
-            unpredicted[g] += 1
+            unusable[g] += 1
             continue
         b = np.searchsorted(edges, p, side="right")
         if not np.isfinite(y):
@@ -324,8 +334,9 @@ def count_regression(prediction, label, leaf, group, edges, counts, sums, unpred
         row[1] += abs(e)
         row[2] += e * e
         row[3] += e * e * e * e
-        row[4] += y
-        row[5] += y * y
+        d = y - center
+        row[4] += d
+        row[5] += d * d
         if y != 0.0:
             r = abs(e / y)
             row[6] += 1

@@ -27,7 +27,7 @@ from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Task
 from barograph.times import from_microseconds, to_microseconds
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ALL = ""  # the segment that holds every row
 
 
@@ -118,12 +118,15 @@ class Profile:
         if not self.yardstick.outcomes:
             return None
         tables = [self._scores(i, outcome) for i, outcome in enumerate(self.yardstick.outcomes)]
+        agreed = int(self.tables["agreed"][self.row])
         if self.yardstick.schema.task is Task.BINARY:
-            return tables[0]
+            return replace(tables[0], agreed=agreed)
         confusion = Confusion(
             classes=self.yardstick.schema.classes,
             counts=self.tables["confusion.counts"][self.row],
             loss=self.tables["confusion.loss"][self.row],
+            agreed=agreed,
+            off_sum=int(self.tables["confusion.off_sum"][self.row]),
         )
         return ClassTables(scores=tuple(tables), confusion=confusion)
 
@@ -144,7 +147,8 @@ class Profile:
             edges=regression.edges,
             counts=self.tables["regression.counts"][self.row],
             sums=self.tables["regression.sums"][self.row],
-            unpredicted=int(self.tables["regression.unpredicted"][self.row]),
+            unusable=int(self.tables["regression.unusable"][self.row]),
+            center=regression.center,
         )
 
     @property
@@ -161,20 +165,19 @@ class Profile:
     def label_coverage(self) -> float | None:
         """Return the share of rows with a label that can be used; None without a label column or rows.
 
-        A label that is none of the known classes, or infinite, cannot.
+        A label that is none of the known classes is a label; a number that is infinite is none.
         """
         label = self.yardstick.schema.label
         if label is None or label not in self.yardstick.position or not self.n:
             return None
         counts = self.counts(label)
-        return float(counts.present - counts.unseen - counts.negative_inf - counts.positive_inf) / self.n
+        return float(counts.present - counts.negative_inf - counts.positive_inf) / self.n
 
     def _scores(self, i: int, outcome: BinaryOutcome) -> ScoreTable:
         return ScoreTable(
             edges=outcome.edges,
             counts=self.tables[f"outcomes.{i}.counts"][self.row],
             sums=self.tables[f"outcomes.{i}.sums"][self.row],
-            unpredicted=self.tables[f"outcomes.{i}.unpredicted"][self.row],
         )
 
     def _bins(self, column: str) -> NumericBins | CategoricalBins:

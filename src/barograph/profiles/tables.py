@@ -33,19 +33,21 @@ def empty_tables(yardstick: Yardstick, groups: int, *, products: bool) -> Tables
     leaves = yardstick.partition.leaves
     for i, outcome in enumerate(yardstick.outcomes):
         bins = len(outcome.edges) + 1
-        tables[f"outcomes.{i}.counts"] = np.zeros((groups, 2, bins + 1, 3), np.int64)
+        tables[f"outcomes.{i}.counts"] = np.zeros((groups, 4, bins + 1, 4), np.int64)
         tables[f"outcomes.{i}.sums"] = np.zeros((groups, bins, 3, len(SCORE_SUMS)))
-        tables[f"outcomes.{i}.unpredicted"] = np.zeros((groups, 3), np.int64)
         tables[f"outcomes.{i}.cells"] = np.zeros((groups, leaves, len(outcome.predicted), 3), np.int64)
+    if yardstick.outcomes:
+        tables["agreed"] = np.zeros(groups, np.int64)
     if len(yardstick.outcomes) > 1:
         k = len(yardstick.schema.classes)
-        tables["confusion.counts"] = np.zeros((groups, k + 1, k + 2), np.int64)
+        tables["confusion.counts"] = np.zeros((groups, k + 2, k + 2), np.int64)
         tables["confusion.loss"] = np.zeros((groups, 3))
+        tables["confusion.off_sum"] = np.zeros(groups, np.int64)
     if regression := yardstick.regression:
         bins = len(regression.edges) + 1
         tables["regression.counts"] = np.zeros((groups, leaves, bins, 2), np.int64)
         tables["regression.sums"] = np.zeros((groups, leaves, bins, len(REGRESSION_SUMS)))
-        tables["regression.unpredicted"] = np.zeros(groups, np.int64)
+        tables["regression.unusable"] = np.zeros(groups, np.int64)
         tables["errors.counts"] = np.zeros((groups, regression.errors.width), np.int64)
         tables["errors.sums"] = np.zeros((groups, len(COLUMN_SUMS)))
         tables["errors.lows"] = np.full(groups, np.inf)

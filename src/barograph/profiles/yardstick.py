@@ -178,10 +178,14 @@ class BinaryOutcome:
 
 @dataclass(frozen=True, eq=False)
 class RegressionOutcome:
-    """How a regression is counted: the cut points of its prediction bins, and the bins of its errors."""
+    """How a regression is counted: the cut points of its prediction bins, and the bins of its errors.
+
+    `center` is the mean label of the reference, from which labels are summed.
+    """
 
     edges: Floats
     errors: NumericBins
+    center: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

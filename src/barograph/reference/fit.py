@@ -13,7 +13,7 @@ from barograph.arrays import Codes, Floats
 from barograph.errors import InputError, SpecError
 from barograph.profiles import columns as arrow
 from barograph.profiles.build import Progress, build_profiles
-from barograph.profiles.encode import PRESENCE_ONLY, encode_column
+from barograph.profiles.encode import PRESENCE_ONLY, encode_column, squashed
 from barograph.profiles.kernels import find_leaves
 from barograph.profiles.read import Rows, Source, open_rows, sample_rows
 from barograph.profiles.yardstick import (
@@ -184,7 +184,8 @@ class _Outputs:
             return
         self.label_class = self._classes(schema.label)
         self.predicted = self._classes(schema.prediction)
-        self.scores = {c: self._number(column) for c, column in schema.scores.items()}
+        self.raw_scores = {c: self._number(column) for c, column in schema.scores.items()}
+        self.scores = {c: squashed(v) if schema.margins else v for c, v in self.raw_scores.items()}
         if not schema.scores and not schema.prediction:
             return
         nothing = np.full(n, np.nan)
@@ -217,12 +218,18 @@ class _Outputs:
     def _number(self, name: str | None) -> Floats:
         if name is None or name not in self.table.column_names:
             return np.full(self.table.num_rows, np.nan)
-        return _numbers(self.table, name)
+        values = _numbers(self.table, name)
+        if name in (self.schema.label, self.schema.prediction):
+            none = arrow.or_null(values, None, self.schema.null_values)
+            return values if none is None else np.where(none, np.nan, values)
+        return values
 
     def _classes(self, name: str | None) -> npt.NDArray[np.int64]:
         if name is None or name not in self.table.column_names:
             return np.full(self.table.num_rows, -1, np.int64)
-        return arrow.class_codes(_column(self.table, name), self.schema.classes).astype(np.int64)
+        return arrow.class_codes(_column(self.table, name), self.schema.classes, self.schema.null_values).astype(
+            np.int64
+        )
 
     def columns(self) -> tuple[ColumnBins, ...]:
         """Return the bins of scores, prediction and label."""
@@ -233,7 +240,8 @@ class _Outputs:
                     bins.append(fit_numeric_bins(name, getattr(self, values)))
             return tuple(bins)
         for c, column in schema.scores.items():
-            bins.append(fit_numeric_bins(column, self.scores[c], low=0.0, high=1.0))
+            low, high = (None, None) if schema.margins else (0.0, 1.0)
+            bins.append(fit_numeric_bins(column, self.raw_scores[c], low=low, high=high))
         for name in (schema.prediction, schema.label):
             if name:
                 bins.append(class_bins(name, schema.classes))  # type: ignore[arg-type]  # the list holds both kinds

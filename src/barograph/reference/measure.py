@@ -7,8 +7,9 @@ from functools import cache
 from inspect import signature
 from typing import Any, get_args  # annotations are classes or unions of classes
 
+from barograph.errors import SpecError
 from barograph.metrics import Metric
-from barograph.outcome import Outcome, Outcomes, Undefined, stack
+from barograph.outcome import Estimate, Outcome, Outcomes, Undefined, stack
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import NumericBins, Yardstick
 from barograph.sketches.cells import BinaryCells, RegressionCells
@@ -22,6 +23,9 @@ from barograph.sketches.scores import ScoreTable
 
 OF_ALL_ROWS = ("row_count",)  # takes the counts of a column, and says the same for each
 NOT_OF_SEGMENTS = frozenset({Covariance, Sample, Distinct})  # sketches that are kept of all rows together
+OF_PROBABILITIES = ("log_loss", "brier_score", "expected_calibration_error")  # more than the order of scores
+LEAST_ERROR = 0.001  # standard deviations of the label
+ACROSS = frozenset({Counts, Histogram, Categories, BinaryCells, RegressionCells})  # arrays over chunks
 NOT_KEPT = "the profiles do not keep what this metric needs"
 
 
@@ -36,13 +40,15 @@ def is_per_column(metric: Metric) -> bool:
     """Return whether a metric is about one column."""
     if metric.name in OF_ALL_ROWS:
         return False
-    return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family in ("quality", "drift")
+    return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family != "performance"
 
 
 def applies(metric: Metric, yardstick: Yardstick, column: str | None, *, segment: str = "") -> bool:
     """Return whether a metric can be computed for a column (or, with None, for the model as a whole) and a segment."""
     sketches = wanted(metric)
     if segment and sketches & NOT_OF_SEGMENTS:
+        return False
+    if yardstick.schema.margins and metric.family == "performance" and metric.name in OF_PROBABILITIES:
         return False
     if column is None:
         outcomes = yardstick.outcomes
@@ -87,9 +93,10 @@ def measure(
     if column is not None and takes_scale(metric):
         bins = current.yardstick.columns[current.yardstick.position[column]]
         arguments["scale"] = bins.scale if isinstance(bins, NumericBins) else None
-    found = metric.function(**arguments, **(options or {}))
-    assert not isinstance(found, Outcomes)  # one pair of sketches
-    return found
+    outcome = metric.function(**arguments, **(options or {}))
+    if not isinstance(outcome, Estimate | Undefined):
+        raise SpecError(f"metric {metric.name!r} must return an Estimate or Undefined. It returned {outcome!r}.")
+    return outcome
 
 
 def measure_across(
@@ -103,10 +110,9 @@ def measure_across(
 ) -> Outcomes:
     """Return the outcomes of a metric for all chunks of a segment, (chunks,): what `measure` returns for each.
 
-    One call computes all of them, except for metrics of samples, ids and second moments: these are no arrays over
-    chunks.
+    One call computes all of them where the sketches are arrays over chunks, and the metric is written for that.
     """
-    if wanted(metric) & {Sample, Distinct, Covariance} or metric.family not in ("quality", "drift"):
+    if not wanted(metric) <= ACROSS or metric.family == "performance" or not metric.is_own:
         each = (measure(metric, p, reference, column=column, options=options) for p in current.select(segment))
         return stack(list(each))
     profile = current.across(segment)
@@ -120,6 +126,21 @@ def measure_across(
     found = metric.function(**arguments, **(options or {}))
     assert isinstance(found, Outcomes)  # many pairs
     return found
+
+
+def least_tolerance(metric: Metric, reference: Profile) -> float:
+    """Return the least tolerance that makes sense for a metric whose tolerance is a share of its reference value.
+
+    A reference without any error has 0 as its mean absolute error, and so as the share of it. A thousandth of the
+    standard deviation of the reference's labels is below what anybody minds, in the label's unit; in the unit of its
+    square, a thousandth squared. For all other units, the metric says it itself.
+    """
+    label = reference.yardstick.schema.label
+    power = {"label": 1, "label²": 2}.get(metric.unit, 0)
+    if not power or not metric.relative_tolerance or label is None or reference.yardstick.regression is None:
+        return 0.0
+    moments = reference.moments(label)
+    return float((LEAST_ERROR * moments.variance**0.5) ** power) if moments.n else 0.0
 
 
 @cache

@@ -22,7 +22,7 @@ from barograph.reference.variability import Variability, variability
 from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BLOCKS = 20
 SMALLEST_BLOCK = 50
 FEWEST_BLOCKS = 5  # fewer say nothing of how much blocks differ

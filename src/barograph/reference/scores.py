@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.arrays import Floats
-from barograph.profiles.yardstick import BinaryOutcome, RegressionOutcome
+from barograph.profiles.yardstick import BinaryOutcome, NumericBins, RegressionOutcome
 from barograph.reference.bins import fit_numeric_bins
 
 FINE_SCORE_BINS = 256
 CELL_SCORE_BINS = 50  # the binning bias of ROC AUC is about 0.0001 here, and 0.004 with ten uniform bins
 PREDICTION_BINS = 20
+NO_ERROR = 1e-6  # standard deviations of the labels
+ERROR_BINS = 120
 
 
 def fit_binary_outcome(
@@ -74,7 +76,25 @@ def fit_regression_outcome(prediction: Floats, label: Floats) -> RegressionOutco
     finite = np.sort(prediction[np.isfinite(prediction)])
     edges = _quantiles(finite, PREDICTION_BINS)
     edges = edges[edges > finite[0]] if len(finite) else edges
-    return RegressionOutcome(edges=edges, errors=fit_numeric_bins("error", prediction - label))
+    known = label[np.isfinite(label)] if np.isfinite(label).any() else finite
+    return RegressionOutcome(
+        edges=edges,
+        errors=_error_bins(prediction - label, known),
+        center=float(np.mean(known)) if len(known) else 0.0,
+    )
+
+
+def _error_bins(errors: Floats, label: Floats) -> NumericBins:
+    """Return the bins of errors: of a reference with (nearly) none, bins as wide as the labels' spread suggests.
+
+    Bins at the quantiles of errors that are all 0 would hold whatever comes in the two open ones.
+    """
+    spread = float(np.std(label)) if len(label) else 0.0
+    sizes = np.abs(errors[np.isfinite(errors)])
+    if not spread or not len(sizes) or sizes.max() > NO_ERROR * spread:
+        return fit_numeric_bins("error", errors)
+    grid = spread * np.geomspace(NO_ERROR, 10.0, ERROR_BINS // 2)
+    return fit_numeric_bins("error", np.concatenate((-grid, [0.0], grid)))
 
 
 def _quantiles(ascending: Floats, bins: int) -> Floats:

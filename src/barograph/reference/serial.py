@@ -41,6 +41,7 @@ def yardstick_parts(yardstick: Yardstick) -> tuple[Meta, Arrays]:
     }
     if regression:
         arrays["regression.edges"] = regression.edges
+        meta["center"] = regression.center
     return meta, arrays
 
 
@@ -57,7 +58,9 @@ def yardstick_from(meta: Meta, arrays: Arrays) -> Yardstick:
             BinaryOutcome(**{name: arrays[f"outcome{i}.{name}"] for name in BinaryOutcome.__dataclass_fields__})
             for i in range(meta["outcomes"])
         ),
-        regression=RegressionOutcome(arrays["regression.edges"], errors) if isinstance(errors, NumericBins) else None,
+        regression=RegressionOutcome(arrays["regression.edges"], errors, meta["center"])
+        if isinstance(errors, NumericBins)
+        else None,
         segments={s.name: s for s in segments if isinstance(s, CategoricalBins)},
         covariance=tuple(meta["covariance"]),
     )

@@ -135,7 +135,7 @@ def _profile(report: Report, chunk: str) -> Profile | None:
 
 def _reliability(report: Report, ranked: Digest) -> Chart | None:
     before, now = report.reference.total.outcomes, report.profiles.total().outcomes
-    if not isinstance(before, ScoreTable) or not isinstance(now, ScoreTable):
+    if report.reference.schema.margins or not isinstance(before, ScoreTable) or not isinstance(now, ScoreTable):
         return None
     if not now.by_score[:, :2].sum() or not before.by_score[:, :2].sum():
         return None

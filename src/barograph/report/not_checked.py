@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from barograph.charts.words import count, limits_within_reach, metric_title, within
+from barograph.charts.words import count, limits_within_reach, metric_title, percent, within
 from barograph.chunks import Chunk
 from barograph.monitors.defaults import ALERTING, CATEGORICAL_DRIFT, MANY_COLUMNS, NUMERIC_DRIFT
 from barograph.monitors.results import Result
-from barograph.profiles.encode import PRESENCE_ONLY
+from barograph.profiles.encode import PRESENCE_ONLY, margin_at
 from barograph.profiles.profiles import Profile, Profiles
+from barograph.reference.measure import OF_PROBABILITIES
 from barograph.reference.reference import Reference
 from barograph.report.report import NotChecked
 from barograph.rules.limits import Status
+from barograph.sketches.class_tables import ClassTables
+from barograph.spec.roles import is_doubtful
 from barograph.spec.schema import Task
 
 SHOWN = 10  # columns or metrics of one kind that are named
@@ -67,11 +70,18 @@ def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator
     elif not seen.label_coverage:
         why = "only labels tell: the estimates assume it"
         yield NotChecked(what="whether the same inputs still have the same outcomes", why=why)
+    if doubtful := [repr(c) for c in classes if is_doubtful(c, classes)]:
+        why = "it may stand for no label, and is taken as a class: if it does, name it under `null_values`"
+        yield NotChecked(what=f"whether {_listed(doubtful)} in `{label}` is a class", why=why)
     for whose, counts in (("", seen.counts(label)), ("reference ", reference.total.counts(label))):
         if counts.unseen:
             known = " and ".join(map(repr, classes)) if len(classes) == 2 else f"{len(classes)} known classes"
-            why = f"their `{label}` is none of {known}, so they count as not labelled"
-            yield NotChecked(what=count(counts.unseen, f"{whose}row"), why=why)
+            why = (
+                f"their `{label}` is none of {known}: any prediction of these counts as wrong for them. "
+                "If it stands for no label, make it null, or name it under `null_values`"
+            )
+            what = f"whether the labels of {count(counts.unseen, f'{whose}row')} are meant"
+            yield NotChecked(what=what, why=why)
         if odd := counts.type_errors + counts.positive_inf + counts.negative_inf:
             why = f"their `{label}` is no finite number, so they count as not labelled"
             yield NotChecked(what=count(odd, f"{whose}row"), why=why)
@@ -93,6 +103,7 @@ def _short_of_labels(reference: Reference, results: Sequence[Result]) -> Iterato
 
 def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
     schema = reference.schema
+    yield from _judged_otherwise(reference, seen)
     if schema.prediction is None and not schema.scores:
         yield NotChecked(what="performance of predictions", why="neither a prediction nor a score column is known")
     elif not _has_predictions(reference, seen):
@@ -101,6 +112,40 @@ def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
     elif schema.task is not Task.REGRESSION and not schema.scores:
         why = "no score column is known: ROC AUC, log loss, calibration, cell drift and estimates need one"
         yield NotChecked(what="metrics of scores", why=why)
+
+
+def _judged_otherwise(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
+    """Say where something else than what the model said is judged, and how many rows are not judged at all."""
+    schema, outcomes = reference.schema, seen.outcomes
+    binary = schema.task is Task.BINARY
+    least = margin_at(schema.threshold) if schema.margins else schema.threshold
+    rule = f"a score of {least:g} or more counts as {schema.positive!r}" if binary else "the highest score counts"
+    unscored = [c for c in schema.classes if c not in schema.scores]
+    if not binary and schema.scores and unscored:
+        names = _listed([repr(c) for c in unscored])
+        what = "which class is the likeliest, and log loss" if schema.prediction is None else "log loss of all classes"
+        yield NotChecked(what=what, why=f"no score column is known for {names}: give all, or what the model predicted")
+    elif schema.prediction is None and schema.scores:
+        yield NotChecked(what="what the model said", why=f"no prediction column is known: {rule}")
+    elif schema.by_score:
+        why = f'the specification says `unusable = "{schema.unusable.value}"`: there, {rule}'
+        yield NotChecked(what="predictions that are missing or no class", why=why)
+    if schema.margins:
+        names = _listed([within(metric_title(name)) for name in OF_PROBABILITIES])
+        what = f"{names}, and whether scores are calibrated"
+        yield NotChecked(what=what, why="the scores are margins, not probabilities: only their order is used")
+    for whose, profile in (("", seen), ("reference ", reference.total)):
+        found = profile.outcomes
+        if not schema.margins and isinstance(found, ClassTables) and (off := found.confusion.off_sum):
+            why = "the scores of their classes do not sum to one: log loss takes each for its share of the sum"
+            yield NotChecked(what=f"the scores of {count(off, f'{whose}row')} as probabilities", why=why)
+    if outcomes is not None and outcomes.unusable:
+        share = percent(outcomes.unusable / outcomes.rows)
+        wrong = (
+            "" if schema.task is Task.REGRESSION else "; what is no class is wrong, and what is missing is not judged"
+        )
+        why = f"their predictions cannot be used ({share} of the rows){wrong}"
+        yield NotChecked(what=count(outcomes.unusable, "row"), why=why)
 
 
 def _has_predictions(reference: Reference, seen: Profile) -> bool:

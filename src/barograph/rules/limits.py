@@ -53,19 +53,20 @@ def limits_around(
     alpha: float = ALPHA,
     standard_error: float | None = None,
     center: float | None = None,
+    least: float = 0.0,
 ) -> Limits:
     r"""Return the limits of a metric that has a reference value `r` over `m` rows, for a chunk of `n` rows.
 
     .. math:: r \pm \left(\tau_0 + q \sqrt{\sigma_r^2 m / n + \sigma_r^2 + s^2}\right)
 
-    `tolerance` :math:`\tau_0` defaults to the metric's own; :math:`\sigma_r` is the standard error of `r`, so the first
-    term is what chance does in `n` rows (or `standard_error` squared, where that is larger: the chunk's own); `sd`
-    :math:`s` is the natural variability between `blocks` of the reference; :math:`q` is the `1 - alpha` quantile of
-    Student's t with `blocks - 1` degrees of freedom, or of the normal distribution where there is no such variability.
-    `center` takes the place of `r` where chunks have another normal value than the whole reference.
+    `tolerance` :math:`\tau_0` defaults to the metric's own, but at least `least`; :math:`\sigma_r` is the standard
+    error of `r`, so the first term is what chance does in `n` rows (or `standard_error` squared, where that is larger:
+    the chunk's own); `sd` :math:`s` is the natural variability between `blocks` of the reference; :math:`q` is the `1 -
+    alpha` quantile of Student's t with `blocks - 1` degrees of freedom, or of the normal distribution where there is no
+    such variability. `center` takes the place of `r` where chunks have another normal value than the whole reference.
     Only a change for the worse is limited, on both sides if neither direction is worse.
     """
-    margin = default_tolerance(metric, reference.value) if tolerance is None else tolerance
+    margin = max(default_tolerance(metric, reference.value), least) if tolerance is None else tolerance
     error = reference.standard_error or 0.0
     chance = max(error * sqrt(max(reference.n, 1) / max(n, 1)), standard_error or 0.0)
     noise = quantile(alpha, blocks if sd > 0 else 0) * sqrt(chance**2 + error**2 + sd**2)

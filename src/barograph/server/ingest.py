@@ -48,7 +48,10 @@ class Target:
 
 
 class Taken(msgspec.Struct, frozen=True, omit_defaults=False):
-    """The answer: what became of each row. Rows that were rejected are kept in the quarantine."""
+    """The answer: what became of each row. Rows that were rejected are kept in the quarantine.
+
+    `doubts` say what was accepted and cannot be used as it is, such as a score above 1.
+    """
 
     accepted: int
     duplicates: int
@@ -57,6 +60,7 @@ class Taken(msgspec.Struct, frozen=True, omit_defaults=False):
     rejected: list[RejectedRow]
     unknown_columns: list[str]
     missing_columns: list[str]
+    doubts: list[str]
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
@@ -184,6 +188,7 @@ def _taken(decoded: Decoded) -> Taken:
         rejected=[RejectedRow(row.index, row.reasons) for row in decoded.rejected[:MOST_TOLD]],
         unknown_columns=list(decoded.unknown),
         missing_columns=list(decoded.missing),
+        doubts=list(decoded.doubts),
     )
 
 

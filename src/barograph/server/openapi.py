@@ -50,7 +50,6 @@ _TAKEN: Json = {
     "type": "object",
     "title": "Taken",
     "description": "What became of each row. Rows that were rejected are kept in the quarantine.",
-    "required": ["accepted", "duplicates", "labels", "rejected_rows", "rejected", "unknown_columns", "missing_columns"],
     "properties": {
         "accepted": {"type": "integer", "description": "Rows that are on the disk now."},
         "duplicates": {"type": "integer", "description": "Rows with an id that came before in the same body."},
@@ -70,8 +69,14 @@ _TAKEN: Json = {
         },
         "unknown_columns": {"type": "array", "items": {"type": "string"}},
         "missing_columns": {"type": "array", "items": {"type": "string"}},
+        "doubts": {
+            "type": "array",
+            "description": "What was accepted and cannot be used as it is, such as a score above 1.",
+            "items": {"type": "string"},
+        },
     },
 }
+_TAKEN["required"] = list(_TAKEN["properties"])
 
 
 def documented(api: FastAPI, rules: Iterable[Rule]) -> None:

@@ -17,8 +17,8 @@ REGRESSION_SUMS = (
     "absolute_error",  # |e|
     "squared_error",  # e²
     "fourth_power_error",  # e⁴
-    "label",  # y
-    "squared_label",  # y²
+    "label",  # y - c, with the centre c of the cells
+    "squared_label",  # (y - c)²
     "percentage_rows",  # 1 where y != 0
     "percentage_error",  # |e / y| where y != 0
     "squared_percentage_error",
@@ -36,7 +36,9 @@ class BinaryCells:
     there twice, once for each predicted class. `predicted` (J,) is the predicted class of a bin, `order` (J,) the rank
     of its score (equal for the two halves of one score bin) and `first_fine` (ranks + 1,) the position of each
     rank's first bin among the bins of the :class:`~barograph.sketches.scores.ScoreTable`, closed by their number.
-    Rows without a valid score are in no cell. `counts` is (L, J, 3) with outcomes NEGATIVE, POSITIVE, PENDING.
+    Rows without a valid score, or whose prediction is missing or no class, are in no cell. `counts` is (L, J, 3) with
+    outcomes NEGATIVE, POSITIVE, PENDING; a label that is neither class counts as the outcome for which the prediction
+    is wrong.
     """
 
     predicted: npt.NDArray[np.bool_]
@@ -90,23 +92,27 @@ class RegressionCells:
     """Counts and sums of a regression by leaf of the reference's partition and prediction bin.
 
     `edges` are the J - 1 cut points of the J prediction bins; `counts` is (L, J, 2): labelled, pending;
-    `sums` is (L, J, 12): `REGRESSION_SUMS` over the labelled rows. Rows without a finite prediction are in no cell:
-    `unpredicted` counts them.
+    `sums` is (L, J, 12): `REGRESSION_SUMS` over the labelled rows. Labels are summed as distances from `center`, the
+    reference's mean label: where labels are large beside their spread (times since 1970), the squares of the labels
+    themselves would leave nothing of it. Rows without a finite prediction (null, NaN, infinite, text) are in no cell:
+    `unusable` counts them. A label that is no finite number is none.
     """
 
     edges: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
     sums: npt.NDArray[np.float64]
-    unpredicted: int = 0
+    unusable: int = 0
+    center: float = 0.0
 
     @classmethod
-    def empty(cls, edges: npt.NDArray[np.float64], *, leaves: int) -> Self:
+    def empty(cls, edges: npt.NDArray[np.float64], *, leaves: int, center: float = 0.0) -> Self:
         """Return the table of no rows."""
         bins = len(edges) + 1
         return cls(
             edges=np.asarray(edges, np.float64),
             counts=np.zeros((leaves, bins, 2), np.int64),
             sums=np.zeros((leaves, bins, len(REGRESSION_SUMS))),
+            center=center,
         )
 
     @property
@@ -117,7 +123,7 @@ class RegressionCells:
     @property
     def rows(self) -> int:
         """Return all rows."""
-        return int(self.counts.sum()) + self.unpredicted
+        return int(self.counts.sum()) + self.unusable
 
     def total(self, name: str) -> float:
         """Return one of `REGRESSION_SUMS` over all cells."""
@@ -125,13 +131,15 @@ class RegressionCells:
 
     def merge(self, other: Self) -> Self:
         """Return the table of both sets of rows."""
-        if self.counts.shape != other.counts.shape or not np.array_equal(self.edges, other.edges):
+        same = np.array_equal(self.edges, other.edges) and self.center == other.center
+        if self.counts.shape != other.counts.shape or not same:
             raise MismatchError("Cells of different partitions cannot be merged: use one reference for both.")
         return type(self)(
             edges=self.edges,
             counts=self.counts + other.counts,
             sums=self.sums + other.sums,
-            unpredicted=self.unpredicted + other.unpredicted,
+            unusable=self.unusable + other.unusable,
+            center=self.center,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -143,10 +151,16 @@ class RegressionCells:
     def to_bytes(self) -> bytes:
         """Return a portable form."""
         arrays = {"edges": self.edges, "counts": self.counts, "sums": self.sums}
-        return pack("regression cells", 1, {"unpredicted": self.unpredicted}, arrays)
+        return pack("regression cells", 2, {"unusable": self.unusable, "center": self.center}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="regression cells", version=1)
-        return cls(edges=arrays["edges"], counts=arrays["counts"], sums=arrays["sums"], unpredicted=meta["unpredicted"])
+        meta, arrays = unpack(data, kind="regression cells", version=2)
+        return cls(
+            edges=arrays["edges"],
+            counts=arrays["counts"],
+            sums=arrays["sums"],
+            unusable=meta["unusable"],
+            center=meta["center"],
+        )

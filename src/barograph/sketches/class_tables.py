@@ -34,8 +34,23 @@ class ClassTables:
 
     @property
     def n(self) -> int:
-        """Return the rows with a known prediction and a known label."""
+        """Return the rows with a prediction and a label."""
         return self.confusion.n
+
+    @property
+    def rows(self) -> int:
+        """Return all rows."""
+        return self.confusion.rows
+
+    @property
+    def unusable(self) -> int:
+        """Return the rows without a prediction, or with one that is no class and not confirmed by its label."""
+        return self.confusion.unusable
+
+    @property
+    def right(self) -> int:
+        """Return the rows whose prediction is their label."""
+        return self.confusion.right
 
     def merge(self, other: Self) -> Self:
         """Return the tables of both sets of rows."""

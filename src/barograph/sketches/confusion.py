@@ -10,43 +10,78 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.errors import MismatchError
+from barograph.sketches.scores import square_of
 from barograph.sketches.serial import pack, unpack
+
+FORMAT_VERSION = 2
+SUM_TOLERANCE = 0.01  # scores are often rounded to two digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Confusion:
     """Counts by predicted and actual class, and sums of the log loss.
 
-    `counts` is (K + 1, K + 2): the rows are the predicted class, the last one for a prediction that is missing
-    or no known class; the columns are the actual class, then "a label that is no known class", then pending.
-    `loss` is (3,): rows with a label and valid scores, Σ -ln p(label), Σ (ln p(label))².
+    `counts` is (K + 2, K + 2): the rows are the predicted class, then "something that is no known class", then nothing
+    said; the columns are the actual class, then "a label that is no known class", then pending. `agreed` of the rows
+    with neither a known prediction nor a known label have the same text as both: these predictions are right.
+    `loss` is (3,): rows with a label and valid scores, Σ -ln p(label), Σ (ln p(label))²; p is the score's share of the
+    sum of the row's scores, and 0 for a label of no known class. `off_sum` counts rows whose valid scores sum to
+    something else than one, by more than `SUM_TOLERANCE`.
     """
 
     classes: tuple[str, ...]
     counts: npt.NDArray[np.int64]
     loss: npt.NDArray[np.float64]
+    agreed: int = 0
+    off_sum: int = 0
 
     @classmethod
     def empty(cls, classes: Sequence[str]) -> Self:
         """Return the table of no rows."""
         k = len(classes)
-        return cls(classes=tuple(classes), counts=np.zeros((k + 1, k + 2), np.int64), loss=np.zeros(3))
+        return cls(classes=tuple(classes), counts=np.zeros((k + 2, k + 2), np.int64), loss=np.zeros(3))
 
     @property
-    def known(self) -> npt.NDArray[np.int64]:
-        """Return the (K, K) counts of rows with a known prediction and a known label."""
-        return self.counts[:-1, :-2]
+    def said(self) -> npt.NDArray[np.int64]:
+        """Return the (K + 1, K + 1) counts of the labelled predictions, the last row and column for no known class."""
+        return self.counts[:-1, :-1]
+
+    @property
+    def square(self) -> npt.NDArray[np.int64]:
+        """Return the labelled predictions as a square table whose diagonal is right; see `square_of`."""
+        return square_of(self.said, self.agreed)
 
     @property
     def n(self) -> int:
-        """Return the rows with a known prediction and a known label."""
-        return int(self.known.sum())
+        """Return the rows with a prediction and a label."""
+        return int(self.said.sum())
+
+    @property
+    def rows(self) -> int:
+        """Return all rows."""
+        return int(self.counts.sum())
+
+    @property
+    def unusable(self) -> int:
+        """Return the rows without a prediction, or with one that is no class and not confirmed by its label."""
+        return int(self.counts[-2:].sum()) - self.agreed
+
+    @property
+    def right(self) -> int:
+        """Return the rows whose prediction is their label."""
+        return int(self.counts[:-2, :-2].trace()) + self.agreed
 
     def merge(self, other: Self) -> Self:
         """Return the table of both sets of rows."""
         if self.classes != other.classes:
             raise MismatchError(f"Confusion tables of {self.classes} and {other.classes} cannot be merged.")
-        return type(self)(classes=self.classes, counts=self.counts + other.counts, loss=self.loss + other.loss)
+        return type(self)(
+            classes=self.classes,
+            counts=self.counts + other.counts,
+            loss=self.loss + other.loss,
+            agreed=self.agreed + other.agreed,
+            off_sum=self.off_sum + other.off_sum,
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Confusion) and self.to_bytes() == other.to_bytes()
@@ -56,10 +91,17 @@ class Confusion:
 
     def to_bytes(self) -> bytes:
         """Return a portable form."""
-        return pack("confusion", 1, {"classes": list(self.classes)}, {"counts": self.counts, "loss": self.loss})
+        meta = {"classes": list(self.classes), "agreed": self.agreed, "off_sum": self.off_sum}
+        return pack("confusion", FORMAT_VERSION, meta, {"counts": self.counts, "loss": self.loss})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="confusion", version=1)
-        return cls(classes=tuple(meta["classes"]), **arrays)
+        meta, arrays = unpack(data, kind="confusion", version=FORMAT_VERSION)
+        return cls(
+            classes=tuple(meta["classes"]),
+            counts=arrays["counts"],
+            loss=arrays["loss"],
+            agreed=meta["agreed"],
+            off_sum=meta["off_sum"],
+        )

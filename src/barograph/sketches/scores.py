@@ -11,8 +11,10 @@ import numpy.typing as npt
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
 
-NEGATIVE, POSITIVE, PENDING = 0, 1, 2  # positions on the outcome axis; pending: no label yet
+NEGATIVE, POSITIVE, PENDING, OTHER_LABEL = 0, 1, 2, 3  # on the outcome axis; pending: no label yet; other: of no class
+NO, YES, OTHER, NONE = 0, 1, 2, 3  # on the prediction axis; other: something that is no class; none: nothing was said
 SCORE_SUMS = ("score", "squared_score", "log_score", "log_complement")  # of s: s, s², ln s, ln(1 - s)
+FORMAT_VERSION = 2
 LOG_CLIP = float(
     np.finfo(np.float64).eps
 )  # scores are cut to [eps, 1 - eps] before the logarithm, as scikit-learn does
@@ -22,19 +24,22 @@ LOG_CLIP = float(
 class ScoreTable:
     """Counts by prediction, score bin and outcome, with sums of the scores.
 
-    For a binary task the positive class is the yes; for a multiclass task there is one table a class.
-    `edges` are the `B - 1` cut points of `B` score bins in [0, 1]; `counts` has one bin more, the last, for rows
-    with a prediction but no valid score. `unpredicted` counts rows with neither, by outcome: they are in no
-    metric but always shown.
+    For a binary task the positive class is the yes; for a multiclass task there is one table a class. What is neither
+    class is kept as what it is: a label of another class is a label, and every prediction of a class is wrong for it; a
+    prediction that is no class is a wrong prediction, unless the label is the very same (`agreed` counts these rows). A
+    row without a prediction is in no metric of predictions; if it has a score, it is in those of scores.
 
-    Shapes: `counts` (2, B + 1, 3) by predicted no/yes, bin, outcome (`NEGATIVE`, `POSITIVE`, `PENDING`);
-    `sums` (B, 3, 4) by bin, outcome, `SCORE_SUMS`; `unpredicted` (3,).
+    `edges` are the `B - 1` cut points of `B` score bins in [0, 1]; `counts` has one bin more, the last, for rows
+    without a valid score. Scores answer "is it the positive class?": for them a label of another class is a no.
+
+    Shapes: `counts` (4, B + 1, 4) by prediction (`NO`, `YES`, `OTHER`, `NONE`), bin, outcome (`NEGATIVE`, `POSITIVE`,
+    `PENDING`, `OTHER_LABEL`); `sums` (B, 3, 4) by bin, outcome as scores see it, `SCORE_SUMS`.
     """
 
     edges: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
     sums: npt.NDArray[np.float64]
-    unpredicted: npt.NDArray[np.int64]
+    agreed: int = 0
 
     @classmethod
     def empty(cls, edges: npt.NDArray[np.float64]) -> Self:
@@ -42,30 +47,51 @@ class ScoreTable:
         bins = len(edges) + 1
         return cls(
             edges=np.asarray(edges, np.float64),
-            counts=np.zeros((2, bins + 1, 3), np.int64),
+            counts=np.zeros((4, bins + 1, 4), np.int64),
             sums=np.zeros((bins, 3, len(SCORE_SUMS))),
-            unpredicted=np.zeros(3, np.int64),
         )
 
     @property
     def n(self) -> int:
         """Return the rows with a prediction and a label."""
-        return int(self.counts[:, :, :PENDING].sum())
+        return int(self.said.sum())
 
     @property
     def rows(self) -> int:
         """Return all rows."""
-        return int(self.counts.sum() + self.unpredicted.sum())
+        return int(self.counts.sum())
+
+    @property
+    def unusable(self) -> int:
+        """Return the rows without a prediction, or with one that is no class and not confirmed by its label."""
+        return int(self.counts[OTHER:].sum()) - self.agreed
+
+    @property
+    def right(self) -> int:
+        """Return the rows whose prediction is their label."""
+        return int(self.confusion.trace()) + self.agreed
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Return the labelled counts as (predicted no/yes, actually no/yes): [[TN, FN], [FP, TP]]."""
-        return np.asarray(self.counts[:, :, :PENDING].sum(axis=1))
+        """Return the rows of the two classes as (predicted no/yes, actually no/yes): [[TN, FN], [FP, TP]]."""
+        return np.asarray(self.counts[:OTHER, :, :PENDING].sum(axis=1))
+
+    @property
+    def said(self) -> npt.NDArray[np.int64]:
+        """Return the labelled predictions as (3, 3): predicted no, yes, other × actually no, yes, other."""
+        return np.asarray(self.counts[:NONE, :, (NEGATIVE, POSITIVE, OTHER_LABEL)].sum(axis=1))
+
+    @property
+    def square(self) -> npt.NDArray[np.int64]:
+        """Return the labelled predictions as a square table whose diagonal is right; see `square_of`."""
+        return square_of(self.said, self.agreed)
 
     @property
     def by_score(self) -> npt.NDArray[np.int64]:
-        """Return the counts of rows with a valid score as (bin, outcome), in ascending order of score."""
-        return np.asarray(self.counts[:, :-1].sum(axis=0))
+        """Return the counts of rows with a valid score as (bin, outcome as scores see it), in ascending order."""
+        counts = self.counts[:, :-1].sum(axis=0)
+        counts[:, NEGATIVE] += counts[:, OTHER_LABEL]
+        return np.asarray(counts[:, :OTHER_LABEL])
 
     def merge(self, other: Self) -> Self:
         """Return the table of both sets of rows."""
@@ -75,7 +101,7 @@ class ScoreTable:
             edges=self.edges,
             counts=self.counts + other.counts,
             sums=self.sums + other.sums,
-            unpredicted=self.unpredicted + other.unpredicted,
+            agreed=self.agreed + other.agreed,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -86,16 +112,31 @@ class ScoreTable:
 
     def to_bytes(self) -> bytes:
         """Return a portable form."""
-        arrays = {
-            "edges": self.edges,
-            "counts": self.counts,
-            "sums": self.sums,
-            "unpredicted": self.unpredicted,
-        }
-        return pack("scores", 1, {}, arrays)
+        arrays = {"edges": self.edges, "counts": self.counts, "sums": self.sums}
+        return pack("scores", FORMAT_VERSION, {"agreed": self.agreed}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Return the sketch that `to_bytes` wrote."""
-        _, arrays = unpack(data, kind="scores", version=1)
-        return cls(**arrays)
+        meta, arrays = unpack(data, kind="scores", version=FORMAT_VERSION)
+        return cls(agreed=meta["agreed"], **arrays)
+
+
+def square_of(said: npt.NDArray[np.int64], agreed: int) -> npt.NDArray[np.int64]:
+    """Return predicted × actual rows with what is no class as one more class, or two, where there is any.
+
+    The last row and column of `said` are for what is no class. `agreed` of the rows that are both have a prediction and
+    a label that are the same; of the others they differ, so they belong to two more classes.
+
+    >>> square_of(np.array([[5, 0, 0], [1, 4, 0], [0, 0, 0]]), 0).tolist()
+    [[5, 0], [1, 4]]
+    >>> square_of(np.array([[5, 0, 2], [1, 4, 0], [0, 0, 7]]), 6).tolist()
+    [[5, 0, 2, 0], [1, 4, 0, 0], [0, 0, 6, 1], [0, 0, 0, 0]]
+    """
+    k = len(said) - 1
+    differ = int(said[k, k]) - agreed
+    table = np.zeros((k + 2, k + 2), np.int64)
+    table[: k + 1, : k + 1] = said
+    table[k, k], table[k, k + 1] = agreed, differ
+    size = k + 2 if differ else k + 1 if said[k].any() or said[:, k].any() else k
+    return table[:size, :size]

@@ -43,7 +43,7 @@ def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, 
 def unpack(data: bytes, *, kind: str, version: int) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Return the meta and arrays that `pack` wrote.
 
-    Raises FormatError when the bytes are damaged, of another kind, or of a version above `version`.
+    Raises FormatError when the bytes are damaged, of another kind, or of another version than `version`.
     """
     if not data.startswith(MAGIC):
         raise FormatError(f"This is not a barograph {kind}: it starts with {data[:10]!r}.")
@@ -60,8 +60,13 @@ def unpack(data: bytes, *, kind: str, version: int) -> tuple[dict[str, Any], dic
         raise FormatError(f"Expected a barograph {kind}, got a {found_kind}.")
     if found_version > version:
         raise FormatError(
-            f"This {kind} has format version {found_version}; this barograph reads up to {version}. "
+            f"This {kind} has format version {found_version}; this barograph reads version {version}. "
             "Upgrade barograph, or write the file again with this version."
+        )
+    if found_version < version:
+        raise FormatError(
+            f"This {kind} has the older format version {found_version}; this barograph reads version {version}. "
+            "Learn the reference again from its data, and profile with that."
         )
     if zlib.crc32(data[start:]) != int.from_bytes(data[start - 4 : start], "little"):
         raise FormatError(f"This barograph {kind} is damaged or truncated: its checksum is wrong.")

@@ -15,7 +15,7 @@ from barograph.chunks import parse_chunk_rule
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
 from barograph.spec.budget import DEFAULT_BUDGET, budget_of
-from barograph.spec.schema import ColumnType, Task
+from barograph.spec.schema import ColumnType, Task, Unusable
 
 LARGEST = 1e50  # of an amount: its powers must be numbers, too
 LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors
@@ -185,6 +185,8 @@ class ModelSpec(BaseModel):
     score: Annotated[str | Mapping[str, str], BeforeValidator(read.as_score)] | None = None
     prediction: Column | None = None
     threshold: Annotated[float, BeforeValidator(read.as_threshold)] = 0.5
+    unusable: Annotated[Unusable, BeforeValidator(read.as_unusable)] = Unusable.AS_SAID
+    null_values: Annotated[tuple[str, ...], BeforeValidator(read.as_null_values)] = ()
     positive: Annotated[str, BeforeValidator(read.as_class)] | None = None
     classes: Annotated[tuple[str, ...], BeforeValidator(read.as_classes)] = ()
     timestamp: Column | None = None

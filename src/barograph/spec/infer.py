@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any  # Any: values of whichever type a column has
 
 import pyarrow as pa
@@ -12,11 +11,12 @@ import pyarrow as pa
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.classes import MAX_CLASSES, Outputs, binary_classes, by_class, in_order, infer_task
 from barograph.spec.column_types import column_type, distinct, is_naive, is_time, number, numbers_of
-from barograph.spec.roles import Roles
+from barograph.spec.frozen import Frozen
+from barograph.spec.roles import NULL_TEXTS, Roles, class_text, is_doubtful
 from barograph.spec.schema import ColumnType, Schema, Task
 
 # The names by which a role is found, without regard to case, the first one first.
-NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+NAMES: Mapping[str, tuple[str, ...]] = Frozen(
     {
         "id": ("id", "event_id", "prediction_id"),
         "timestamp": ("timestamp", "datetime", "ts"),
@@ -72,16 +72,19 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
     said, found = search.roles, search.found
     resolved = Schema(
         task=task,
-        features=MappingProxyType(features),
+        features=Frozen(features),
         id=found.get("id"),
         timestamp=found.get("timestamp"),
         timezone=said.timezone,
         label=found.get("label"),
         label_timestamp=found.get("label_timestamp"),
         prediction=found.get("prediction"),
-        scores=MappingProxyType(search.scores),
+        scores=Frozen(search.scores),
         classes=classes,
         threshold=said.threshold,
+        unusable=said.unusable,
+        null_values=said.null_values,
+        margins=search.margins,
         segments=said.segments,
         groups=said.groups,
         ignored=tuple(search.ignored),
@@ -101,6 +104,7 @@ class _Search:
     ignored: dict[str, str] = field(default_factory=dict)  # column to reason
     problems: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    margins: bool = False  # the scores are numbers from below to above 0
 
     @property
     def names(self) -> list[str]:
@@ -108,7 +112,15 @@ class _Search:
 
     def values(self, role: str) -> list[Any] | None:
         column = self.found.get(role)
-        return None if column is None else distinct(self.sample.column(column))
+        if column is None:
+            return None
+        return [v for v in distinct(self.sample.column(column)) if not self._is_null(v)]
+
+    def _is_null(self, value: Any) -> bool:
+        text = class_text(value)
+        if text in self.roles.classes:
+            return False
+        return text.strip().casefold() in NULL_TEXTS or text in self.roles.null_values
 
     def check_columns(self) -> None:
         """Note given columns that do not exist, and columns with two roles that exclude each other."""
@@ -175,9 +187,10 @@ class _Search:
             return
         if role == "score" and not self._is_probability(column, share=MOSTLY):
             if not must:
-                self.decisions.append(f"score: not `{column}`, whose values are no probabilities")
+                hint = "; they look like margins: give it as `score` if they are" if self._is_margin(column) else ""
+                self.decisions.append(f"score: not `{column}`, whose values are no probabilities{hint}")
                 return
-            self._refuse_score(column)
+            self._take_margins(column)
         self.found[role] = column
         self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
         if role == "timestamp" and is_naive(self.sample.column(column)):
@@ -189,7 +202,7 @@ class _Search:
             self.class_scores = {k: v for k, v in self.roles.score.items() if v in self.names}
             for column in self.class_scores.values():
                 if not self._is_probability(column, share=MOSTLY):
-                    self._refuse_score(column)
+                    self._take_margins(column)
             return
         placed = {*self.found.values(), *(self.roles.features or ()), *self.roles.ignore}
         label = self.values("label") or []
@@ -208,6 +221,27 @@ class _Search:
     def _is_probability(self, column: str, *, share: float = 1.0) -> bool:
         values = distinct(self.sample.column(column))
         return numbers_of(values) is not None and sum(map(_is_share, values)) >= share * len(values)
+
+    def _is_margin(self, column: str) -> bool:
+        values = numbers_of(distinct(self.sample.column(column)))
+        return values is not None and min(values, default=0.0) < -1e-6
+
+    def _take_margins(self, column: str) -> None:
+        """Take scores from below to above 0 for margins, and refuse other numbers that are no probabilities."""
+        if self.roles.task is Task.REGRESSION or not self._is_margin(column):
+            self._refuse_score(column)
+            return
+        values = numbers_of(distinct(self.sample.column(column))) or [0.0]
+        self.margins = True
+        if self.roles.threshold != Roles().threshold:
+            self.problems.append(
+                f"threshold: {column!r} holds margins, not probabilities: they are positive from 0 on. Leave it out, "
+                "give the predictions in a column of their own, or turn margins into probabilities."
+            )
+        self.decisions.append(
+            f"score: `{column}` holds margins, not probabilities (from {min(values):.4g} to {max(values):.4g}): what "
+            "needs only their order works, such as ROC AUC and estimates; log loss, Brier score and calibration do not"
+        )
 
     def _refuse_score(self, column: str) -> None:
         if self.roles.task is Task.REGRESSION:
@@ -230,6 +264,7 @@ class _Search:
             task, reason = (Task.BINARY if len(self.roles.classes) == 2 else Task.MULTICLASS), "classes as given"
         task, reason = (self.roles.task, "as given") if self.roles.task else (task, reason)
         self.decisions.append(f"task: {task.value} ({reason})")
+        self._tell_null_values(task)
         if task is Task.REGRESSION:
             self._check_regression(label, prediction)
             return task, ()
@@ -237,15 +272,46 @@ class _Search:
         self._resolve_scores(task, classes)
         return task, classes
 
+    def _tell_null_values(self, task: Task) -> None:
+        """Say which labels and predictions are read as none, and ask of those that may stand for none."""
+        for role in ("label", "prediction"):
+            if (column := self.found.get(role)) is None:
+                continue
+            texts = [class_text(v) for v in distinct(self.sample.column(column))]
+            nulls = [t for t in texts if t.strip() and self._is_null(t)]
+            if nulls:
+                named = "" if set(nulls) <= set(self.roles.null_values) else ": name under `classes` what is a class"
+                self.decisions.append(f"{role}: {_listed(nulls)} stands for none{named}")
+            if task is Task.REGRESSION:
+                continue  # where -1 is a number like others
+            doubtful = [t for t in texts if is_doubtful(t, texts) and t not in self.roles.classes]
+            if doubtful and not set(doubtful) <= set(self.roles.null_values):
+                self.decisions.append(
+                    f"{role}: {_listed(doubtful)} is taken as a class. If it stands for no {role}, name it under "
+                    "`null_values`; if it is one, under `classes`"
+                )
+
     def _prediction_as_score(self) -> None:
         """Take a prediction that is a probability for what it is."""
         prediction = self.values("prediction")
         if not prediction or "score" in self.found or self.class_scores or self.roles.task is Task.REGRESSION:
             return
         label, numbers = self.values("label"), numbers_of(prediction)
-        if numbers is None or all(n.is_integer() for n in numbers) or not all(0 <= n <= 1 for n in numbers):
+        if numbers is None or all(n.is_integer() for n in numbers):
             return
         two = label is not None and 0 < len(in_order(label)) <= 2
+        if (two or self.roles.task is Task.BINARY) and not all(0 <= n <= 1 for n in numbers):
+            column = self.found["prediction"]
+            if set(in_order(prediction)) <= set(in_order(label or ())):
+                return
+            if not self._is_margin(column):
+                self.problems.append(
+                    f"prediction: {column!r} holds numbers that are neither classes nor probabilities, for example "
+                    f"{max(numbers):g}. Give the predicted classes, or probabilities from 0 to 1 as `score`."
+                )
+                return
+            self._take_margins(self.found.setdefault("score", self.found.pop("prediction")))
+            return
         if two or self.roles.task is Task.BINARY:
             column = self.found["score"] = self.found.pop("prediction")
             self.decisions.append(f"score: `{column}` (a prediction whose values are probabilities)")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any  # Any: JSON values
 
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.frozen import Frozen
+from barograph.spec.schema import ColumnType, Schema, Task, Unusable
 
 
 def schema_to_plain(schema: Schema) -> dict[str, Any]:
@@ -25,6 +25,7 @@ def schema_from_plain(plain: Mapping[str, Any]) -> Schema:
     """Return the schema that `schema_to_plain` took apart."""
     listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
     listed["task"] = Task(plain["task"])
-    listed["features"] = MappingProxyType({k: ColumnType(v) for k, v in plain["features"]})
-    listed["scores"] = MappingProxyType(dict(plain["scores"]))
+    listed["unusable"] = Unusable(plain["unusable"])
+    listed["features"] = Frozen({k: ColumnType(v) for k, v in plain["features"]})
+    listed["scores"] = Frozen(dict(plain["scores"]))
     return Schema(**listed)

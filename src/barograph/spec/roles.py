@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any  # Any: what a caller passes, before it is checked
 from zoneinfo import ZoneInfo, available_timezones
 
 from barograph.errors import SpecError, did_you_mean
-from barograph.spec.schema import ColumnType, Task
+from barograph.spec.frozen import Frozen
+from barograph.spec.schema import ColumnType, Task, Unusable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,8 @@ class Roles:
     score: str | Mapping[str, str] | None = None  # a column, or one a class
     prediction: str | None = None
     threshold: float = 0.5
+    unusable: Unusable = Unusable.AS_SAID
+    null_values: tuple[str, ...] = ()  # in labels and predictions, besides `NULL_TEXTS`
     positive: str | None = None
     classes: tuple[str, ...] = ()  # when the data that is looked at may lack some
     timestamp: str | None = None
@@ -33,7 +35,7 @@ class Roles:
     ignore: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    types: Mapping[str, ColumnType] = field(default_factory=lambda: MappingProxyType({}))
+    types: Mapping[str, ColumnType] = field(default_factory=lambda: Frozen({}))
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Roles:
@@ -59,6 +61,12 @@ class Roles:
         return cls(**values)
 
 
+# How programs write that there is no value; a label or prediction that is one of these is null. In lower case.
+NULL_TEXTS = frozenset({"", "nan", "null", "na", "n/a", "<na>", "#n/a", "#na", "nat"})
+# What people write for no value, and what may as well be one: it is asked about.
+DOUBTFUL_TEXTS = frozenset({"none", "-", "--", ".", "?", "-1", "-9", "-99", "-999", "-9999", "unknown", "missing"})
+
+
 def class_text(value: object) -> str:
     """Return the text that names a class: `1` for 1 and 1.0, `True` for a truth value, text as it is.
 
@@ -72,6 +80,20 @@ def class_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2.0**53:
         value = int(value)
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def is_doubtful(text: str, among: Sequence[str]) -> bool:
+    """Return whether a class may stand for no value: by its text, among all texts of the column.
+
+    That -1 is a class beside one other, as in -1 and 1, is usual; as a third one it is doubtful.
+
+    >>> is_doubtful("-1", ["-1", "1"]), is_doubtful("-1", ["-1", "0", "1"]), is_doubtful("None", ["None", "a"])
+    (False, True, True)
+    """
+    folded = text.strip().casefold()
+    if folded not in DOUBTFUL_TEXTS:
+        return False
+    return not (folded == "-1" and len({t.strip().casefold() for t in among} - NULL_TEXTS) < 3)
 
 
 def as_column(value: object) -> str:
@@ -96,7 +118,7 @@ def as_score(value: object) -> str | Mapping[str, str]:
         return as_column(value)
     if not value or not all(isinstance(v, str) and v for v in value.values()):
         raise ValueError("This must be a column, or a column for each class.")
-    return MappingProxyType({class_text(k): str(v) for k, v in value.items()})
+    return Frozen({class_text(k): str(v) for k, v in value.items()})
 
 
 def as_class(value: object) -> str:
@@ -113,6 +135,15 @@ def as_classes(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(as_class(v) for v in value))
 
 
+def as_null_values(value: object) -> tuple[str, ...]:
+    """Return the texts of values that stand for none."""
+    if isinstance(value, str | int | float):
+        value = [value]
+    if not isinstance(value, Sequence):
+        raise ValueError("This must be a list of values that stand for no label or prediction.")
+    return tuple(dict.fromkeys(class_text(v) for v in value))
+
+
 def as_task(value: object) -> Task:
     """Return the task of this name."""
     names = [task.value for task in Task]
@@ -126,6 +157,14 @@ def as_threshold(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
         raise ValueError("This must be a number from 0 to 1.")
     return float(value)
+
+
+def as_unusable(value: object) -> Unusable:
+    """Return what is judged where a prediction is missing or no class."""
+    names = [choice.value for choice in Unusable]
+    if value not in names:
+        raise ValueError(f"This must be one of {', '.join(map(repr, names))}.{did_you_mean(str(value), names)}")
+    return Unusable(str(value))
 
 
 def as_zone(value: object) -> str:
@@ -149,7 +188,7 @@ def as_types(value: object) -> Mapping[str, ColumnType]:
     """Return the types of columns."""
     if not isinstance(value, Mapping):
         raise ValueError("This must be a table of columns and their types.")
-    return MappingProxyType({as_column(column): as_type(kind) for column, kind in value.items()})
+    return Frozen({as_column(column): as_type(kind) for column, kind in value.items()})
 
 
 _READERS = {
@@ -159,6 +198,8 @@ _READERS = {
     "score": as_score,
     "prediction": as_column,
     "threshold": as_threshold,
+    "unusable": as_unusable,
+    "null_values": as_null_values,
     "positive": as_class,
     "classes": as_classes,
     "timestamp": as_column,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
+
+from barograph.spec.frozen import Frozen
 
 
 class Task(StrEnum):
@@ -27,7 +28,14 @@ class ColumnType(StrEnum):
     EMBEDDING = "embedding"
 
 
-_EMPTY: Mapping[str, ColumnType] = MappingProxyType({})
+class Unusable(StrEnum):
+    """What is judged where the model has a prediction column, and a row's prediction is missing or no class."""
+
+    AS_SAID = "as said"  # something that is no class is a wrong prediction, and nothing is none
+    BY_SCORE = "by score"  # what follows from the scores, as where there is no prediction column
+
+
+_EMPTY: Mapping[str, ColumnType] = Frozen({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +55,12 @@ class Schema:
     label: str | None = None
     label_timestamp: str | None = None  # when the label became known
     prediction: str | None = None
-    scores: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, str] = field(default_factory=lambda: Frozen({}))
     classes: tuple[str, ...] = ()  # binary: (negative, positive); regression: ()
     threshold: float = 0.5  # a binary prediction is positive at this score or above
+    unusable: Unusable = Unusable.AS_SAID
+    null_values: tuple[str, ...] = ()  # what stands for no label or no prediction, besides empty text and the like
+    margins: bool = False  # scores are any numbers that rise with the chance of the class, and no probabilities
     segments: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -63,6 +74,11 @@ class Schema:
     def score(self) -> str | None:
         """Return the column with the probability of the positive class of a binary task."""
         return self.scores.get(self.classes[1]) if self.task is Task.BINARY and self.classes else None
+
+    @property
+    def by_score(self) -> bool:
+        """Return whether a row without a usable prediction is judged by what follows from its scores."""
+        return bool(self.scores) and (self.prediction is None or self.unusable is Unusable.BY_SCORE)
 
     def columns(self) -> tuple[str, ...]:
         """Return every column that is read, each once, in the order of roles."""

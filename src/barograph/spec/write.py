@@ -22,6 +22,8 @@ MEANING: Mapping[str, str] = {
     "score, proba, or proba_<class>",
     "prediction": "what the model said; found by its name: y_pred or prediction",
     "threshold": "a binary prediction is positive at this score or above",
+    "unusable": "what is judged where a prediction is missing or no class: 'as said', or what follows 'by score'",
+    "null_values": "what stands for no label or prediction, such as -1; empty, nan, null and NA do anyway",
     "positive": "the positive class of a binary task; found from the label",
     "classes": "of the label; found in the data when empty",
     "timestamp": "when the prediction was made; found by its name: timestamp, datetime or ts",

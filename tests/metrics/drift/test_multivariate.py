@@ -33,7 +33,7 @@ def regression_cells(leaves: list[int]) -> RegressionCells:
     counts[:, 0, 0] = np.array(leaves) // 3
     counts[:, 1, 1] = np.array(leaves) - counts[:, 0, 0]
     return RegressionCells(
-        edges=np.zeros(1), counts=counts, sums=np.zeros((len(leaves), 2, len(REGRESSION_SUMS))), unpredicted=9
+        edges=np.zeros(1), counts=counts, sums=np.zeros((len(leaves), 2, len(REGRESSION_SUMS))), unusable=9
     )
 
 

@@ -144,11 +144,11 @@ def test_one_row(world: ModuleType) -> None:
 def test_rows_without_a_score_count_for_thresholded_metrics_only(world: ModuleType) -> None:
     rng = np.random.default_rng(9)
     cells, scores = world.binary(world.rows(rng, 5000))
-    scores.counts[1, -1] = (10, 90, 0)  # no score, predicted yes: nine in ten are right
+    scores.counts[1, -1] = (10, 90, 0, 0)  # no score, predicted yes: nine in ten are right
     calibration = calibrate(cells, scores)
     own_cells, own = world.binary(world.rows(rng, 1000), labelled=False)
     before = binary_values(expect(calibration, own_cells, own))
-    own.counts[1, -1] = (0, 0, 1000)
+    own.counts[1, -1] = (0, 0, 1000, 0)
     after = binary_values(expect(calibration, own_cells, own))
     assert after["roc_auc"] == pytest.approx(before["roc_auc"])
     assert after["accuracy"][0] == pytest.approx((before["accuracy"][0] + 0.88) / 2, abs=0.02)

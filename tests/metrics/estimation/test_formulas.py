@@ -43,7 +43,7 @@ def test_a_formula_of_whole_counts_is_the_performance_metric(world: ModuleType, 
     # Scores alone cannot say which of a bin's rows was positive: the metric is compared on mean scores.
     mean = table.sums.sum(axis=1) / np.maximum(table.by_score.sum(axis=1), 1)[:, None]
     sums = mean[:, None, :] * table.by_score[:, :, None]
-    table = ScoreTable(edges=table.edges, counts=table.counts, sums=sums, unpredicted=table.unpredicted)
+    table = ScoreTable(edges=table.edges, counts=table.counts, sums=sums, agreed=table.agreed)
     options = {"values": VALUES} if name == "business_value" else {}
     expected = catalogue()["performance", name].function(table, **options)
     formula = business_value(VALUES) if name == "business_value" else FORMULAS[name]

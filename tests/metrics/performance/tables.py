@@ -13,7 +13,7 @@ from barograph.sketches.cells import RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.confusion import Confusion
 from barograph.sketches.histogram import Histogram
-from barograph.sketches.scores import LOG_CLIP, NEGATIVE, PENDING, POSITIVE, ScoreTable
+from barograph.sketches.scores import LOG_CLIP, NEGATIVE, NONE, PENDING, POSITIVE, ScoreTable
 
 MISSING = -1  # a label that has not arrived, or a prediction that was not made
 
@@ -47,11 +47,11 @@ def score_table(rows: Rows, edges: Floats) -> ScoreTable:
     outcome = np.where(rows.label == MISSING, PENDING, np.where(rows.label == 1, POSITIVE, NEGATIVE))
     known = rows.predicted != MISSING
     np.add.at(table.counts, (rows.predicted[known], bins[known], outcome[known]), 1)
-    np.add.at(table.unpredicted, outcome[~known], 1)
-    s = rows.score[valid & known]
+    np.add.at(table.counts, (NONE, bins[~known], outcome[~known]), 1)
+    s = rows.score[valid]
     clipped = np.clip(s, LOG_CLIP, 1 - LOG_CLIP)
     sums = np.stack((s, s**2, np.log(clipped), np.log1p(-clipped)), axis=1)
-    np.add.at(table.sums, (bins[valid & known], outcome[valid & known]), sums)
+    np.add.at(table.sums, (bins[valid], outcome[valid]), sums)
     return table
 
 
@@ -83,7 +83,7 @@ def class_tables(probabilities: Floats, label: Ints, predicted: Ints, edges: Seq
     k = probabilities.shape[1]
     confusion = Confusion.empty([f"class {i}" for i in range(k)])
     column = np.where(label == MISSING, k + 1, label)
-    np.add.at(confusion.counts, (np.where(predicted == MISSING, k, predicted), column), 1)
+    np.add.at(confusion.counts, (np.where(predicted == MISSING, k + 1, predicted), column), 1)
     labelled = label != MISSING
     surprise = -np.log(np.clip(probabilities[labelled, label[labelled]], LOG_CLIP, 1))
     confusion.loss[:] = (labelled.sum(), surprise.sum(), (surprise**2).sum())
@@ -133,7 +133,7 @@ def regression_cells_with(
     log_error = np.where(has_log, np.log1p(np.where(has_log, p, 0)) - np.log1p(np.where(has_log, y, 0)), 0)
     columns = (e, abs(e), e**2, e**4, y, y**2, y != 0, ratio, ratio**2, has_log, log_error**2, log_error**4)
     np.add.at(cells.sums, (leaf[arrived], bins[arrived]), np.stack([np.asarray(c, float) for c in columns], axis=1))
-    return RegressionCells(edges=edges, counts=cells.counts, sums=cells.sums, unpredicted=int((~made).sum()))
+    return RegressionCells(edges=edges, counts=cells.counts, sums=cells.sums, unusable=int((~made).sum()))
 
 
 def histogram(values: Floats, edges: Floats) -> Histogram:

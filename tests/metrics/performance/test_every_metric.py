@@ -65,6 +65,9 @@ def test_merging_two_halves_gives_the_whole(tables: ModuleType, performance: Map
             assert isinstance(other, Estimate)
             assert one.n == other.n
             for field in ("value", "standard_error", "lower", "upper"):
+                if getattr(other, field) is None:  # no honest one is known
+                    assert getattr(one, field) is None
+                    continue
                 expected = pytest.approx(getattr(other, field), rel=1e-9, abs=1e-12)
                 assert getattr(one, field) == expected, (metric.name, field)
             measured += 1

@@ -185,11 +185,48 @@ def test_labels_without_scores_are_named() -> None:
     assert log_loss(of_confusion([[3, 0], [0, 1]])) == Undefined("no row has valid scores and a label")
 
 
-def test_predictions_of_unknown_classes_are_not_in_the_table() -> None:
+def test_rows_without_a_prediction_are_in_no_metric_of_predictions() -> None:
     tables = of_confusion([[3, 0], [0, 1]])
-    tables.confusion.counts[2, 0] = 5
+    tables.confusion.counts[3, 0] = 5
     assert accuracy(tables) == accuracy(of_confusion([[3, 0], [0, 1]]))
     only = Confusion.empty(["a", "b"])
-    only.counts[2, 0] = 5
+    only.counts[3, 0] = 5
     unknown = ClassTables(scores=tables.scores, confusion=only)
-    assert accuracy(unknown) == Undefined("no row has both a prediction and a label")
+    assert accuracy(unknown) == Undefined("no row has a usable prediction")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("where", ["prediction", "label", "both", "both, another"])
+def test_what_is_no_class_is_one_class_more(tables: ModuleType, where: str, share: float) -> None:
+    """Against scikit-learn, which takes all texts that it sees for classes."""
+    rng = np.random.default_rng(3)
+    probabilities, label, predicted = tables.multiclass_rows(rng, 800, 3)
+    other = rng.random(800) < share
+    said, true = predicted.copy(), label.copy()
+    if where != "label":
+        said[other] = 3
+    if where != "prediction":
+        true[other] = 4 if where == "both, another" else 3
+    edges = [np.array([0.3, 0.6])] * 3
+    counted = tables.class_tables(probabilities, label, predicted, edges)
+    confusion = Confusion.empty(counted.classes)
+    np.add.at(confusion.counts, (said, np.minimum(true, 3)), 1)
+    current = ClassTables(
+        scores=counted.scores,
+        confusion=Confusion(
+            classes=counted.classes,
+            counts=confusion.counts,
+            loss=confusion.loss,
+            agreed=int(((said == 3) & (true == 3)).sum()),
+        ),
+    )
+    assert accuracy(current).value == pytest.approx(sk.accuracy_score(true, said))
+    assert accuracy(current).n == 800
+    if share < 1:
+        assert mcc(current).value == pytest.approx(sk.matthews_corrcoef(true, said))
+        if where in ("prediction", "label", "both"):
+            assert f1(current).value == pytest.approx(sk.f1_score(true, said, average="macro"))
+    if where == "label" and share < 1:
+        assert recall(current).value == pytest.approx(sk.recall_score(true, said, average="macro"))
+    if where == "prediction" and share < 1:
+        assert precision(current).value == pytest.approx(sk.precision_score(true, said, average="macro"))

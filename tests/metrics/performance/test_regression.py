@@ -165,4 +165,4 @@ def test_perfect_predictions_have_a_value_but_no_interval(tables: ModuleType) ->
 
 def test_rows_without_a_prediction_are_named(tables: ModuleType) -> None:
     cells = tables.regression_cells(np.array([np.nan, np.nan]), np.array([1.0, 2.0]))
-    assert mae(cells) == Undefined("no row has both a prediction and a label")
+    assert mae(cells) == Undefined("no row has a usable prediction")

@@ -23,7 +23,7 @@ from barograph.metrics.performance.specificity import specificity
 from barograph.metrics.performance.true_negative_share import true_negative_share
 from barograph.metrics.performance.true_positive_share import true_positive_share
 from barograph.outcome import Estimate, Undefined
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import NONE, PENDING, ScoreTable
 
 EDGES = np.array([0.25, 0.5])
 ORACLES = (
@@ -108,8 +108,8 @@ def test_n_is_the_number_of_rows_behind_the_value() -> None:
 def test_pending_and_unpredicted_rows_change_nothing(tables: ModuleType) -> None:
     table = of_cells(70, 5, 10, 15)
     more = of_cells(70, 5, 10, 15)
-    more.counts[:, :, 2] = 9
-    more.unpredicted[:] = 7
+    more.counts[:, :, PENDING] = 9
+    more.counts[NONE] = 7
     for f, _ in ORACLES:
         assert f(more) == f(table)
 
@@ -131,8 +131,8 @@ def test_a_zero_denominator_is_undefined(function, cells: tuple[int, ...], reaso
 
 def test_rows_without_a_prediction_are_named() -> None:
     table = of_cells(0, 0, 0, 0)
-    table.unpredicted[:] = (3, 2, 0)
-    assert accuracy(table) == Undefined("no row has both a prediction and a label")
+    table.counts[NONE, -1, :2] = (3, 2)
+    assert accuracy(table) == Undefined("no row has a usable prediction")
 
 
 def test_one_row_is_right_or_wrong_with_a_wide_interval() -> None:

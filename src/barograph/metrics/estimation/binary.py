@@ -12,7 +12,7 @@ from barograph.arrays import Floats
 from barograph.metrics.estimation.calibration import BinaryCalibration
 from barograph.metrics.estimation.formulas import BinaryTables, Formula
 from barograph.sketches.cells import BinaryCells
-from barograph.sketches.scores import PENDING, POSITIVE, ScoreTable
+from barograph.sketches.scores import NEGATIVE, NONE, OTHER, OTHER_LABEL, PENDING, POSITIVE, ScoreTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,11 +31,12 @@ class Expected:
     variance: Floats
     shifts: Floats
     coarse_means: Floats
+    no_class: tuple[float, float] = (0.0, 0.0)
 
     @property
     def n(self) -> int:
-        """Return the number of rows."""
-        return round(float(self.rows.sum()))
+        """Return the number of rows with a prediction."""
+        return round(float(self.rows.sum()) + sum(self.no_class))
 
     def nudged(self) -> BinaryTables:
         """Return 1 + 2K tables: the expected one, each of K sources of doubt a standard deviation up, and down.
@@ -48,7 +49,9 @@ class Expected:
         steps[len(groups) :] = self.shifts.reshape(len(self.shifts), self.rows.size)
         both = np.concatenate((np.zeros((1, self.rows.size)), steps, -steps))
         positive = self.positive + both.reshape(-1, *self.rows.shape)
-        return BinaryTables(positive=positive, negative=self.rows - positive, means=self.coarse_means)
+        return BinaryTables(
+            positive=positive, negative=self.rows - positive, means=self.coarse_means, no_class=self.no_class
+        )
 
 
 def means_and_sds(
@@ -98,6 +101,9 @@ def expect(
     the first term of `V` for what the realised outcomes will scatter, the second for the calibration. Inside a score
     bin of the cells, the expected positives are spread over its fine bins as in the reference.
 
+    Rows whose prediction is missing are left out, and those whose prediction is no class are wrong: of these, only the
+    outcomes are expected, from their scores.
+
     With `keep_labels`, labelled rows count as what they are and `N` are the pending ones; else labels are ignored.
     `rate` (L, J) replaces the reference's rates; `shifted_rates` are rates a standard deviation away from it.
     """
@@ -112,7 +118,7 @@ def expect(
     variance = place((scatter + N * scatter / (w + 1)).sum(axis=0))
     shifts = [place((N * (shifted - P)).sum(axis=0)) for shifted in shifted_rates]
 
-    unscored = scores.counts[:, -1].astype(np.float64)
+    unscored = _usable(scores)[:, -1].astype(np.float64)
     m = unscored[:, PENDING] if keep_labels else unscored.sum(axis=1)
     p, weight = calibration.unscored_rate, calibration.unscored_weight
     rows[:, -1] = unscored.sum(axis=1)
@@ -121,17 +127,38 @@ def expect(
 
     of_bin = scores.by_score.sum(axis=1).astype(np.float64)
     sums = scores.sums.sum(axis=1)
+    no_class = _no_class(calibration, scores)
     first = cells.first_fine[:-1]
     coarse_rows = np.add.reduceat(of_bin, first)
     means = sums / np.maximum(of_bin, 1)[:, None]
     return Expected(
-        table=_fine_table(calibration, scores, positive, means, keep_labels=keep_labels),
+        table=_fine_table(calibration, scores, positive, means, no_class, keep_labels=keep_labels),
         rows=rows,
         positive=positive,
         variance=variance,
         shifts=np.array(shifts).reshape(-1, *rows.shape),
         coarse_means=np.add.reduceat(sums, first) / np.maximum(coarse_rows, 1)[:, None],
+        no_class=no_class,
     )
+
+
+def _usable(scores: ScoreTable) -> npt.NDArray[np.int64]:
+    """Return the rows predicted no/yes by bin and outcome (2, B + 1, 3); for a label of no class they are wrong.
+
+    So they are the rows that the cells hold, and those without a score.
+    """
+    counts = scores.counts[:OTHER].copy()
+    counts[0, :, POSITIVE] += counts[0, :, OTHER_LABEL]
+    counts[1, :, NEGATIVE] += counts[1, :, OTHER_LABEL]
+    return np.asarray(counts[:, :, :OTHER_LABEL])
+
+
+def _no_class(calibration: BinaryCalibration, scores: ScoreTable) -> tuple[float, float]:
+    """Return the expected negatives and positives among the rows whose prediction is no class."""
+    rows = scores.counts[OTHER:NONE].sum(axis=(0, 2)).astype(np.float64)
+    overall = float(calibration.unscored_rate.mean())
+    positives = float(rows[:-1] @ calibration.fine) + float(rows[-1]) * overall
+    return float(rows.sum()) - positives, positives
 
 
 class _Places:
@@ -146,13 +173,20 @@ class _Places:
 
 
 def _fine_table(
-    calibration: BinaryCalibration, scores: ScoreTable, positive: Floats, means: Floats, *, keep_labels: bool
+    calibration: BinaryCalibration,
+    scores: ScoreTable,
+    positive: Floats,
+    means: Floats,
+    no_class: tuple[float, float],
+    *,
+    keep_labels: bool,
 ) -> BinaryTables:
     """Spread the expected positives (2, ranks + 1) over the fine bins, in the proportions of the reference's rates."""
     first = calibration.cells.first_fine[:-1]
     width = np.diff(calibration.cells.first_fine)
-    known = scores.counts[:, :-1, POSITIVE] if keep_labels else np.zeros((2, len(means)))
-    N = (scores.counts[:, :-1, PENDING] if keep_labels else scores.counts[:, :-1].sum(axis=2)).astype(np.float64)
+    counts = _usable(scores)
+    known = counts[:, :-1, POSITIVE] if keep_labels else np.zeros((2, len(means)))
+    N = (counts[:, :-1, PENDING] if keep_labels else counts[:, :-1].sum(axis=2)).astype(np.float64)
     rows = np.add.reduceat(N, first, axis=1)
     filled = np.maximum(rows, 1)
     prior = np.add.reduceat(N * calibration.fine, first, axis=1) / filled
@@ -163,4 +197,5 @@ def _fine_table(
     up = np.repeat(np.minimum(1.0, (1 - target) / np.maximum(1 - prior, tiny)), width, axis=1)
     rate = 1 - (1 - calibration.fine * down) * up
     expected = np.concatenate((known + N * rate, positive[:, -1:]), axis=1)
-    return BinaryTables(positive=expected[None], negative=(scores.counts.sum(axis=2) - expected)[None], means=means)
+    negative = counts.sum(axis=2) - expected
+    return BinaryTables(positive=expected[None], negative=negative[None], means=means, no_class=no_class)

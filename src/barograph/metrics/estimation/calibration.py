@@ -11,7 +11,7 @@ from barograph.arrays import Floats
 from barograph.errors import MismatchError
 from barograph.metrics.estimation.support import Support, support
 from barograph.sketches.cells import BinaryCells
-from barograph.sketches.scores import PENDING, POSITIVE, ScoreTable
+from barograph.sketches.scores import OTHER, PENDING, POSITIVE, ScoreTable
 
 STRENGTH = 10.0  # rows; fewer suit a large reference, more a small one, each by a few percent of the error
 
@@ -70,8 +70,8 @@ def calibrate(cells: BinaryCells, scores: ScoreTable, *, strength: float = STREN
     n = cells.counts[:, :, :PENDING].sum(axis=2).astype(np.float64)
     fine = _isotonic(scores.by_score[:, POSITIVE], scores.by_score[:, :PENDING].sum(axis=1))
     prior = _rate_of_bins(cells, k.sum(axis=0), n.sum(axis=0), fine)
-    unscored = scores.counts[:, -1, :PENDING]
-    overall = float((scores.confusion[:, POSITIVE].sum() + 0.5) / (scores.n + 1))
+    unscored = scores.counts[:OTHER, -1, :PENDING]
+    overall = float((scores.confusion[:, POSITIVE].sum() + 0.5) / (scores.confusion.sum() + 1))
     return BinaryCalibration(
         cells=cells,
         rate=(k + strength * prior) / (n + strength),

@@ -55,6 +55,7 @@ class ExpectedClasses:
 
     classes: tuple[Expected, ...]
     loss_sd: float
+    no_class: int = 0  # rows whose prediction is no class: wrong, whatever is true
 
     def values(self) -> dict[str, tuple[float, float]]:
         """Return the mean and standard deviation of each metric, NaN where there is none."""
@@ -64,7 +65,7 @@ class ExpectedClasses:
         # By class: rows predicted so, of these rightly, and rows of the class that were predicted otherwise.
         predicted = np.array([e.rows[1].sum() for e in self.classes])
         right = np.array([e.positive[1].sum() for e in self.classes])
-        missed = np.array([e.positive[0].sum() for e in self.classes])
+        missed = np.array([e.positive[0].sum() + e.no_class[1] for e in self.classes])
         steps = np.sqrt(np.array([e.variance.sum(axis=1) for e in self.classes]))
         k = len(self.classes)
         up = np.concatenate((np.diag(steps[:, 1]), np.diag(steps[:, 0])))
@@ -73,7 +74,7 @@ class ExpectedClasses:
         of_right = (half % (2 * k) < k)[:, None] & (half >= 0)[:, None]
         of_missed = ~of_right & (half >= 0)[:, None]
         metrics = _confusion_metrics(
-            predicted, right + np.where(of_right, nudges, 0), missed + np.where(of_missed, nudges, 0)
+            predicted, right + np.where(of_right, nudges, 0), missed + np.where(of_missed, nudges, 0), self.no_class
         )
         found = {}
         for name, values in metrics.items():
@@ -107,19 +108,26 @@ def expect_classes(
 ) -> ExpectedClasses:
     """Return the expected outcomes of each class from its own cells and scores."""
     parts = zip(calibration.classes, cells, tables.scores, strict=True)
-    return ExpectedClasses(classes=tuple(expect(c, own, t) for c, own, t in parts), loss_sd=calibration.loss_sd)
+    return ExpectedClasses(
+        classes=tuple(expect(c, own, t) for c, own, t in parts),
+        loss_sd=calibration.loss_sd,
+        no_class=int(tables.confusion.counts[-2].sum()),
+    )
 
 
-def _confusion_metrics(predicted: Floats, right: Floats, missed: Floats) -> dict[str, Floats]:
-    """Return metrics of (R, K) rows rightly predicted and missed, with (K,) predicted rows; each row has one class."""
-    n = max(predicted.sum(), 1.0)
+def _confusion_metrics(predicted: Floats, right: Floats, missed: Floats, no_class: int = 0) -> dict[str, Floats]:
+    """Return metrics of (R, K) rows rightly predicted and missed, with (K,) predicted rows; each row has one class.
+
+    `no_class` more rows have a prediction that is none of the classes.
+    """
+    n = max(predicted.sum() + no_class, 1.0)
     right = np.clip(right, 0, predicted)
     missed = np.maximum(missed, 0)
     missed = missed * ((n - right.sum(axis=1)) / np.maximum(missed.sum(axis=1), 1e-300))[:, None]
     actual = right + missed
     wrong = predicted - right
     p, t = predicted / n, actual / n
-    spread = (1 - (p**2).sum()) * (1 - (t**2).sum(axis=1))
+    spread = (1 - (p**2).sum() - (no_class / n) ** 2) * (1 - (t**2).sum(axis=1))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = {
             "precision": right / predicted,

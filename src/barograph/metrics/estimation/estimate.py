@@ -20,7 +20,7 @@ from barograph.metrics.estimation.support import Support
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.cells import BinaryCells, RegressionCells
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import NONE, ScoreTable
 
 NO_EXCESS: Mapping[str, float] = MappingProxyType({})
 MeanAndSd = tuple[float, float]
@@ -58,12 +58,14 @@ def estimate_binary(
     `values` (of a TN, FP, FN, TP) add `business_value`. Labels that the window has are not used.
     """
     support = calibration.support(cells)
-    if problem := _problem(int(scores.counts.sum()), support):
+    n = int(scores.counts[:NONE].sum())
+    if problem := _problem(n, scores.rows, support):
         names = [*FORMULAS, "expected_calibration_error", *(["business_value"] if values else [])]
         return Estimated(outcomes=dict.fromkeys(sorted(names), Undefined(problem)), support=support)
     found = binary_values(expect(calibration, cells, scores), values=values)
     return Estimated(
-        outcomes=outcomes_of(found, int(scores.counts.sum()), out_of_time=out_of_time, level=level), support=support
+        outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level),
+        support=support,
     )
 
 
@@ -80,9 +82,9 @@ def estimate_classes(
     Averages over classes are `macro`. See :func:`estimate_binary` for the interval and `out_of_time`.
     """
     support = calibration.support(cells)
-    n = int(tables.confusion.counts[:-1].sum())
+    n = int(tables.confusion.counts[:-1].sum())  # a prediction that is no class is one
     found = expect_classes(calibration, cells, tables).values()
-    if problem := _problem(n, support):
+    if problem := _problem(n, tables.rows, support):
         return Estimated(outcomes=dict.fromkeys(sorted(found), Undefined(problem)), support=support)
     return Estimated(outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level), support=support)
 
@@ -100,7 +102,7 @@ def estimate_regression(
     """
     support = calibration.support(cells)
     n = int(cells.counts.sum())
-    if problem := _problem(n, support):
+    if problem := _problem(n, cells.rows, support):
         return Estimated(outcomes=dict.fromkeys(REGRESSION_FORMULAS, Undefined(problem)), support=support)
     expected = expect_regression(calibration, cells)
     found = {name: expected.apply(name) for name in REGRESSION_FORMULAS}
@@ -143,5 +145,7 @@ def outcomes_of(
     return outcomes
 
 
-def _problem(n: int, support: Support) -> str | None:
-    return support.problem if n else "current has no rows"
+def _problem(n: int, rows: int, support: Support) -> str | None:
+    if n:
+        return support.problem
+    return "no row has a usable prediction" if rows else "current has no rows"

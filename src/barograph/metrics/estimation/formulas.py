@@ -22,12 +22,14 @@ class BinaryTables:
     """`R` versions of the outcomes of one set of rows.
 
     `positive` and `negative` are (R, 2, B + 1): rows by predicted no/yes and score bin, the last bin for rows without
-    a score. `means` is (B, 4): the mean of s, s², ln s and ln(1 - s) in each bin.
+    a score. `means` is (B, 4): the mean of s, s², ln s and ln(1 - s) in each bin. `no_class` are the negatives and
+    positives among the rows whose prediction is no class: they are wrong whatever their outcome.
     """
 
     positive: Floats
     negative: Floats
     means: Floats
+    no_class: tuple[float, float] = (0.0, 0.0)
 
     @cached_property
     def confusion(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -53,7 +55,7 @@ def _ratio(a: Floats, b: Floats) -> Floats:
 def accuracy(t: BinaryTables) -> Floats:
     """Return (TP + TN) / n."""
     tn, fn, fp, tp = t.confusion
-    return _ratio(tp + tn, tn + fn + fp + tp)
+    return _ratio(tp + tn, tn + fn + fp + tp + sum(t.no_class))
 
 
 def precision(t: BinaryTables) -> Floats:
@@ -65,26 +67,30 @@ def precision(t: BinaryTables) -> Floats:
 def recall(t: BinaryTables) -> Floats:
     """Return TP / (TP + FN)."""
     _, fn, _, tp = t.confusion
-    return _ratio(tp, tp + fn)
+    return _ratio(tp, tp + fn + t.no_class[1])
 
 
 def specificity(t: BinaryTables) -> Floats:
     """Return TN / (TN + FP)."""
     tn, _, fp, _ = t.confusion
-    return _ratio(tn, tn + fp)
+    return _ratio(tn, tn + fp + t.no_class[0])
 
 
 def f1(t: BinaryTables) -> Floats:
     """Return 2 TP / (2 TP + FP + FN)."""
     _, fn, fp, tp = t.confusion
-    return _ratio(2 * tp, 2 * tp + fp + fn)
+    return _ratio(2 * tp, 2 * tp + fp + fn + t.no_class[1])
 
 
 def mcc(t: BinaryTables) -> Floats:
-    """Return (TP·TN - FP·FN) / √((TP+FP)(TP+FN)(TN+FP)(TN+FN))."""
+    """Return the correlation of predictions and outcomes, where predictions that are no class are a third one."""
     tn, fn, fp, tp = t.confusion
-    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    return _ratio(tp * tn - fp * fn, np.sqrt(np.maximum(product, 0)))
+    negatives, positives = t.no_class
+    n = tn + fn + fp + tp + negatives + positives
+    said, true = (tn + fn, fp + tp, negatives + positives), (tn + fp + negatives, fn + tp + positives)
+    covariance = n * (tn + tp) - said[0] * true[0] - said[1] * true[1]
+    product = (n**2 - sum(s**2 for s in said)) * (n**2 - sum(y**2 for y in true))
+    return _ratio(covariance, np.sqrt(np.maximum(product, 0)))
 
 
 def true_negative_share(t: BinaryTables) -> Floats:
@@ -109,7 +115,7 @@ def true_positive_share(t: BinaryTables) -> Floats:
 
 def _share(t: BinaryTables, which: int) -> Floats:
     counts = np.array(t.confusion)
-    return _ratio(counts[which], counts.sum(axis=0))
+    return _ratio(counts[which], counts.sum(axis=0) + sum(t.no_class))
 
 
 def business_value(values: tuple[float, float, float, float]) -> Formula:

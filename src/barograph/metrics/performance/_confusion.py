@@ -19,16 +19,18 @@ PSEUDO_ROWS = 2.0  # spread over all cells before a variance is taken, so that a
 def ratio_of_classes(current: Confusion, average: Average, *, numerator: Terms, denominator: Terms) -> Outcome:
     """Return the mean over the classes of a ratio of counts, with the delta method on the whole confusion table.
 
-    Numerator and denominator are given by their whole-number coefficients of: rows of the class that are predicted
-    so, rows predicted as the class, rows of the class, all rows. Classes with a zero denominator are left out.
+    Numerator and denominator are given by their whole-number coefficients of: rows of the class that are predicted so,
+    rows predicted as the class, rows of the class, all rows. Classes with a zero denominator are left out. What is no
+    class of the reference, as a prediction or as a label, is one class more.
     """
     check_average(average)
     n = current.n
     if not n:
         return nothing_labelled(current)
-    counts = current.known.astype(np.float64)
+    counts = current.square.astype(np.float64)
     over, under = np.array(numerator, np.float64), np.array(denominator, np.float64)
     defined = _terms(counts) @ under > 0
+    defined[len(current.classes) :] &= (counts.sum(axis=0) + counts.sum(axis=1))[len(current.classes) :] > 0
     if average == "weighted":
         defined &= counts.sum(axis=0) > 0
     if not defined.any():

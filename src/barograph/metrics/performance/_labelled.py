@@ -5,7 +5,7 @@ from __future__ import annotations
 from barograph.outcome import Undefined
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.confusion import Confusion
-from barograph.sketches.scores import PENDING, ScoreTable
+from barograph.sketches.scores import NONE, PENDING, ScoreTable
 
 NO_ROWS = Undefined("current has no rows")
 NO_LABELS = Undefined("no labels have arrived")
@@ -15,13 +15,15 @@ def nothing_labelled(current: ScoreTable | Confusion | RegressionCells) -> Undef
     """Say why no row has both a prediction and a label."""
     match current:
         case ScoreTable():
-            rows, pending = current.rows, current.counts[:, :, PENDING].sum()
+            rows, pending = current.rows, current.counts[:NONE, :, PENDING].sum()
         case Confusion():
-            rows, pending = current.counts.sum(), current.counts[:-1, -1].sum()
+            rows, pending = current.rows, current.counts[:-1, -1].sum()
         case RegressionCells():
             rows, pending = current.rows, current.counts[:, :, 1].sum()
     if not rows:
         return NO_ROWS
+    if current.unusable == rows:
+        return Undefined("no row has a usable prediction")
     return NO_LABELS if pending else Undefined("no row has both a prediction and a label")
 
 

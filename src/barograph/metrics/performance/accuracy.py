@@ -16,22 +16,23 @@ def accuracy(current: ScoreTable | ClassTables) -> Outcome:
 
     .. math:: \mathrm{accuracy} = \frac{\mathrm{TP} + \mathrm{TN}}{n}
 
-    and, for several classes, the diagonal of the confusion table over its sum. From 0 to 1 (best). `n` is the
-    number of rows with a prediction and a label, and the interval is Wilson's [1]_. Undefined with no such row; one row
-    gives 0 or 1 with a wide interval. A change of 0.02 is material by default.
+    and, for several classes, the diagonal of the confusion table over its sum. From 0 to 1 (best). What the model said
+    is what is judged: a prediction that is no class is wrong, and so is every prediction of a class where the label is
+    another one than those of the reference; the two are right if they are the same text. A row without a prediction is
+    left out: `unusable_prediction_share` counts it. `n` is the number of rows with a prediction and a label, and the
+    interval is Wilson's [1]_. Undefined with no such row; one row gives 0 or 1 with a wide interval. A change of 0.02
+    is material by default.
 
     With rare positives a model that never says yes is accurate: look at `recall` and `average_precision` as well.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> accuracy(table)
     Estimate(value=0.85, n=100, lower=0.767..., upper=0.906..., ...)
 
     .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
     """
-    confusion = current.confusion.known if isinstance(current, ClassTables) else current.confusion
-    n = int(confusion.sum())
-    if not n:
+    if not current.n:
         return nothing_labelled(current.confusion if isinstance(current, ClassTables) else current)
-    return share_of(int(confusion.trace()), n)
+    return share_of(current.right, current.n)

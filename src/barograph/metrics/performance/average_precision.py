@@ -43,8 +43,8 @@ def average_precision(current: ScoreTable | ClassTables, *, average: Average = "
     rows), without the classes for which it is undefined; the standard error is an upper bound.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> table.sums[0, :2, :2] = ((14.0, 2.8), (2.0, 0.4))  # sums of s and s²: all low scores are 0.2
     >>> table.sums[1, :2, :2] = ((4.0, 3.2), (12.0, 9.6))  # and all high ones 0.8
     >>> average_precision(table).value  # precision 15/20 at 15 positives, 25/100 at 10

@@ -14,7 +14,7 @@ from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
 
-@metric(unit="", bounds=(0.0, 2.0), better="lower", relative_tolerance=0.10)
+@metric(unit="", bounds=(0.0, 2.0), better="lower", tolerance=1e-4, relative_tolerance=0.10)
 def brier_score(current: ScoreTable | ClassTables) -> Outcome:
     r"""Measure the mean squared difference between the score and what came true.
 
@@ -30,7 +30,7 @@ def brier_score(current: ScoreTable | ClassTables) -> Outcome:
     scores of a bin, ``4 (s - y)² var s``); the interval is Student's on the scale of the logarithm.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (3, 1, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[0, 0] = (3, 1, 0, 0)  # predicted no, low score: negative, positive, pending
     >>> table.sums[0, 0, :2] = (0.6, 0.12)  # three negatives with score 0.2: sums of s and s²
     >>> table.sums[0, 1, :2] = (0.4, 0.16)  # one positive with score 0.4
     >>> round(brier_score(table).value, 12)

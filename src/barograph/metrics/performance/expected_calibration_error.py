@@ -21,7 +21,7 @@ ROWS_PER_GROUP = 50
 MOST_BIAS, LEAST_BIAS = 0.47, -0.094
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.03)
+@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.03, rule="none")
 def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
     r"""Measure how far mean scores are from shares of positives, less what is due to chance.
 
@@ -43,7 +43,7 @@ def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Av
     rows); the standard error is an upper bound.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (900, 100, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[0, 0] = (900, 100, 0, 0)  # predicted no, low score: negative, positive, pending
     >>> table.sums[0, :2, 0] = (180.0, 20.0)  # sums of the scores: 0.2 in the mean, where 0.1 came true
     >>> round(expected_calibration_error(table).value, 6)
     0.1

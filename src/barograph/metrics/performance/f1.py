@@ -9,7 +9,7 @@ from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import POSITIVE, YES, ScoreTable
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
@@ -29,8 +29,8 @@ def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outc
     on the whole confusion table [1]_, with Wilson's interval for as many rows as have it.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> f1(table)
     Estimate(value=0.666..., n=100, lower=0.497..., upper=0.801..., ...)
 
@@ -42,7 +42,9 @@ def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outc
     n = current.n
     if not n:
         return nothing_labelled(current)
-    (_, false_negative), (false_positive, true_positive) = current.confusion.tolist()
+    true_positive = int(current.said[YES, POSITIVE])
+    false_positive = int(current.said[YES].sum()) - true_positive
+    false_negative = int(current.said[:, POSITIVE].sum()) - true_positive
     some_positive = true_positive + false_positive + false_negative
     if not some_positive:
         return Undefined("no prediction and no label is positive")

@@ -16,7 +16,7 @@ LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log
 LEAST_SCORE = 1e-6  # of a bin in the mean; below, the variance of its logarithms is not known from that of its scores
 
 
-@metric(unit="nats", bounds=(0.0, float("inf")), better="lower", relative_tolerance=0.10)
+@metric(unit="nats", bounds=(0.0, float("inf")), better="lower", tolerance=1e-4, relative_tolerance=0.10)
 def log_loss(current: ScoreTable | ClassTables) -> Outcome:
     r"""Measure the mean negative logarithm of the probability that was given to what came true.
 
@@ -24,15 +24,17 @@ def log_loss(current: ScoreTable | ClassTables) -> Outcome:
 
     and, for several classes, the mean of -ln of the score of the true class. 0 is best; a score that always says the
     share of positives has that share's entropy. Scores are cut to [2.2e-16, 1 - 2.2e-16] before the logarithm, so one
-    row counts 36 at most. `n` is the number of rows with valid scores and a label. Undefined with none; one row, or
-    losses that are all equal, give no interval. A change of 10 % of the reference value is material by default.
+    row counts 36 at most; so does one whose label is none of several classes, as its probability was 0. Of two classes,
+    a label of another one is not the positive: it counts with 1 - s. Predictions do not matter here. `n` is the number
+    of rows with valid scores and a label. Undefined with none; one row, or losses that are all equal, give no interval.
+    A change of 10 % of the reference value is material by default.
 
     The value is exact. The variance of two classes is taken between score bins (exact) and within (from the variance of
     the scores of a bin, ``var s / s²``), of several classes from the sum of squares; the interval is Student's on the
     scale of the logarithm.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (3, 1, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[0, 0] = (3, 1, 0, 0)  # predicted no, low score: negative, positive, pending
     >>> table.sums[0, 0] = np.array([0.2, 0.04, np.log(0.2), np.log(0.8)]) * 3  # three negatives with score 0.2
     >>> table.sums[0, 1] = np.array([0.4, 0.16, np.log(0.4), np.log(0.6)])  # one positive with score 0.4
     >>> log_loss(table).value
@@ -46,7 +48,7 @@ def log_loss(current: ScoreTable | ClassTables) -> Outcome:
             return mean_loss(int(rows), total, squares)
         if not current.confusion.counts.sum():
             return NO_ROWS
-        labelled = current.confusion.counts[:, :-2].any()
+        labelled = current.confusion.counts[:, :-1].any()
         return Undefined("no row has valid scores and a label") if labelled else NO_LABELS
     bins = score_bins(current)
     if not bins.n:

@@ -32,17 +32,17 @@ def mcc(current: ScoreTable | ClassTables) -> Outcome:
     rows as have it. A change of 0.05 is material by default.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> mcc(table)
     Estimate(value=0.577..., n=100, lower=0.359..., upper=0.735..., ...)
 
     .. [1] J. Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient",
        Computational Biology and Chemistry 28, 2004.
     """
-    confusion = current.confusion.known if isinstance(current, ClassTables) else current.confusion
-    counts = confusion.astype(np.float64)
-    n = int(confusion.sum())
+    square = current.confusion.square if isinstance(current, ClassTables) else current.square
+    counts = square.astype(np.float64)
+    n = int(square.sum())
     if not n:
         return nothing_labelled(current.confusion if isinstance(current, ClassTables) else current)
     for what, margin in (("predictions", counts.sum(axis=1)), ("labels", counts.sum(axis=0))):

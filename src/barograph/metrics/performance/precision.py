@@ -9,7 +9,7 @@ from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import POSITIVE, YES, ScoreTable
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
@@ -18,7 +18,8 @@ def precision(current: ScoreTable | ClassTables, *, average: Average = "macro") 
 
     .. math:: \mathrm{precision} = \frac{\mathrm{TP}}{\mathrm{TP} + \mathrm{FP}}
 
-    From 0 to 1 (best). `n` is the number of labelled rows that were predicted positive, and the interval is Wilson's.
+    From 0 to 1 (best). A label of another class makes a positive prediction wrong. `n` is the number of labelled rows
+    that were predicted positive, and the interval is Wilson's.
     Undefined with no labelled prediction, and where none is positive. A change of 0.05 is material by default.
 
     For several classes it is the mean over the classes: `macro` weighs them alike, `weighted` by their labelled rows;
@@ -26,8 +27,8 @@ def precision(current: ScoreTable | ClassTables, *, average: Average = "macro") 
     variance that of the delta method on the whole confusion table, with Wilson's interval for as many rows as have it.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> precision(table)
     Estimate(value=0.75, n=20, lower=0.531..., upper=0.888..., ...)
 
@@ -35,7 +36,8 @@ def precision(current: ScoreTable | ClassTables, *, average: Average = "macro") 
     """
     if isinstance(current, ClassTables):
         return ratio_of_classes(current.confusion, average, numerator=(1, 0, 0, 0), denominator=(0, 1, 0, 0))
-    false_positive, true_positive = (int(count) for count in current.confusion[1])
+    true_positive = int(current.said[YES, POSITIVE])
+    false_positive = int(current.said[YES].sum()) - true_positive
     if not current.n:
         return nothing_labelled(current)
     if not true_positive + false_positive:

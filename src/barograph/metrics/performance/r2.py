@@ -22,10 +22,11 @@ def r2(current: RegressionCells) -> Outcome:
 
     .. math:: R^2 = 1 - \frac{\sum_i (p_i - y_i)^2}{\sum_i (y_i - \bar y)^2}
 
-    1 is best; 0 is what the mean label as the only prediction gives; below 0 is worse than that. It falls when
-    the labels of a chunk vary less, with the errors unchanged: look at `mae` and `rmse` as well. `n` is the
-    number of rows with a prediction and a label. Undefined with none, with one, and where the labels are constant
-    (their variance is below 1e-12 of their mean square). A change of 0.05 is material by default.
+    1 is best; 0 is what the mean label as the only prediction gives; below 0 is worse than that. It falls when the
+    labels of a chunk vary less, with the errors unchanged: look at `mae` and `rmse` as well. `n` is the number of rows
+    with a prediction and a label. Undefined with none, with one, and where the labels are constant (their variance is
+    below 1e-12 of their mean squared distance from the reference's mean label). A change of 0.05 is material by
+    default.
 
     The standard error is that of the delta method for the ratio ``r = 1 - R²``, whose influence is
     :math:`(e^2 - r (y - \bar y)^2) / \mathrm{var}(y)`. Its variance between the cells (leaf × prediction bin) is exact.

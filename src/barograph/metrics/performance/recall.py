@@ -9,7 +9,7 @@ from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import POSITIVE, YES, ScoreTable
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
@@ -18,7 +18,8 @@ def recall(current: ScoreTable | ClassTables, *, average: Average = "macro") -> 
 
     .. math:: \mathrm{recall} = \frac{\mathrm{TP}}{\mathrm{TP} + \mathrm{FN}}
 
-    From 0 to 1 (best). `n` is the number of predictions with a positive label, and the interval is Wilson's.
+    From 0 to 1 (best). A prediction that is no class finds nothing. `n` is the number of predictions with a positive
+    label, and the interval is Wilson's.
     Undefined with no labelled prediction, and where no label is positive. A change of 0.05 is material by default.
 
     For several classes it is the mean over the classes: `macro` weighs them alike (this is the balanced accuracy),
@@ -27,8 +28,8 @@ def recall(current: ScoreTable | ClassTables, *, average: Average = "macro") -> 
     with Wilson's interval for as many rows as have it.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> recall(table)
     Estimate(value=0.6, n=25, lower=0.407..., upper=0.765..., ...)
 
@@ -36,7 +37,8 @@ def recall(current: ScoreTable | ClassTables, *, average: Average = "macro") -> 
     """
     if isinstance(current, ClassTables):
         return ratio_of_classes(current.confusion, average, numerator=(1, 0, 0, 0), denominator=(0, 0, 1, 0))
-    false_negative, true_positive = (int(count) for count in current.confusion[:, 1])
+    true_positive = int(current.said[YES, POSITIVE])
+    false_negative = int(current.said[:, POSITIVE].sum()) - true_positive
     if not current.n:
         return nothing_labelled(current)
     if not true_positive + false_negative:

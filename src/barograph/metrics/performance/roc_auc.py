@@ -44,8 +44,8 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
     rows), without the classes for which it is undefined; the standard error is an upper bound.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> roc_auc(table)
     Estimate(value=0.766..., n=100, lower=0.644..., upper=0.856..., ...)
 

@@ -9,7 +9,7 @@ from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import NEGATIVE, NO, ScoreTable
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
@@ -18,7 +18,8 @@ def specificity(current: ScoreTable | ClassTables, *, average: Average = "macro"
 
     .. math:: \mathrm{specificity} = \frac{\mathrm{TN}}{\mathrm{TN} + \mathrm{FP}}
 
-    From 0 to 1 (best). `n` is the number of predictions with a negative label, and the interval is Wilson's.
+    From 0 to 1 (best). A prediction that is no class does not leave alone. `n` is the number of predictions with a
+    negative label, and the interval is Wilson's.
     Undefined with no labelled prediction, and where no label is negative. A change of 0.05 is material by default.
 
     For several classes it is the mean over the classes, where the rows of all other classes are the negatives:
@@ -27,8 +28,8 @@ def specificity(current: ScoreTable | ClassTables, *, average: Average = "macro"
     whole confusion table, with Wilson's interval for as many rows as have it.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> specificity(table)
     Estimate(value=0.933..., n=75, lower=0.853..., upper=0.971..., ...)
 
@@ -37,7 +38,8 @@ def specificity(current: ScoreTable | ClassTables, *, average: Average = "macro"
     """
     if isinstance(current, ClassTables):
         return ratio_of_classes(current.confusion, average, numerator=(1, -1, -1, 1), denominator=(0, 0, -1, 1))
-    true_negative, false_positive = (int(count) for count in current.confusion[:, 0])
+    true_negative = int(current.said[NO, NEGATIVE])
+    false_positive = int(current.said[:, NEGATIVE].sum()) - true_negative
     if not current.n:
         return nothing_labelled(current)
     if not true_negative + false_positive:

@@ -9,7 +9,7 @@ from barograph.outcome import Outcome
 from barograph.sketches.scores import ScoreTable
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="neither", tolerance=0.02)
+@metric(unit="share", bounds=(0.0, 1.0), better="neither", tolerance=0.02, rule="none")
 def true_positive_share(current: ScoreTable) -> Outcome:
     r"""Measure which share of the labelled predictions was rightly predicted positive.
 
@@ -20,8 +20,8 @@ def true_positive_share(current: ScoreTable) -> Outcome:
     no such row. From 0 to 1, with Wilson's interval [1]_. A change of 0.02 is material by default.
 
     >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0)  # predicted yes, high score
+    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
+    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
     >>> true_positive_share(table)
     Estimate(value=0.15, n=100, lower=0.093..., upper=0.232..., ...)
 

@@ -125,6 +125,7 @@ def troubles_of(seen: Sequence[SeenIncident]) -> list[Trouble]:
             title=one.stored.title,
             family=one.root.family,
             column=one.root.column,
+            unusable=one.stored.body.get("unusable"),
             is_over=all(member.state == RESOLVED for member in one.loud if member.severity == CRITICAL),
         )
         for one in sorted(seen, key=order)

@@ -13,6 +13,7 @@ from math import inf
 from typing import Any  # Any: JSON values
 
 from barograph.alerts.alert import Alert, exceedance
+from barograph.alerts.condition import unusable_share
 from barograph.alerts.incident import Incident
 from barograph.times import to_microseconds
 
@@ -43,7 +44,11 @@ class Lasting:
 
     def incident_body(self, incident: Incident) -> dict[str, Any]:
         """Return what an incident says, with ids that last, and how far beyond its limit its root alert was."""
-        said = {**incident.to_dict(), "exceedance": exceedance(incident.root.worst)}
+        said = {
+            **incident.to_dict(),
+            "exceedance": exceedance(incident.root.worst),
+            "unusable": unusable_share(incident),
+        }
         del said["silenced_by"]
         members = {"root": self.alert(said["root"]), "explains": [self.alert(id) for id in said["explains"]]}
         return {**said, "id": self.incident(incident.id), **members}
