@@ -60,7 +60,7 @@ def fit(
     SpecError, with all problems at once, when the roles do not fit the columns.
     """
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
-    decisions: tuple[str, ...] = ()
+    decisions = rows.decisions
     if schema is None:
         sample = sample_rows(rows, list(rows.schema.names), INFER_ROWS, seed=seed)
         if not sample.num_rows:
@@ -70,7 +70,7 @@ def fit(
             inferred = infer_schema(sample, **roles)
         except SpecError as error:
             raise SpecError(error.problems, where=rows.name) from error
-        schema, decisions = inferred.schema, inferred.decisions
+        schema, decisions = inferred.schema, (*rows.decisions, *inferred.decisions)
     wanted = [c for c in schema.columns() if c in rows.schema.names]
     table = sample_rows(rows, wanted, FIT_ROWS, seed=seed)
     if not table.num_rows:

@@ -108,6 +108,7 @@ def check(
         incidents=incidents,
         not_checked=[
             *not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
+            *(NotChecked(what=what, why=why) for what, why in rows.left_out),
             *_said_in_vain(said),
         ],
         verdict=verdict(learned, profiles, found.rows, incidents),
