@@ -119,17 +119,22 @@ def flat_batch(batch: pa.RecordBatch, *, keep: frozenset[str] = frozenset()) -> 
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
-def flat_columns(name: str, array: Array, depth: int = 0) -> Iterator[tuple[str, Array]]:
-    """Yield the columns that a column is taken apart into; of one that is not nested, itself."""
+def flat_columns(
+    name: str, array: Array, depth: int = 0, *, objects: frozenset[str] | None = None
+) -> Iterator[tuple[str, Array]]:
+    """Yield the columns that a column is taken apart into; of one that is not nested, itself.
+
+    With `objects`, only columns of these names are taken apart.
+    """
     kind = array.type
-    if depth >= MAX_DEPTH or not _is_open(kind):
+    if depth >= MAX_DEPTH or not _is_open(kind) or (objects is not None and name not in objects):
         yield name, array
     elif pt.is_map(kind):
         for key, values in _by_key(array):
-            yield from flat_columns(f"{name}{SEPARATOR}{key}", values, depth + 1)
+            yield from flat_columns(f"{name}{SEPARATOR}{key}", values, depth + 1, objects=objects)
     else:  # `flatten`, as `field` would forget where the whole is null
         for i, values in enumerate(array.flatten()):
-            yield from flat_columns(f"{name}{SEPARATOR}{kind.field(i).name}", values, depth + 1)
+            yield from flat_columns(f"{name}{SEPARATOR}{kind.field(i).name}", values, depth + 1, objects=objects)
 
 
 def leaves(field: pa.Field[Any], depth: int = 0) -> Iterator[pa.Field[Any]]:
