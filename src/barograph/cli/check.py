@@ -20,8 +20,12 @@ class FailOn(StrEnum):
 
 
 def check(
-    reference: Annotated[str, typer.Argument(help="Good data: a Parquet, CSV or Delta path, or a saved reference.")],
-    current: Annotated[str, typer.Argument(help="Production data: a Parquet, CSV or Delta path.")],
+    reference: Annotated[str, typer.Argument(help=f"Good data: {options.PATHS}; or a saved reference.")],
+    current: Annotated[
+        list[str], typer.Argument(help=f"Production data: {options.PATHS}. Several are one after the other.")
+    ],
+    labels: options.Labels = None,
+    on: options.On = None,
     spec: options.Spec = None,
     task: options.Task = None,
     label: options.Label = None,
@@ -58,7 +62,7 @@ def check(
     )
     options.check_places({"--json": json, "--parquet": parquet, "--html": html})
     with options.progress("reading", quiet=quiet) as bar:
-        report = run(reference, current, spec=spec, chunk=chunk, progress=bar, **given)
+        report = run(reference, current, spec=spec, labels=labels, on=on, chunk=chunk, progress=bar, **given)
     for path, write in ((json, report.write_json), (parquet, report.write_parquet), (html, report.write_html)):
         if path is not None:
             write(path)

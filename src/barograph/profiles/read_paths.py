@@ -63,6 +63,11 @@ def open_paths(paths: Sequence[str | os.PathLike[str]]) -> Rows:
     return with_plain_numbers(rows) if _kind_of(found[0][0]) == _KINDS[read_csv.SUFFIXES] else rows
 
 
+def files_of(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Return the files, and the folders of Delta tables, that paths mean. Raises like `open_paths`."""
+    return [file for path in paths for file, _ in _files(os.fspath(path))]
+
+
 def _files(text: str) -> list[tuple[Path, Path | None]]:
     """Return the files that a path means, each with the folder below which it may have partitions."""
     if "://" in text and not text.startswith("file://"):
