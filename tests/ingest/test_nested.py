@@ -130,3 +130,9 @@ def test_labels_inside_objects(given: ModuleType, content_type: str) -> None:
     body = given.body([{"event_id": "a", "outcome": {"late": 1}}], content_type)
     decoded = decode_labels(body, content_type, layout, now_us=given.NOW)
     assert given.kept(decoded, "labels")["label"].to_pylist() == ["1"]
+
+
+def test_a_second_arrow_stream_in_a_body_is_not_dropped(given: ModuleType) -> None:
+    body = given.body(given.events(3), ARROW)
+    with pytest.raises(InputError, match="bytes after the end of its Arrow stream"):
+        decode_events(body * 2, ARROW, event_layout(given.SCHEMA), now_us=given.NOW)

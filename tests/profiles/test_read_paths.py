@@ -108,10 +108,19 @@ def test_an_arrow_file_that_is_cut_off_is_refused(stream: bool, tmp_path: Path) 
         writer.write_table(table, max_chunksize=100)
     whole = path.read_bytes()
     assert len(content(open_rows(path))) == 1000
-    for size in range(1, len(whole), 41):
+    for size in [*range(1, len(whole), 41), *range(8, len(whole), 8)]:  # messages end at multiples of 8
         path.write_bytes(whole[:size])
         with pytest.raises(InputError, match=r"a\.arrow"):
             content(open_rows(path))
+
+
+def test_an_arrow_stream_after_the_end_of_another_is_refused(tmp_path: Path) -> None:
+    table = pa.table({"x": [1, 2]})
+    with pa.ipc.new_stream(str(tmp_path / "a.arrows"), table.schema) as writer:
+        writer.write_table(table)
+    (tmp_path / "a.arrows").write_bytes((tmp_path / "a.arrows").read_bytes() * 2)
+    with pytest.raises(InputError, match="bytes after the end of its stream"):
+        content(open_rows(tmp_path / "a.arrows"))
 
 
 # CSV

@@ -13,6 +13,7 @@ from barograph.profiles.rows import Part, Rows, check_names, reading
 
 SUFFIXES = (".arrow", ".feather", ".ipc", ".arrows")
 _MAGIC = b"ARROW1"
+_END = b"\xff\xff\xff\xff\0\0\0\0"
 _WHOLE = "a whole Arrow file"
 
 
@@ -36,7 +37,7 @@ class _Reader:
         with reading(self.path, _WHOLE), pa.memory_map(str(self.path)) as source:
             opened = pa.ipc.open_stream(source) if self.stream else pa.ipc.open_file(source)
             own = [c for c in columns if c in opened.schema.names]
-            for i, batch in enumerate(self._batches(opened)):
+            for i, batch in enumerate(_batches(opened)):
                 try:  # offsets and indices that lead out of the buffers would be read all the same
                     batch.validate(full=True)
                 except pa.ArrowException as error:
@@ -45,9 +46,27 @@ class _Reader:
                         f"{str(self.path)!r}, record batch {i}: {detail}. Write or copy the file again."
                     ) from error
                 yield batch.select(own)
+            if self.stream:
+                self._check_end(source)
 
-    def _batches(self, opened: pa.RecordBatchReader | pa.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
-        if isinstance(opened, pa.RecordBatchFileReader):
-            yield from (opened.get_batch(i) for i in range(opened.num_record_batches))
-        else:
-            yield from opened
+    def _check_end(self, source: pa.MemoryMappedFile) -> None:
+        """Refuse a stream without its end, as it may have been cut off between two batches, and more after it."""
+        at, size = source.tell(), source.size()
+        source.seek(max(at - len(_END), 0))
+        if source.read(len(_END)) != _END:
+            raise InputError(
+                f"{str(self.path)!r} ends at byte {size:,} without the mark that ends a stream. It may have been cut "
+                "off while it was written or copied; write or copy it again."
+            )
+        if at < size:
+            raise InputError(
+                f"{str(self.path)!r} goes on for {size - at:,} bytes after the end of its stream. Give each stream a "
+                "file of its own."
+            )
+
+
+def _batches(opened: pa.RecordBatchReader | pa.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
+    if isinstance(opened, pa.RecordBatchFileReader):
+        yield from (opened.get_batch(i) for i in range(opened.num_record_batches))
+    else:
+        yield from opened

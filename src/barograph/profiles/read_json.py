@@ -32,6 +32,7 @@ _LINE_BYTES = 64 * 2**20  # of one row; longer ones are no rows
 _LIST_BYTES = 256 * 2**20  # of a list, which is read as a whole
 _LIST_ROWS = 10_000  # of a list that become columns at a time
 _WHOLE = "a JSON file that can be read"
+_NULL_ROW = re.compile(rb"\}\s*null").search  # of which Arrow makes a row, or ends the process
 _LONG_NUMBER = re.compile(rb"\d{19,}").search  # Arrow would round it, and an id would be another one
 
 Block = tuple[int, bytes]  # line of its first byte, lines
@@ -118,7 +119,8 @@ class _JsonFile:
             held += more
 
     def _fast(self, block: bytes) -> tuple[pa.RecordBatch, dict[str, str]] | None:
-        if _LONG_NUMBER(block):
+        lines = [text for line in block.split(b"\n") if (text := line.strip())]
+        if _LONG_NUMBER(block) or _NULL_ROW(block) or not all(t[:1] == b"{" and t[-1:] == b"}" for t in lines):
             return None
         try:
             table = self._parsed(block)
@@ -127,8 +129,7 @@ class _JsonFile:
                 table = self._parsed(block)
         except pa.ArrowException:
             return None
-        lines = block.count(b"\n") + (not block.endswith(b"\n"))
-        if table.num_rows != lines and table.num_rows != sum(1 for text in block.split(b"\n") if text.strip()):
+        if table.num_rows != len(lines):
             return None  # two rows in a line, or one in two
         batch = table.combine_chunks().to_batches()[0] if table.num_rows else None
         if batch is None or not batch.num_columns:
