@@ -7,7 +7,6 @@ line, which finds the line that is wrong, or the type that holds all values.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any  # Any: a JSON value
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.types as pt
 
@@ -32,8 +32,7 @@ _LINE_BYTES = 64 * 2**20  # of one row; longer ones are no rows
 _LIST_BYTES = 256 * 2**20  # of a list, which is read as a whole
 _LIST_ROWS = 10_000  # of a list that become columns at a time
 _WHOLE = "a JSON file that can be read"
-_NULL_ROW = re.compile(rb"\}\s*null").search  # of which Arrow makes a row, or ends the process
-_LONG_NUMBER = re.compile(rb"\d{19,}").search  # Arrow would round it, and an id would be another one
+_ROUNDED = 2.0**53  # from here on Arrow's floats may have been other whole numbers, such as ids
 
 Block = tuple[int, bytes]  # line of its first byte, lines
 
@@ -120,8 +119,8 @@ class _JsonFile:
 
     def _fast(self, block: bytes) -> tuple[pa.RecordBatch, dict[str, str]] | None:
         lines = [text for line in block.split(b"\n") if (text := line.strip())]
-        if _LONG_NUMBER(block) or _NULL_ROW(block) or not all(t[:1] == b"{" and t[-1:] == b"}" for t in lines):
-            return None
+        if not all(text[:1] == b"{" and text[-1:] == b"}" for text in lines):
+            return None  # Arrow takes null for a row, and a file that begins with it ends the process
         try:
             table = self._parsed(block)
             if times := _as_text(table.schema, _is_time):
@@ -134,7 +133,8 @@ class _JsonFile:
         batch = table.combine_chunks().to_batches()[0] if table.num_rows else None
         if batch is None or not batch.num_columns:
             return None
-        return _flat(batch, str(self.path))
+        flat, origins = _flat(batch, str(self.path))
+        return None if any(map(_is_rounded, flat.columns)) else (flat, origins)
 
     def _parsed(self, block: bytes) -> pa.Table:
         options = pj.ParseOptions(explicit_schema=self.texts[0], newlines_in_values=False)
@@ -202,6 +202,13 @@ def _flat(batch: pa.RecordBatch, where: str) -> tuple[pa.RecordBatch, dict[str, 
         return to_batch([{} for _ in range(batch.num_rows)]), origins
     check_names(names, repr(where))
     return pa.RecordBatch.from_arrays(arrays, names=names), origins
+
+
+def _is_rounded(array: pa.Array[Any]) -> bool:
+    if not pt.is_floating(array.type):
+        return False
+    ends = pc.min_max(array).as_py()
+    return ends["min"] is not None and bool(max(-ends["min"], ends["max"]) >= _ROUNDED)
 
 
 def _is_time(kind: pa.DataType) -> bool:
