@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any  # Any: roles of several types, arrays of any type
 
 import numpy as np
@@ -71,6 +72,8 @@ def read_labels(source: Source | Labels, *, on: str | None = None, label: str | 
     """
     if isinstance(source, Labels):
         return source
+    if isinstance(source, str) and source.isidentifier() and not Path(source).exists():
+        raise SpecError(f"There is no file {source!r} with labels. If that is the column, say label={source!r}.")
     rows = open_rows(source)
     names = rows.schema.names
     on = on or next((n for n in _named(names, "id")), None)
