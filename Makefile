@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy certify alarms chaos torture load replays docs format lock clean
+.PHONY: demo test lint bench accuracy certify alarms chaos torture fuzz load replays docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -37,6 +37,9 @@ chaos: $(STAMP)  ## kill the service under load for 50 rounds; writes docs/chaos
 
 torture: $(STAMP)  ## hostile clients on the wire, for three minutes; writes docs/torture.md
 	$(BIN)/python benchmarks/torture.py --write
+
+fuzz: $(STAMP)  ## damaged files and bodies through the readers and decoders, 20,000 of them
+	$(BIN)/python benchmarks/fuzz.py --inputs 20000
 
 load: $(STAMP)  ## what the service takes, for 45 minutes on an idle machine; writes docs/load.md
 	$(BIN)/python benchmarks/load ingest --write

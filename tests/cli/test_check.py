@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -303,8 +305,8 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "an open quote": (["R", "open quote.csv"], ["open quote.csv', line 100: a quotation mark is opened and never"]),
     "no file": (["R", "gone.parquet"], ["There is no file", "gone.parquet'. Check the path"]),
     "no bytes": (["R", "nothing.parquet"], ["nothing.parquet' is empty"]),
-    "no data": (["R", "notes.txt"], ["notes.txt' is neither Parquet", "nor CSV", "Convert it"]),
-    "an empty folder": (["R", "folder"], ["folder' holds no Parquet or CSV file"]),
+    "no data": (["R", "notes.txt"], ["notes.txt' is none of Parquet, CSV", "or convert it"]),
+    "an empty folder": (["R", "folder"], ["folder' holds no Parquet, CSV, JSON or Arrow file"]),
     "a remote path": (["R", "s3://bucket/x.parquet"], ["is not a local path"]),
     "no rows to learn from": (["E", "C"], ["empty.parquet: the reference has no rows. Give data"]),
     "another model": (["R", "other.parquet"], ["other.parquet has none of the reference's columns", "but 'z'"]),
@@ -454,3 +456,57 @@ def test_options_of_what_is_watched_that_cannot_be(
     run = barograph("check", files / "reference.parquet", files / "calm.parquet", *options)
     assert run.code == 2
     assert message in run.err
+
+
+# Sources
+
+
+def test_labels_in_a_file_of_their_own_are_as_good_as_in_the_data(
+    barograph: Barograph, files: Path, tmp_path: Path
+) -> None:
+    frames = {name: pl.read_parquet(files / f"{name}.parquet") for name in ("reference", "critical")}
+    frames = {
+        name: frame.drop("id", strict=False).with_columns(id=pl.format(f"{name}-{{}}", pl.int_range(pl.len())))
+        for name, frame in frames.items()
+    }
+    for name, frame in frames.items():
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+        frame.drop("label").write_parquet(tmp_path / f"{name}_bare.parquet")
+    late = pl.concat([frame.select("id", "label") for frame in frames.values()])
+    pl.concat([late, late.head(3), pl.DataFrame({"id": ["nobody"], "label": late["label"].head(1)})]).write_csv(
+        tmp_path / "labels.csv"
+    )
+    inside = found(barograph, tmp_path, tmp_path / "reference.parquet", tmp_path / "critical.parquet", code=1)
+    apart = found(
+        barograph,
+        tmp_path,
+        tmp_path / "reference_bare.parquet",
+        tmp_path / "critical_bare.parquet",
+        "--labels",
+        tmp_path / "labels.csv",
+        "--on",
+        "id",
+        code=1,
+    )
+    assert apart["verdict"] == inside["verdict"]
+    assert [r["value"] for r in apart["results"]] == [r["value"] for r in inside["results"]]
+    told = {item["what"]: item["why"] for item in apart["not_checked"]}
+    assert "no row has their `id`" in told["1 label"]
+    assert "a later one has the same `id`" in told["3 labels"]
+
+
+def test_a_pattern_a_folder_and_files_are_one_source(barograph: Barograph, files: Path, tmp_path: Path) -> None:
+    frame = pl.read_parquet(files / "warning.parquet")
+    whole = found(barograph, tmp_path, files / "reference.parquet", files / "warning.parquet", code=1)
+    (tmp_path / "many").mkdir()
+    cuts = np.linspace(0, frame.height, 6).astype(int)
+    for i, (start, end) in enumerate(itertools.pairwise(cuts.tolist())):
+        frame[start:end].write_parquet(tmp_path / "many" / f"{i}.parquet")
+    pieces = sorted((tmp_path / "many").iterdir())
+    for source in ([tmp_path / "many"], [tmp_path / "many" / "*.parquet"], pieces):
+        many = found(barograph, tmp_path, files / "reference.parquet", *source, code=1)
+        assert [(r["monitor"], r["chunk"], r["n"], r["status"]) for r in many["results"]] == [
+            (r["monitor"], r["chunk"], r["n"], r["status"]) for r in whole["results"]
+        ]
+        for one, other in zip(many["results"], whole["results"], strict=True):
+            assert one["value"] == pytest.approx(other["value"], abs=1e-6)  # sums in another order

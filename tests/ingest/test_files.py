@@ -140,6 +140,20 @@ def test_all_rows_of_a_source_arrive_once(service: Service, frame: pl.DataFrame,
     assert "secret" not in (tmp_path / "state.json").read_text()
 
 
+def test_files_folders_and_patterns_are_sent_as_one_source(
+    service: Service, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    folder = write(frame, tmp_path, "folder")
+    (tmp_path / "more").mkdir()
+    frame.slice(0, 90).write_ndjson(tmp_path / "more" / "again.jsonl")
+    sources = [folder / "0.parquet", folder / "[12].parquet", folder / "3.parquet"]
+    sent = send(sources, url=service.url, model="m", state=tmp_path / "state")
+    assert (sent.rows, sent.skipped) == (1000, 0)
+    assert len(service.requests) == 1  # batches go across files
+    again = send(tmp_path / "more", url=service.url, model="m", state=tmp_path / "state")
+    assert again.rows == 90
+
+
 def test_labels_go_to_their_own_address(service: Service, tmp_path: Path) -> None:
     pl.DataFrame({"id": ["a", "b", "c"], "label": ["1", "0", ""]}).write_csv(tmp_path / "labels.csv")
     sent = send(tmp_path / "labels.csv", url=service.url, model="m", kind="labels", state=tmp_path / "state")

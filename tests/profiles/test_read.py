@@ -430,9 +430,9 @@ def test_csv_with_an_open_quotation_mark_does_not_lose_the_rest(tmp_path: Path) 
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"a,a,b\n1,2,3\n", "more than one column named 'a'"),
-        ("a,b\n1,é\n".encode("latin-1"), "is not UTF-8"),
-        ("é,b\n1,2\n".encode("latin-1"), "is not UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16"), "is UTF-16"),
+        (b"a,b\n1,2\n3,\x90\n", "line 3: a character is not UTF-8"),
+        ("a,b\nä,ö\nü,ß".encode() + b"\xe9\n", "line 3: a character is not UTF-8"),
+        ("a,b\n1,ü".encode("utf-16")[:-1], "not all UTF-16"),
     ],
 )
 def test_csv_that_cannot_be_read(data: bytes, expected: str, tmp_path: Path) -> None:
@@ -459,14 +459,14 @@ def test_cut_off_files_are_named(tmp_path: Path) -> None:
 
 def test_paths_that_hold_nothing_to_read(tmp_path: Path) -> None:
     assert "There is no file" in refused(tmp_path / "gone.parquet")
-    assert "holds no Parquet or CSV file" in refused(tmp_path)
+    assert "holds no Parquet, CSV, JSON or Arrow file" in refused(tmp_path)
     (tmp_path / "a.parquet").touch()
     assert "is empty" in refused(tmp_path / "a.parquet")
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04rest")
-    assert "neither Parquet" in refused(tmp_path / "a.xlsx")
+    assert "none of Parquet" in refused(tmp_path / "a.xlsx")
     pq.write_table(TABLE, tmp_path / "b.parquet")
     (tmp_path / "b.csv").write_text("a\n1\n")
-    assert "Parquet and CSV files" in refused(tmp_path)
+    assert "CSV and Parquet files" in refused(tmp_path)
     assert "not a local path" in refused("s3://bucket/a.parquet")
 
 

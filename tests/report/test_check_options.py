@@ -57,7 +57,7 @@ def test_a_fitted_reference_keeps_its_roles(reference: Reference) -> None:
         ({"tolerance": {"roc_auk": 0.1}}, "tolerance: there is no 'roc_auk'. Did you mean 'roc_auc'?"),
         ({"value": {"tpp": 1.0}}, "value: there is no 'tpp'. Did you mean 'tp'?"),
         ({"budget": "never"}, "budget"),
-        ({"labels": "label"}, "There is no role 'labels'. Did you mean 'label'?"),
+        ({"labels": "label"}, "There is no file 'label' with labels. If that is the column, say label='label'"),
         ({"spec": "nowhere.toml"}, "There is no specification 'nowhere.toml'"),
     ],
 )

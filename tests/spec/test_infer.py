@@ -165,7 +165,7 @@ def test_nested_columns_are_ignored_with_the_reason() -> None:
     inferred = infer_schema(pa.table({"s": [{"a": 1}], "l": [["x"]], "x": [1]}))
     assert list(inferred.schema.features) == ["x"]
     assert inferred.schema.ignored == ("s", "l")
-    assert any("`s`: ignored" in d and "nested" in d for d in inferred.decisions)
+    assert any("`s`: ignored" in d and "has no single value" in d for d in inferred.decisions)
 
 
 def test_types_that_are_given_stand() -> None:
@@ -340,3 +340,18 @@ def test_classes_of_one_value() -> None:
     assert binary_classes([], None) == ("0", "1")
     assert binary_classes(["NO"], None) == ("NO", "YES")
     assert binary_classes(["f"], None) == ("f", "t")
+
+
+@pytest.mark.parametrize(
+    "values", [["12 %", "7 %", "100%"], ["€ 3", "€ 1.250,50", "-€ 2"], ["1,234", "5,678"], ["3 EUR", "4,5 EUR"]]
+)
+def test_numbers_in_another_writing_are_told(values: list[str]) -> None:
+    inferred = infer_schema(pa.table({"price": values * 10, "y_true": ([0, 1] * 15)[: 10 * len(values)]}))
+    assert inferred.schema.features["price"] is ColumnType.CATEGORICAL
+    assert any(f"numbers in another writing, such as {values[0]!r}" in d for d in inferred.decisions)
+
+
+@pytest.mark.parametrize("values", [["A1", "B2"], ["1-2", "3-4"], ["007", "012"], ["v1.2", "v1.3"], ["red", "USD"]])
+def test_codes_are_not_taken_for_numbers_in_another_writing(values: list[str]) -> None:
+    inferred = infer_schema(pa.table({"code": values * 10, "y_true": [0, 1] * 10}))
+    assert not any("another writing" in d for d in inferred.decisions)

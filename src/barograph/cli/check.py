@@ -20,8 +20,12 @@ class FailOn(StrEnum):
 
 
 def check(
-    reference: Annotated[str, typer.Argument(help="Good data: a Parquet, CSV or Delta path, or a saved reference.")],
-    current: Annotated[str, typer.Argument(help="Production data: a Parquet, CSV or Delta path.")],
+    reference: Annotated[str, typer.Argument(help=f"Good data: {options.PATHS}; or a saved reference.")],
+    current: Annotated[
+        list[str], typer.Argument(help=f"Production data: {options.PATHS}. Several are one after the other.")
+    ],
+    labels: options.Labels = None,
+    on: options.On = None,
     spec: options.Spec = None,
     task: options.Task = None,
     label: options.Label = None,
@@ -71,6 +75,8 @@ def check(
             reference,
             current,
             spec=spec,
+            labels=labels,
+            on=on,
             chunk=chunk,
             budget=said.get("budget"),
             value=said.get("value"),

@@ -15,13 +15,15 @@ KEY = "BAROGRAPH_KEY"  # an environment variable: an option would be seen by eve
 
 
 def ingest(
-    path: Annotated[str, typer.Argument(help="Events or labels: a Parquet, CSV or Delta path.")],
+    paths: Annotated[
+        list[str], typer.Argument(help=f"Events or labels: {options.PATHS}. Several are sent one after the other.")
+    ],
     model: Annotated[str, typer.Option(help="Name of the model.")],
     url: Annotated[str, typer.Option(help="Where the server is.")] = "http://127.0.0.1:8321",
     labels: Annotated[bool, typer.Option("--labels", help="The file holds labels, not events.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Send a file of events or labels to a server; after an interruption, it goes on where it stopped.
+    """Send files of events or labels to a server; after an interruption, it goes on where it stopped.
 
     The key is read from $BAROGRAPH_KEY. Sending again is safe: rows are known by their ids.
     """
@@ -38,7 +40,7 @@ def ingest(
 
     with options.progress(f"sending {kind}", quiet=quiet) as bar:
         key = os.environ.get(KEY) or None
-        sent = send(path, url=url, model=model, key=key, kind=kind, progress=bar, waiting=waiting)
+        sent = send(paths, url=url, model=model, key=key, kind=kind, progress=bar, waiting=waiting)
     if not quiet:
         repeated = ((sent.duplicates, "came twice"), (sent.skipped, "had come before"))
         more = [f"{n:,} {what}" for n, what in repeated if n]

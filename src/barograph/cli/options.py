@@ -34,6 +34,13 @@ Segment = Annotated[
     list[str] | None,
     typer.Option("--segment", metavar="<str>", help="Column whose values are watched one by one. Can be repeated."),
 ]
+Labels = Annotated[
+    str | None, typer.Option("--labels", metavar="PATH", help="Labels in a file of their own, joined by --on.")
+]
+On = Annotated[
+    str | None, typer.Option("--on", help="Column of both files that --labels is joined by. Default: the id.")
+]
+PATHS = "a Parquet, CSV, JSON or Arrow file, a Delta table, a folder or a pattern"
 Chunk = Annotated[
     str | None, typer.Option(help="1h, 1d, 1w, 1mo, 1q, 1y or, say, 5000rows. Default: chosen from the data.")
 ]

@@ -11,9 +11,13 @@ from barograph.cli import options
 
 
 def profile(
-    reference: Annotated[str, typer.Argument(help="Good data: a Parquet, CSV or Delta path.")],
+    reference: Annotated[
+        list[str], typer.Argument(help=f"Good data: {options.PATHS}. Several are one after the other.")
+    ],
     out: Annotated[Path, typer.Option(help="Where the reference is saved.")] = Path("reference.barograph"),
     spec: options.Spec = None,
+    labels: options.Labels = None,
+    on: options.On = None,
     task: options.Task = None,
     label: options.Label = None,
     score: options.Score = None,
@@ -45,7 +49,9 @@ def profile(
     )
     options.check_places({"--out": out})
     with options.progress("reading", quiet=quiet) as bar:
-        learned = learn(reference, spec=spec, progress=bar, **given)
+        learned = learn(
+            reference if len(reference) > 1 else reference[0], spec=spec, labels=labels, on=on, progress=bar, **given
+        )
     if spec is not None:
         plan_of(load_spec(spec), where=spec).monitors(learned.yardstick)  # what `check` would refuse of this reference
     learned.save(out)

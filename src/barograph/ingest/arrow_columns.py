@@ -21,6 +21,7 @@ from barograph.ingest.expand import Body
 from barograph.ingest.limits import ID_LENGTH, MAX_CELLS, REJECTED_BYTES, Limits
 from barograph.ingest.rejected import shown
 from barograph.profiles.columns import as_text, numbers, times
+from barograph.profiles.nested import flat_columns
 from barograph.store.layout import NUMBER, TEXT, TIME
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -33,13 +34,21 @@ _SCALARS = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_deci
 _BLOCK_ROWS = 256  # that become Python objects at a time
 
 
-def read_batch(body: Body, limits: Limits) -> Batch:
-    """Return the columns of an Arrow IPC stream. Raises like `read_stream`."""
+def read_batch(body: Body, limits: Limits, objects: frozenset[str] = frozenset()) -> Batch:
+    """Return the columns of an Arrow IPC stream, those inside structs and maps called `objects` one by one.
+
+    Raises like `read_stream`.
+    """
     table = read_stream(body, limits)
     batch = Batch(limits, table.num_rows, {}, np.zeros(table.num_rows, np.bool_))
-    for name in table.column_names:
-        with _reading(name, table.column(name).type):
-            batch.columns[name] = batch.without_views(_one_array(table.column(name)))
+    for whole in table.column_names:
+        with _reading(whole, table.column(whole).type):
+            for name, array in flat_columns(whole, _one_array(table.column(whole)), objects=objects):
+                if name in batch.columns:
+                    raise InputError(f"The body has more than one column named {name!r}, with those in objects.")
+                if len(batch.columns) >= limits.body_columns or len(batch.columns) * table.num_rows > MAX_CELLS:
+                    raise TooLarge(f"Column {whole!r} has too many keys for so many rows. Send fewer rows at once.")
+                batch.columns[name] = batch.without_views(array)
     return batch
 
 

@@ -21,7 +21,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 
 def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int) -> Decoded:
     """Return the events of an Arrow IPC stream."""
-    batch = read_batch(body, layout.limits)
+    batch = read_batch(body, layout.limits, layout.objects)
     n, zone = batch.rows, layout.schema.timezone
     id_name, time_name = layout.fields[0].name, layout.fields[1].name
     ids = batch.ids(id_name)
@@ -64,7 +64,7 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int) -> Deco
 
 def decode_arrow_labels(body: Body, layout: LabelLayout, *, now_us: int) -> Decoded:
     """Return the labels of an Arrow IPC stream."""
-    batch = read_batch(body, layout.limits)
+    batch = read_batch(body, layout.limits, layout.objects)
 
     def named(kind: str) -> str | None:
         return next((f.name for f in layout.fields if f.kind == kind and f.name in batch.columns), None)

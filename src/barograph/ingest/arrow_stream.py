@@ -36,8 +36,10 @@ def read_stream(body: Body, limits: Limits) -> pa.Table:
             schema = reader.schema
         _check_schema(schema, limits)
         _check_messages(buffer, limits, limits.rows(_fields(schema)))
-        with pa.ipc.open_stream(buffer) as reader:
+        source = pa.BufferReader(buffer)
+        with pa.ipc.open_stream(source) as reader:
             table = reader.read_all()
+        after = len(buffer) - source.tell()
         table.validate(full=True)
         _ = [column.chunks for column in table.columns]  # made here: pyarrow has none of some types that it reads
     except KeyError as error:
@@ -45,6 +47,8 @@ def read_stream(body: Body, limits: Limits) -> pa.Table:
     except (pa.ArrowException, OSError, struct.error, UnicodeDecodeError) as error:
         detail = str(error).strip().split("\n")[0]
         raise InputError(f"The body is not a valid Arrow IPC stream: {detail}.") from error
+    if after:
+        raise InputError(f"The body goes on for {after:,} bytes after the end of its Arrow stream. Send one at a time.")
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from barograph.errors import TooLarge
 from barograph.ingest.http_client import Client, Service, service_of
 from barograph.ingest.resume import place_of
 from barograph.profiles.read import Rows, open_rows
+from barograph.profiles.read_paths import files_of
 
 Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
 
@@ -50,7 +51,7 @@ class Sent:
 
 
 def send(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     url: str,
     model: str,
@@ -62,7 +63,7 @@ def send(
     state: Path | None = None,
     waiting: Callable[[str], None] | None = None,
 ) -> Sent:
-    """Send the rows of a Parquet or CSV file, a Delta table or a folder to a service, and return what became of them.
+    """Send the rows of files, folders, patterns or Delta tables to a service, and return what became of them.
 
     Batches of at most `batch_rows` rows go over `connections` at once; each is tried again while the service is busy or
     away, which `waiting` is told. How far it got is kept in `state` (default: a file in the user's cache folder): the
@@ -71,9 +72,9 @@ def send(
 
     Raises InputError for a source that cannot be read or a service that refuses, and StoreError when it stays away.
     """
-    path = Path(os.fspath(source).removeprefix("file://")).expanduser()
-    service, rows = service_of(url), open_rows(os.fspath(source))
-    place = place_of(path, url=url, model=model, kind=kind, state=state)
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    service, rows = service_of(url), open_rows(sources)
+    place = place_of(files_of(sources), url=url, model=model, kind=kind, state=state)
     skipped = place.read()
     target = f"/v1/models/{quote(model, safe='')}/{kind}"
     stop = threading.Event()

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from barograph.ingest.decoded import Decoded, assemble, latest, read_id, score_doubts, text_reason, time_reason
 from barograph.ingest.expand import Body
-from barograph.ingest.json_rows import JsonRows, read_json, row_texts
+from barograph.ingest.json_rows import JsonRows, present_names, read_json, row_texts
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import ID_LENGTH
 from barograph.ingest.values import moments, number_array, time_array
@@ -64,7 +64,7 @@ def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, no
         reasons=found.reasons,
         texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
         unknown=found.unknown,
-        missing=_missing(layout, values, body),
+        missing=_missing(layout, values, body, content_type, found.present),
         doubts=_doubts(layout, values, columns),
     )
 
@@ -265,14 +265,20 @@ def _doubts(
     return score_doubts((layout.fields[2 + i].name, number_array(values[i])) for i in odd) if odd else ()
 
 
-def _missing(layout: EventLayout, values: Sequence[Sequence[Any]], body: Body) -> tuple[str, ...]:
-    """Return the columns that no row has: those without a value, if their names are not in the body either."""
+def _missing(
+    layout: EventLayout, values: Sequence[Sequence[Any]], body: Body, content_type: str, present: set[str] | None
+) -> tuple[str, ...]:
+    """Return the columns that no row has, be it as null."""
     if not len(values) or not len(values[0]):
         return ()
-    return tuple(
-        column.name
+    without = [
+        column
         for column, of_column in zip(layout.fields[2 : layout.kept], values, strict=True)
-        if of_column[0] is None
-        and all(value is None for value in of_column)
-        and not any(key in body for key in column.keys)
-    )
+        if of_column[0] is None and all(value is None for value in of_column)
+    ]
+    if present is None:
+        # Looking through the text is quick, and enough where it has no such name; not every name is that of a field.
+        escaped = b"\\u" in body
+        doubtful = {column.name for column in without if escaped or any(key in body for key in column.keys)}
+        present = present_names(body, content_type, layout, doubtful) if doubtful else set()
+    return tuple(column.name for column in without if column.name not in present)

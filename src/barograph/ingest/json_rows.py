@@ -11,8 +11,9 @@ import msgspec
 
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.expand import Body
+from barograph.ingest.fields import Field, opened
 from barograph.ingest.json_split import Span, split_lines, split_list, split_whole
-from barograph.ingest.layouts import EventLayout, Field, LabelLayout
+from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.rejected import shown
 from barograph.ingest.values import number_of
 
@@ -29,6 +30,7 @@ class JsonRows:
     """Rows as tuples in the order of the layout's fields, `index` their positions in the body (None: all).
 
     `extra` is the JSON text of each row's other fields, None where no row has any. `bad` are positions in `rows`.
+    `present` are the names that some row has, None where that has not been looked for.
     """
 
     rows: Sequence[tuple[Any, ...]]
@@ -38,6 +40,7 @@ class JsonRows:
     bad: set[int] = field(default_factory=set)
     reasons: dict[int, list[str]] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
+    present: set[str] | None = None
 
 
 def read_json(body: Body, content_type: str, layout: Layout) -> JsonRows:
@@ -86,26 +89,42 @@ def _spans(body: Body, content_type: str, most: int) -> list[Span]:
 
 def _all_at_once(body: Body, content_type: str, layout: Layout) -> list[tuple[Any, ...]] | None:
     """Return the rows if all of them are as the layout says, else None."""
-    try:
-        if content_type == NDJSON:
-            structs = layout.row_decoder.decode_lines(body)
-            lines = body.count(b"\n") + (not body.endswith(b"\n"))
-            if lines != len(structs) and len(split_lines(body, len(structs) + 1)) != len(structs):
-                return None  # two rows in a line, or one in two
-        elif body[:1] == b"{":
-            structs = [layout.row_decoder.decode(body)]
-        else:
-            structs = layout.list_decoder.decode(body)
-    except (*_BAD_JSON, TooLarge):
-        return None
-    return list(map(msgspec.structs.astuple, structs))
+    for decoder in layout.decoders:
+        try:
+            if content_type == NDJSON:
+                structs = decoder.row.decode_lines(body)
+                lines = body.count(b"\n") + (not body.endswith(b"\n"))
+                if lines != len(structs) and len(split_lines(body, len(structs) + 1)) != len(structs):
+                    return None  # two rows in a line, or one in two
+            elif body[:1] == b"{":
+                structs = [decoder.row.decode(body)]
+            else:
+                structs = decoder.rows.decode(body)
+            return list(map(decoder.values, structs))
+        except (*_BAD_JSON, TooLarge, AttributeError):
+            continue
+    return None
+
+
+def present_names(body: Body, content_type: str, layout: Layout, wanted: set[str]) -> set[str]:
+    """Return which of the wanted fields some row of a body has, be it as null."""
+    if body.startswith(_BOM):
+        body = body[len(_BOM) :]
+    found: set[str] = set()
+    for start, end in _spans(body, content_type, layout.limits.rows(len(layout.fields))):
+        row = msgspec.json.decode(body[start:end])
+        found |= wanted & {name for name, _ in opened(row, layout.objects)}
+        if len(found) == len(wanted):
+            break
+    return found
 
 
 def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
     rows: list[tuple[Any, ...]] = []
     index: list[int] = []
     extra: list[str | None] = []
-    found = JsonRows(rows, len(spans), index, extra)
+    present: set[str] = set()
+    found = JsonRows(rows, len(spans), index, extra, present=present)
     for i, (start, end) in enumerate(spans):
         text = body[start:end]
         try:
@@ -116,10 +135,13 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         if not isinstance(values, dict):
             found.reasons[i] = [f"expected an object, got {shown(values)}"]
             continue
+        reasons: list[str] = []
+        if layout.objects & values.keys():
+            values = _flat(values, layout.objects, reasons)
         if len(values) > layout.limits.body_columns:
             found.reasons[i] = [f"expected at most {layout.limits.body_columns:,} fields, got {len(values):,}"]
             continue
-        reasons: list[str] = []
+        present.update(values)
         row = tuple(_value(values.pop(f.name, None), f, reasons) for f in layout.fields)
         others = None
         if values:
@@ -135,6 +157,15 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         rows.append(row)
         index.append(i)
         extra.append(others)
+    return found
+
+
+def _flat(values: dict[str, Any], objects: frozenset[str], reasons: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in opened(values, objects):
+        if name in found:
+            reasons.append(f"{name}: comes twice, in an object and with a point in its name")
+        found[name] = value
     return found
 
 

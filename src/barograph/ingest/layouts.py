@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any  # Any: msgspec structs are made at run time, so no type checker knows their fields
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from barograph.ingest.fields import Field, RowDecoder, objects_of, row_decoders
 from barograph.ingest.limits import Limits
 from barograph.ingest.rejected import shown
 from barograph.ingest.values import number_array, number_of, text_array, text_of
@@ -34,31 +33,7 @@ from barograph.store.layout import (
 )
 from barograph.store.parts import Row, to_payload
 
-# What JSON may hold in a column. A truth value in a numeric column is 1 or 0, as in a profile.
-_JSON_TYPES: dict[str, Any] = {
-    "id": str | int | None,
-    "time": str | int | float | None,
-    "number": float | bool | None,
-    "text": str | int | float | bool | None,
-    "embedding": msgspec.Raw,
-    "ignored": msgspec.Raw,
-}
 LABEL_BYTES = 1_000  # of a label that is none of the known classes
-_ABSENT = msgspec.Raw(b"null")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A column of incoming rows. `kind` is id, time, number, text, embedding or ignored."""
-
-    name: str
-    kind: str
-    keys: tuple[bytes, ...] = ()  # the name as it stands in JSON
-
-    @classmethod
-    def of(cls, name: str, kind: str) -> Field:
-        """Return a field with its keys: as UTF-8, and as `json.dumps` escapes it."""
-        return cls(name, kind, tuple({msgspec.json.encode(name), json.dumps(name).encode()}))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -69,8 +44,8 @@ class LabelLayout:
     limits: Limits
     arrow: pa.Schema
     fields: tuple[Field, ...]  # of the kinds id, text (the label) and time: first under the model's own name
-    list_decoder: msgspec.json.Decoder[list[Any]]
-    row_decoder: msgspec.json.Decoder[Any]
+    decoders: tuple[RowDecoder, ...]
+    objects: frozenset[str]
     class_of: Callable[[str], str | None]  # None for what stands for no label
 
     @property
@@ -120,15 +95,18 @@ class LabelLayout:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EventLayout:
-    """How the events of a model are read. `fields` are in the order of `arrow`, then label, its time, the ignored."""
+    """How the events of a model are read. `fields` are in the order of `arrow`, then label, its time, the ignored.
+
+    `objects` are the paths of the objects that fields are in.
+    """
 
     schema: Schema
     limits: Limits
     arrow: pa.Schema
     fields: tuple[Field, ...]
     kept: int  # of `fields`: how many are columns of `arrow`
-    list_decoder: msgspec.json.Decoder[list[Any]]
-    row_decoder: msgspec.json.Decoder[Any]
+    decoders: tuple[RowDecoder, ...]
+    objects: frozenset[str]
     labels: LabelLayout
 
     @property
@@ -188,15 +166,14 @@ def event_layout(schema: Schema, limits: Limits | None = None) -> EventLayout:
         fields.append(Field.of(schema.label_timestamp, "time" if schema.label else "ignored"))
     known = {field.name for field in fields}
     fields += [Field.of(name, "ignored") for name in dict.fromkeys(schema.ignored) if name not in known]
-    struct = _struct(fields, required=(0, 1))
     return EventLayout(
         schema=schema,
         limits=limits,
         arrow=arrow,
         fields=tuple(fields),
         kept=kept,
-        list_decoder=msgspec.json.Decoder(list[struct]),  # type: ignore[valid-type]  # made at run time
-        row_decoder=msgspec.json.Decoder(struct),
+        decoders=row_decoders(fields, required=(0, 1)),
+        objects=objects_of(fields),
         labels=label_layout(schema, limits),
     )
 
@@ -210,14 +187,13 @@ def label_layout(schema: Schema, limits: Limits | None = None) -> LabelLayout:
     for _, common, kind in pairs:
         kinds.setdefault(common, kind)
     fields = [Field.of(name, kind) for name, kind in kinds.items()]
-    struct = _struct(fields, required=())
     return LabelLayout(
         schema=schema,
         limits=limits,
         arrow=label_schema(schema),
         fields=tuple(fields),
-        list_decoder=msgspec.json.Decoder(list[struct]),  # type: ignore[valid-type]  # made at run time
-        row_decoder=msgspec.json.Decoder(struct),
+        decoders=row_decoders(fields, required=()),
+        objects=objects_of(fields),
         class_of=lru_cache(1024)(partial(_class_of, schema)),
     )
 
@@ -235,15 +211,3 @@ def class_texts(layout: LabelLayout, array: pa.Array) -> pa.Array:
     known = pa.array(schema.classes, TEXT).take(pa.array(np.maximum(codes, 0), mask=codes < 0))
     other = pa.array(codes == OF_NO_CLASS)
     return pc.if_else(other, pc.utf8_trim_whitespace(array), known) if pc.any(other).as_py() else known
-
-
-def _struct(fields: Sequence[Field], required: Sequence[int]) -> type[msgspec.Struct]:
-    """Return a type with one attribute a field, in their order; a row with any other key does not fit it."""
-    defaults: Mapping[str, Any] = {"embedding": _ABSENT, "ignored": _ABSENT}
-    attributes: list[Any] = []
-    for i, field in enumerate(fields):
-        kind = _JSON_TYPES[field.kind]
-        attributes.append((f"f{i}", kind) if i in required else (f"f{i}", kind, defaults.get(field.kind)))
-    names = {f"f{i}": field.name for i, field in enumerate(fields)}
-    # Values are scalars, so there are no cycles for the garbage collector to look for.
-    return msgspec.defstruct("Row", attributes, rename=names, forbid_unknown_fields=True, gc=False, frozen=True)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,14 +69,14 @@ class Place:
         return found
 
 
-def place_of(source: Path, *, url: str, model: str, kind: str, state: Path | None) -> Place:
-    """Return where it is kept how far `source` has got: in `state`, or in the user's cache folder.
+def place_of(sources: Sequence[Path], *, url: str, model: str, kind: str, state: Path | None) -> Place:
+    """Return where it is kept how far files or folders have been sent: in `state`, or in the user's cache folder.
 
     The key is a hash of the service, the model and the kind, and of path, size and time of change of every file: a
     source that has changed is sent from its start, and what was filed of it before is recognised by its ids.
     """
     parts = [url, model, kind]
-    for path in _files(source):
+    for path in (file for source in sources for file in _files(source)):
         status = path.stat()
         parts += [str(path.resolve()), str(status.st_size), str(status.st_mtime_ns)]
     key = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

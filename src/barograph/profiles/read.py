@@ -5,33 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeAlias  # Any: a source is a frame of one of many libraries, or a path
-from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from barograph.errors import InputError
-from barograph.profiles import read_csv, read_parquet
 from barograph.profiles.columns import as_text
+from barograph.profiles.combine import one_after_the_other
+from barograph.profiles.nested import flattened
+from barograph.profiles.read_paths import is_path, open_paths
 from barograph.profiles.rows import BATCH_ROWS, PART_ROWS, Part, Rows
 
 __all__ = ["BATCH_ROWS", "PART_ROWS", "Part", "Rows", "Source", "open_rows", "sample_rows"]
 
-Source: TypeAlias = Any  # a Polars, pandas, pyarrow or narwhals-supported frame, or a path to Parquet, CSV or Delta
-
-_PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
-_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+Source: TypeAlias = Any  # a Polars, pandas, pyarrow or narwhals-supported frame, a path or pattern, or a list of these
 
 
 def open_rows(source: Source) -> Rows:
-    """Open rows of any kind without reading them: names, types and how to read the parts.
+    """Open rows of any kind: names, types and how to read the parts.
 
-    A path is a Parquet or CSV file (also compressed), a Delta table, or a folder of Parquet or CSV files, read in the
-    order of their paths; folders named `key=value` inside it become text columns. A column's values are not
-    converted before they are used, and nothing of the caller's is changed.
+    A path is a Parquet, CSV, JSON or Arrow file (text also compressed), a Delta table, a folder of such files, or a
+    pattern such as `logs/day=*/*.jsonl`, all read in the order of their paths; folders named `key=value` inside become
+    text columns. A list of sources gives the rows of all, one after the other. Objects in columns become columns,
+    named `features.x`. Frames, Parquet and Arrow files are not read before they are used; a text file is looked through
+    once for how it is written, and a JSON file for its columns. Nothing of the caller's is changed.
 
     >>> rows = open_rows(pa.table({"a": [1, 2], "b": ["x", "y"]}))
     >>> rows.rows, rows.schema.names
@@ -43,66 +41,17 @@ def open_rows(source: Source) -> Rows:
     """
     if isinstance(source, Rows):
         return source
-    if isinstance(source, str | os.PathLike):
-        return _open_path(os.fspath(source))
+    if is_path(source):
+        return open_paths([source])
+    if isinstance(source, list | tuple) and source:
+        if all(map(is_path, source)):
+            return open_paths(source)
+        if not any(isinstance(one, pa.RecordBatch) for one in source):
+            opened = [open_rows(one) for one in source]
+            return one_after_the_other(opened, opened[0].name)
     from barograph.profiles.read_frames import open_frame
 
-    return open_frame(source)
-
-
-def _open_path(text: str) -> Rows:
-    if "://" in text and not text.startswith("file://"):
-        raise InputError(
-            f"{text!r} is not a local path. Open it with Polars, for example `polars.scan_parquet({text!r})`, "
-            "and pass the frame."
-        )
-    path = Path(text.removeprefix("file://")).expanduser()
-    if path.is_dir():
-        return _open_folder(path)
-    if not path.exists():
-        raise InputError(f"There is no file {str(path)!r}. Check the path.")
-    if not path.stat().st_size:
-        raise InputError(f"{str(path)!r} is empty. Write it again, or leave it out.")
-    if path.name.lower().endswith(read_csv.SUFFIXES):
-        return read_csv.open_csv([path], str(path))
-    if not path.name.lower().endswith(_PARQUET_SUFFIXES) and not read_parquet.is_parquet(path):
-        names = ", ".join(read_csv.SUFFIXES)
-        raise InputError(
-            f"{str(path)!r} is neither Parquet (by its first bytes) nor CSV (by its name: {names}). "
-            "Convert it, or read it with Polars or pandas and pass the frame."
-        )
-    return read_parquet.rows_of([read_parquet.open_file(path)], str(path))
-
-
-def _open_folder(folder: Path) -> Rows:
-    if (folder / "_delta_log").is_dir():
-        from barograph.profiles.read_delta import open_delta
-
-        return open_delta(folder)
-    hidden = ("_", ".")
-    inside = (p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.is_file())
-    files = [folder / p for p in inside if not any(name.startswith(hidden) for name in p.parts)]
-    parquet = [p for p in files if p.name.lower().endswith(_PARQUET_SUFFIXES) and p.stat().st_size]
-    tables = [p for p in files if p.name.lower().endswith(read_csv.SUFFIXES) and p.stat().st_size]
-    if parquet and tables:
-        raise InputError(
-            f"{str(folder)!r} holds Parquet and CSV files, such as {parquet[0].name!r} and {tables[0].name!r}. "
-            "Give a folder with one kind."
-        )
-    if parquet:
-        opened = [read_parquet.open_file(p, _partitions(p.relative_to(folder))) for p in parquet]
-        return read_parquet.rows_of(opened, str(folder))
-    if tables:
-        return read_csv.open_csv(tables, str(folder))
-    raise InputError(f"{str(folder)!r} holds no Parquet or CSV file with content. Check the path.")
-
-
-def _partitions(path: Path) -> dict[str, pa.Scalar[Any]]:
-    pairs = (folder.split("=", 1) for folder in path.parent.parts if "=" in folder)
-    return {
-        unquote(key): pa.scalar(None if value == _NULL_PARTITION else unquote(value), pa.string())
-        for key, value in pairs
-    }
+    return flattened(open_frame(source))
 
 
 # Samples

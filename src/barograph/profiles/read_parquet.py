@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any  # Any: a scalar of whichever type the column has
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from barograph.profiles.combine import Constants, repeated, union
 from barograph.profiles.rows import BATCH_ROWS, PART_ROWS, Part, Rows, check_names, reading
-
-Constants = Mapping[str, "pa.Scalar[Any]"]  # columns that are not in a file but told by its path or by a log
 
 # Row groups are streamed through a buffer a column: memory does not grow with the size of a row group.
 _BUFFER_BYTES = 2**20
@@ -65,7 +62,7 @@ def rows_of(files: Sequence[ParquetFile], name: str, schema: pa.Schema | None = 
         for groups, rows in _gathered(file.metadata):
             parts.append(Part(read=_Reader(file, groups), rows=rows, first_row=first))
             first += rows
-    return Rows(name=name, schema=schema or _union(files), parts=parts, rows=first)
+    return Rows(name=name, schema=schema or union(map(_whole_schema, files)), parts=parts, rows=first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ class _Reader:
             batches = opened.iter_batches(BATCH_ROWS, row_groups=list(self.groups), columns=own, use_threads=False)
             for batch in batches:
                 for column in added:
-                    batch = batch.append_column(column, _repeated(file.constants[column], batch.num_rows))
+                    batch = batch.append_column(column, repeated(file.constants[column], batch.num_rows))
                 yield batch
 
 
@@ -121,31 +118,5 @@ def _gathered(metadata: pq.FileMetaData) -> Iterator[tuple[list[int], int]]:
         yield groups, rows
 
 
-def _repeated(value: pa.Scalar[Any], rows: int) -> pa.Array[Any]:
-    if pa.types.is_string(value.type):
-        return pa.DictionaryArray.from_arrays(
-            pa.array(np.zeros(rows, np.int32), mask=np.full(rows, not value.is_valid)),
-            pa.array([value.as_py() or ""]),
-        )
-    return pa.repeat(value, rows)
-
-
-def _union(files: Sequence[ParquetFile]) -> pa.Schema:
-    """Return every column once. Numbers of different types become the wider one, other differences text."""
-    types: dict[str, pa.DataType] = {}
-    for file in files:
-        fields = [*file.schema, *(pa.field(k, v.type) for k, v in file.constants.items())]
-        for field in fields:
-            known = types.setdefault(field.name, field.type)
-            if known != field.type:
-                types[field.name] = _wider(known, field.type)
-    return pa.schema(list(types.items()))
-
-
-def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType:
-    try:
-        return (
-            pa.unify_schemas([pa.schema([("x", a)]), pa.schema([("x", b)])], promote_options="permissive").field(0).type
-        )
-    except pa.ArrowException:
-        return pa.string()
+def _whole_schema(file: ParquetFile) -> pa.Schema:
+    return pa.schema([*file.schema, *(pa.field(name, value.type) for name, value in file.constants.items())])

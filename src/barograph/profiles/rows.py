@@ -42,12 +42,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """All rows of a source, not read yet. `rows` is None where only reading tells how many there are."""
+    """All rows of a source, not read yet. `rows` is None where only reading tells how many there are.
+
+    `decisions` say in words what was decided to read it, where that was not a matter of course; `left_out` are pairs of
+    what of the source is not used, and why.
+    """
 
     name: str  # for messages: the path, or `frame`
     schema: pa.Schema
     parts: Sequence[Part]
     rows: int | None = None
+    decisions: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def check_names(names: Sequence[str], where: str) -> None:

@@ -15,6 +15,7 @@ from barograph.profiles import columns as arrow
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.encode import PRESENCE_ONLY, encode_column, squashed
 from barograph.profiles.kernels import find_leaves
+from barograph.profiles.labels import Labels, labelled
 from barograph.profiles.read import Rows, Source, open_rows, sample_rows
 from barograph.profiles.yardstick import (
     BinaryOutcome,
@@ -45,6 +46,8 @@ def fit(
     reference: Source | Rows,
     schema: Schema | None = None,
     *,
+    labels: Source | Labels | None = None,
+    on: str | None = None,
     progress: Progress | None = None,
     threads: int | None = None,
     seed: int = 0,
@@ -54,10 +57,13 @@ def fit(
 
     Without a `schema`, roles are found by conventional column names; `roles` (task, label, score, prediction,
     timestamp, id, features, ignore, segments, timezone, threshold, positive, types) override them. Labels may be
-    missing, but without any there is no realised performance to compare with. Raises InputError with no rows, and
-    SpecError, with all problems at once, when the roles do not fit the columns.
+    missing, but without any there is no realised performance to compare with; where the reference has no label column,
+    they may come from a source of their own, `labels`, joined by the column `on` (default: the id). Raises InputError
+    with no rows, and SpecError, with all problems at once, when the roles do not fit the columns.
     """
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
+    if labels is not None:
+        rows, roles = labelled(rows, labels, on, roles if schema is None else {"label": schema.label})
     learned = learn_yardstick(rows, schema, seed=seed, **roles)
     count = rows.rows if rows.rows is not None else _count(rows)
     blocks = build_profiles(learned.yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
@@ -74,7 +80,7 @@ class Learned(NamedTuple):
 
 def learn_yardstick(rows: Rows, schema: Schema | None = None, *, seed: int = 0, **roles: Any) -> Learned:
     """Do the first pass of `fit`: the same for the same rows, and with the same errors."""
-    decisions: tuple[str, ...] = ()
+    decisions = rows.decisions
     if schema is None:
         sample = sample_rows(rows, list(rows.schema.names), INFER_ROWS, seed=seed)
         if not sample.num_rows:
@@ -84,7 +90,7 @@ def learn_yardstick(rows: Rows, schema: Schema | None = None, *, seed: int = 0, 
             inferred = infer_schema(sample, **roles)
         except SpecError as error:
             raise SpecError(error.problems, where=rows.name) from error
-        schema, decisions = inferred.schema, inferred.decisions
+        schema, decisions = inferred.schema, (*rows.decisions, *inferred.decisions)
     wanted = [c for c in schema.columns() if c in rows.schema.names]
     table = sample_rows(rows, wanted, FIT_ROWS, seed=seed)
     if not table.num_rows:

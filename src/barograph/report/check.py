@@ -16,13 +16,15 @@ from barograph.chunks import ChunkRule, parse_chunk_rule
 from barograph.errors import InputError, SpecError, did_you_mean
 from barograph.metrics import catalogue
 from barograph.profiles.build import Progress, build_profiles, default_chunk
+from barograph.profiles.labels import Labels, read_labels, with_labels
 from barograph.profiles.read import Rows, Source, open_rows
+from barograph.profiles.read_paths import is_path
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.report.assess import Plan, assess, outputs_of, unjudged
 from barograph.report.loss import loss_of_worst_chunk
 from barograph.report.not_checked import not_checked
-from barograph.report.report import Report
+from barograph.report.report import NotChecked, Report
 from barograph.report.said import check_said, plan_of
 from barograph.report.verdict import checked_condition, judge
 from barograph.sketches.serial import MAGIC
@@ -40,6 +42,8 @@ def check(
     current: Source | Rows,
     *,
     spec: str | PathLike[str] | ModelSpec | None = None,
+    labels: Source | None = None,
+    on: str | None = None,
     chunk: str | ChunkRule | None = None,
     model: str | None = None,
     value: Mapping[str, float] | None = None,
@@ -53,16 +57,20 @@ def check(
 
     `reference` is data with labels on which the model was known to be good, or a fitted `Reference`; labels of
     `current` may be there, partly there or absent. Roles and types of columns are inferred, `spec` (a TOML file) and
-    `roles` override them, in this order. `chunk` cuts the time or the rows ("1w", "5000rows"; default: chosen from the
-    data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change matters, and
-    `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the time (with a zone)
-    at which the check is made: rows after it, or by default a day after now, are left out and counted.
+    `roles` override them, in this order. `labels` is a source of labels, joined by the column `on` (default: the id) to
+    `current`, and to reference data without a label column: of several of an id the latest counts; those that find no
+    row, and rows that find none, are counted. `chunk` cuts the time or the rows ("1w", "5000rows"; default: chosen from
+    the data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change matters,
+    and `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the time (with a
+    zone) at which the check is made: rows after it, or by default a day after now, are left out and counted.
 
     Raises InputError and SpecError with one clear message. What could not be computed is in the results, as undefined
     with the reason, and what was not checked is listed.
     """
     said = _spec(spec)
-    learned = learn(reference, spec=said, progress=progress, **roles)
+    reference = _loaded(reference)
+    given = None if labels is None else _labels(labels, on, reference, said, roles)
+    learned = learn(reference, spec=said, labels=given, progress=progress, **roles)
     _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     plan = Plan(budget=parse_budget(DEFAULT_BUDGET)) if said is None else plan_of(said, where=_file_of(spec))
     name = model or plan.model
@@ -73,6 +81,8 @@ def check(
         plan = replace(plan, values=values_of(value))
     plan.monitors(learned.yardstick)  # what cannot be watched is told of before the data is read
     rows = _opened(current, "current frame")
+    if given is not None:
+        rows = _labelled(rows, given, learned)
     _check_columns(rows, learned)
     until = _until(as_of)
     rule = chunk if chunk is not None else (said.chunk if said else None)
@@ -100,7 +110,10 @@ def check(
         breaches=found.breaches,
         alerts=alerts,
         incidents=incidents,
-        not_checked=not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
+        not_checked=[
+            *not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
+            *(NotChecked(what=what, why=why) for what, why in rows.left_out),
+        ],
         verdict=state.verdict,
         judgement=state.judgement,
         severity=state.severity,
@@ -116,10 +129,30 @@ def _opened(source: Source | Rows, what: str) -> Rows:
     try:
         rows = open_rows(source)
     except InputError as error:
-        if isinstance(source, str | PathLike):
+        if isinstance(source, str | PathLike) or (isinstance(source, list | tuple) and all(map(is_path, source))):
             raise
         raise InputError(f"{what}: {error}") from error
     return replace(rows, name=what) if rows.name == "frame" else rows
+
+
+def _labels(
+    labels: Source, on: str | None, reference: Source | Reference, said: ModelSpec | None, roles: Mapping[str, Any]
+) -> Labels:
+    """Read the labels; their column is named as the label is in what was said, or learned before."""
+    known = reference.schema if isinstance(reference, Reference) else None
+    given = {**(said.roles() if said else {}), **roles}
+    label = given.get("label") or (known.label if known else None)
+    return read_labels(labels, on=on or given.get("id") or (known.id if known else None), label=label)
+
+
+def _labelled(rows: Rows, labels: Labels, reference: Reference) -> Rows:
+    """Return production data with its labels, and what of both found no counterpart."""
+    if reference.schema.label is None:
+        raise SpecError(
+            "--labels: the reference has no label, so those of production data say nothing. Name its label."
+        )
+    joined = with_labels(rows, labels, label=reference.schema.label)
+    return replace(joined, left_out=(*joined.left_out, *labels.left_out()))
 
 
 def _check_columns(rows: Rows, reference: Reference) -> None:
@@ -153,21 +186,28 @@ def learn(
     reference: Source | Reference,
     *,
     spec: str | PathLike[str] | ModelSpec | None = None,
+    labels: Source | Labels | None = None,
+    on: str | None = None,
     progress: Progress | None = None,
     **roles: Any,
 ) -> Reference:
-    """Return the reference that is given, saved in a file, or learned from data.
+    """Return the reference that is given, saved in a file, or learned from data; `labels` and `on` as `fit` takes them.
 
     The roles of a reference that was learned before are fixed: saying other ones raises SpecError.
     """
     said = _spec(spec)
     given = {**(said.roles() if said else {}), **{k: v for k, v in roles.items() if v is not None}}
-    if isinstance(reference, str | PathLike) and _is_saved(Path(reference)):
-        reference = Reference.load(reference)
+    reference = _loaded(reference)
     if isinstance(reference, Reference):
         check_said(given, reference.schema)
         return reference
-    return fit(_opened(reference, "reference frame"), progress=progress, **given)
+    return fit(_opened(reference, "reference frame"), labels=labels, on=on, progress=progress, **given)
+
+
+def _loaded(reference: Source | Reference) -> Source | Reference:
+    if isinstance(reference, str | PathLike) and _is_saved(Path(reference)):
+        return Reference.load(reference)
+    return reference
 
 
 def _is_saved(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias  # Any: values of whichever type the column has
@@ -20,6 +21,11 @@ TEXT_UNIQUE = 0.9  # of the values differ
 _EPOCH = (1e8, 1e20)  # numbers of this size can be times since 1970, in seconds to nanoseconds
 _TIME_SHARE = 0.9
 _LOOKED_AT = 200  # values that are parsed as times
+_CURRENCY = r"(?:[$€£¥₹₽₺₩₪]|[A-Z]{3}|[A-Z]{1,2}\$|kr\.?|zł|Kč|Fr\.?)"
+_written_number = re.compile(  # with a unit that all of such columns share, or signs between thousands
+    rf"(?:{_CURRENCY}\s?)?[+\-−]?(?:{_CURRENCY}\s?)?\d+(?:[ .,'’\u00a0\u202f]\d+)*(?:\s?(?:%|‰|{_CURRENCY}))?"
+    r"|[+\-−]?[.,]\d+(?:\s?%)?"
+).fullmatch
 
 
 class Typed(NamedTuple):
@@ -56,7 +62,7 @@ def column_type(column: Column) -> Typed:
         if pt.is_integer(inner) or pt.is_floating(inner):
             return Typed(ColumnType.EMBEDDING, "")
     if pt.is_nested(kind):
-        return Typed(None, f"{kind} is nested")
+        return Typed(None, f"{kind} has no single value")
     return _type_of_text(distinct(column), len(column) - column.null_count)
 
 
@@ -78,6 +84,10 @@ def _type_of_text(values: list[Any], present: int) -> Typed:
         return Typed(ColumnType.DATETIME, "text that is times")
     if sum(map(len, texts)) > TEXT_LENGTH * len(texts) and len(texts) > TEXT_UNIQUE * present:
         return Typed(ColumnType.TEXT, "long texts that differ")
+    written = [t for t in texts if _written_number(t)]
+    if len(written) >= NUMBER_SHARE * len(texts):
+        why = "text, though nearly all are numbers in another writing"
+        return Typed(ColumnType.CATEGORICAL, f"{why}, such as {written[0]!r}: write them as plain numbers")
     return Typed(ColumnType.CATEGORICAL, "")
 
 
