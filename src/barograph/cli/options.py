@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any  # Any: role overrides are of s
 
 import typer
 
+from barograph.chunks import GRAMMAR
 from barograph.errors import InputError, SpecError
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ Segment = Annotated[
     list[str] | None,
     typer.Option("--segment", metavar="<str>", help="Column whose values are watched one by one. Can be repeated."),
 ]
-Chunk = Annotated[
-    str | None, typer.Option(help="1h, 1d, 1w, 1mo, 1q, 1y or, say, 5000rows. Default: chosen from the data.")
-]
+Chunk = Annotated[str | None, typer.Option(help=f"{GRAMMAR[:1].upper()}{GRAMMAR[1:]}. Default: chosen from the data.")]
 
 
 def roles(

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from barograph.chunks import (
     Chunk,
     ChunkRule,
+    OneChunk,
     RowChunks,
     TimeChunks,
     edges_in_microseconds,
@@ -41,11 +42,12 @@ from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
 
-UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
+CALENDAR = ("h", "d", "w", "mo", "q", "y")  # intervals that are chosen from, the shortest first
 MOST_CHUNKS = 60
 FEWER_CHUNKS = 20
 ENOUGH_ROWS = 500
 
+ALL_ROWS = OneChunk()
 FOREVER = 2**62  # microseconds: after all times
 
 MAX_GROUP_CELLS = 2**27  # numbers that the tables of one thread may hold: 1 GiB
@@ -55,7 +57,7 @@ def build_profiles(
     yardstick: Yardstick,
     source: Source | Rows,
     *,
-    chunk: ChunkRule | None = None,
+    chunk: ChunkRule = ALL_ROWS,
     until: datetime | None = None,
     progress: Progress | None = None,
     threads: int | None = None,
@@ -126,13 +128,13 @@ class _Cut:
         return np.zeros(n, np.int64)
 
 
-def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None, until: datetime | None) -> _Cut:
+def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule, until: datetime | None) -> _Cut:
     schema = yardstick.schema
     has_time = schema.timestamp is not None and schema.timestamp in rows.schema.names
     timestamp, zone = schema.timestamp if has_time else None, schema.timezone
     if isinstance(rule, TimeChunks) and timestamp is None:
         raise InputError(
-            f"{rows.name}: cutting by {rule.unit!r} needs a timestamp column, and "
+            f"{rows.name}: cutting by {rule.name!r} needs a timestamp column, and "
             + (f"{schema.timestamp!r} is not in the data." if schema.timestamp else "none is named.")
             + " Name one with `timestamp`, or cut by rows, for example 5000rows."
         )
@@ -148,13 +150,13 @@ def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None, until: dateti
         return _cut_by_rank(times, unknown, rule, timestamp, zone)
     span = time_span(rows, timestamp, zone, until=until)
     if span.first > span.last:
-        if span.rows and rule is not None:
+        if span.rows and not isinstance(rule, OneChunk):
             raise InputError(
                 f"{rows.name}: column {timestamp!r} has no usable time in {span.rows} rows. "
                 "Give another timestamp column, or cut by rows, for example 5000rows."
             )
-        return _cut_by_position(rows, None, count=span.rows)
-    if rule is None:
+        return _cut_by_position(rows, ALL_ROWS, count=span.rows)
+    if isinstance(rule, OneChunk):
         chunk = Chunk(key="all", start=from_microseconds(span.first), end=from_microseconds(span.last))
         return _Cut((chunk,), timestamp if until else None, zone, last=span.last)
     return _cut_by_time(span, rule, timestamp, zone)
@@ -244,7 +246,7 @@ def _cut_by_rank(times: Ints, null: npt.NDArray[np.bool_], rule: RowChunks, time
     return _Cut(tuple(chunks), timestamp, zone, chunk_of_position=chunk_of)
 
 
-def _cut_by_position(rows: Rows, rule: ChunkRule | None, count: int | None = None) -> _Cut:
+def _cut_by_position(rows: Rows, rule: ChunkRule, count: int | None = None) -> _Cut:
     if not isinstance(rule, RowChunks):
         some = count is None or count > 0
         return _Cut((Chunk(key="all"),) if some and rows.rows != 0 else (), None, "UTC")
@@ -272,27 +274,27 @@ def _times(batch: pa.RecordBatch, timestamp: str | None, zone: str) -> tuple[Int
 # Before and after the pass
 
 
-def default_chunk(rows: Rows, yardstick: Yardstick, *, until: datetime | None = None) -> ChunkRule | None:
+def default_chunk(rows: Rows, yardstick: Yardstick, *, until: datetime | None = None) -> ChunkRule:
     """Return how these rows are cut when the user does not say.
 
     By the shortest calendar interval that gives at most `MOST_CHUNKS` chunks of `ENOUGH_ROWS` rows on average; without
-    timestamps, by as many rows as give `FEWER_CHUNKS` chunks. None, one chunk for all rows, where there are too few.
+    timestamps, by as many rows as give `FEWER_CHUNKS` chunks. One chunk for all rows, where there are too few.
     """
     schema = yardstick.schema
     if schema.timestamp in rows.schema.names and schema.timestamp is not None:
         span = time_span(rows, schema.timestamp, schema.timezone, until=until)
         if span.first <= span.last:
-            for unit, seconds in UNIT_SECONDS.items():
-                chunks = max(1.0, (span.last - span.first) / 1e6 / seconds)
+            for rule in (TimeChunks(unit, schema.timezone) for unit in CALENDAR):
+                chunks = max(1.0, (span.last - span.first) / 1e6 / rule.seconds)
                 if chunks <= MOST_CHUNKS and span.rows / chunks >= ENOUGH_ROWS:
-                    return TimeChunks(unit, schema.timezone)
-            return None
+                    return rule
+            return OneChunk()
     n = (
         rows.rows
         if rows.rows is not None
         else sum(len(b) for p in rows.parts for b in p.batches(rows.schema.names[:1]))
     )
-    return RowChunks(max(ENOUGH_ROWS, -(-n // FEWER_CHUNKS))) if n >= 2 * ENOUGH_ROWS else None
+    return RowChunks(max(ENOUGH_ROWS, -(-n // FEWER_CHUNKS))) if n >= 2 * ENOUGH_ROWS else OneChunk()
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ def check(
     current: Source | Rows,
     *,
     spec: str | PathLike[str] | ModelSpec | None = None,
-    chunk: str | ChunkRule | None = None,
+    chunk: str | int | ChunkRule | None = None,
     model: str | None = None,
     value: Mapping[str, float] | None = None,
     tolerance: Mapping[str, float] | None = None,
@@ -56,8 +56,8 @@ def check(
 
     `reference` is data with labels on which the model was known to be good, or a fitted `Reference`; labels of
     `current` may be there, partly there or absent. Roles and types of columns are inferred, `spec` (a TOML file) and
-    `roles` override them, in this order. `chunk` cuts the time or the rows ("1w", "5000rows"; default: chosen from the
-    data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change matters, and
+    `roles` override them, in this order. `chunk` cuts the time or the rows ("1w", "12h", 5000, "all";
+    default: chosen from the data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change matters, and
     `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the time (with a zone)
     at which the check is made: rows after it, or by default a day after now, are left out and counted.
 
@@ -74,10 +74,9 @@ def check(
     _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     tolerances = {**(said.tolerance if said else {}), **(tolerance or {})}
     rule = chunk if chunk is not None else (said.chunk if said else None)
-    if isinstance(rule, str):
-        rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     if rule is None:
         rule = default_chunk(rows, learned.yardstick, until=until)
+    rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
     name = model or (said.name if said else "model")
     plan = Plan(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any  # Any: values of any TOML type
 
+from barograph.chunks import GRAMMAR
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.infer import Inferred
 from barograph.spec.schema import Task
@@ -33,7 +34,7 @@ MEANING: Mapping[str, str] = {
     "groups": "protected attributes",
     "types": "of features: numeric, categorical, boolean, datetime, text or embedding; found from the values",
     "reference": "data on which the model was known to be good: a path",
-    "chunk": "1h, 1d, 1w, 1mo, 1q, 1y, or a number of rows such as 5000rows; found from the data",
+    "chunk": f"{GRAMMAR}; found from the data",
     "budget": "how many false alarms are accepted",
     "tolerance": "the smallest change of a metric that matters, in the metric's unit; each metric has a default",
     "value": "what each outcome is worth, costs negative; without it no business value is computed",
