@@ -314,7 +314,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
         [
             "three.toml:\n",
             "$.threshold: This must be a number from 0 to 1. Got 'high'.",
-            "$.chunk: A chunk is one of 1h",
+            "$.chunk: A chunk is a number with a unit",
             "$.lable: there is no such key. Did you mean 'label'?",
         ],
     ),

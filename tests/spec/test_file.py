@@ -27,6 +27,7 @@ prediction = "said"
 threshold = 1
 classes = [0, "1.x", 2.0]
 timestamp = "ts"
+timestamp_format = { ts = "%d/%m/%Y" }
 timezone = "Europe/Berlin"
 id = "key"
 features = ["a.b", "ü"]

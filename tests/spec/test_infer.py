@@ -81,13 +81,6 @@ def test_a_column_that_is_given_as_a_feature_has_no_other_role_by_name() -> None
     assert schema_of({"score": [0.1 * i for i in range(10)] + [1.5], "x": [1] * 11}).score == "score"
 
 
-def test_columns_that_do_not_hold_times_are_features() -> None:
-    inferred = infer_schema(pa.table({"ts": [0.1, 0.2], "x": [1, 2]}))
-    assert inferred.schema.timestamp is None
-    assert list(inferred.schema.features) == ["ts", "x"]
-    assert any("does not hold times" in decision for decision in inferred.decisions)
-
-
 @pytest.mark.parametrize(
     "values",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,12 @@ Score = Annotated[
 ]
 Prediction = Annotated[str | None, typer.Option(help="Column with what the model said.")]
 Timestamp = Annotated[str | None, typer.Option(help="Column with the time of the event.")]
+TimestampFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="How times are written, as in %d/%m/%Y %H:%M, or the unit of a number: s, ms, us, ns; or column=format."
+    ),
+]
 Id = Annotated[str | None, typer.Option("--id", help="Column with the identity of the event.")]
 Features = Annotated[str | None, typer.Option(help="Feature columns, separated by commas. Default: all others.")]
 Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, separated by commas.")]
@@ -45,6 +52,7 @@ def roles(
     score: str | None,
     prediction: str | None,
     timestamp: str | None,
+    timestamp_format: str | None,
     id: str | None,
     features: str | None,
     ignore: str | None,
@@ -58,6 +66,7 @@ def roles(
         "score": _score(score),
         "prediction": prediction,
         "timestamp": timestamp,
+        "timestamp_format": _formats(timestamp_format),
         "id": id,
         "features": _list(features),
         "ignore": _list(ignore),
@@ -78,6 +87,14 @@ def _score(text: str | None) -> str | dict[str, str] | None:
     if any(len(pair) != 2 for pair in pairs):
         raise SpecError(f"--score must be a column, or class=column,class=column. Got {text!r}.")
     return {name.strip(): column.strip() for name, column in pairs}
+
+
+def _formats(text: str | None) -> str | dict[str, str] | None:
+    if text is None or "=" not in text:
+        return text
+    # A format may hold commas; what follows a comma is the next column if an equals sign comes before a per cent sign.
+    pairs = [part.split("=", 1) for part in re.split(r",(?=[^,%=]+=)", text)]
+    return {column.strip(): format.strip() for column, format in pairs}
 
 
 def check_places(places: Mapping[str, Path | None]) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from barograph.chunks import Chunk, TimeChunks, from_microseconds, to_microseconds
 from barograph.profiles import columns
-from barograph.profiles.build import Span, build_profiles, time_chunks
+from barograph.profiles.build import build_profiles, time_chunks
+from barograph.profiles.clock import Span
 from barograph.profiles.join import join, split
 from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Source, open_rows

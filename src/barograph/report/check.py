@@ -56,10 +56,10 @@ def check(
 
     `reference` is data with labels on which the model was known to be good, or a fitted `Reference`; labels of
     `current` may be there, partly there or absent. Roles and types of columns are inferred, `spec` (a TOML file) and
-    `roles` override them, in this order. `chunk` cuts the time or the rows ("1w", "12h", 5000, "all";
-    default: chosen from the data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change matters, and
-    `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the time (with a zone)
-    at which the check is made: rows after it, or by default a day after now, are left out and counted.
+    `roles` override them, in this order. `chunk` cuts the time or the rows ("1w", "12h", 5000, "all"; default: chosen
+    from the data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change
+    matters, and `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the time
+    (with a zone) at which the check is made: rows after it, or by default a day after now, are left out and counted.
 
     Raises InputError and SpecError with one clear message. What could not be computed is in the results, as undefined
     with the reason, and what was not checked is listed.

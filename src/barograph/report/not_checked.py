@@ -130,13 +130,22 @@ def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> 
         first = f"{profiles.chunks[0].start:%Y-%m-%d}"
         why = f"all times in `{name}` lie in the future, from {first} on: look at their unit and zone"
         yield NotChecked(what="freshness", why=why)
-    if profiles.outside:
-        late = f", or one after {until:%Y-%m-%d %H:%M} UTC" if until else ""
-        why = f"without a usable time in `{name}`{late}: they are in no chunk"
-        yield NotChecked(what=count(profiles.outside, "row"), why=why)
-    if outside := reference.blocks.outside:
-        why = f"without a usable time in `{name}`: they are left out"
-        yield NotChecked(what=count(outside, "reference row"), why=why)
+    late = f", or one after {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    yield from _outside(profiles, "row", f"without a usable time in `{name}`{late}", "in no chunk")
+    yield from _outside(reference.blocks, "reference row", f"without a usable time in `{name}`", "left out")
+
+
+def _outside(profiles: Profiles, what: str, without: str, where: str) -> Iterator[NotChecked]:
+    if (unusable := profiles.outside - profiles.astray) > 0:
+        yield NotChecked(
+            what=count(unusable, what), why=f"{without}: {'it is' if unusable == 1 else 'they are'} {where}"
+        )
+    if profiles.astray and (example := profiles.astray_example) is not None:
+        them = "it is" if profiles.astray == 1 else "they are"
+        why = f"of an impossible time, {example:%Y-%m-%d %H:%M:%S} UTC, years from all others: {them} {where}"
+        if profiles.astray > 1:
+            why = why.replace("an impossible time, ", "impossible times, such as ")
+        yield NotChecked(what=count(profiles.astray, what), why=why)
 
 
 def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:

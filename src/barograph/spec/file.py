@@ -157,7 +157,8 @@ class ModelSpec(BaseModel):
     positive: Annotated[str, BeforeValidator(read.as_class)] | None = None
     classes: Annotated[tuple[str, ...], BeforeValidator(read.as_classes)] = ()
     timestamp: Column | None = None
-    timezone: Annotated[str, BeforeValidator(read.as_zone)] = "UTC"
+    timestamp_format: Annotated[str | Mapping[str, str], BeforeValidator(read.as_format)] | None = None
+    timezone: Annotated[str, BeforeValidator(read.as_zone)] | None = None
     id: Column | None = None
     features: Columns | None = None
     ignore: Columns = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any  # Any: values of whichever type a column has
 
@@ -11,9 +11,20 @@ import pyarrow as pa
 
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.classes import MAX_CLASSES, Outputs, binary_classes, by_class, in_order, infer_task
-from barograph.spec.column_types import column_type, distinct, is_naive, is_time, number, numbers_of
+from barograph.spec.column_types import (
+    AS_IS,
+    column_type,
+    distinct,
+    fit_times,
+    is_naive,
+    number,
+    numbers_of,
+    plain_text,
+    zone_of,
+)
 from barograph.spec.roles import Roles
 from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.suggest import ask_format
 
 # The names by which a role is found, without regard to case, the first one first.
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -61,7 +72,8 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
     for column in schema or ():
         if column.name not in sample.column_names:
             sample = sample.append_column(column.name, pa.nulls(sample.num_rows, column.type))
-    search = _Search(sample=sample, roles=Roles.of(roles))
+    given = Roles.of(roles)
+    search = _Search(sample=sample, roles=given, zone=given.timezone or "UTC")
     search.check_columns()
     search.find_roles()
     search.find_class_scores()
@@ -75,7 +87,8 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
         features=MappingProxyType(features),
         id=found.get("id"),
         timestamp=found.get("timestamp"),
-        timezone=said.timezone,
+        formats=MappingProxyType(search.formats),
+        timezone=search.zone,
         label=found.get("label"),
         label_timestamp=found.get("label_timestamp"),
         prediction=found.get("prediction"),
@@ -99,6 +112,9 @@ class _Search:
     class_scores: dict[str, str] = field(default_factory=dict)  # class, as written in the name, to column
     scores: dict[str, str] = field(default_factory=dict)  # class to column, resolved
     ignored: dict[str, str] = field(default_factory=dict)  # column to reason
+    formats: dict[str, str] = field(default_factory=dict)  # column of times to format
+    zone: str = "UTC"
+    questions: dict[str, str] = field(default_factory=dict)  # role to what is asked, while no column has it
     problems: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
 
@@ -118,6 +134,9 @@ class _Search:
         for role, column in [*single.items(), *(("score", column) for column in scores.values())]:
             self._exists(role, column)
             uses.setdefault(column, []).append(role)
+        formats = roles.timestamp_format if isinstance(roles.timestamp_format, Mapping) else ()
+        for column in formats:
+            self._exists("timestamp_format", column)
         for role in ("features", "ignore", "segments", "groups", "types"):
             for column in getattr(roles, role) or ():
                 self._exists(role, column)
@@ -157,6 +176,8 @@ class _Search:
             elif said is None:
                 while matches and role not in self.found:
                     self._take(role, matches.pop(0), "by name", must=False)
+            if question := self.questions.get(role):
+                self.problems.append(question)
             for name in matches:
                 has = self.found.get(role)
                 self.ignored[name] = f"by its name a {role.replace('_', ' ')}" + (
@@ -164,14 +185,16 @@ class _Search:
                 )
 
     def _take(self, role: str, column: str, reason: str, *, must: bool) -> None:
-        if role in _TIMES and not is_time(self.sample.column(column)):
-            example = next(iter(distinct(self.sample.column(column))), None)
-            text = f"{column!r} does not hold times that can be read, but for example {example!r}."
+        if role in _TIMES:
+            self._take_time(role, column, reason)
+            return
+        if role == "id" and self._names_no_event(column):
             if must:
-                remedy = "Use timestamps, ISO 8601 text such as '2024-01-31T08:30:00Z', or time since 1970."
-                self.problems.append(f"{role}: {text} {remedy}")
+                self.problems.append(
+                    f"id: all rows of {column!r} have one value, which names no event. Name another column, or none."
+                )
             else:
-                self.decisions.append(f"{role}: not `{column}`, as {text}")
+                self.ignored[column] = "by its name an id, but it has one value in all rows"
             return
         if role == "score" and not self._is_probability(column, share=MOSTLY):
             if not must:
@@ -180,8 +203,39 @@ class _Search:
             self._refuse_score(column)
         self.found[role] = column
         self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
-        if role == "timestamp" and is_naive(self.sample.column(column)):
-            self.decisions.append(f"timezone: {self.roles.timezone}, for times that name none")
+
+    def _take_time(self, role: str, column: str, reason: str) -> None:
+        """Take a column of times if it can be read in one way; else note the question."""
+        values, said = self.sample.column(column), self.roles.timestamp_format
+        given = said.get(column) if isinstance(said, Mapping) else said
+        found = fit_times(values, given)
+        if role != "timestamp" and not isinstance(said, Mapping) and not found.formats:
+            found = fit_times(values)  # what is said of all times need not hold for this one
+        self.questions.pop(role, None)
+        if len(found.formats) != 1:
+            example = found.example or next(iter(map(plain_text, distinct(values))), "")
+            self.questions[role] = ask_format(role, column, replace(found, example=example))
+            self.ignored[column] = f"by its name a {role.replace('_', ' ')}, but it cannot be read as one"
+            return
+        self.found[role], format = column, found.formats[0]
+        self.ignored.pop(column, None)
+        if format != AS_IS:
+            self.formats[column] = format
+            reason += f", read as {format}"
+        self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
+        if role == "timestamp":
+            self._find_zone(values, format)
+
+    def _find_zone(self, values: Any, format: str) -> None:
+        """Take the zone that is said, else that of the column, else UTC."""
+        if self.roles.timezone is None and (zone := zone_of(values, format)) not in (None, "UTC"):
+            self.zone = str(zone)
+            self.decisions.append(f"timezone: {zone}, as the times say; it is the calendar of chunks, too")
+        elif is_naive(values, format):
+            self.decisions.append(f"timezone: {self.zone}, for times that name none")
+
+    def _names_no_event(self, column: str) -> bool:
+        return self.sample.num_rows > 1 and len(distinct(self.sample.column(column))) == 1
 
     def find_class_scores(self) -> None:
         """Look for a column a class, such as `proba_home`, when the user says nothing of scores."""

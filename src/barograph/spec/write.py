@@ -26,7 +26,9 @@ MEANING: Mapping[str, str] = {
     "positive": "the positive class of a binary task; found from the label",
     "classes": "of the label; found in the data when empty",
     "timestamp": "when the prediction was made; found by its name: timestamp, datetime or ts",
-    "timezone": "of timestamps without a zone, and of the calendar that cuts chunks",
+    "timestamp_format": "how times are written, as in '%d/%m/%Y' (a time of day may follow), or a table of column and "
+    "format; found from the values",
+    "timezone": "of timestamps without a zone, and of the calendar that cuts chunks; the timestamp column's, or UTC",
     "id": "of the event; found by its name: id, event_id or prediction_id",
     "features": "the model's inputs; all columns without another role",
     "ignore": "columns that are not looked at",
@@ -87,6 +89,8 @@ def init_spec(
         lines["threshold"] = schema.threshold
     if schema.classes:
         lines["classes"] = schema.classes
+    if schema.formats:
+        lines["timestamp_format"] = dict(schema.formats)
     if schema.timestamp is not None:
         lines["timezone"] = schema.timezone
     if chunk is not None:
