@@ -21,10 +21,8 @@ TIMES = [START + timedelta(minutes=20 * i) for i in range(N)]  # about four week
 
 
 def frame(times: list[datetime]) -> pl.DataFrame:
-    rng = np.random.default_rng(0)
-    return pl.DataFrame(
-        {"timestamp": times, "x": rng.normal(size=len(times)), "y_true": rng.integers(0, 2, len(times))}
-    )
+    rng, n = np.random.default_rng(0), len(times)
+    return pl.DataFrame({"timestamp": times, "x": rng.normal(size=n), "y_true": rng.integers(0, 2, n)})
 
 
 def odd(*times: datetime) -> pl.DataFrame:
@@ -88,7 +86,8 @@ def test_at_least_the_run_with_the_most_rows_is_kept(found: list[tuple[int, int]
     counts = dict(sorted(found))
     at, rows = np.array(list(counts)), np.array(list(counts.values()))
     first, last = bulk(at, rows)
-    assert first in counts and last in counts
+    assert first in counts
+    assert last in counts
     kept = (first <= at) & (at <= last)
     in_1970 = (at >= -1) & (at <= 366)
     assert rows[kept].sum() * len(at) >= rows[~in_1970].sum()

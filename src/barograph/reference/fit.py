@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any  # role overrides are passed through to the inference of the schema
 
@@ -50,14 +51,16 @@ def fit(
     progress: Progress | None = None,
     threads: int | None = None,
     seed: int = 0,
+    current: Collection[str] | None = None,
     **roles: Any,
 ) -> Reference:
     """Learn a reference from data on which the model was known to be good.
 
     Without a `schema`, roles are found by conventional column names; `roles` (task, label, score, prediction,
     timestamp, id, features, ignore, segments, timezone, threshold, positive, types) override them. Labels may be
-    missing, but without any there is no realised performance to compare with. Raises InputError with no rows, and
-    SpecError, with all problems at once, when the roles do not fit the columns.
+    missing, but without any there is no realised performance to compare with. `current` are the columns of production
+    data, where it is known: what only the reference has may be its label, and is asked for. Raises InputError with no
+    rows, and SpecError, with all problems at once, when the roles do not fit the columns.
     """
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
     decisions: tuple[str, ...] = ()
@@ -67,7 +70,7 @@ def fit(
             raise InputError(NO_ROWS.format(rows.name))
         Roles.of(roles)  # what is wrong with what was said has nothing to do with the data
         try:
-            inferred = infer_schema(sample, **roles)
+            inferred = infer_schema(sample, current=current, **roles)
         except SpecError as error:
             raise SpecError(error.problems, where=rows.name) from error
         schema, decisions = inferred.schema, inferred.decisions

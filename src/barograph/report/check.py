@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -65,8 +65,8 @@ def check(
     with the reason, and what was not checked is listed.
     """
     said = _spec(spec)
-    learned = learn(reference, spec=said, progress=progress, **roles)
     rows = _opened(current, "current frame")
+    learned = learn(reference, spec=said, progress=progress, current=rows.schema.names, **roles)
     _check_columns(rows, learned)
     until = _until(as_of)
     worth = said.value.model_dump() if said and said.value else None
@@ -171,6 +171,7 @@ def learn(
     *,
     spec: str | PathLike[str] | ModelSpec | None = None,
     progress: Progress | None = None,
+    current: Collection[str] | None = None,
     **roles: Any,
 ) -> Reference:
     """Return the reference that is given, saved in a file, or learned from data.
@@ -184,7 +185,7 @@ def learn(
     if isinstance(reference, Reference):
         check_said(given, reference.schema)
         return reference
-    return fit(_opened(reference, "reference frame"), progress=progress, **given)
+    return fit(_opened(reference, "reference frame"), progress=progress, current=current, **given)
 
 
 def _is_saved(path: Path) -> bool:

@@ -15,6 +15,7 @@ from barograph.reference.reference import Reference
 from barograph.report.report import NotChecked
 from barograph.rules.limits import Status
 from barograph.spec.schema import Task
+from barograph.spec.suggest import suggested
 
 SHOWN = 10  # columns or metrics of one kind that are named
 FEWEST_BLOCKS = 3  # of the reference: fewer say nothing of how much chunks differ by nature
@@ -52,10 +53,16 @@ def not_checked(
     ]
 
 
+def _asked(reference: Reference, why: str, *roles: str) -> str:
+    """Return a reason with the question that a column raised, if any did."""
+    question = suggested(reference.decisions, *roles)
+    return f"{why}; {question}" if question else why
+
+
 def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator[NotChecked]:
     label, classes = reference.schema.label, reference.schema.classes
     if label is None:
-        yield NotChecked(what="performance, also estimated", why="no label column is known")
+        yield NotChecked(what="performance, also estimated", why=_asked(reference, "no label column is known", "label"))
         return
     if label in profiles.missing_columns:
         yield NotChecked(what="performance", why=f"the production data has no label column `{label}`")
@@ -94,7 +101,10 @@ def _short_of_labels(reference: Reference, results: Sequence[Result]) -> Iterato
 def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
     schema = reference.schema
     if schema.prediction is None and not schema.scores:
-        yield NotChecked(what="performance of predictions", why="neither a prediction nor a score column is known")
+        yield NotChecked(
+            what="performance of predictions",
+            why=_asked(reference, "neither a prediction nor a score column is known", "score", "prediction"),
+        )
     elif not _has_predictions(reference, seen):
         why = "no row of the production data has a prediction or score that can be used"
         yield NotChecked(what="performance, also estimated", why=why)
@@ -118,7 +128,9 @@ def _has_predictions(reference: Reference, seen: Profile) -> bool:
 def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> Iterator[NotChecked]:
     name = reference.schema.timestamp
     if name is None:
-        yield NotChecked(what="time", why="no timestamp column is known: chunks are runs of rows")
+        yield NotChecked(
+            what="time", why=_asked(reference, "no timestamp column is known: chunks are runs of rows", "timestamp")
+        )
         return
     if name in profiles.missing_columns:
         why = f"the production data has no timestamp column `{name}`: chunks are runs of rows"
@@ -151,7 +163,7 @@ def _outside(profiles: Profiles, what: str, without: str, where: str) -> Iterato
 def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
     schema = reference.schema
     if schema.id is None:
-        yield NotChecked(what="duplicate events", why="no id column is known")
+        yield NotChecked(what="duplicate events", why=_asked(reference, "no id column is known", "id"))
     elif schema.id in profiles.missing_columns:
         yield NotChecked(what="duplicate events", why=f"the production data has no id column `{schema.id}`")
     told = (schema.label, schema.timestamp, schema.id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any  # Any: values of whichever type a column has
 
+import numpy as np
 import pyarrow as pa
 
 from barograph.errors import SpecError, did_you_mean
@@ -23,8 +25,9 @@ from barograph.spec.column_types import (
     zone_of,
 )
 from barograph.spec.roles import Roles
+from barograph.spec.running import INDEX, counts_rows, is_index, numbers_in, order_in_time, runs_on
 from barograph.spec.schema import ColumnType, Schema, Task
-from barograph.spec.suggest import ask_format
+from barograph.spec.suggest import ask_format, hinted, reference_only, suggestion
 
 # The names by which a role is found, without regard to case, the first one first.
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -50,15 +53,18 @@ class Inferred:
     decisions: tuple[str, ...]
 
 
-def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any) -> Inferred:
+def infer_schema(
+    sample: pa.Table, schema: pa.Schema | None = None, *, current: Collection[str] | None = None, **roles: Any
+) -> Inferred:
     """Find the role and type of every column from names and a sample of rows; what is given in `roles` stands.
 
     `roles` are the fields of :class:`~barograph.spec.roles.Roles`. `schema` has all columns of the source, where the
-    sample lacks some.
+    sample lacks some. `current` are the columns of production data, where it is known.
 
     A feature is every column without another role, except: a column with a conventional name of a role that
-    another column has, score columns of single classes that are not needed, nested columns, groups, and what is
-    ignored. A segment is a feature as well. Listing `features` overrides all of that.
+    another column has, score columns of single classes that are not needed, nested columns, groups, what is ignored,
+    row numbers and what else runs on with time, and what may be the label, as only the reference has it. A segment is
+    a feature as well. Listing `features` overrides all of that.
 
     >>> table = pa.table({"ts": ["2024-01-01"], "x": [1.0], "score": [0.2], "y_true": [0]})
     >>> inferred = infer_schema(table)
@@ -77,6 +83,7 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
     search.check_columns()
     search.find_roles()
     search.find_class_scores()
+    search.suggest(current)
     task, classes = search.find_task()
     features = search.find_features(task, classes)
     if search.problems:
@@ -176,6 +183,8 @@ class _Search:
             elif said is None:
                 while matches and role not in self.found:
                     self._take(role, matches.pop(0), "by name", must=False)
+            if said is None and role == "timestamp" and role not in self.found:
+                self._take_index(free)
             if question := self.questions.get(role):
                 self.problems.append(question)
             for name in matches:
@@ -203,6 +212,68 @@ class _Search:
             self._refuse_score(column)
         self.found[role] = column
         self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
+
+    def _take_index(self, free: Sequence[str]) -> None:
+        """Take the index of a frame as the timestamp if it holds times."""
+        for name in free:
+            metadata = self.sample.schema.field(name).metadata or {}
+            if INDEX in metadata or (is_index(name) and pa.types.is_timestamp(self.sample.schema.field(name).type)):
+                self._take_time("timestamp", name, "the index of the frame")
+                return
+
+    def suggest(self, current: Collection[str] | None) -> None:
+        """Ask whether columns have the roles for which there is no name; guess nothing."""
+        roles, outputs = self.roles, ("prediction", "score")
+        placed = {*self.found.values(), *self.class_scores.values(), *self.ignored, *roles.ignore, *roles.groups}
+        free = [n for n in self.names if n not in placed and n not in (roles.features or ())]
+        has_output = bool(self.class_scores) or any(role in self.found for role in outputs)
+        for role in ("label", *outputs, "timestamp", "id"):
+            if role in self.found or (role in outputs and has_output):
+                continue
+            found = hinted(role, free, partial(self._could_be, role))
+            if current is not None and role in ("label", *outputs):
+                only = [n for n in free if n not in current and self._could_be(role, n)]
+                alone = [n for n in only if role == "label" and len(only) == 1]
+                if likely := [n for n in found if n in only] or alone:
+                    self.decisions.append(reference_only(role, likely[0]))
+                    self.ignored[likely[0]] = "only the reference has it"
+                    free.remove(likely[0])
+                    continue
+            if found:
+                self.decisions.append(suggestion(role, found))
+
+    def _could_be(self, role: str, name: str) -> bool:
+        """Return whether a column's values could have a role."""
+        column = self.sample.column(name)
+        if pa.types.is_nested(column.type):
+            return False
+        values = distinct(column)
+        if role == "timestamp":
+            return bool(values) and bool(fit_times(column).formats)
+        if role == "id":
+            return len(values) > 1 and len(values) == len(column)
+        if len(values) < 2 or pa.types.is_temporal(column.type):
+            return False
+        numbers = numbers_of(values)
+        fractions = numbers is not None and not all(n.is_integer() for n in numbers)
+        shares = fractions and all(map(_is_share, values))
+        if role == "score":
+            return shares
+        return not shares and (numbers is not None or len(values) <= MAX_CLASSES)
+
+    def _why_not_watched(self, name: str, order: Any) -> str | None:
+        """Return why the values of a column say nothing of later rows: row numbers, and what runs on with time."""
+        column = self.sample.column(name)
+        values = numbers_in(column)
+        finite = values[np.isfinite(values)]
+        whole = bool(len(finite)) and bool(np.all(finite == np.trunc(finite)))
+        if is_index(name) and (whole or not name):
+            return "the row numbers of a frame"
+        if order is None:
+            return "row numbers: whole numbers that rise from row to row" if whole and counts_rows(finite) else None
+        if runs_on(values[order]):
+            return "its values run on with time: no range to compare with. List it under `features` to watch it"
+        return None
 
     def _take_time(self, role: str, column: str, reason: str) -> None:
         """Take a column of times if it can be read in one way; else note the question."""
@@ -408,12 +479,18 @@ class _Search:
             for name in rest:
                 self.ignored.setdefault(name, "not among the features given")
         features: dict[str, ColumnType] = {}
+        time = self.found.get("timestamp")
+        order = None if time is None else order_in_time(self.sample.column(time), self.formats.get(time, AS_IS))
         for name in wanted:
             found, reason = column_type(self.sample.column(name))
             if (given := roles.types.get(name)) is not None:
                 found, reason = given, "as given"
             if found is None:
                 self.ignored[name] = reason
+                continue
+            chosen = roles.features is not None or name in roles.types or name in roles.segments
+            if found is ColumnType.NUMERIC and not chosen and (why := self._why_not_watched(name, order)):
+                self.ignored[name] = why
                 continue
             features[name] = found
             if reason:

@@ -16,6 +16,7 @@ HINTS: Mapping[str, frozenset[str]] = {
     "id": frozenset({"id", "uuid", "guid"}),
 }
 _ANSWERS = frozenset({"is", "has", "was", "did"})  # is_canceled: a yes or no, so perhaps the label
+_NONE = "none by name; "
 MOST = 3  # suggestions for one role
 
 
@@ -49,17 +50,23 @@ def _say(format: str) -> str:
 
 
 def hinted(role: str, names: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
-    """Return the columns whose names hint at a role and whose values could have it, most specific first.
+    """Return the columns whose names hint at a role and whose values could have it, most likely first.
 
-    >>> hinted("label", ["age", "clf_target", "is_canceled"], lambda name: True)
+    >>> hinted("label", ["age", "is_canceled", "clf_target", "y_hat"], lambda name: True)
     ['clf_target', 'is_canceled']
     """
     words = {name: _words(name) for name in names}
-    other = frozenset().union(*(HINTS[r] for r in HINTS if r in ("prediction", "score")))
-    found = [n for n in names if words[n] & HINTS[role] and not (role == "label" and words[n] & other)]
+    said = HINTS["prediction"] | HINTS["score"]
     if role == "label":
-        found += [n for n in names if n not in found and words[n] & _ANSWERS and not words[n] & other]
-    return [n for n in found if fits(n)][:MOST]
+        free = [n for n in names if not words[n] & said]
+        found = [n for n in free if words[n] & HINTS[role]]
+        found += [n for n in free if n not in found and words[n] & _ANSWERS]
+    elif role in ("prediction", "score"):  # `predicted_probability` is a score by its values
+        found = [n for n in names if words[n] & said]
+    else:
+        found = [n for n in names if words[n] & HINTS[role]]
+    # Of `prob_0` and `prob_1`, the second is the positive class's.
+    return sorted((n for n in found if fits(n)), key=lambda n: not n.endswith("1"))[:MOST]
 
 
 def suggestion(role: str, columns: Sequence[str]) -> str:
@@ -69,24 +76,28 @@ def suggestion(role: str, columns: Sequence[str]) -> str:
     'label: none by name; is it `clf_target`? Say --label clf_target'
     """
     several = " or ".join(f"`{name}`" for name in columns)
-    return f"{role}: none by name; is it {several}? Say {option(role)} {columns[0]}"
-
-
-def suggested(decisions: Collection[str], role: str) -> str:
-    """Return what `suggestion` asked, without the role; empty where it asked nothing."""
-    for line in decisions:
-        for kind in ("none by name; ", ONLY):
-            if line.startswith(f"{role}: {kind}"):
-                return line.removeprefix(f"{role}: none by name; ").removeprefix(f"{role}: ")
-    return ""
-
-
-ONLY = "only the reference has "
+    return f"{role}: {_NONE}is it {several}? Say {option(role)} {columns[0]}"
 
 
 def reference_only(role: str, column: str) -> str:
-    """Return the line that asks whether a column that production lacks is the label or prediction."""
-    return f"{role}: {ONLY}`{column}`: is it the {role}? Say {option(role)} {column}; it is not watched"
+    """Return the line that asks whether a column that production lacks is the label, the prediction or the score.
+
+    >>> reference_only("label", "clf_target")
+    'label: none by name; `clf_target` is only in the reference: is it the label? Say --label clf_target'
+    """
+    return f"{role}: {_NONE}`{column}` is only in the reference: is it the {role}? Say {option(role)} {column}"
+
+
+def suggested(decisions: Collection[str], *roles: str) -> str:
+    """Return what was asked about the first of these roles that something was asked about; else nothing.
+
+    >>> suggested(["label: none by name; is it `a`? Say --label a"], "id", "label")
+    'is it `a`? Say --label a'
+    """
+    asked = (
+        line.removeprefix(f"{r}: {_NONE}") for r in roles for line in decisions if line.startswith(f"{r}: {_NONE}")
+    )
+    return next(asked, "")
 
 
 def _words(name: str) -> frozenset[str]:
