@@ -123,6 +123,7 @@ class EventLayout:
     list_decoder: msgspec.json.Decoder[list[Any]]
     row_decoder: msgspec.json.Decoder[Any]
     labels: LabelLayout
+    receipt: bool = False  # an event without a timestamp is of the time when it came
 
     @property
     def label(self) -> int | None:
@@ -158,8 +159,11 @@ class EventLayout:
         return to_payload(self.table(rows))
 
 
-def event_layout(schema: Schema, limits: Limits | None = None) -> EventLayout:
-    """Return how the events of a model are read. Raises SpecError like `with_id_and_timestamp`."""
+def event_layout(schema: Schema, limits: Limits | None = None, *, receipt: bool = False) -> EventLayout:
+    """Return how the events of a model are read; with `receipt`, one without a timestamp is of the time when it came.
+
+    Raises SpecError like `with_id_and_timestamp`.
+    """
     schema, limits = with_id_and_timestamp(schema), limits or Limits()
     arrow = event_schema(schema)
     fields = [Field.of(str(schema.id), "id"), Field.of(str(schema.timestamp), "time")]
@@ -175,7 +179,7 @@ def event_layout(schema: Schema, limits: Limits | None = None) -> EventLayout:
         fields.append(Field.of(schema.label_timestamp, "time" if schema.label else "ignored"))
     known = {field.name for field in fields}
     fields += [Field.of(name, "ignored") for name in dict.fromkeys(schema.ignored) if name not in known]
-    struct = _struct(fields, required=(0, 1))
+    struct = _struct(fields, required=(0,) if receipt else (0, 1))
     return EventLayout(
         schema=schema,
         limits=limits,
@@ -185,6 +189,7 @@ def event_layout(schema: Schema, limits: Limits | None = None) -> EventLayout:
         list_decoder=msgspec.json.Decoder(list[struct]),  # type: ignore[valid-type]  # made at run time
         row_decoder=msgspec.json.Decoder(struct),
         labels=label_layout(schema, limits),
+        receipt=receipt,
     )
 
 

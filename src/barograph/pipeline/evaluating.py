@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from barograph.alerts.alert import State
 from barograph.alerts.severity import Severity
 from barograph.alerts.watch import watch
+from barograph.charts.words import count
 from barograph.chunks import to_microseconds
 from barograph.monitors.memory import evaluate_again
 from barograph.monitors.monitor import Monitor
@@ -41,6 +42,15 @@ def plan_of(spec: ModelSpec, *, model: str) -> Plan:
         tolerances=spec.tolerance,
         asked=spec.monitors,
     )
+
+
+def rejected_apart(rows: int) -> str:
+    """Return the sentence that a verdict ends with, where rows were rejected: it is not about them.
+
+    >>> rejected_apart(1)
+    ' Apart from 1 row that was rejected.'
+    """
+    return f" Apart from {count(rows, 'row')} that {'was' if rows == 1 else 'were'} rejected." if rows else ""
 
 
 def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> int:
@@ -103,7 +113,8 @@ def evaluate_model(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> 
         states.set_state(
             scope,
             live.model_id,
-            verdict=verdict(live.reference, profiles, found.rows, troubles),
+            verdict=verdict(live.reference, profiles, found.rows, troubles)
+            + rejected_apart(0 if state is None else state.rejected),
             severity=gravest(firing),
             firing=sum(1 for alert in alerts if alert.state is State.FIRING),
             incidents=len(firing),

@@ -10,6 +10,7 @@ import numpy as np
 
 from barograph.chunks import Chunk, TimeChunks, from_microseconds, to_microseconds
 from barograph.profiles import columns
+from barograph.profiles.astray import DAY_US, bulk, together
 from barograph.profiles.build import build_profiles, time_chunks
 from barograph.profiles.clock import Span
 from barograph.profiles.join import join, split
@@ -103,9 +104,13 @@ def pieces_of(yardstick: Yardstick, source: Source, rule: TimeChunks) -> list[Pi
 def joined(yardstick: Yardstick, pieces: Sequence[Piece], rule: TimeChunks) -> Profiles:
     """Return the profiles that `build_profiles` makes of all rows of these pieces: empty chunks between them included.
 
-    Where there would be more than `MOST_CHUNKS` chunks, the oldest are left out, and their rows counted as `outside`.
+    Pieces whose times are astray are left out and counted as such. Where there would be more than `MOST_CHUNKS` chunks,
+    the oldest are left out, and their rows counted as `outside`.
     """
-    pieces, outside = _newest(pieces, rule)
+    believed = _believed(pieces)
+    strays = [p for p in pieces if p not in believed]
+    astray = sum(p.rows for p in strays)
+    pieces, outside = _newest(believed, rule)
     if not pieces:
         return join(yardstick, (), {})
     first, last = min(p.first_us for p in pieces), max(p.last_us for p in pieces)
@@ -113,7 +118,21 @@ def joined(yardstick: Yardstick, pieces: Sequence[Piece], rule: TimeChunks) -> P
     span = Span(first, last, rows, max(last - first, 0) // max(rows - 1, 1))
     _, chunks = time_chunks(span, rule)
     profiles = join(yardstick, chunks, {p.chunk: p.profiles for p in pieces})
-    return replace(profiles, outside=profiles.outside + outside)
+    return replace(
+        profiles,
+        outside=profiles.outside + outside + astray,
+        astray=profiles.astray + astray,
+        astray_example=from_microseconds(strays[0].first_us) if strays else profiles.astray_example,
+    )
+
+
+def _believed(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces whose times are not astray, by the same rule as in a check."""
+    if not pieces:
+        return []
+    days, rows = together([(np.array([p.first_us // DAY_US]), np.array([p.rows])) for p in pieces])
+    first, last = bulk(days, rows)
+    return [p for p in pieces if first <= p.first_us // DAY_US <= last]
 
 
 def _newest(pieces: Iterable[Piece], rule: TimeChunks) -> tuple[list[Piece], int]:

@@ -179,6 +179,12 @@ def number(value: object) -> float | None:
         return None
 
 
+def is_share(value: object) -> bool:
+    """Return whether a value is a number from 0 to 1, but for rounding."""
+    found = number(value)
+    return found is not None and -1e-6 <= found <= 1 + 1e-6
+
+
 def numbers_of(values: Iterable[object]) -> list[float] | None:
     """Return all values as numbers, or None if one is not (a truth value is not)."""
     found = [None if isinstance(v, bool) else number(v) for v in values]

@@ -17,6 +17,7 @@ from barograph.spec import roles as read
 from barograph.spec.schema import ColumnType, Task
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+NO_TIMESTAMP = ("reject", "receipt")  # what becomes of an event that does not say when it was
 _PERIODS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}  # days
 
 
@@ -92,6 +93,12 @@ def _duration(value: object) -> str:
     return str(value)
 
 
+def _no_timestamp(value: object) -> str:
+    if value not in NO_TIMESTAMP:
+        raise ValueError(f"This must be one of {', '.join(NO_TIMESTAMP)}.{did_you_mean(str(value), NO_TIMESTAMP)}")
+    return str(value)
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 Duration = Annotated[str, BeforeValidator(_duration)]
 Number = Annotated[float, BeforeValidator(_number)]
@@ -130,7 +137,8 @@ class ServiceSpec(BaseModel):
 
     A chunk is closed, and may raise alerts, once an event came that is `lateness` later than its end; what comes for
     it afterwards restates its results. Raw events are kept for `keep_events`, hourly profiles for `keep_hours` before
-    they become daily ones. Without events for `silence` an alert is raised; None: learned from the stream's own gaps.
+    they become daily ones. An event without a timestamp is rejected, or counts as of the time of its receipt
+    (`no_timestamp`). Without events for `silence` an alert is raised; None: learned from the stream's own gaps.
     """
 
     model_config = _FROZEN
@@ -139,6 +147,7 @@ class ServiceSpec(BaseModel):
     keep_events: Duration = "90d"
     keep_hours: Duration = "60d"
     silence: Duration | None = None
+    no_timestamp: Annotated[str, BeforeValidator(_no_timestamp)] = "reject"
 
 
 class ModelSpec(BaseModel):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from types import MappingProxyType
 from typing import Any  # Any: values of whichever type a column has
 
-import numpy as np
 import pyarrow as pa
 
 from barograph.errors import SpecError, did_you_mean
@@ -19,15 +17,15 @@ from barograph.spec.column_types import (
     distinct,
     fit_times,
     is_naive,
-    number,
+    is_share,
     numbers_of,
     plain_text,
     zone_of,
 )
 from barograph.spec.roles import Roles
-from barograph.spec.running import INDEX, counts_rows, is_index, numbers_in, order_in_time, runs_on
+from barograph.spec.running import INDEX, is_index, order_in_time, why_not_watched
 from barograph.spec.schema import ColumnType, Schema, Task
-from barograph.spec.suggest import ask_format, hinted, reference_only, suggestion
+from barograph.spec.suggest import ask_format, ask_roles
 
 # The names by which a role is found, without regard to case, the first one first.
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -223,57 +221,13 @@ class _Search:
 
     def suggest(self, current: Collection[str] | None) -> None:
         """Ask whether columns have the roles for which there is no name; guess nothing."""
-        roles, outputs = self.roles, ("prediction", "score")
-        placed = {*self.found.values(), *self.class_scores.values(), *self.ignored, *roles.ignore, *roles.groups}
-        free = [n for n in self.names if n not in placed and n not in (roles.features or ())]
-        has_output = bool(self.class_scores) or any(role in self.found for role in outputs)
-        for role in ("label", *outputs, "timestamp", "id"):
-            if role in self.found or (role in outputs and has_output):
-                continue
-            found = hinted(role, free, partial(self._could_be, role))
-            if current is not None and role in ("label", *outputs):
-                only = [n for n in free if n not in current and self._could_be(role, n)]
-                alone = [n for n in only if role == "label" and len(only) == 1]
-                if likely := [n for n in found if n in only] or alone:
-                    self.decisions.append(reference_only(role, likely[0]))
-                    self.ignored[likely[0]] = "only the reference has it"
-                    free.remove(likely[0])
-                    continue
-            if found:
-                self.decisions.append(suggestion(role, found))
-
-    def _could_be(self, role: str, name: str) -> bool:
-        """Return whether a column's values could have a role."""
-        column = self.sample.column(name)
-        if pa.types.is_nested(column.type):
-            return False
-        values = distinct(column)
-        if role == "timestamp":
-            return bool(values) and bool(fit_times(column).formats)
-        if role == "id":
-            return len(values) > 1 and len(values) == len(column)
-        if len(values) < 2 or pa.types.is_temporal(column.type):
-            return False
-        numbers = numbers_of(values)
-        fractions = numbers is not None and not all(n.is_integer() for n in numbers)
-        shares = fractions and all(map(_is_share, values))
-        if role == "score":
-            return shares
-        return not shares and (numbers is not None or len(values) <= MAX_CLASSES)
-
-    def _why_not_watched(self, name: str, order: Any) -> str | None:
-        """Return why the values of a column say nothing of later rows: row numbers, and what runs on with time."""
-        column = self.sample.column(name)
-        values = numbers_in(column)
-        finite = values[np.isfinite(values)]
-        whole = bool(len(finite)) and bool(np.all(finite == np.trunc(finite)))
-        if is_index(name) and (whole or not name):
-            return "the row numbers of a frame"
-        if order is None:
-            return "row numbers: whole numbers that rise from row to row" if whole and counts_rows(finite) else None
-        if runs_on(values[order]):
-            return "its values run on with time: no range to compare with. List it under `features` to watch it"
-        return None
+        placed = {*self.found.values(), *self.class_scores.values(), *self.ignored, *self.roles.ignore}
+        placed |= {*self.roles.groups, *(self.roles.features or ())}
+        free = {name: self.sample.column(name) for name in self.names if name not in placed}
+        known = {*self.found, *(("score",) if self.class_scores else ())}
+        asked = ask_roles(free, known=known, current=current)
+        self.decisions.extend(asked.questions)
+        self.ignored.update(dict.fromkeys(asked.apart, "only the reference has it"))
 
     def _take_time(self, role: str, column: str, reason: str) -> None:
         """Take a column of times if it can be read in one way; else note the question."""
@@ -332,12 +286,12 @@ class _Search:
 
     def _is_probability(self, column: str, *, share: float = 1.0) -> bool:
         values = distinct(self.sample.column(column))
-        return numbers_of(values) is not None and sum(map(_is_share, values)) >= share * len(values)
+        return numbers_of(values) is not None and sum(map(is_share, values)) >= share * len(values)
 
     def _refuse_score(self, column: str) -> None:
         if self.roles.task is Task.REGRESSION:
             return  # which has no score at all
-        example = next(v for v in distinct(self.sample.column(column)) if not _is_share(v))
+        example = next(v for v in distinct(self.sample.column(column)) if not is_share(v))
         self.problems.append(
             f"score: {column!r} must hold probabilities from 0 to 1, but holds for example {example!r}. "
             "Divide percentages by 100, turn margins into probabilities, or give classes as `prediction`."
@@ -489,9 +443,11 @@ class _Search:
                 self.ignored[name] = reason
                 continue
             chosen = roles.features is not None or name in roles.types or name in roles.segments
-            if found is ColumnType.NUMERIC and not chosen and (why := self._why_not_watched(name, order)):
-                self.ignored[name] = why
-                continue
+            if found is ColumnType.NUMERIC and not chosen:
+                why = why_not_watched(name, self.sample.column(name), order)
+                if why is not None:
+                    self.ignored[name] = why
+                    continue
             features[name] = found
             if reason:
                 self.decisions.append(f"`{name}`: {found.value} ({reason})")
@@ -501,11 +457,6 @@ class _Search:
         self.decisions.append(f"features: {len(features)} columns" + (" (as given)" if roles.features else ""))
         self.decisions.extend(f"`{name}`: ignored ({why})" for name, why in self.ignored.items() if why != "as given")
         return features
-
-
-def _is_share(value: Any) -> bool:
-    found = number(value)
-    return found is not None and -1e-6 <= found <= 1 + 1e-6
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

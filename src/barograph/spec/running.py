@@ -88,3 +88,20 @@ def _rises(blocks: list[Floats]) -> bool:
 def counts_rows(values: Floats) -> bool:
     """Return whether values are whole numbers that rise from each row to the next, as row numbers do."""
     return bool(len(values) >= BLOCKS * SHORTEST and np.all(values == np.trunc(values)) and np.all(np.diff(values) > 0))
+
+
+def why_not_watched(name: str, column: Column, order: npt.NDArray[np.intp] | None) -> str | None:
+    """Return why the values of a numeric column say nothing of later rows, None where they do.
+
+    `order` are the rows in the order of time; without, only row numbers are told from features.
+    """
+    values = numbers_in(column)
+    finite = values[np.isfinite(values)]
+    whole = bool(len(finite)) and bool(np.all(finite == np.trunc(finite)))
+    if is_index(name) and whole:
+        return "the row numbers of a frame"
+    if order is None:
+        return "row numbers: whole numbers that rise from row to row" if whole and counts_rows(finite) else None
+    if runs_on(values[order]):
+        return "its values run on with time: no range to compare with. List it under `features` to watch it"
+    return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any  # Any: keys and values of any mapping
 
 
 class Task(StrEnum):
@@ -26,6 +28,13 @@ class ColumnType(StrEnum):
     TEXT = "text"
     EMBEDDING = "embedding"
 
+
+# Read-only mappings have no pickle of their own, and people keep references and reports with it.
+def _read_only(plain: dict[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(plain)
+
+
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
 
 _EMPTY: Mapping[str, ColumnType] = MappingProxyType({})
 _NONE: Mapping[str, str] = MappingProxyType({})

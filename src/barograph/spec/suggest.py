@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
+import pyarrow as pa
+
+from barograph.spec.classes import MAX_CLASSES
+from barograph.spec.column_types import Column, distinct, fit_times, is_share, numbers_of
 from barograph.spec.time_formats import Fit
 
 # Words in a column's name that hint at a role.
@@ -16,6 +21,7 @@ HINTS: Mapping[str, frozenset[str]] = {
     "id": frozenset({"id", "uuid", "guid"}),
 }
 _ANSWERS = frozenset({"is", "has", "was", "did"})  # is_canceled: a yes or no, so perhaps the label
+_OUTPUTS = ("prediction", "score")
 _NONE = "none by name; "
 MOST = 3  # suggestions for one role
 
@@ -86,6 +92,56 @@ def reference_only(role: str, column: str) -> str:
     'label: none by name; `clf_target` is only in the reference: is it the label? Say --label clf_target'
     """
     return f"{role}: {_NONE}`{column}` is only in the reference: is it the {role}? Say {option(role)} {column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions about roles, a line each, and the columns that are kept apart until they are answered."""
+
+    questions: tuple[str, ...]
+    apart: tuple[str, ...]
+
+
+def ask_roles(free: Mapping[str, Column], *, known: Collection[str], current: Collection[str] | None) -> Asked:
+    """Ask about the roles that are not `known`, where a column that has no role could have them.
+
+    What only the reference has (`current` are the columns of production data) and could be the label, the prediction
+    or the score is kept apart: it must not count as a feature that is gone. For the label, that it is the only such
+    column is hint enough.
+    """
+    questions, apart = [], list[str]()
+    has_output = bool({*_OUTPUTS} & {*known})
+    for role in ("label", *_OUTPUTS, "timestamp", "id"):
+        if role in known or (role in _OUTPUTS and has_output):
+            continue
+        left = [name for name in free if name not in apart]
+        found = hinted(role, left, lambda name, role=role: could_be(role, free[name]))  # type: ignore[misc]  # bound now
+        if current is not None and role in ("label", *_OUTPUTS):
+            only = [name for name in left if name not in current and could_be(role, free[name])]
+            if likely := [n for n in found if n in only] or (only if role == "label" and len(only) == 1 else []):
+                questions.append(reference_only(role, likely[0]))
+                apart.append(likely[0])
+                continue
+        if found:
+            questions.append(suggestion(role, found))
+    return Asked(tuple(questions), tuple(apart))
+
+
+def could_be(role: str, column: Column) -> bool:
+    """Return whether a column's values could have a role."""
+    if pa.types.is_nested(column.type):
+        return False
+    values = distinct(column)
+    if role == "timestamp":
+        return bool(values) and bool(fit_times(column).formats)
+    if role == "id":
+        return len(values) > 1 and len(values) == len(column)
+    if len(values) < 2 or pa.types.is_temporal(column.type):
+        return False
+    numbers = numbers_of(values)
+    fractions = numbers is not None and not all(n.is_integer() for n in numbers)
+    shares = fractions and all(is_share(value) for value in values)
+    return shares if role == "score" else not shares and (numbers is not None or len(values) <= MAX_CLASSES)
 
 
 def suggested(decisions: Collection[str], *roles: str) -> str:

@@ -47,6 +47,7 @@ from barograph.store.catalog.models import (
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import ModelState, get_state, newest_states
 from barograph.store.catalog.work import mark
+from barograph.store.layout import DEFAULT_TIMESTAMP
 
 router = APIRouter(tags=["models"])
 
@@ -94,6 +95,7 @@ class ModelAnswer(Answer):
     created_at: datetime
     updated_at: datetime
     state: StateAnswer | None = Field(description="Null before anything is known of it.")
+    notes: list[str] = Field(default=[], description="What the answer to a change says of the events to come.")
 
 
 class ModelsPage(Page[ModelAnswer]):
@@ -225,9 +227,17 @@ def _store(
             request_relearning(scope, model, old.spec, now_us=now_us)
             mark(scope, model.id, due_us=now_us)
         audited(scope, caller, "change model" if old else "register model", name, {"spec": plain}, now_us=now_us)
-        answer = _answers(scope, [model])[0]
+        answer = _answers(scope, [model])[0].model_copy(update={"notes": [_on_time(model, spec)]})
     service.targets.forget((caller.project_id, name))
     return answer, old is None, tag_of(model)
+
+
+def _on_time(model: Model, spec: ModelSpec) -> str:
+    """Say which field of an event is its time, and what becomes of one without."""
+    name = (model.schema or {}).get("timestamp") or spec.timestamp or DEFAULT_TIMESTAMP
+    if spec.service.no_timestamp == "receipt":
+        return f"An event without `{name}` is of the time when it comes."
+    return f"Every event needs `{name}`: one without is rejected, unless service.no_timestamp is 'receipt'."
 
 
 def _answers(scope: Scope, models: Sequence[ModelHead]) -> list[ModelAnswer]:
