@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.chunks import ChunkRule, OneChunk, RowChunks, TimeChunks
+from barograph.pipeline.pieces import joined, pieces_of
 from barograph.profiles.astray import GAP_DAYS, bulk
 from barograph.profiles.build import build_profiles, default_chunk
 from barograph.reference.fit import fit
+from barograph.report.check import check
+from barograph.store.layout import with_id_and_timestamp
 
 N = 2_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -94,3 +100,30 @@ def test_at_least_the_run_with_the_most_rows_is_kept(found: list[tuple[int, int]
     # What is kept is as near to the others as to belong to them: another year of the same length always is.
     if at[-1] - at[0] <= GAP_DAYS:
         assert kept.all()
+
+
+def test_the_stream_of_a_service_leaves_out_the_same() -> None:
+    yardstick = replace(REFERENCE.yardstick, schema=with_id_and_timestamp(REFERENCE.schema))
+    rule = TimeChunks("w")
+    calm, found = (
+        joined(yardstick, [p for data in parts for p in pieces_of(yardstick, data, rule)], rule)
+        for parts in ([frame(TIMES)], [frame(TIMES), frame([datetime(2001, 9, 9, tzinfo=UTC)] * 3)])
+    )
+    assert [c.key for c in found.chunks] == [c.key for c in calm.chunks]
+    assert (found.outside, found.astray, found.astray_example) == (3, 3, datetime(2001, 9, 9, tzinfo=UTC))
+
+
+def test_a_check_names_them() -> None:
+    report = check(REFERENCE, odd(ZERO))
+    said = {item.what: item.why for item in report.not_checked}
+    assert said["1 row"] == "of an impossible time, 1970-01-01 00:00:00 UTC, years from all others: it is in no chunk"
+    two = {item.what: item.why for item in check(REFERENCE, odd(ZERO, ZERO)).not_checked}
+    assert two["2 rows"].startswith("of impossible times, such as 1970-01-01 00:00:00 UTC, years from all others: they")
+
+
+def test_what_was_learned_and_found_can_be_pickled() -> None:
+    report = check(REFERENCE, frame(TIMES))
+    again, learned = pickle.loads(pickle.dumps(report)), pickle.loads(pickle.dumps(REFERENCE))
+    assert again.results.equals(report.results)
+    assert learned.to_bytes() == REFERENCE.to_bytes()
+    assert copy.deepcopy(report).verdict == report.verdict

@@ -21,7 +21,7 @@ def decode_events(body: Body, content_type: str, layout: EventLayout, *, now_us:
 
     `content_type` is without parameters: an object or a list of objects as JSON, an object a line as NDJSON, or an
     Arrow IPC stream. A row is rejected if its id is missing or above 256 characters; if its timestamp is missing (but
-    see `event_layout`), not a time, before 1971, or more than a day ahead of `now_us`; if a numeric column holds what is
+    see `event_layout`), not a time, before 1971, or over a day ahead of `now_us`; if a numeric column holds what is
     no number, a column of single values a list or an object, or a text more than `text_bytes`; or if its label is none.
     Rows with an id that an earlier row of the body has are duplicates. A label that comes inside an event becomes a row
     of its own.

@@ -30,7 +30,7 @@ class ColumnType(StrEnum):
 
 
 # Read-only mappings have no pickle of their own, and people keep references and reports with it.
-def _read_only(plain: dict[Any, Any]) -> Mapping[Any, Any]:
+def _read_only(plain: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(plain)
 
 
