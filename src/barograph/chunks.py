@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import numpy.typing as npt
-
 from barograph.errors import SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 UNITS = {"min": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "q": "quarter", "y": "year"}
 GRAMMAR = (
@@ -229,5 +230,7 @@ def from_microseconds(value: int) -> datetime:
 
 def edges_in_microseconds(rule: TimeChunks, first: int, last: int) -> npt.NDArray[np.int64]:
     """Return `TimeChunks.edges` of two times in microseconds, as microseconds."""
+    import numpy as np  # here, so that the command line can list what can be said of chunks without it
+
     edges = rule.edges(from_microseconds(first), from_microseconds(last))
     return np.array([to_microseconds(edge) for edge in edges], np.int64)

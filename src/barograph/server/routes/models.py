@@ -95,7 +95,7 @@ class ModelAnswer(Answer):
     created_at: datetime
     updated_at: datetime
     state: StateAnswer | None = Field(description="Null before anything is known of it.")
-    notes: list[str] = Field(default=[], description="What the answer to a change says of the events to come.")
+    notes: list[str] = Field(default=[], description="What events must bring; empty in lists.")
 
 
 class ModelsPage(Page[ModelAnswer]):
@@ -227,15 +227,15 @@ def _store(
             request_relearning(scope, model, old.spec, now_us=now_us)
             mark(scope, model.id, due_us=now_us)
         audited(scope, caller, "change model" if old else "register model", name, {"spec": plain}, now_us=now_us)
-        answer = _answers(scope, [model])[0].model_copy(update={"notes": [_on_time(model, spec)]})
+        answer = _answers(scope, [model])[0]
     service.targets.forget((caller.project_id, name))
     return answer, old is None, tag_of(model)
 
 
-def _on_time(model: Model, spec: ModelSpec) -> str:
+def _on_time(model: Model) -> str:
     """Say which field of an event is its time, and what becomes of one without."""
-    name = (model.schema or {}).get("timestamp") or spec.timestamp or DEFAULT_TIMESTAMP
-    if spec.service.no_timestamp == "receipt":
+    name = (model.schema or model.spec).get("timestamp") or DEFAULT_TIMESTAMP
+    if (model.spec.get("service") or {}).get("no_timestamp") == "receipt":
         return f"An event without `{name}` is of the time when it comes."
     return f"Every event needs `{name}`: one without is rejected, unless service.no_timestamp is 'receipt'."
 
@@ -257,6 +257,7 @@ def _answer(model: ModelHead, numbers: Mapping[int, int], state: ModelState | No
         created_at=from_microseconds(model.created_us),
         updated_at=from_microseconds(model.updated_us),
         state=None if state is None else _state(state),
+        notes=[_on_time(model)] if isinstance(model, Model) else [],  # a list of models has no specifications
     )
 
 
