@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
-
-import numpy as np
-import numpy.typing as npt
 
 from barograph.errors import SpecError
 from barograph.times import from_microseconds, to_microseconds
 
-UNITS = {"h": "hour", "d": "day", "w": "week", "mo": "month", "q": "quarter", "y": "year"}
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+UNITS = {"min": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "q": "quarter", "y": "year"}
+GRAMMAR = (
+    f"a number with a unit ({', '.join(UNITS)}) such as 1d, 12h or 2w, a number of rows such as 500 or 5000rows, "
+    "or 'all' for one chunk"
+)
 MAX_CHUNKS = 100_000  # one reference, one check: more is a mistake in the data or in the chunk length
+MEAN_SECONDS = {
+    "min": 60,
+    "h": 3600,
+    "d": 86_400,
+    "w": 604_800,
+    "mo": 2_629_746,
+    "q": 7_889_238,
+    "y": 31_556_952,
+}
+_MINUTES = {"min": 1, "h": 60}
+_MONTHS = {"mo": 1, "q": 3, "y": 12}
+_LONGEST_SECONDS = 100 * 31_556_952  # a century: more is a slip, and soon beyond what dates can hold
+_MONDAY = date(1970, 1, 5)  # from here several days or weeks are counted, so that 7d are the same as 1w
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,31 +52,64 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class TimeChunks:
-    """Cut time at the starts of calendar hours, days, weeks (Monday), months, quarters or years of a zone."""
+    """Cut time every `count` calendar minutes, hours, days, weeks (Monday), months, quarters or years of a zone.
+
+    Minutes divide the hour and hours the day (15min, 6h, but not 7h), from midnight on; of the other units, several
+    are counted from Monday, 5 January 1970 (days, weeks) or from January 1970, whatever the data, so that borders
+    never move.
+    """
 
     unit: str
     zone: str = "UTC"
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        # Others would not fit where a clock is set back.
+        if (self.unit == "min" and 60 % self.count) or (self.unit == "h" and 24 % self.count):
+            raise SpecError(
+                f"A chunk of minutes must divide the hour, one of hours the day: 15min, 12h. Got {self.name!r}."
+            )
+
+    @property
+    def name(self) -> str:
+        """Return the rule as it is written.
+
+        >>> TimeChunks("h", count=12).name
+        '12h'
+        """
+        return f"{self.count}{self.unit}"
+
+    @property
+    def seconds(self) -> float:
+        """Return the mean length of an interval."""
+        return self.count * MEAN_SECONDS[self.unit]
 
     def floor(self, time: datetime) -> datetime:
         """Return the start, in UTC, of the interval that holds `time`.
 
         >>> TimeChunks("d", "America/New_York").floor(datetime(2013, 3, 10, 12, tzinfo=UTC))
         datetime.datetime(2013, 3, 10, 5, 0, tzinfo=datetime.timezone.utc)
+        >>> TimeChunks("h", count=12).floor(datetime(2013, 3, 10, 13, 30, tzinfo=UTC))
+        datetime.datetime(2013, 3, 10, 12, 0, tzinfo=datetime.timezone.utc)
         """
         local = time.astimezone(ZoneInfo(self.zone))
-        if self.unit == "h":  # by elapsed time: the hour that a clock change repeats is two hours
-            past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-            return time.astimezone(UTC) - past
+        if self.unit in _MINUTES:
+            minutes = self.count * _MINUTES[self.unit]
+            if minutes <= 60:  # by elapsed time: the hour that a clock change repeats is two hours
+                past = timedelta(minutes=local.minute % minutes, seconds=local.second, microseconds=local.microsecond)
+                return time.astimezone(UTC) - past
+            begin = local.hour - local.hour % self.count
+            return local.replace(hour=begin, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
         day = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        months = 12 * (day.year - 1970) + day.month - 1
         match self.unit:
+            case "d" if self.count > 1:
+                day -= timedelta(days=(day.date() - _MONDAY).days % self.count)
             case "w":
-                day -= timedelta(days=local.weekday())
-            case "mo":
-                day = day.replace(day=1)
-            case "q":
-                day = day.replace(month=local.month - (local.month - 1) % 3, day=1)
-            case "y":
-                day = day.replace(month=1, day=1)
+                day -= timedelta(days=(day.date() - _MONDAY).days % (7 * self.count))
+            case "mo" | "q" | "y":
+                months -= months % (self.count * _MONTHS[self.unit])
+                day = day.replace(year=1970 + months // 12, month=months % 12 + 1, day=1)
         return day.astimezone(UTC)
 
     def next(self, start: datetime) -> datetime:
@@ -71,10 +122,15 @@ class TimeChunks:
         >>> week.next(start) - start
         datetime.timedelta(seconds=82800)
         """
-        if self.unit == "h":
-            return start + timedelta(hours=1)
+        if self.unit in _MINUTES:
+            length = timedelta(minutes=self.count * _MINUTES[self.unit])
+            if length <= timedelta(hours=1):
+                return start + length
+            # Half an hour into the next one; where the clock is set back, the interval is an hour longer.
+            following = self.floor(start + length + timedelta(minutes=30))
+            return following if following > start else self.floor(start + length + timedelta(minutes=90))
         # A little more than the longest interval, then back to where that one begins.
-        days = {"d": 1, "w": 7, "mo": 31, "q": 92, "y": 366}[self.unit]
+        days = {"d": 1, "w": 7, "mo": 31, "q": 92, "y": 366}[self.unit] * self.count
         return self.floor(start + timedelta(days=days, hours=12))
 
     def edges(self, first: datetime, last: datetime) -> list[datetime]:
@@ -87,7 +143,7 @@ class TimeChunks:
             edges.append(self.next(edges[-1]))
             if len(edges) > MAX_CHUNKS:
                 raise SpecError(
-                    f"Cutting {first:%Y-%m-%d} to {last:%Y-%m-%d} by {UNITS[self.unit]} gives more than {MAX_CHUNKS} "
+                    f"Cutting {first:%Y-%m-%d} to {last:%Y-%m-%d} by {self.name} gives more than {MAX_CHUNKS} "
                     "chunks. Choose a longer chunk, or look for wrong timestamps."
                 )
         return edges
@@ -100,7 +156,7 @@ class TimeChunks:
         """
         local = start.astimezone(ZoneInfo(self.zone))
         match self.unit:
-            case "h":
+            case "min" | "h":
                 return f"{local:%Y-%m-%dT%H:%M%z}" if self.zone != "UTC" else f"{local:%Y-%m-%dT%H:%M}"
             case "mo":
                 return f"{local:%Y-%m}"
@@ -127,26 +183,44 @@ class RowChunks:
         return f"rows {index * self.size}-{index * self.size + rows - 1}"
 
 
-ChunkRule: TypeAlias = TimeChunks | RowChunks
+@dataclass(frozen=True, slots=True)
+class OneChunk:
+    """Do not cut: all rows are one chunk."""
 
 
-def parse_chunk_rule(text: str, *, zone: str = "UTC") -> ChunkRule:
-    """Return the rule that `text` names: `1h`, `1d`, `1w`, `1mo`, `1q`, `1y` or, say, `5000rows`.
+ChunkRule: TypeAlias = TimeChunks | RowChunks | OneChunk
+
+
+def parse_chunk_rule(said: str | int | ChunkRule, *, zone: str = "UTC") -> ChunkRule:
+    """Return the rule that is said: `1d`, `12h`, `30min`, `2w`, `1mo`, `1q`, `1y`, `5000rows`, 500 (rows) or `all`.
 
     >>> parse_chunk_rule("1mo")
-    TimeChunks(unit='mo', zone='UTC')
-    >>> parse_chunk_rule("5000rows")
-    RowChunks(size=5000)
+    TimeChunks(unit='mo', zone='UTC', count=1)
+    >>> parse_chunk_rule("5000rows"), parse_chunk_rule(500)
+    (RowChunks(size=5000), RowChunks(size=500))
+    >>> parse_chunk_rule("all")
+    OneChunk()
+
+    Raises SpecError, which lists all that can be said, for anything else.
     """
-    if match := re.fullmatch(r"([1-9]\d*)\s*rows?", text):
-        return RowChunks(int(match[1]))
-    if text[:1] == "1" and text[1:] in UNITS:
-        return TimeChunks(text[1:], zone)
-    units = ", ".join(f"1{unit}" for unit in UNITS)
-    raise SpecError(f"A chunk is one of {units}, or a number of rows such as 5000rows. Got {text!r}.")
+    if isinstance(said, TimeChunks | RowChunks | OneChunk):
+        return said
+    text = str(said).strip() if isinstance(said, str | int) and not isinstance(said, bool) else ""
+    if text == "all":
+        return OneChunk()
+    if match := re.fullmatch(rf"([1-9]\d{{0,11}})\s*(rows?|{'|'.join(UNITS)})?", text, re.ASCII):
+        count, unit = int(match[1]), match[2]
+        if unit in UNITS:
+            if count * MEAN_SECONDS[unit] <= _LONGEST_SECONDS:
+                return TimeChunks(unit, zone, count)
+        else:
+            return RowChunks(count)
+    raise SpecError(f"A chunk is {GRAMMAR}. Got {said!r}.")
 
 
 def edges_in_microseconds(rule: TimeChunks, first: int, last: int) -> npt.NDArray[np.int64]:
     """Return `TimeChunks.edges` of two times in microseconds, as microseconds."""
+    import numpy as np  # here, so that the command line can list what can be said of chunks without it
+
     edges = rule.edges(from_microseconds(first), from_microseconds(last))
     return np.array([to_microseconds(edge) for edge in edges], np.int64)

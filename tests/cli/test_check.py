@@ -290,7 +290,7 @@ def bad_files(files: Path, folder: Path) -> None:
     (folder / "nothing.parquet").write_bytes(b"")
     (folder / "notes.txt").write_text("hello", "utf-8")
     (folder / "folder").mkdir()
-    (folder / "three.toml").write_text('lable = "x"\nthreshold = "high"\nchunk = "2d"\n', "utf-8")
+    (folder / "three.toml").write_text('lable = "x"\nthreshold = "high"\nchunk = "2x"\n', "utf-8")
     (folder / "no.toml").write_text("label = late\n", "utf-8")
     pl.DataFrame({"z": [1]}).write_parquet(folder / "other.parquet")
     percent = pl.read_parquet(files / "calm.parquet").with_columns(pl.col("score") * 100)
@@ -316,7 +316,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
         [
             "three.toml:\n",
             "$.threshold: This must be a number from 0 to 1. Got 'high'.",
-            "$.chunk: A chunk is one of 1h",
+            "$.chunk: A chunk is a number with a unit",
             "$.lable: there is no such key. Did you mean 'label'?",
         ],
     ),
@@ -332,7 +332,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     ),
     "an unknown task": (["R", "C", "--task", "binry"], ["task: This must be one of", "Did you mean 'binary'?"]),
     "an unknown zone": (["R", "C", "--timezone", "Berlin"], ["timezone: This must be a time zone such as"]),
-    "an odd chunk": (["R", "C", "--chunk", "2d"], ["A chunk is one of 1h, 1d", "Got '2d'"]),
+    "an odd chunk": (["R", "C", "--chunk", "2x"], ["A chunk is a number with a unit (min, h, d,", "Got '2x'"]),
     "an odd score": (["R", "C", "--score", "a=b,c"], ["--score must be a column, or class=column,class=column"]),
     "a score in per cent": (
         ["percent.parquet", "percent.parquet", "--score", "score"],

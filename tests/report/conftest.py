@@ -94,4 +94,4 @@ def bare_report(report_of: Callable[..., Report]) -> Report:
     """Return the report of one feature without time, prediction, label or chunks."""
     rng = np.random.default_rng(0)
     before, now = (pl.DataFrame({"x": rng.normal(size=n)}) for n in (500, 300))
-    return report_of(now, before, chunk=None)
+    return report_of(now, before, chunk="all")

@@ -228,7 +228,7 @@ def test_no_time_at_all_cuts_by_rows_and_says_so(time: pl.Expr, reference: Refer
 def test_no_timestamp_column(reference: Reference) -> None:
     report = check(reference, BASE.drop("timestamp"))
     assert "has no timestamp column `timestamp`" in left_out(report)["time"]
-    with pytest.raises(InputError, match="current frame: cutting by 'd' needs a timestamp column"):
+    with pytest.raises(InputError, match="current frame: cutting by '1d' needs a timestamp column"):
         check(reference, BASE.drop("timestamp"), chunk="1d")
 
 

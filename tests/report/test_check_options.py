@@ -53,7 +53,7 @@ def test_a_fitted_reference_keeps_its_roles(reference: Reference) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"chunk": "2d"}, "A chunk is one of 1h, 1d"),
+        ({"chunk": "D"}, "A chunk is a number with a unit (min, h, d,"),
         ({"tolerance": {"roc_auk": 0.1}}, "tolerance: there is no 'roc_auk'. Did you mean 'roc_auc'?"),
         ({"value": {"tpp": 1.0}}, "value: there is no 'tpp'. Did you mean 'tp'?"),
         ({"budget": "never"}, "budget"),

@@ -20,10 +20,16 @@ def test_a_model_is_registered_and_changed(served: Served) -> None:
     got = client.get("/v1/models/m1")
     assert got.headers["ETag"] == made.headers["ETag"]
     assert got.json() == made.json()
+    assert made.json()["notes"] == [
+        "Every event needs `timestamp`: one without is rejected, unless service.no_timestamp is 'receipt'."
+    ]
     changed = client.put("/v1/models/m1", content=b'task = "binary"\nlabel = "later"\nversion = "7"', headers=TOML)
     assert changed.status_code == 200
     assert changed.json()["version"] == "7"
     assert changed.headers["ETag"] != made.headers["ETag"]
+    on_request = {"timestamp": "at", "service": {"no_timestamp": "receipt"}}
+    told = client.put("/v1/models/m1", json=on_request | {"task": "binary", "label": "later", "version": "7"}).json()
+    assert told["notes"] == ["An event without `at` is of the time when it comes."]
     said = client.get("/v1/models/m1/spec").json()
     assert (said["name"], said["label"], said["budget"]) == ("m1", "later", "1 false alarm per month")
     text = client.get("/v1/models/m1/spec", headers={"Accept": "application/toml"}).text
@@ -34,7 +40,7 @@ def test_a_model_is_registered_and_changed(served: Served) -> None:
     assert client.delete("/v1/models/m1").status_code == 204
     assert client.get("/v1/models/m1").status_code == 404
     acts = [r["action"] for r in client.get("/v1/audit?target=m1").json()["items"]]
-    assert acts == ["delete model", "change model", "change model", "register model"]
+    assert acts == ["delete model", *["change model"] * 3, "register model"]
 
 
 def test_everything_that_is_wrong_is_told_at_once(served: Served) -> None:

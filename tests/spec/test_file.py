@@ -29,6 +29,7 @@ unusable = "by score"
 null_values = [-1, "none"]
 classes = [0, "1.x", 2.0]
 timestamp = "ts"
+timestamp_format = { ts = "%d/%m/%Y" }
 timezone = "Europe/Berlin"
 id = "key"
 features = ["a.b", "ü"]
@@ -163,7 +164,8 @@ def test_three_errors_are_told_at_once_with_file_path_and_value(tmp_path: Path) 
         ('timezone = "Europe/Berln"', "Did you mean 'Europe/Berlin'?"),
         ("features = [1]", "$.features: This must be a list of names of columns. Got [1]."),
         ('types = { "a b" = "numerc" }', "$.types['a b']: A type is one of numeric,"),
-        ('chunk = "2d"', "$.chunk: A chunk is one of 1h,"),
+        ('chunk = "7h"', "$.chunk: A chunk of minutes must divide the hour, one of hours the day"),
+        ('chunk = "D"', "$.chunk: A chunk is a number with a unit (min, h, d,"),
         ('budget = "0 false alarms per month"', "$.budget: Nothing that ever alarms can keep this budget."),
         ("value = { tp = inf }", "$.value.tp: This must be a finite number, at most 1e+50 in size. Got inf."),
         ("value = { tpp = 1 }", "$.value.tpp: there is no such key. Did you mean 'tp'?"),

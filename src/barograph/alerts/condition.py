@@ -134,11 +134,13 @@ def condition(
     held: Held | None = None,
     failure: Failure | None = None,
     has_reference: bool = True,
+    rejected: int = 0,
 ) -> Condition:
     """Return the state of a model, with its verdict and severity.
 
     `judged` is None before it was evaluated. `troubles` are those that are heard, the gravest first; `silenced` counts
-    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails.
+    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. `rejected` rows are
+    none that the verdict is about, and it says so.
 
     A model that is paused or retired has no severity. One that cannot be evaluated keeps the severity of what was found
     before it could not, and the verdict says both.
@@ -153,6 +155,7 @@ def condition(
         said = f"{held} Nothing is raised."
         return Condition(lifecycle=lifecycle, judgement=Judgement.NOT_KNOWN, severity=None, verdict=said)
     judgement, severity, verdict = _judged(lifecycle, judged, troubles, silenced, has_reference)
+    verdict += _apart_from(rejected)
     if failure is not None:
         before = f" Before that: {verdict}" if severity and severity > Severity.NOTICE else ""
         judgement, verdict = Judgement.CANNOT_BE_EVALUATED, f"{failure}{before}"
@@ -204,6 +207,12 @@ def _judged(
         return Judgement.ATTENTION, severity, f"{_broken(broken[0], judged)}{_besides(silenced)}."
     judgement = Judgement.WELL if judged.is_enough else Judgement.NOT_KNOWN
     return judgement, severity, _calm(troubles, judged, silenced)
+
+
+def _apart_from(rejected: int) -> str:
+    if not rejected:
+        return ""
+    return f" Apart from {count(rejected, 'row')} that {'was' if rejected == 1 else 'were'} rejected."
 
 
 def _in_trouble(worst: Trouble, is_over: bool) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar  # Any: what stands in a file, before it is chec
 
 from barograph.alerts.scenario_values import Value, parse_values
 from barograph.alerts.severity import Severity
-from barograph.chunks import RowChunks, TimeChunks, parse_chunk_rule
+from barograph.chunks import TimeChunks, parse_chunk_rule
 from barograph.errors import SpecError, did_you_mean
 
 T = TypeVar("T")
@@ -136,8 +136,8 @@ def time_of(value: object) -> datetime:
 def chunk_of(value: object) -> TimeChunks:
     """Return a rule that cuts time."""
     rule = parse_chunk_rule(text_of(value))
-    if isinstance(rule, RowChunks):
-        raise SpecError(f"a scenario lets time pass: chunks of rows have none. Write '1d' or '1h', got {value!r}.")
+    if not isinstance(rule, TimeChunks):
+        raise SpecError(f"a scenario lets time pass: chunks are times, not rows. Write '1d' or '1h', got {value!r}.")
     return rule
 
 

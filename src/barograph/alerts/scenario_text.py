@@ -255,5 +255,4 @@ def _wrong_expectation(key: str, value: object, monitors: Collection[str]) -> st
 
 def length_of(chunk: TimeChunks) -> timedelta:
     """Return the usual length of a chunk."""
-    days = {"h": 1 / 24, "d": 1.0, "w": 7.0, "mo": 365.25 / 12, "q": 365.25 / 4, "y": 365.25}
-    return timedelta(days=days[chunk.unit])
+    return timedelta(seconds=chunk.seconds)

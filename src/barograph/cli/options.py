@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any  # Any: role overrides are of s
 
 import typer
 
+from barograph.chunks import GRAMMAR
 from barograph.errors import InputError, SpecError
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ Score = Annotated[
 ]
 Prediction = Annotated[str | None, typer.Option(help="Column with what the model said.")]
 Timestamp = Annotated[str | None, typer.Option(help="Column with the time of the event.")]
+TimestampFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="How times are written, as in %d/%m/%Y %H:%M, or the unit of a number: s, ms, us, ns; or column=format."
+    ),
+]
 Id = Annotated[str | None, typer.Option("--id", help="Column with the identity of the event.")]
 Features = Annotated[str | None, typer.Option(help="Feature columns, separated by commas. Default: all others.")]
 Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, separated by commas.")]
@@ -41,9 +49,7 @@ On = Annotated[
     str | None, typer.Option("--on", help="Column of both files that --labels is joined by. Default: the id.")
 ]
 PATHS = "a Parquet, CSV, JSON or Arrow file, a Delta table, a folder or a pattern"
-Chunk = Annotated[
-    str | None, typer.Option(help="1h, 1d, 1w, 1mo, 1q, 1y or, say, 5000rows. Default: chosen from the data.")
-]
+Chunk = Annotated[str | None, typer.Option(help=f"{GRAMMAR[:1].upper()}{GRAMMAR[1:]}. Default: chosen from the data.")]
 
 
 def roles(
@@ -53,6 +59,7 @@ def roles(
     score: str | None,
     prediction: str | None,
     timestamp: str | None,
+    timestamp_format: str | None,
     id: str | None,
     features: str | None,
     ignore: str | None,
@@ -66,6 +73,7 @@ def roles(
         "score": _score(score),
         "prediction": prediction,
         "timestamp": timestamp,
+        "timestamp_format": _formats(timestamp_format),
         "id": id,
         "features": _list(features),
         "ignore": _list(ignore),
@@ -118,6 +126,14 @@ def _score(text: str | None) -> str | dict[str, str] | None:
     if any(len(pair) != 2 for pair in pairs):
         raise SpecError(f"--score must be a column, or class=column,class=column. Got {text!r}.")
     return {name.strip(): column.strip() for name, column in pairs}
+
+
+def _formats(text: str | None) -> str | dict[str, str] | None:
+    if text is None or "=" not in text:
+        return text
+    # A format may hold commas; what follows a comma is the next column if an equals sign comes before a per cent sign.
+    pairs = [part.split("=", 1) for part in re.split(r",(?=[^,%=]+=)", text)]
+    return {column.strip(): format.strip() for column, format in pairs}
 
 
 def check_places(places: Mapping[str, Path | None]) -> None:

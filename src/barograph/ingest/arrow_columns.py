@@ -16,12 +16,13 @@ import pyarrow.types as pt
 
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.arrow_stream import read_stream
-from barograph.ingest.decoded import Reasons, latest, text_reason, time_reason
+from barograph.ingest.decoded import Reasons, latest, text_reason, time_format, time_reason
 from barograph.ingest.expand import Body
-from barograph.ingest.limits import ID_LENGTH, MAX_CELLS, REJECTED_BYTES, Limits
+from barograph.ingest.limits import FIRST_US, ID_LENGTH, MAX_CELLS, REJECTED_BYTES, Limits
 from barograph.ingest.rejected import shown
 from barograph.profiles.columns import as_text, numbers, times
 from barograph.profiles.nested import flat_columns
+from barograph.spec.schema import Schema
 from barograph.store.layout import NUMBER, TEXT, TIME
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -113,7 +114,7 @@ class Batch:
             self.add(sizes > ID_LENGTH, lambda i: f"{name}: expected at most {ID_LENGTH} characters, got {sizes[i]:,}")
         return ids
 
-    def times(self, name: str, zone: str, now_us: int, *, needed: bool = True) -> Column:
+    def times(self, name: str, schema: Schema, now_us: int, *, needed: bool = True) -> Column:
         """Return a column of times; null where there is none."""
         if name not in self.columns:
             raise InputError(f"The body has no column {name!r}, which holds the timestamps. Add it.")
@@ -121,10 +122,10 @@ class Batch:
         if _is_text(_value_type(array)):
             self._check_text_sizes(name, array)
         with _reading(name, array.type):
-            microseconds, null, wrong = times(array, zone)
+            microseconds, null, wrong = times(array, schema.timezone, time_format(schema, name))
         missing = np.zeros(self.rows, np.bool_) if null is None else null
         known = np.ones(self.rows, np.bool_) if wrong is None else ~wrong
-        off = ~known | (microseconds < 0) | (microseconds > latest(now_us))
+        off = ~known | (microseconds < FIRST_US) | (microseconds > latest(now_us))
         off = off | missing if needed else off & ~missing
         if off.any():
             self.add(off, lambda i: time_reason(_python_value(array, i), bool(known[i]), int(microseconds[i]), name))

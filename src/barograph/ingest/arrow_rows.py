@@ -22,10 +22,15 @@ ARROW = "application/vnd.apache.arrow.stream"
 def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int) -> Decoded:
     """Return the events of an Arrow IPC stream."""
     batch = read_batch(body, layout.limits, layout.objects)
-    n, zone = batch.rows, layout.schema.timezone
+    n = batch.rows
     id_name, time_name = layout.fields[0].name, layout.fields[1].name
     ids = batch.ids(id_name)
-    arrays = [ids, batch.times(time_name, zone, now_us)]
+    now = pa.array(np.full(n, now_us, np.int64)).view(TIME)
+    if layout.receipt and time_name not in batch.columns:
+        arrays = [ids, now]
+    else:
+        times = batch.times(time_name, layout.schema, now_us, needed=not layout.receipt)
+        arrays = [ids, pc.coalesce(times, now) if layout.receipt else times]
     for column in layout.fields[2 : layout.kept]:
         if column.name not in batch.columns:
             arrays.append(pa.nulls(n, NUMBER if column.kind == "number" else TEXT))
@@ -35,8 +40,7 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int) -> Deco
             arrays.append(batch.texts(column.name, presence=column.kind == "embedding"))
     known = {f.name for f in layout.fields}
     others = [name for name in batch.columns if name not in known]
-    received = pa.array(np.full(n, now_us, np.int64)).view(TIME)
-    arrays += [received, batch.extra(others)]
+    arrays += [now, batch.extra(others)]
     labels = None
     if layout.label is not None and layout.fields[layout.label].name in batch.columns:
         at = layout.label_time
@@ -113,7 +117,7 @@ def _labels(batch: Batch, layout: LabelLayout, ids: Column, name: str, time: str
     received = pa.array(np.full(batch.rows, now_us, np.int64)).view(TIME)
     known = received
     if time is not None and time in batch.columns:
-        known = pc.coalesce(batch.times(time, layout.schema.timezone, now_us, needed=False), received)
+        known = pc.coalesce(batch.times(time, layout.schema, now_us, needed=False), received)
     return pa.Table.from_arrays([ids, labels, known, received], schema=layout.arrow)
 
 

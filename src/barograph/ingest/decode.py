@@ -20,13 +20,15 @@ def decode_events(body: Body, content_type: str, layout: EventLayout, *, now_us:
     """Return the events of a body, received at `now_us` (microseconds since 1970).
 
     `content_type` is without parameters: an object or a list of objects as JSON, an object a line as NDJSON, or an
-    Arrow IPC stream. A row is rejected if its id is missing or above 256 characters; if its timestamp is missing, not
-    a time, before 1970, or more than a day ahead of `now_us`; if a numeric column holds what is no number, a column of
-    single values a list or an object, or a text more than `text_bytes`; or if its label is none. Rows with an id that
-    an earlier row of the body has are duplicates. A label that comes inside an event becomes a row of its own.
+    Arrow IPC stream. A row is rejected if its id is missing or above 256 characters; if its timestamp is missing (but
+    see `event_layout`), not a time, before 1971, or over a day ahead of `now_us`; if a numeric column holds what is
+    no number, a column of single values a list or an object, or a text more than `text_bytes`; or if its label is none.
+    Rows with an id that an earlier row of the body has are duplicates. A label that comes inside an event becomes a row
+    of its own.
 
     A time is ISO 8601 text (without a zone: in that of the schema), an Arrow timestamp, or a number since 1970 in the
     unit that its size tells: seconds from 1e8, milliseconds from 1e11, microseconds from 1e14, nanoseconds from 1e17.
+    It may also be written as in the reference, where that has a format of its own.
 
     Raises InputError for a body that cannot be read as a whole, and TooLarge beyond the layout's limits.
     """

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.ingest.limits import AHEAD_SECONDS, ID_LENGTH
+from barograph.ingest.limits import AHEAD_SECONDS, FIRST_US, ID_LENGTH
 from barograph.ingest.rejected import Rejected, rejected_part, shown, to_rejected
 from barograph.ingest.values import text_of
+from barograph.spec.schema import Schema
+from barograph.store.layout import LABEL_TIMESTAMP
 from barograph.store.parts import Kind, Part
 
 Reasons = dict[int, list[str]]
@@ -98,13 +100,20 @@ def latest(now_us: int) -> int:
     return now_us + AHEAD_SECONDS * 1_000_000
 
 
+def time_format(schema: Schema, name: str) -> str:
+    """Return how the times of a field are written; a label's time may come under the common name."""
+    column = schema.label_timestamp if name == LABEL_TIMESTAMP and schema.label_timestamp else name
+    return schema.formats.get(column, "")
+
+
 def time_reason(value: object, known: bool, time_us: int, name: str) -> str:
     """Return why a time is not taken, from the value as it came and the moment that it was read as."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return f"{name}: missing"
     if not known:
         return f"{name}: expected ISO 8601, or seconds, milliseconds or microseconds since 1970, got {shown(value)}"
-    return f"{name}: {shown(value)} is {'before 1970' if time_us < 0 else 'more than a day ahead of now'}"
+    wrong = "before 1971, as of a clock that was never set" if time_us < FIRST_US else "more than a day ahead of now"
+    return f"{name}: {shown(value)} is {wrong}"
 
 
 def text_reason(name: str, size: int, most: int) -> str:

@@ -12,12 +12,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.ingest.decoded import Decoded, assemble, latest, read_id, score_doubts, text_reason, time_reason
+from barograph.ingest.decoded import (
+    Decoded,
+    assemble,
+    latest,
+    read_id,
+    score_doubts,
+    text_reason,
+    time_format,
+    time_reason,
+)
 from barograph.ingest.expand import Body
 from barograph.ingest.json_rows import JsonRows, present_names, read_json, row_texts
 from barograph.ingest.layouts import EventLayout, LabelLayout
-from barograph.ingest.limits import ID_LENGTH
+from barograph.ingest.limits import FIRST_US, ID_LENGTH
 from barograph.ingest.values import moments, number_array, time_array
+from barograph.spec.schema import Schema
 from barograph.store.layout import TEXT, TIME
 from barograph.store.parts import Lines, Part, Row, to_payload
 
@@ -33,7 +43,11 @@ def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, no
     check = _Check(found)
     ids = check.ids([row[0] for row in rows], layout.fields[0].name)
     read_times = check.few_times if len(rows) <= FEW else check.many_times
-    times = read_times([row[1] for row in rows], layout.fields[1].name, layout.schema.timezone, now_us)
+    raw = [row[1] for row in rows]
+    times = read_times(raw, layout.fields[1].name, layout.schema, now_us, needed=not layout.receipt)
+    if layout.receipt:
+        given = [now_us if _blank(value) else int(time) for value, time in zip(raw, times, strict=True)]
+        times = np.array(given, np.int64) if isinstance(times, np.ndarray) else given
     labels = _inner_labels(layout, rows, ids, check, now_us)
     values = list(zip(*rows, strict=True))[2 : layout.kept] or [()] * (layout.kept - 2)
     for j in layout.embeddings:
@@ -81,7 +95,7 @@ def decode_json_labels(body: Body, content_type: str, layout: LabelLayout, *, no
     raw_ids, raw_labels, raw_times = ([first(row, where) for row in found.rows] for where in places)
     ids = check.ids(raw_ids, "id")
     read_times = check.few_times if len(ids) <= FEW else check.many_times
-    times = read_times(raw_times, "label_timestamp", layout.schema.timezone, now_us, needed=False)
+    times = read_times(raw_times, "label_timestamp", layout.schema, now_us, needed=False)
     labels = []
     for i, value in enumerate(raw_labels):
         label = None
@@ -135,18 +149,20 @@ class _Check:
                 values[i] = ""
         return values
 
-    def few_times(self, values: Sequence[Any], name: str, zone: str, now_us: int, *, needed: bool = True) -> Times:
-        times, last = moments(values, zone), latest(now_us)
+    def few_times(self, values: Sequence[Any], name: str, schema: Schema, now_us: int, *, needed: bool = True) -> Times:
+        times, last = moments(values, schema.timezone, time_format(schema, name)), latest(now_us)
         out = []
         for i, time in enumerate(times):
-            if (time is None or not 0 <= time <= last) and (needed or not _blank(values[i])):
+            if (time is None or not FIRST_US <= time <= last) and (needed or not _blank(values[i])):
                 self.add(i, time_reason(values[i], time is not None, time or 0, name))
             out.append(time or 0)
         return out
 
-    def many_times(self, values: Sequence[Any], name: str, zone: str, now_us: int, *, needed: bool = True) -> Times:
-        times, known = time_array(values, zone)
-        for i in np.flatnonzero(~known | (times < 0) | (times > latest(now_us))).tolist():
+    def many_times(
+        self, values: Sequence[Any], name: str, schema: Schema, now_us: int, *, needed: bool = True
+    ) -> Times:
+        times, known = time_array(values, schema.timezone, time_format(schema, name))
+        for i in np.flatnonzero(~known | (times < FIRST_US) | (times > latest(now_us))).tolist():
             if needed or not _blank(values[i]):
                 self.add(i, time_reason(values[i], bool(known[i]), int(times[i]), name))
         return times
@@ -197,9 +213,10 @@ def _inner_labels(
     times: dict[int, int] = {}
     if at_time is not None:
         timed = [i for i in labelled if not _blank(rows[i][at_time])]
-        found = moments([rows[i][at_time] for i in timed], layout.schema.timezone)
+        format = time_format(layout.schema, layout.fields[at_time].name)
+        found = moments([rows[i][at_time] for i in timed], layout.schema.timezone, format)
         for i, time in zip(timed, found, strict=True):
-            if time is None or not 0 <= time <= latest(now_us):
+            if time is None or not FIRST_US <= time <= latest(now_us):
                 name = layout.fields[at_time].name
                 check.add(i, time_reason(rows[i][at_time], time is not None, time or 0, name))
             times[i] = time or 0

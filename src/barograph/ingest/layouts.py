@@ -108,6 +108,7 @@ class EventLayout:
     decoders: tuple[RowDecoder, ...]
     objects: frozenset[str]
     labels: LabelLayout
+    receipt: bool = False  # an event without a timestamp is of the time when it came
 
     @property
     def label(self) -> int | None:
@@ -149,8 +150,11 @@ class EventLayout:
         return to_payload(self.table(rows))
 
 
-def event_layout(schema: Schema, limits: Limits | None = None) -> EventLayout:
-    """Return how the events of a model are read. Raises SpecError like `with_id_and_timestamp`."""
+def event_layout(schema: Schema, limits: Limits | None = None, *, receipt: bool = False) -> EventLayout:
+    """Return how the events of a model are read; with `receipt`, one without a timestamp is of the time when it came.
+
+    Raises SpecError like `with_id_and_timestamp`.
+    """
     schema, limits = with_id_and_timestamp(schema), limits or Limits()
     arrow = event_schema(schema)
     fields = [Field.of(str(schema.id), "id"), Field.of(str(schema.timestamp), "time")]
@@ -175,6 +179,7 @@ def event_layout(schema: Schema, limits: Limits | None = None) -> EventLayout:
         decoders=row_decoders(fields, required=(0, 1)),
         objects=objects_of(fields),
         labels=label_layout(schema, limits),
+        receipt=receipt,
     )
 
 

@@ -14,6 +14,7 @@ STREAMS = 10_000  # gzip members or Zstandard frames in one body
 REJECTED_BYTES = 4 * KIB  # of a rejected row that are kept
 REJECTED_ALL_BYTES = 16 * MIB  # of all rejected rows of a body that are kept
 ID_LENGTH = 256  # characters
+FIRST_US = 365 * 86_400_000_000  # 1971: what is said to be before is a clock that was never set, at or near zero
 AHEAD_SECONDS = 86_400  # that the clock of a producer may be ahead
 
 

@@ -73,7 +73,7 @@ def text_of(value: Any) -> str | None:
     return value if value is None else str(value)
 
 
-def moments(values: Sequence[Any], zone: str) -> list[int | None]:
+def moments(values: Sequence[Any], zone: str, format: str = "") -> list[int | None]:
     """Return few JSON values as microseconds since 1970, None for what is no time; `time_array` for many.
 
     >>> moments(["2024-07-01T10:00:00Z", "2024-07-01 10:00:00.5", 1719828000, "soon"], "Europe/Berlin")
@@ -83,7 +83,7 @@ def moments(values: Sequence[Any], zone: str) -> list[int | None]:
     others: list[int] = []
     for i, value in enumerate(values):
         time = None
-        if isinstance(value, str) and (match := _regular_time(value)):
+        if isinstance(value, str) and not format.startswith("%Y") and (match := _regular_time(value)):
             try:
                 time = _regular(value, match["zone"] is not None, zone)
             except ValueError:  # the 30th of February, or a leap second
@@ -92,7 +92,7 @@ def moments(values: Sequence[Any], zone: str) -> list[int | None]:
             others.append(i)
         found.append(time)
     if others:
-        microseconds, known = time_array([values[i] for i in others], zone)
+        microseconds, known = time_array([values[i] for i in others], zone, format)
         for i, time, ok in zip(others, microseconds.tolist(), known.tolist(), strict=True):
             found[i] = time if ok else None
     return found
@@ -107,19 +107,21 @@ def _regular(text: str, zoned: bool, zone: str) -> int:
     return int(to_utc(np.array([microseconds], np.int64), zone)[0])
 
 
-def time_array(values: Sequence[Any], zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def time_array(
+    values: Sequence[Any], zone: str, format: str = ""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return JSON values as microseconds since 1970, and which of them are times, as `columns.times` reads them."""
     try:
-        return _known(pa.array(values, TEXT), zone)
+        return _known(pa.array(values, TEXT), zone, format)
     except pa.ArrowTypeError:  # not all of them are texts
         microseconds, known = np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_)
         texts = [i for i, v in enumerate(values) if isinstance(v, str)]
         numbers = [i for i, v in enumerate(values) if isinstance(v, int | float) and not isinstance(v, bool)]
         if texts:
-            microseconds[texts], known[texts] = _known(pa.array([values[i] for i in texts], TEXT), zone)
+            microseconds[texts], known[texts] = _known(pa.array([values[i] for i in texts], TEXT), zone, format)
         if numbers:
             floats = np.array([_as_float(values[i]) for i in numbers])
-            microseconds[numbers], known[numbers] = _known(pa.array(floats), zone)
+            microseconds[numbers], known[numbers] = _known(pa.array(floats), zone, format)
         return microseconds, known
 
 
@@ -130,8 +132,8 @@ def _as_float(value: float) -> float:
         return NAN
 
 
-def _known(array: pa.Array, zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    microseconds, null, wrong = times(array, zone)
+def _known(array: pa.Array, zone: str, format: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    microseconds, null, wrong = times(array, zone, format)
     known = np.ones(len(microseconds), np.bool_)
     for mask in (null, wrong):
         if mask is not None:

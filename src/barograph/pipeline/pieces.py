@@ -11,14 +11,16 @@ import numpy as np
 
 from barograph.chunks import Chunk, TimeChunks
 from barograph.profiles import columns
-from barograph.profiles.build import Span, build_profiles, time_chunks
+from barograph.profiles.astray import bulk, together
+from barograph.profiles.build import build_profiles, time_chunks
+from barograph.profiles.clock import Span
 from barograph.profiles.join import join, split
 from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Source, open_rows
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
 from barograph.store.catalog.profiles import StoredProfile
-from barograph.times import DAY_US, day_of, to_microseconds
+from barograph.times import DAY_US, day_of, from_microseconds, to_microseconds
 
 MOST_CHUNKS = 3_000  # that are evaluated; with one wrong year among the times, the newest ones are
 
@@ -104,9 +106,13 @@ def pieces_of(yardstick: Yardstick, source: Source, rule: TimeChunks) -> list[Pi
 def joined(yardstick: Yardstick, pieces: Sequence[Piece], rule: TimeChunks) -> Profiles:
     """Return the profiles that `build_profiles` makes of all rows of these pieces: empty chunks between them included.
 
-    Where there would be more than `MOST_CHUNKS` chunks, the oldest are left out, and their rows counted as `outside`.
+    Pieces whose times are astray are left out and counted as such. Where there would be more than `MOST_CHUNKS` chunks,
+    the oldest are left out, and their rows counted as `outside`.
     """
-    pieces, outside = _newest(pieces, rule)
+    believed = _believed(pieces)
+    strays = [p for p in pieces if p not in believed]
+    astray = sum(p.rows for p in strays)
+    pieces, outside = _newest(believed, rule)
     if not pieces:
         return join(yardstick, (), {})
     first, last = min(p.first_us for p in pieces), max(p.last_us for p in pieces)
@@ -114,7 +120,21 @@ def joined(yardstick: Yardstick, pieces: Sequence[Piece], rule: TimeChunks) -> P
     span = Span(first, last, rows, max(last - first, 0) // max(rows - 1, 1))
     _, chunks = time_chunks(span, rule)
     profiles = join(yardstick, chunks, {p.chunk: p.profiles for p in pieces})
-    return replace(profiles, outside=profiles.outside + outside)
+    return replace(
+        profiles,
+        outside=profiles.outside + outside + astray,
+        astray=profiles.astray + astray,
+        astray_example=from_microseconds(strays[0].first_us) if strays else profiles.astray_example,
+    )
+
+
+def _believed(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces whose times are not astray, by the same rule as in a check."""
+    if not pieces:
+        return []
+    days, rows = together([(np.array([p.first_us // DAY_US]), np.array([p.rows])) for p in pieces])
+    first, last = bulk(days, rows)
+    return [p for p in pieces if first <= p.first_us // DAY_US <= last]
 
 
 def _newest(pieces: Iterable[Piece], rule: TimeChunks) -> tuple[list[Piece], int]:

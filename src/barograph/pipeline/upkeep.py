@@ -24,6 +24,7 @@ from barograph.store.catalog.profiles import StoredProfile
 from barograph.store.tables import TableKind
 from barograph.times import from_microseconds, to_microseconds
 
+SHORT = ("min", "h")  # units of chunks that become days in the end
 EVALUATED_EVERY_US = 6 * 3_600_000_000  # at least, also when nothing comes
 VACUUM_HOURS = 24  # for which files that no version needs stay: a reader may still have them open
 ROLLED_BEYOND = 1.25  # times `keep_hours`: hours are rolled up in large steps, as each step restates evidence
@@ -54,7 +55,7 @@ def keep_up(shop: Workshop, *, now_us: int) -> None:
             continue
         try:
             _tidy(shop, live)
-            if live.rule.unit == "h":
+            if live.rule.unit in SHORT:
                 with hold(shop, f"model/{model.model_id}", now_us=now_us) as lease:
                     if lease is not None:
                         roll_up(shop, live, lease, now_us=now_us)
@@ -91,7 +92,7 @@ def roll_up(shop: Workshop, live: Live, lease: Lease, *, now_us: int) -> int:
 
     Their results stay as they are. Late events of such an hour join the day at the next roll-up.
     """
-    if live.rule.unit != "h":
+    if live.rule.unit not in SHORT:
         return 0
     known = remembered(shop, live)
     if not known.pieces:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from threading import Lock
+from typing import Any  # Any: fields of several types
 
 import numpy as np
 import numpy.typing as npt
@@ -21,26 +22,26 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from barograph.arrays import Ints
-from barograph.chunks import Chunk, ChunkRule, RowChunks, TimeChunks, edges_in_microseconds
+from barograph.chunks import Chunk, ChunkRule, OneChunk, RowChunks, TimeChunks, edges_in_microseconds
 from barograph.errors import InputError
-from barograph.profiles import columns as arrow
 from barograph.profiles import kernels
+from barograph.profiles.astray import DAY_US, bulk, days_of
+from barograph.profiles.clock import FOREVER, Clock, Span, clock_of, last_of, time_span
 from barograph.profiles.encode import BottomIds, BottomRows, Counter, count_batch
 from barograph.profiles.profiles import Profiles
 from barograph.profiles.read import Part, Rows, Source, open_rows
 from barograph.profiles.tables import Tables, add_tables, empty_tables
 from barograph.profiles.yardstick import NumericBins, Yardstick, segment_names, segment_values
-from barograph.times import from_microseconds, to_microseconds
+from barograph.times import from_microseconds
 
 Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
 
-UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
+CALENDAR = ("h", "d", "w", "mo", "q", "y")  # intervals that are chosen from, the shortest first
 MOST_CHUNKS = 60
 FEWER_CHUNKS = 20
 ENOUGH_ROWS = 500
 
-FOREVER = 2**62  # microseconds: after all times
-
+ALL_ROWS = OneChunk()
 MAX_GROUP_CELLS = 2**27  # numbers that the tables of one thread may hold: 1 GiB
 
 
@@ -48,7 +49,7 @@ def build_profiles(
     yardstick: Yardstick,
     source: Source | Rows,
     *,
-    chunk: ChunkRule | None = None,
+    chunk: ChunkRule = ALL_ROWS,
     until: datetime | None = None,
     progress: Progress | None = None,
     threads: int | None = None,
@@ -56,8 +57,9 @@ def build_profiles(
     """Return the profiles of all rows of `source`, one a chunk and segment.
 
     Without a `chunk` rule there is one chunk. Rows without a usable timestamp, where the rule needs one, and rows
-    after `until` are in no chunk and counted in `outside`: one wrong year would make thousands of empty chunks. If all
-    rows are after `until`, their times are taken as they are. No rows give no chunks.
+    after `until` are in no chunk and counted in `outside`, as are those that are astray (`astray.py`): one wrong year
+    would make thousands of empty chunks. If all rows are after `until`, their times are taken as they are. No rows give
+    no chunks.
     """
     rows = source if isinstance(source, Rows) else open_rows(source)
     cut = _cut(rows, yardstick, chunk, until)
@@ -93,12 +95,14 @@ class _Cut:
     """The chunks of these rows and how to find a row's chunk: by time, by its rank in time, or by its position."""
 
     chunks: tuple[Chunk, ...]
-    timestamp: str | None
-    zone: str
+    clock: Clock | None = None
     edges: Ints | None = None
     chunk_of_position: Ints | None = None
     size: int | None = None
+    first: int = -FOREVER
     last: int = FOREVER
+    astray: int = 0
+    example: int | None = None  # of a time that is astray
 
     def assign(self, batch: pa.RecordBatch, first_row: int) -> Ints:
         """Return the chunk of each row of a batch that begins at position `first_row`."""
@@ -106,99 +110,57 @@ class _Cut:
         if self.chunk_of_position is not None:
             return self.chunk_of_position[first_row : first_row + n]
         if self.edges is not None:
-            times, unknown = _times(batch, self.timestamp, self.zone)
+            assert self.clock is not None
+            times, unknown = self.clock.times(batch)
             out = np.empty(n, np.int64)
             kernels.find_chunks(times, self.edges, out)
-            out[unknown | (times > self.last)] = -1
+            out[unknown | (times < self.first) | (times > self.last)] = -1
             return out
         if self.size is not None:
             return np.arange(first_row, first_row + n, dtype=np.int64) // self.size
-        if self.timestamp is not None:
-            times, unknown = _times(batch, self.timestamp, self.zone)
-            return np.where(~unknown & (times > self.last), -1, 0)
+        if self.clock is not None:
+            times, unknown = self.clock.times(batch)
+            return np.where(~unknown & ((times < self.first) | (times > self.last)), -1, 0)
         return np.zeros(n, np.int64)
 
 
-def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule | None, until: datetime | None) -> _Cut:
+def _cut(rows: Rows, yardstick: Yardstick, rule: ChunkRule, until: datetime | None) -> _Cut:
     schema = yardstick.schema
-    has_time = schema.timestamp is not None and schema.timestamp in rows.schema.names
-    timestamp, zone = schema.timestamp if has_time else None, schema.timezone
-    if isinstance(rule, TimeChunks) and timestamp is None:
+    clock = clock_of(rows, schema)
+    if isinstance(rule, TimeChunks) and clock is None:
         raise InputError(
-            f"{rows.name}: cutting by {rule.unit!r} needs a timestamp column, and "
+            f"{rows.name}: cutting by {rule.name!r} needs a timestamp column, and "
             + (f"{schema.timestamp!r} is not in the data." if schema.timestamp else "none is named.")
             + " Name one with `timestamp`, or cut by rows, for example 5000rows."
         )
-    if timestamp is None:
+    if clock is None:
         return _cut_by_position(rows, rule)
     if isinstance(rule, RowChunks):
-        times, unknown = _all_times(rows, timestamp, zone)
+        times, unknown = _all_times(rows, clock)
         if unknown.all():
             return _cut_by_position(rows, rule, count=len(times))
-        later = times > _last(until)
+        later = times > last_of(until)
         if not (later | unknown).all():
             unknown |= later
-        return _cut_by_rank(times, unknown, rule, timestamp, zone)
-    span = time_span(rows, timestamp, zone, until=until)
+        return _cut_by_rank(times, unknown, rule, clock)
+    span = time_span(rows, clock, until=until)
     if span.first > span.last:
-        if span.rows and rule is not None:
+        if span.rows and not isinstance(rule, OneChunk):
             raise InputError(
-                f"{rows.name}: column {timestamp!r} has no usable time in {span.rows} rows. "
+                f"{rows.name}: column {clock.column!r} has no usable time in {span.rows} rows. "
                 "Give another timestamp column, or cut by rows, for example 5000rows."
             )
-        return _cut_by_position(rows, None, count=span.rows)
-    if rule is None:
+        return _cut_by_position(rows, ALL_ROWS, count=span.rows)
+    if isinstance(rule, OneChunk):
         chunk = Chunk(key="all", start=from_microseconds(span.first), end=from_microseconds(span.last))
-        return _Cut((chunk,), timestamp if until else None, zone, last=span.last)
-    return _cut_by_time(span, rule, timestamp, zone)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The first and last time of `rows` rows (`first > last`: none), and the mean distance between two rows."""
-
-    first: int
-    last: int
-    rows: int
-    step: int
-
-
-def time_span(rows: Rows, timestamp: str, zone: str, *, until: datetime | None = None) -> Span:
-    """Return the first and last time of a timestamp column: up to `until`, if there is any."""
-    limit = _last(until)
-
-    def of(part: Part) -> tuple[tuple[int, int], tuple[int, int], int]:
-        before, after, count = (FOREVER, -FOREVER), (FOREVER, -FOREVER), 0
-        for batch in part.batches([timestamp]):
-            times, unknown = _times(batch, timestamp, zone)
-            late = times > limit
-            before = _wider(before, kernels.time_span(times, unknown | late, True))
-            if late.any():
-                after = _wider(after, kernels.time_span(times, unknown | ~late, True))
-            count += batch.num_rows
-        return before, after, count
-
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        parts = list(pool.map(of, rows.parts))
-    before, after = ((FOREVER, -FOREVER), (FOREVER, -FOREVER))
-    for span, later, _ in parts:
-        before, after = _wider(before, span), _wider(after, later)
-    first, last = before if before[0] <= before[1] else after
-    count = sum(n for *_, n in parts)
-    return Span(first, last, count, max(last - first, 0) // max(count - 1, 1))
-
-
-def _wider(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
-    return min(a[0], int(b[0])), max(a[1], int(b[1]))
-
-
-def _last(until: datetime | None) -> int:
-    return FOREVER if until is None else to_microseconds(until)
-
-
-def _cut_by_time(span: Span, rule: TimeChunks, timestamp: str, zone: str) -> _Cut:
+        bounded = until or span.astray
+        return _Cut((chunk,), clock if bounded else None, **_bounds(span))
     edges, chunks = time_chunks(span, rule)
-    return _Cut(chunks, timestamp, zone, edges=edges, last=span.last)
+    return _Cut(chunks, clock, edges=edges, **_bounds(span))
+
+
+def _bounds(span: Span) -> dict[str, Any]:
+    return {"first": span.first, "last": span.last, "astray": span.astray, "example": span.example}
 
 
 def time_chunks(span: Span, rule: TimeChunks) -> tuple[Ints, tuple[Chunk, ...]]:
@@ -217,8 +179,12 @@ def time_chunks(span: Span, rule: TimeChunks) -> tuple[Ints, tuple[Chunk, ...]]:
     return edges, tuple(chunks)
 
 
-def _cut_by_rank(times: Ints, null: npt.NDArray[np.bool_], rule: RowChunks, timestamp: str, zone: str) -> _Cut:
+def _cut_by_rank(times: Ints, null: npt.NDArray[np.bool_], rule: RowChunks, clock: Clock) -> _Cut:
     known = np.flatnonzero(~null)
+    first, last = bulk(*days_of(times[known]))
+    days = times[known] // DAY_US
+    strays = known[(days < first) | (days > last)]
+    known = known[(first <= days) & (days <= last)]
     if np.any(np.diff(times[known]) < 0):
         known = known[np.argsort(times[known], kind="stable")]
     chunk_of = np.full(len(times), -1, np.int64)
@@ -234,58 +200,53 @@ def _cut_by_rank(times: Ints, null: npt.NDArray[np.bool_], rule: RowChunks, time
                 complete=len(part) == rule.size,
             )
         )
-    return _Cut(tuple(chunks), timestamp, zone, chunk_of_position=chunk_of)
+    example = int(times[strays[0]]) if len(strays) else None
+    return _Cut(tuple(chunks), clock, chunk_of_position=chunk_of, astray=len(strays), example=example)
 
 
-def _cut_by_position(rows: Rows, rule: ChunkRule | None, count: int | None = None) -> _Cut:
+def _cut_by_position(rows: Rows, rule: ChunkRule, count: int | None = None) -> _Cut:
     if not isinstance(rule, RowChunks):
         some = count is None or count > 0
-        return _Cut((Chunk(key="all"),) if some and rows.rows != 0 else (), None, "UTC")
+        return _Cut((Chunk(key="all"),) if some and rows.rows != 0 else ())
     n = rows.rows if rows.rows is not None else count
     if n is None:
         n = sum(batch.num_rows for part in rows.parts for batch in part.batches(list(rows.schema.names[:1])))
     sizes = [min(rule.size, n - start) for start in range(0, n, rule.size)]
     chunks = tuple(Chunk(key=rule.key(i, s), complete=s == rule.size) for i, s in enumerate(sizes))
-    return _Cut(chunks, None, "UTC", size=rule.size)
+    return _Cut(chunks, size=rule.size)
 
 
-def _all_times(rows: Rows, timestamp: str, zone: str) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    read = [_times(batch, timestamp, zone) for part in rows.parts for batch in part.batches([timestamp])]
+def _all_times(rows: Rows, clock: Clock) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    read = [clock.times(batch) for part in rows.parts for batch in part.batches([clock.column])]
     if not read:
         return np.empty(0, np.int64), np.empty(0, bool)
     return np.concatenate([t for t, _ in read]), np.concatenate([n for _, n in read])
 
 
-def _times(batch: pa.RecordBatch, timestamp: str | None, zone: str) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    times, null, wrong = arrow.times(batch.column(timestamp), zone)
-    missing = np.zeros(len(times), bool) if null is None else null
-    return times, missing if wrong is None else missing | wrong
-
-
 # Before and after the pass
 
 
-def default_chunk(rows: Rows, yardstick: Yardstick, *, until: datetime | None = None) -> ChunkRule | None:
+def default_chunk(rows: Rows, yardstick: Yardstick, *, until: datetime | None = None) -> ChunkRule:
     """Return how these rows are cut when the user does not say.
 
     By the shortest calendar interval that gives at most `MOST_CHUNKS` chunks of `ENOUGH_ROWS` rows on average; without
-    timestamps, by as many rows as give `FEWER_CHUNKS` chunks. None, one chunk for all rows, where there are too few.
+    timestamps, by as many rows as give `FEWER_CHUNKS` chunks. One chunk for all rows, where there are too few.
     """
     schema = yardstick.schema
-    if schema.timestamp in rows.schema.names and schema.timestamp is not None:
-        span = time_span(rows, schema.timestamp, schema.timezone, until=until)
+    if (clock := clock_of(rows, schema)) is not None:
+        span = time_span(rows, clock, until=until)
         if span.first <= span.last:
-            for unit, seconds in UNIT_SECONDS.items():
-                chunks = max(1.0, (span.last - span.first) / 1e6 / seconds)
+            for rule in (TimeChunks(unit, schema.timezone) for unit in CALENDAR):
+                chunks = max(1.0, (span.last - span.first) / 1e6 / rule.seconds)
                 if chunks <= MOST_CHUNKS and span.rows / chunks >= ENOUGH_ROWS:
-                    return TimeChunks(unit, schema.timezone)
-            return None
+                    return rule
+            return OneChunk()
     n = (
         rows.rows
         if rows.rows is not None
         else sum(len(b) for p in rows.parts for b in p.batches(rows.schema.names[:1]))
     )
-    return RowChunks(max(ENOUGH_ROWS, -(-n // FEWER_CHUNKS))) if n >= 2 * ENOUGH_ROWS else None
+    return RowChunks(max(ENOUGH_ROWS, -(-n // FEWER_CHUNKS))) if n >= 2 * ENOUGH_ROWS else OneChunk()
 
 
 @dataclass(slots=True)
@@ -361,6 +322,8 @@ def _finish(yardstick: Yardstick, rows: Rows, cut: _Cut, counters: list[Counter]
         samples=tuple(first.samples.kept),
         ids=tuple(first.ids.kept) if first.ids else (),
         outside=first.outside,
+        astray=cut.astray,
+        astray_example=None if cut.example is None else from_microseconds(cut.example),
         missing_columns=tuple(c for c in yardstick.schema.columns() if c not in rows.schema.names),
         extra_columns=_extra(yardstick, rows),
         type_changes=_type_changes(yardstick, rows),

@@ -18,6 +18,7 @@ import pyarrow.types as pt
 from barograph.profiles.zones import to_utc
 from barograph.spec.column_types import number
 from barograph.spec.roles import NULL_TEXTS
+from barograph.spec.time_formats import EXCEL, ISO, UNITS, read_numbers, read_text
 
 Array: TypeAlias = "pa.Array[pa.Scalar[pa.DataType]]"
 Column: TypeAlias = "Array | pa.ChunkedArray[pa.Scalar[pa.DataType]]"
@@ -235,13 +236,15 @@ def _folded(text: str) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 2.0**53 else plain
 
 
-def times(array: Column, zone: str = "UTC") -> Times:
+def times(array: Column, zone: str = "UTC", format: str = "") -> Times:
     """Return the values of a column as moments in UTC.
 
     - A timestamp with a zone is that moment; one without, and a date (its midnight), is in `zone`. Of a local time
       that a clock change repeats, the first is meant; one that it skips is moved forward by the gap.
-    - Text is read as ISO 8601, with or without offset, row by row: `2024-01-31`, `2024-01-31T08:30`,
-      `2024-01-31 08:30:00.25+01:00`. Empty text is null.
+    - Text is read as ISO 8601, with or without offset or the name of a zone, row by row: `2024-01-31`,
+      `2024-01-31T08:30`, `2024-01-31 08:30:00.25+01:00`, `2024-01-31T08:30[Europe/Berlin]`. Empty text is null.
+    - With a `format` of `spec.time_formats`, text and numbers are read by it; text also as ISO 8601, if the format
+      does not begin with the year.
     - Numbers are time since 1970 in the unit that their size tells: seconds below 1e11, milliseconds below 1e14,
       microseconds below 1e17, nanoseconds above. Below 1e8 a number is no time.
 
@@ -254,12 +257,15 @@ def times(array: Column, zone: str = "UTC") -> Times:
     array = _plain(array)
     kind = array.type
     if isinstance(array, pa.DictionaryArray):
-        return _times_of_dictionary(array, zone)
+        return _times_of_dictionary(array, zone, format)
     if pt.is_timestamp(kind):
         return _times_of_timestamps(array, zone)
     if pt.is_date(kind):
         return _times_of_timestamps(pc.cast(array, pa.timestamp("s")), zone)
-    if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
+    is_number = pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind)
+    if format and (is_number or _is_text(kind)):
+        return _times_by_format(array, zone, format)
+    if is_number:
         values, null, _ = numbers(array)
         return _times_of_numbers(values, null)
     if _is_text(kind):
@@ -267,8 +273,38 @@ def times(array: Column, zone: str = "UTC") -> Times:
     return Times(np.zeros(len(array), np.int64), _nulls(array), _some(~is_null(array)))
 
 
-def _times_of_dictionary(array: pa.DictionaryArray, zone: str) -> Times:
-    inner = times(array.dictionary, zone)
+def _times_by_format(array: Array, zone: str, format: str) -> Times:
+    if format in (*UNITS, EXCEL):
+        values, null, wrong = numbers(array)
+        absent = _or_false(null, len(values)) | (np.isnan(values) & ~_or_false(wrong, len(values)))
+        moments, known = read_numbers(np.nan_to_num(values, nan=0.0, posinf=1e300, neginf=-1e300), format)
+        if format == EXCEL:
+            moments = to_utc(moments, zone)
+        known &= ~_or_false(wrong, len(values))
+        return Times(_zeroed(moments, absent, ~known), _some(absent), _some(~known & ~absent))
+    text = pc.utf8_trim_whitespace(as_text(array))
+    null = is_null(text) | _numpy(pc.fill_null(pc.equal(text, ""), True))
+    result, known = _as_written(text, zone, format)
+    if not format.startswith("%Y"):
+        rows = np.flatnonzero(~known & ~null)
+        if len(rows):
+            result[rows], known[rows] = _as_written(text.take(pa.array(rows)), zone, ISO)
+    return Times(_zeroed(result, null, ~known), _some(null), _some(~known & ~null))
+
+
+def _as_written(text: pa.StringArray, zone: str, format: str) -> tuple[npt.NDArray[np.int64], Mask]:
+    """Return the moments of texts of one format in UTC, and which of them follow it."""
+    reading = read_text(text, format)
+    result = reading.local - reading.offset
+    for place, name in ((-1, zone), *enumerate(reading.zones)):
+        rows = np.flatnonzero(reading.known & ~reading.zoned & (reading.zone == place))
+        if len(rows):
+            result[rows] = to_utc(reading.local[rows], name)
+    return result, reading.known.copy()
+
+
+def _times_of_dictionary(array: pa.DictionaryArray, zone: str, format: str) -> Times:
+    inner = times(array.dictionary, zone, format)
     indices, missing = _indices(array)
     if missing is None and not len(indices):
         return Times(np.empty(0, np.int64), None, None)
@@ -322,6 +358,10 @@ def _times_of_text(text: pa.StringArray, zone: str) -> Times:
             part = text if len(rows) == len(text) else text.take(pa.array(rows))
             found, known = _parse_times(part, zone, zoned=zoned)
             result[rows], wrong[rows] = found, ~known
+    if wrong.any():  # rarer ways to write it: the name of a zone, a comma before the fraction, am and pm
+        rows = np.flatnonzero(wrong)
+        result[rows], known = _as_written(text.take(pa.array(rows)), zone, ISO)
+        wrong[rows[known]] = False
     if wrong.any():  # the last thing a text can be: a number
         rows = np.flatnonzero(wrong)
         epoch = _times_of_numbers(numbers(text.take(pa.array(rows))).values, None)

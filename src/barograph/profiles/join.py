@@ -70,6 +70,8 @@ def join(yardstick: Yardstick, chunks: Sequence[Chunk], parts: Mapping[str, Prof
         else (),
         ids=tuple(part.ids[0] if part else Distinct.empty(some.ids[0].k) for part in found) if some.ids else (),
         outside=sum(part.outside for part in known),
+        astray=sum(part.astray for part in known),
+        astray_example=next((part.astray_example for part in known if part.astray_example), None),
         missing_columns=tuple(c for c in some.missing_columns if all(c in part.missing_columns for part in known)),
         extra_columns=tuple(dict.fromkeys(c for part in known for c in part.extra_columns)),
         type_changes=tuple(dict.fromkeys(c for part in known for c in part.type_changes)),

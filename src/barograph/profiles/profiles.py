@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal, TypeVar, overload
 
 import numpy as np
@@ -193,7 +194,8 @@ class Profiles(Sequence[Profile]):
 
     Row `i` of `tables` is chunk `i` with all rows, and row `i` of `segment_tables[j]` its rows in segment `j`. Second
     moments, samples and ids exist for all rows only. Rows that fell in no chunk (no usable timestamp) are counted in
-    `outside`. The last three fields say how the columns differ from those of the reference.
+    `outside`; of these, `astray` have a time that is years from all others, such as `astray_example`. The last three
+    fields say how the columns differ from those of the reference.
     """
 
     yardstick: Yardstick
@@ -204,6 +206,8 @@ class Profiles(Sequence[Profile]):
     samples: tuple[Sample, ...] = ()
     ids: tuple[Distinct, ...] = ()
     outside: int = 0
+    astray: int = 0
+    astray_example: datetime | None = None
     missing_columns: tuple[str, ...] = ()
     extra_columns: tuple[str, ...] = ()
     type_changes: tuple[str, ...] = field(default=())
@@ -306,6 +310,8 @@ class Profiles(Sequence[Profile]):
             samples=_merge_by_chunk(self.samples, other.samples, where),
             ids=_merge_by_chunk(self.ids, other.ids, where),
             outside=self.outside + other.outside,
+            astray=self.astray + other.astray,
+            astray_example=self.astray_example or other.astray_example,
             missing_columns=tuple(c for c in self.missing_columns if c in other.missing_columns),
             extra_columns=tuple(dict.fromkeys((*self.extra_columns, *other.extra_columns))),
             type_changes=tuple(dict.fromkeys((*self.type_changes, *other.type_changes))),
@@ -326,6 +332,7 @@ class Profiles(Sequence[Profile]):
             "samples": len(self.samples),
             "ids": len(self.ids),
             "outside": self.outside,
+            "astray": [self.astray, self.astray_example and to_microseconds(self.astray_example)],
             "missing_columns": list(self.missing_columns),
             "extra_columns": list(self.extra_columns),
             "type_changes": list(self.type_changes),
@@ -357,6 +364,8 @@ class Profiles(Sequence[Profile]):
             samples=tuple(map(Sample.from_bytes, sketches[: meta["samples"]])),
             ids=tuple(map(Distinct.from_bytes, sketches[meta["samples"] :])),
             outside=meta["outside"],
+            astray=meta["astray"][0],
+            astray_example=time(meta["astray"][1]),  # type: ignore[arg-type]  # JSON
             missing_columns=tuple(meta["missing_columns"]),
             extra_columns=tuple(meta["extra_columns"]),
             type_changes=tuple(meta["type_changes"]),

@@ -12,8 +12,10 @@ import pyarrow as pa
 
 from barograph.errors import InputError
 from barograph.profiles.rows import BATCH_ROWS, Part, Rows, check_names, cut
+from barograph.spec.running import INDEX
 
 NAME = "frame"
+_UNMERGED = (pa.BaseExtensionType, pa.ListType, pa.LargeListType, pa.StructType)  # categories that Arrow cannot merge
 _ACCEPTED = (
     "a Polars, pandas or pyarrow frame, record batches, a path to Parquet, CSV or Delta, or a frame of another "
     "library that narwhals supports"
@@ -51,7 +53,23 @@ def _in_memory(
 
 
 def _of_table(table: pa.Table) -> Rows:
+    for i, field in enumerate(table.schema):
+        kind = field.type
+        if pa.types.is_dictionary(kind) and isinstance(kind.value_type, _UNMERGED):
+            table = table.set_column(i, field.name, _with_text_categories(table.column(i)))
     return _in_memory(table.schema, table.num_rows, partial(_table_batches, table))
+
+
+def _with_text_categories(column: Any) -> pa.ChunkedArray[Any]:
+    """Return encoded categories that Arrow cannot merge, such as intervals, as their texts."""
+    chunks = []
+    for chunk in column.chunks:
+        values = chunk.dictionary
+        # Of an extension, such as a period, its storage says less than what its library makes of it.
+        plain = list(values.to_pandas()) if isinstance(values, pa.ExtensionArray) else values.to_pylist()
+        texts = pa.array([None if v is None else str(v) for v in plain], pa.string())
+        chunks.append(texts.take(chunk.indices))
+    return pa.chunked_array(chunks, pa.string())
 
 
 def _table_batches(table: pa.Table, start: int, length: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -120,6 +138,7 @@ def _of_lazy(frame: Any) -> Rows:
 
 
 def _of_pandas(frame: Any) -> Rows:
+    frame, index = _with_time_index(frame)
     names = [str(column) for column in frame.columns]
     check_names(names, "The frame")
     types = [_arrow_type(frame.iloc[:, i]) for i in range(len(names))]
@@ -130,7 +149,27 @@ def _of_pandas(frame: Any) -> Rows:
         yield pa.record_batch(arrays, names=own) if own else _rows_alone(length)
 
     places = {name: i for i, name in enumerate(names)}
-    return _in_memory(pa.schema(list(zip(names, types, strict=True))), len(frame), read)
+    fields = [pa.field(n, t, metadata={INDEX: b""} if n == index else None) for n, t in zip(names, types, strict=True)]
+    return _in_memory(pa.schema(fields), len(frame), read)
+
+
+def _with_time_index(frame: Any) -> tuple[Any, str | None]:
+    """Return the frame with its index as a column, and the name of that, if it is one of times; else as it is."""
+    import pandas as pd
+
+    index = frame.index
+    for level in range(index.nlevels):
+        values = index.get_level_values(level)
+        if isinstance(values, pd.PeriodIndex):
+            values = values.to_timestamp()
+        if isinstance(values, pd.DatetimeIndex):
+            name = str(values.name) if values.name is not None else "timestamp"
+            if name in map(str, frame.columns):
+                return frame, None
+            with_time = frame.reset_index(drop=True)  # a copy of the columns' references, not of their values
+            with_time[name] = values.to_numpy() if values.tz is None else values
+            return with_time, name
+    return frame, None
 
 
 def _arrow_type(series: Any) -> pa.DataType:
@@ -161,6 +200,8 @@ def _is_nested(series: Any) -> bool:
 def _pandas_array(series: Any, wanted: pa.DataType | None) -> pa.Array[Any]:
     import pandas as pd
 
+    if isinstance(series.dtype, pd.CategoricalDtype) and not _is_plain(series.dtype.categories):
+        series = series.cat.rename_categories([str(category) for category in series.dtype.categories])
     if isinstance(series.dtype, pd.SparseDtype):
         series = series.sparse.to_dense()
     try:
@@ -175,6 +216,15 @@ def _pandas_array(series: Any, wanted: pa.DataType | None) -> pa.Array[Any]:
     if isinstance(array, pa.ExtensionArray):  # periods and intervals
         array = _as_text(series)
     return array
+
+
+def _is_plain(categories: Any) -> bool:
+    """Return whether Arrow can merge dictionaries of these categories: not of intervals, periods, tuples."""
+    import pandas as pd
+
+    if isinstance(categories, pd.IntervalIndex | pd.PeriodIndex | pd.MultiIndex):
+        return False
+    return not (len(categories) and isinstance(categories[0], list | tuple | dict | np.ndarray))
 
 
 def _as_text(series: Any) -> pa.StringArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, NamedTuple  # role overrides are passed through to the inference of the schema
 
@@ -51,6 +52,7 @@ def fit(
     progress: Progress | None = None,
     threads: int | None = None,
     seed: int = 0,
+    current: Collection[str] | None = None,
     **roles: Any,
 ) -> Reference:
     """Learn a reference from data on which the model was known to be good.
@@ -58,13 +60,14 @@ def fit(
     Without a `schema`, roles are found by conventional column names; `roles` (task, label, score, prediction,
     timestamp, id, features, ignore, segments, timezone, threshold, positive, types) override them. Labels may be
     missing, but without any there is no realised performance to compare with; where the reference has no label column,
-    they may come from a source of their own, `labels`, joined by the column `on` (default: the id). Raises InputError
-    with no rows, and SpecError, with all problems at once, when the roles do not fit the columns.
+    they may come from a source of their own, `labels`, joined by the column `on` (default: the id). `current` are the
+    columns of production data, where it is known: what only the reference has may be its label, and is asked for.
+    Raises InputError with no rows, and SpecError, with all problems at once, when the roles do not fit the columns.
     """
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
     if labels is not None:
         rows, roles = labelled(rows, labels, on, roles if schema is None else {"label": schema.label})
-    learned = learn_yardstick(rows, schema, seed=seed, **roles)
+    learned = learn_yardstick(rows, schema, seed=seed, current=current, **roles)
     count = rows.rows if rows.rows is not None else _count(rows)
     blocks = build_profiles(learned.yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
     return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions)
@@ -78,7 +81,9 @@ class Learned(NamedTuple):
     decisions: tuple[str, ...]
 
 
-def learn_yardstick(rows: Rows, schema: Schema | None = None, *, seed: int = 0, **roles: Any) -> Learned:
+def learn_yardstick(
+    rows: Rows, schema: Schema | None = None, *, seed: int = 0, current: Collection[str] | None = None, **roles: Any
+) -> Learned:
     """Do the first pass of `fit`: the same for the same rows, and with the same errors."""
     decisions = rows.decisions
     if schema is None:
@@ -87,7 +92,7 @@ def learn_yardstick(rows: Rows, schema: Schema | None = None, *, seed: int = 0, 
             raise InputError(NO_ROWS.format(rows.name))
         Roles.of(roles)  # what is wrong with what was said has nothing to do with the data
         try:
-            inferred = infer_schema(sample, **roles)
+            inferred = infer_schema(sample, current=current, **roles)
         except SpecError as error:
             raise SpecError(error.problems, where=rows.name) from error
         schema, decisions = inferred.schema, (*rows.decisions, *inferred.decisions)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from barograph.chunks import ChunkRule, RowChunks, parse_chunk_rule
+from barograph.chunks import ChunkRule, OneChunk, RowChunks, parse_chunk_rule
 from barograph.errors import FormatError, InputError
 from barograph.metrics import Metric
 from barograph.profiles.build import Progress, build_profiles
@@ -24,6 +24,7 @@ from barograph.spec.schema import Schema
 
 FORMAT_VERSION = 2
 BLOCKS = 20
+ALL_ROWS = OneChunk()
 SMALLEST_BLOCK = 50
 FEWEST_BLOCKS = 5  # fewer say nothing of how much blocks differ
 
@@ -96,16 +97,16 @@ class Reference:
         self,
         frame: Source | Rows,
         *,
-        chunk: str | ChunkRule | None = None,
+        chunk: str | int | ChunkRule = ALL_ROWS,
         progress: Progress | None = None,
         threads: int | None = None,
     ) -> Profiles:
         """Return the profiles of a frame or file, measured with this reference.
 
-        `chunk` is, for example, "1d", "1w", "1mo" or "5000rows"; without it, all rows are one chunk. The frame
+        `chunk` is, for example, "1d", "12h", "1mo" or 5000 (rows); without it, all rows are one chunk. The frame
         may hold columns that the reference does not know, and lack some: both are listed in the result.
         """
-        rule = parse_chunk_rule(chunk, zone=self.schema.timezone) if isinstance(chunk, str) else chunk
+        rule = parse_chunk_rule(chunk, zone=self.schema.timezone)
         return build_profiles(self.yardstick, frame, chunk=rule, progress=progress, threads=threads)
 
     def to_bytes(self) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -44,7 +44,7 @@ def check(
     spec: str | PathLike[str] | ModelSpec | None = None,
     labels: Source | None = None,
     on: str | None = None,
-    chunk: str | ChunkRule | None = None,
+    chunk: str | int | ChunkRule | None = None,
     model: str | None = None,
     value: Mapping[str, float] | None = None,
     tolerance: Mapping[str, float] | None = None,
@@ -59,10 +59,11 @@ def check(
     `current` may be there, partly there or absent. Roles and types of columns are inferred, `spec` (a TOML file) and
     `roles` override them, in this order. `labels` is a source of labels, joined by the column `on` (default: the id) to
     `current`, and to reference data without a label column: of several of an id the latest counts; those that find no
-    row, and rows that find none, are counted. `chunk` cuts the time or the rows ("1w", "5000rows"; default: chosen from
-    the data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which change matters,
-    and `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the time (with a
-    zone) at which the check is made: rows after it, or by default a day after now, are left out and counted.
+    row, and rows that find none, are counted. `chunk` cuts the time or the rows ("1w", "12h", 5000, "all"; default:
+    chosen from the data), `value` is what a `tn`, `fp`, `fn` and `tp` are worth, `tolerance` says by metric which
+    change matters, and `budget` how often all of this may be a false alarm ("1 false alarm per month"). `as_of` is the
+    time (with a zone) at which the check is made: rows after it, or by default a day after now, are left out and
+    counted.
 
     Raises InputError and SpecError with one clear message. What could not be computed is in the results, as undefined
     with the reason, and what was not checked is listed.
@@ -70,7 +71,9 @@ def check(
     said = _spec(spec)
     reference = _loaded(reference)
     given = None if labels is None else _labels(labels, on, reference, said, roles)
-    learned = learn(reference, spec=said, labels=given, progress=progress, **roles)
+    rows = _opened(current, "current frame")
+    here = rows.schema.names if given is None else (*rows.schema.names, given.label)
+    learned = learn(reference, spec=said, labels=given, progress=progress, current=here, **roles)
     _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     plan = Plan(budget=parse_budget(DEFAULT_BUDGET)) if said is None else plan_of(said, where=_file_of(spec))
     name = model or plan.model
@@ -80,16 +83,14 @@ def check(
     if value is not None:
         plan = replace(plan, values=values_of(value))
     plan.monitors(learned.yardstick)  # what cannot be watched is told of before the data is read
-    rows = _opened(current, "current frame")
     if given is not None:
         rows = _labelled(rows, given, learned)
     _check_columns(rows, learned)
     until = _until(as_of)
     rule = chunk if chunk is not None else (said.chunk if said else None)
-    if isinstance(rule, str):
-        rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     if rule is None:
         rule = default_chunk(rows, learned.yardstick, until=until)
+    rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
     found = assess(learned, profiles, plan, as_of=as_of)
     alerts, incidents = watch(
@@ -189,6 +190,7 @@ def learn(
     labels: Source | Labels | None = None,
     on: str | None = None,
     progress: Progress | None = None,
+    current: Collection[str] | None = None,
     **roles: Any,
 ) -> Reference:
     """Return the reference that is given, saved in a file, or learned from data; `labels` and `on` as `fit` takes them.
@@ -201,7 +203,8 @@ def learn(
     if isinstance(reference, Reference):
         check_said(given, reference.schema)
         return reference
-    return fit(_opened(reference, "reference frame"), labels=labels, on=on, progress=progress, **given)
+    opened = _opened(reference, "reference frame")
+    return fit(opened, labels=labels, on=on, progress=progress, current=current, **given)
 
 
 def _loaded(reference: Source | Reference) -> Source | Reference:

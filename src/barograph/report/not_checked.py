@@ -18,6 +18,7 @@ from barograph.rules.limits import Status
 from barograph.sketches.class_tables import ClassTables
 from barograph.spec.roles import is_doubtful
 from barograph.spec.schema import Task
+from barograph.spec.suggest import suggested
 
 SHOWN = 10  # columns or metrics of one kind that are named
 FEWEST_BLOCKS = 3  # of the reference: fewer say nothing of how much chunks differ by nature
@@ -55,10 +56,16 @@ def not_checked(
     ]
 
 
+def _asked(reference: Reference, why: str, *roles: str) -> str:
+    """Return a reason with the question that a column raised, if any did."""
+    question = suggested(reference.decisions, *roles)
+    return f"{why}; {question}" if question else why
+
+
 def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator[NotChecked]:
     label, classes = reference.schema.label, reference.schema.classes
     if label is None:
-        yield NotChecked(what="performance, also estimated", why="no label column is known")
+        yield NotChecked(what="performance, also estimated", why=_asked(reference, "no label column is known", "label"))
         return
     if label in profiles.missing_columns:
         yield NotChecked(what="performance", why=f"the production data has no label column `{label}`")
@@ -105,7 +112,10 @@ def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
     schema = reference.schema
     yield from _judged_otherwise(reference, seen)
     if schema.prediction is None and not schema.scores:
-        yield NotChecked(what="performance of predictions", why="neither a prediction nor a score column is known")
+        yield NotChecked(
+            what="performance of predictions",
+            why=_asked(reference, "neither a prediction nor a score column is known", "score", "prediction"),
+        )
     elif not _has_predictions(reference, seen):
         why = "no row of the production data has a prediction or score that can be used"
         yield NotChecked(what="performance, also estimated", why=why)
@@ -163,7 +173,9 @@ def _has_predictions(reference: Reference, seen: Profile) -> bool:
 def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> Iterator[NotChecked]:
     name = reference.schema.timestamp
     if name is None:
-        yield NotChecked(what="time", why="no timestamp column is known: chunks are runs of rows")
+        yield NotChecked(
+            what="time", why=_asked(reference, "no timestamp column is known: chunks are runs of rows", "timestamp")
+        )
         return
     if name in profiles.missing_columns:
         why = f"the production data has no timestamp column `{name}`: chunks are runs of rows"
@@ -175,19 +187,28 @@ def _times(reference: Reference, profiles: Profiles, until: datetime | None) -> 
         first = f"{profiles.chunks[0].start:%Y-%m-%d}"
         why = f"all times in `{name}` lie in the future, from {first} on: look at their unit and zone"
         yield NotChecked(what="freshness", why=why)
-    if profiles.outside:
-        late = f", or one after {until:%Y-%m-%d %H:%M} UTC" if until else ""
-        why = f"without a usable time in `{name}`{late}: they are in no chunk"
-        yield NotChecked(what=count(profiles.outside, "row"), why=why)
-    if outside := reference.blocks.outside:
-        why = f"without a usable time in `{name}`: they are left out"
-        yield NotChecked(what=count(outside, "reference row"), why=why)
+    late = f", or one after {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    yield from _outside(profiles, "row", f"without a usable time in `{name}`{late}", "in no chunk")
+    yield from _outside(reference.blocks, "reference row", f"without a usable time in `{name}`", "left out")
+
+
+def _outside(profiles: Profiles, what: str, without: str, where: str) -> Iterator[NotChecked]:
+    if (unusable := profiles.outside - profiles.astray) > 0:
+        yield NotChecked(
+            what=count(unusable, what), why=f"{without}: {'it is' if unusable == 1 else 'they are'} {where}"
+        )
+    if profiles.astray and (example := profiles.astray_example) is not None:
+        them = "it is" if profiles.astray == 1 else "they are"
+        why = f"of an impossible time, {example:%Y-%m-%d %H:%M:%S} UTC, years from all others: {them} {where}"
+        if profiles.astray > 1:
+            why = why.replace("an impossible time, ", "impossible times, such as ")
+        yield NotChecked(what=count(profiles.astray, what), why=why)
 
 
 def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
     schema = reference.schema
     if schema.id is None:
-        yield NotChecked(what="duplicate events", why="no id column is known")
+        yield NotChecked(what="duplicate events", why=_asked(reference, "no id column is known", "id"))
     elif schema.id in profiles.missing_columns:
         yield NotChecked(what="duplicate events", why=f"the production data has no id column `{schema.id}`")
     told = (schema.label, schema.timestamp, schema.id)

@@ -99,6 +99,8 @@ def _agrees(role: str, said: Roles, schema: Schema) -> bool:
             return not set(said.ignore) & set(schema.columns())
         case "types":
             return all(schema.features.get(name) is kind for name, kind in said.types.items())
+        case "timestamp_format":  # data that comes may be written otherwise
+            return isinstance(said.timestamp_format, str) or set(said.timestamp_format or ()) <= set(schema.columns())
         case "threshold":  # found anew from the predictions
             return True
         case "classes" | "segments" | "groups":

@@ -7,7 +7,7 @@ import re
 import tomllib
 from typing import Any, cast  # Any: JSON values
 
-from barograph.chunks import TimeChunks, parse_chunk_rule
+from barograph.chunks import UNITS, TimeChunks, parse_chunk_rule
 from barograph.errors import SpecError
 from barograph.metrics import catalogue
 from barograph.server.problems import Problem, Wrong
@@ -44,7 +44,9 @@ def specification(body: bytes, content_type: str, *, model: str) -> ModelSpec:
     if "name" in spec.model_fields_set and spec.name != model:
         raise SpecError(f"$.name: This must be the model's name in the URL, or left out. Got {spec.name!r}.")
     if spec.chunk is not None and not isinstance(parse_chunk_rule(spec.chunk), TimeChunks):
-        raise SpecError(f"$.chunk: The service cuts time, not rows: 1h, 1d, 1w, 1mo, 1q or 1y. Got {spec.chunk!r}.")
+        raise SpecError(
+            f"$.chunk: The service cuts time: a number and a unit ({', '.join(UNITS)}), as in 1d. Got {spec.chunk!r}."
+        )
     return spec.model_copy(update={"name": model})
 
 

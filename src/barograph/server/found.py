@@ -24,8 +24,10 @@ from barograph.store.catalog.scope import Scope
 from barograph.times import to_microseconds
 
 # What the keys of chunks look like, by the unit of the rule: year, month or quarter, day.
+_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d(?:[+-]\d{4})?"
 _KEYS = {
-    "h": r"\d{4}-\d\d-\d\dT\d\d:\d\d(?:[+-]\d{4})?",
+    "min": _TIME,
+    "h": _TIME,
     "d": r"(\d{4})-(\d\d)-(\d\d)",
     "w": r"(\d{4})-(\d\d)-(\d\d)",
     "mo": r"(\d{4})-(\d\d)",
@@ -79,7 +81,7 @@ def bounds_of(model: Model, chunk: str) -> tuple[int, int]:
     try:
         if match is None:
             raise ValueError
-        if rule.unit == "h":
+        if rule.unit in ("min", "h"):
             time = datetime.fromisoformat(chunk)
             start = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
         else:
@@ -87,7 +89,7 @@ def bounds_of(model: Model, chunk: str) -> tuple[int, int]:
             month = 3 * month - 2 if rule.unit == "q" else month
             start = rule.floor(datetime(year, month, day, 12, tzinfo=ZoneInfo(rule.zone)))
         end = rule.next(start)
-        if rule.key(start) != chunk:
+        if rule.key(start) != chunk or rule.floor(start) != start:
             raise ValueError
     except (ValueError, OverflowError):
         example = rule.key(rule.floor(_EXAMPLE))

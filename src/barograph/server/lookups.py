@@ -75,14 +75,17 @@ class TargetLookup:
             return Target(model_id=model.id)
         with self._lock:
             known = self._made.get(model.id)
-        if known is not None and known[0] == model.schema:
+        receipt = (model.spec.get("service") or {}).get("no_timestamp") == "receipt"
+        if known is not None and known[0] == (model.schema, receipt):
             return known[1]
         schema = schema_from_plain(model.schema)
         target = Target(
-            model_id=model.id, events=event_layout(schema, self._limits), labels=label_layout(schema, self._limits)
+            model_id=model.id,
+            events=event_layout(schema, self._limits, receipt=receipt),
+            labels=label_layout(schema, self._limits),
         )
         with self._lock:
             if len(self._made) >= _LAYOUTS:
                 self._made.clear()
-            self._made[model.id] = (model.schema, target)
+            self._made[model.id] = ((model.schema, receipt), target)
         return target

@@ -22,6 +22,7 @@ LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors
 MOST_CHUNKS = 10_000  # that an alert waits for
 LONGEST_S = 36_525 * 86_400.0
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+NO_TIMESTAMP = ("reject", "receipt")  # what becomes of an event that does not say when it was
 
 
 def _number(value: object) -> float:
@@ -59,10 +60,10 @@ def _text(value: object) -> str:
 
 def _chunk(value: object) -> str:
     try:
-        parse_chunk_rule(_text(value))
+        parse_chunk_rule(value)  # type: ignore[arg-type]  # whatever stands in the file: it is what is checked
     except SpecError as error:
-        raise ValueError(str(error).split(" Got ")[0]) from None
-    return str(value)
+        raise ValueError(str(error).rpartition(" Got ")[0]) from None
+    return str(value).strip()
 
 
 def _one_of(kind: str) -> AfterValidator:
@@ -99,6 +100,12 @@ def seconds_of(duration: str) -> float:
 
 def _duration(value: object) -> str:
     seconds_of(_text(value))
+    return str(value)
+
+
+def _no_timestamp(value: object) -> str:
+    if value not in NO_TIMESTAMP:
+        raise ValueError(f"This must be one of {', '.join(NO_TIMESTAMP)}.{did_you_mean(str(value), NO_TIMESTAMP)}")
     return str(value)
 
 
@@ -160,8 +167,9 @@ class ServiceSpec(BaseModel):
 
     A chunk is closed, and may raise alerts, once an event came that is `lateness` later than its end; what comes for
     it afterwards restates its results. Raw events are kept for `keep_events`, hourly profiles for `keep_hours` before
-    they become daily ones. Without events for `silence` an alert is raised, also after history that was filled in;
-    None: learned from the gaps between events that came as they happened.
+    they become daily ones. An event without a timestamp is rejected, or counts as of the time of its receipt
+    (`no_timestamp`). Without events for `silence` an alert is raised, also after history that was filled in; None:
+    learned from the gaps between events that came as they happened.
     """
 
     model_config = _FROZEN
@@ -170,6 +178,7 @@ class ServiceSpec(BaseModel):
     keep_events: Span = "90d"
     keep_hours: Span = "60d"
     silence: Span | None = None
+    no_timestamp: Annotated[str, BeforeValidator(_no_timestamp)] = "reject"
 
 
 class ModelSpec(BaseModel):
@@ -190,7 +199,8 @@ class ModelSpec(BaseModel):
     positive: Annotated[str, BeforeValidator(read.as_class)] | None = None
     classes: Annotated[tuple[str, ...], BeforeValidator(read.as_classes)] = ()
     timestamp: Column | None = None
-    timezone: Annotated[str, BeforeValidator(read.as_zone)] = "UTC"
+    timestamp_format: Annotated[str | Mapping[str, str], BeforeValidator(read.as_format)] | None = None
+    timezone: Annotated[str, BeforeValidator(read.as_zone)] | None = None
     id: Column | None = None
     features: Columns | None = None
     ignore: Columns = ()

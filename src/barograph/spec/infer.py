@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any  # Any: values of whichever type a column has
 
 import pyarrow as pa
 
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.classes import MAX_CLASSES, Outputs, binary_classes, by_class, in_order, infer_task
-from barograph.spec.column_types import column_type, distinct, is_naive, is_time, number, numbers_of
+from barograph.spec.column_types import (
+    AS_IS,
+    column_type,
+    distinct,
+    fit_times,
+    is_naive,
+    is_share,
+    numbers_of,
+    plain_text,
+    zone_of,
+)
 from barograph.spec.frozen import Frozen
 from barograph.spec.roles import NULL_TEXTS, Roles, class_text, is_doubtful
+from barograph.spec.running import INDEX, is_index, order_in_time, why_not_watched
 from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.suggest import ask_format, ask_roles
 
 # The names by which a role is found, without regard to case, the first one first.
 NAMES: Mapping[str, tuple[str, ...]] = Frozen(
@@ -39,15 +51,18 @@ class Inferred:
     decisions: tuple[str, ...]
 
 
-def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any) -> Inferred:
+def infer_schema(
+    sample: pa.Table, schema: pa.Schema | None = None, *, current: Collection[str] | None = None, **roles: Any
+) -> Inferred:
     """Find the role and type of every column from names and a sample of rows; what is given in `roles` stands.
 
     `roles` are the fields of :class:`~barograph.spec.roles.Roles`. `schema` has all columns of the source, where the
-    sample lacks some.
+    sample lacks some. `current` are the columns of production data, where it is known.
 
     A feature is every column without another role, except: a column with a conventional name of a role that
-    another column has, score columns of single classes that are not needed, nested columns, groups, and what is
-    ignored. A segment is a feature as well. Listing `features` overrides all of that.
+    another column has, score columns of single classes that are not needed, nested columns, groups, what is ignored,
+    row numbers and what else runs on with time, and what may be the label, as only the reference has it. A segment is
+    a feature as well. Listing `features` overrides all of that.
 
     >>> table = pa.table({"ts": ["2024-01-01"], "x": [1.0], "score": [0.2], "y_true": [0]})
     >>> inferred = infer_schema(table)
@@ -61,10 +76,12 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
     for column in schema or ():
         if column.name not in sample.column_names:
             sample = sample.append_column(column.name, pa.nulls(sample.num_rows, column.type))
-    search = _Search(sample=sample, roles=Roles.of(roles))
+    given = Roles.of(roles)
+    search = _Search(sample=sample, roles=given, zone=given.timezone or "UTC")
     search.check_columns()
     search.find_roles()
     search.find_class_scores()
+    search.suggest(current)
     task, classes = search.find_task()
     features = search.find_features(task, classes)
     if search.problems:
@@ -75,7 +92,8 @@ def infer_schema(sample: pa.Table, schema: pa.Schema | None = None, **roles: Any
         features=Frozen(features),
         id=found.get("id"),
         timestamp=found.get("timestamp"),
-        timezone=said.timezone,
+        formats=Frozen(search.formats),
+        timezone=search.zone,
         label=found.get("label"),
         label_timestamp=found.get("label_timestamp"),
         prediction=found.get("prediction"),
@@ -102,6 +120,9 @@ class _Search:
     class_scores: dict[str, str] = field(default_factory=dict)  # class, as written in the name, to column
     scores: dict[str, str] = field(default_factory=dict)  # class to column, resolved
     ignored: dict[str, str] = field(default_factory=dict)  # column to reason
+    formats: dict[str, str] = field(default_factory=dict)  # column of times to format
+    zone: str = "UTC"
+    questions: dict[str, str] = field(default_factory=dict)  # role to what is asked, while no column has it
     problems: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
     margins: bool = False  # the scores are numbers from below to above 0
@@ -130,6 +151,9 @@ class _Search:
         for role, column in [*single.items(), *(("score", column) for column in scores.values())]:
             self._exists(role, column)
             uses.setdefault(column, []).append(role)
+        formats = roles.timestamp_format if isinstance(roles.timestamp_format, Mapping) else ()
+        for column in formats:
+            self._exists("timestamp_format", column)
         for role in ("features", "ignore", "segments", "groups", "types"):
             for column in getattr(roles, role) or ():
                 self._exists(role, column)
@@ -169,6 +193,10 @@ class _Search:
             elif said is None:
                 while matches and role not in self.found:
                     self._take(role, matches.pop(0), "by name", must=False)
+            if said is None and role == "timestamp" and role not in self.found:
+                self._take_index(free)
+            if question := self.questions.get(role):
+                self.problems.append(question)
             for name in matches:
                 has = self.found.get(role)
                 self.ignored[name] = f"by its name a {role.replace('_', ' ')}" + (
@@ -176,14 +204,16 @@ class _Search:
                 )
 
     def _take(self, role: str, column: str, reason: str, *, must: bool) -> None:
-        if role in _TIMES and not is_time(self.sample.column(column)):
-            example = next(iter(distinct(self.sample.column(column))), None)
-            text = f"{column!r} does not hold times that can be read, but for example {example!r}."
+        if role in _TIMES:
+            self._take_time(role, column, reason)
+            return
+        if role == "id" and self._names_no_event(column):
             if must:
-                remedy = "Use timestamps, ISO 8601 text such as '2024-01-31T08:30:00Z', or time since 1970."
-                self.problems.append(f"{role}: {text} {remedy}")
+                self.problems.append(
+                    f"id: all rows of {column!r} have one value, which names no event. Name another column, or none."
+                )
             else:
-                self.decisions.append(f"{role}: not `{column}`, as {text}")
+                self.ignored[column] = "by its name an id, but it has one value in all rows"
             return
         if role == "score" and not self._is_probability(column, share=MOSTLY):
             if not must:
@@ -193,8 +223,57 @@ class _Search:
             self._take_margins(column)
         self.found[role] = column
         self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
-        if role == "timestamp" and is_naive(self.sample.column(column)):
-            self.decisions.append(f"timezone: {self.roles.timezone}, for times that name none")
+
+    def _take_index(self, free: Sequence[str]) -> None:
+        """Take the index of a frame as the timestamp if it holds times."""
+        for name in free:
+            metadata = self.sample.schema.field(name).metadata or {}
+            if INDEX in metadata or (is_index(name) and pa.types.is_timestamp(self.sample.schema.field(name).type)):
+                self._take_time("timestamp", name, "the index of the frame")
+                return
+
+    def suggest(self, current: Collection[str] | None) -> None:
+        """Ask whether columns have the roles for which there is no name; guess nothing."""
+        placed = {*self.found.values(), *self.class_scores.values(), *self.ignored, *self.roles.ignore}
+        placed |= {*self.roles.groups, *(self.roles.features or ())}
+        free = {name: self.sample.column(name) for name in self.names if name not in placed}
+        known = {*self.found, *(("score",) if self.class_scores else ())}
+        asked = ask_roles(free, known=known, current=current)
+        self.decisions.extend(asked.questions)
+        self.ignored.update(dict.fromkeys(asked.apart, "only the reference has it"))
+
+    def _take_time(self, role: str, column: str, reason: str) -> None:
+        """Take a column of times if it can be read in one way; else note the question."""
+        values, said = self.sample.column(column), self.roles.timestamp_format
+        given = said.get(column) if isinstance(said, Mapping) else said
+        found = fit_times(values, given)
+        if role != "timestamp" and not isinstance(said, Mapping) and not found.formats:
+            found = fit_times(values)  # what is said of all times need not hold for this one
+        self.questions.pop(role, None)
+        if len(found.formats) != 1:
+            example = found.example or next(iter(map(plain_text, distinct(values))), "")
+            self.questions[role] = ask_format(role, column, replace(found, example=example))
+            self.ignored[column] = f"by its name a {role.replace('_', ' ')}, but it cannot be read as one"
+            return
+        self.found[role], format = column, found.formats[0]
+        self.ignored.pop(column, None)
+        if format != AS_IS:
+            self.formats[column] = format
+            reason += f", read as {format}"
+        self.decisions.append(f"{role.replace('_', ' ')}: `{column}` ({reason})")
+        if role == "timestamp":
+            self._find_zone(values, format)
+
+    def _find_zone(self, values: Any, format: str) -> None:
+        """Take the zone that is said, else that of the column, else UTC."""
+        if self.roles.timezone is None and (zone := zone_of(values, format)) not in (None, "UTC"):
+            self.zone = str(zone)
+            self.decisions.append(f"timezone: {zone}, as the times say; it is the calendar of chunks, too")
+        elif is_naive(values, format):
+            self.decisions.append(f"timezone: {self.zone}, for times that name none")
+
+    def _names_no_event(self, column: str) -> bool:
+        return self.sample.num_rows > 1 and len(distinct(self.sample.column(column))) == 1
 
     def find_class_scores(self) -> None:
         """Look for a column a class, such as `proba_home`, when the user says nothing of scores."""
@@ -220,7 +299,7 @@ class _Search:
 
     def _is_probability(self, column: str, *, share: float = 1.0) -> bool:
         values = distinct(self.sample.column(column))
-        return numbers_of(values) is not None and sum(map(_is_share, values)) >= share * len(values)
+        return numbers_of(values) is not None and sum(map(is_share, values)) >= share * len(values)
 
     def _is_margin(self, column: str) -> bool:
         values = numbers_of(distinct(self.sample.column(column)))
@@ -246,7 +325,7 @@ class _Search:
     def _refuse_score(self, column: str) -> None:
         if self.roles.task is Task.REGRESSION:
             return  # which has no score at all
-        example = next(v for v in distinct(self.sample.column(column)) if not _is_share(v))
+        example = next(v for v in distinct(self.sample.column(column)) if not is_share(v))
         self.problems.append(
             f"score: {column!r} must hold probabilities from 0 to 1, but holds for example {example!r}. "
             "Divide percentages by 100, turn margins into probabilities, or give classes as `prediction`."
@@ -420,6 +499,8 @@ class _Search:
             for name in rest:
                 self.ignored.setdefault(name, "not among the features given")
         features: dict[str, ColumnType] = {}
+        time = self.found.get("timestamp")
+        order = None if time is None else order_in_time(self.sample.column(time), self.formats.get(time, AS_IS))
         for name in wanted:
             found, reason = column_type(self.sample.column(name))
             if (given := roles.types.get(name)) is not None:
@@ -427,6 +508,12 @@ class _Search:
             if found is None:
                 self.ignored[name] = reason
                 continue
+            chosen = roles.features is not None or name in roles.types or name in roles.segments
+            if found is ColumnType.NUMERIC and not chosen:
+                why = why_not_watched(name, self.sample.column(name), order)
+                if why is not None:
+                    self.ignored[name] = why
+                    continue
             features[name] = found
             if reason:
                 self.decisions.append(f"`{name}`: {found.value} ({reason})")
@@ -436,11 +523,6 @@ class _Search:
         self.decisions.append(f"features: {len(features)} columns" + (" (as given)" if roles.features else ""))
         self.decisions.extend(f"`{name}`: ignored ({why})" for name, why in self.ignored.items() if why != "as given")
         return features
-
-
-def _is_share(value: Any) -> bool:
-    found = number(value)
-    return found is not None and -1e-6 <= found <= 1 + 1e-6
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

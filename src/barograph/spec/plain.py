@@ -8,6 +8,8 @@ from typing import Any  # Any: JSON values
 from barograph.spec.frozen import Frozen
 from barograph.spec.schema import ColumnType, Schema, Task, Unusable
 
+_MAPPINGS = ("features", "scores", "formats")
+
 
 def schema_to_plain(schema: Schema) -> dict[str, Any]:
     """Return a schema as values of JSON; features keep their order.
@@ -17,8 +19,9 @@ def schema_to_plain(schema: Schema) -> dict[str, Any]:
     True
     """
     names = schema.__dataclass_fields__
-    plain = {name: getattr(schema, name) for name in names if name not in ("features", "scores")}
-    return {**plain, "features": [[k, v.value] for k, v in schema.features.items()], "scores": dict(schema.scores)}
+    plain = {name: getattr(schema, name) for name in names if name not in _MAPPINGS}
+    features = [[k, v.value] for k, v in schema.features.items()]
+    return {**plain, "features": features, "scores": dict(schema.scores), "formats": dict(schema.formats)}
 
 
 def schema_from_plain(plain: Mapping[str, Any]) -> Schema:
@@ -27,5 +30,6 @@ def schema_from_plain(plain: Mapping[str, Any]) -> Schema:
     listed["task"] = Task(plain["task"])
     listed["unusable"] = Unusable(plain["unusable"])
     listed["features"] = Frozen({k: ColumnType(v) for k, v in plain["features"]})
-    listed["scores"] = Frozen(dict(plain["scores"]))
+    for name in ("scores", "formats"):
+        listed[name] = Frozen(dict(plain[name]))
     return Schema(**listed)

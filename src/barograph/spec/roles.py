@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.frozen import Frozen
 from barograph.spec.schema import ColumnType, Task, Unusable
+from barograph.spec.time_formats import check_format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class Roles:
     positive: str | None = None
     classes: tuple[str, ...] = ()  # when the data that is looked at may lack some
     timestamp: str | None = None
-    timezone: str = "UTC"
+    timestamp_format: str | Mapping[str, str] | None = None  # of all text times that need one, or by column
+    timezone: str | None = None
     id: str | None = None
     features: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
@@ -121,6 +123,15 @@ def as_score(value: object) -> str | Mapping[str, str]:
     return Frozen({class_text(k): str(v) for k, v in value.items()})
 
 
+def as_format(value: object) -> str | Mapping[str, str]:
+    """Return how times are written, or how by column."""
+    if not isinstance(value, Mapping):
+        if not isinstance(value, str) or not value:
+            raise ValueError("This must be a format as in '%d/%m/%Y %H:%M', or one for each column.")
+        return check_format(value)
+    return Frozen({as_column(column): check_format(str(format)) for column, format in value.items()})
+
+
 def as_class(value: object) -> str:
     """Return the text of a class."""
     if not isinstance(value, str | int | float | Decimal | date):
@@ -203,6 +214,7 @@ _READERS = {
     "positive": as_class,
     "classes": as_classes,
     "timestamp": as_column,
+    "timestamp_format": as_format,
     "timezone": as_zone,
     "id": as_column,
     "features": as_columns,

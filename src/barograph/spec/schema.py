@@ -36,6 +36,7 @@ class Unusable(StrEnum):
 
 
 _EMPTY: Mapping[str, ColumnType] = Frozen({})
+_NONE: Mapping[str, str] = Frozen({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Schema:
     features: Mapping[str, ColumnType] = field(default_factory=lambda: _EMPTY)
     id: str | None = None
     timestamp: str | None = None
+    formats: Mapping[str, str] = field(default_factory=lambda: _NONE)  # of times that are not ISO 8601, by column
     timezone: str = "UTC"  # of naive timestamps, and of the calendar that cuts chunks
     label: str | None = None
     label_timestamp: str | None = None  # when the label became known

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any  # Any: values of any TOML type
 
+from barograph.chunks import GRAMMAR
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.infer import Inferred
 from barograph.spec.schema import Task
@@ -27,7 +28,9 @@ MEANING: Mapping[str, str] = {
     "positive": "the positive class of a binary task; found from the label",
     "classes": "of the label; found in the data when empty",
     "timestamp": "when the prediction was made; found by its name: timestamp, datetime or ts",
-    "timezone": "of timestamps without a zone, and of the calendar that cuts chunks",
+    "timestamp_format": "how times are written, as in '%d/%m/%Y' (a time of day may follow), or a table of column and "
+    "format; found from the values",
+    "timezone": "of timestamps without a zone, and of the calendar that cuts chunks; the timestamp column's, or UTC",
     "id": "of the event; found by its name: id, event_id or prediction_id",
     "features": "the model's inputs; all columns without another role",
     "ignore": "columns that are not looked at",
@@ -35,7 +38,7 @@ MEANING: Mapping[str, str] = {
     "groups": "protected attributes",
     "types": "of features: numeric, categorical, boolean, datetime, text or embedding; found from the values",
     "reference": "data on which the model was known to be good: a path",
-    "chunk": "1h, 1d, 1w, 1mo, 1q, 1y, or a number of rows such as 5000rows; found from the data",
+    "chunk": f"{GRAMMAR}; found from the data",
     "budget": "how many false alarms are accepted",
     "tolerance": "the smallest change of a metric that matters, in the metric's unit; each metric has a default",
     "value": "what each outcome is worth, costs negative; without it no business value is computed",
@@ -88,6 +91,8 @@ def init_spec(
         lines["threshold"] = schema.threshold
     if schema.classes:
         lines["classes"] = schema.classes
+    if schema.formats:
+        lines["timestamp_format"] = dict(schema.formats)
     if schema.timestamp is not None:
         lines["timezone"] = schema.timezone
     if chunk is not None:

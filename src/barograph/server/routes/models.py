@@ -63,6 +63,7 @@ from barograph.store.catalog.references import fitted
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import ModelState, new_state, states_of
 from barograph.store.catalog.work import mark
+from barograph.store.layout import DEFAULT_TIMESTAMP
 from barograph.times import from_microseconds
 
 router = APIRouter(tags=["models"])
@@ -136,6 +137,7 @@ class ModelAnswer(Answer):
     updated_at: datetime
     pending: PendingAnswer | None = Field(description="What was asked for and is not in force; null if nothing is.")
     state: StateAnswer
+    notes: list[str] = Field(default=[], description="What events must bring; empty in lists.")
 
 
 _PENDING: dict[int | str, dict[str, Any]] = {
@@ -340,6 +342,14 @@ def _store(
     return status, answer, {**headers, "ETag": tag_of(model)}
 
 
+def _on_time(model: Model) -> str:
+    """Say which field of an event is its time, and what becomes of one without."""
+    name = (model.schema or model.spec).get("timestamp") or DEFAULT_TIMESTAMP
+    if (model.spec.get("service") or {}).get("no_timestamp") == "receipt":
+        return f"An event without `{name}` is of the time when it comes."
+    return f"Every event needs `{name}`: one without is rejected, unless service.no_timestamp is 'receipt'."
+
+
 def _change(
     scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, now_us: int
 ) -> tuple[Model, int | None]:
@@ -399,6 +409,7 @@ def _answer(
         updated_at=from_microseconds(model.updated_us),
         pending=None if proposed is None else _pending(proposed),
         state=_state(model, state, found, now_us),
+        notes=[_on_time(model)] if isinstance(model, Model) else [],  # a list of models has no specifications
     )
 
 

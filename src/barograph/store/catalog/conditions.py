@@ -35,7 +35,7 @@ _IN_INDEX = sa.literal(FIRING, literal_execute=True)  # else SQLite could not te
 LIVE = "live"  # in `detail` of a state: the values of `Habits`
 
 # Of a model of which no state was written yet, and of one whose work has not failed
-_UNTOLD: tuple[int, dict[str, Any] | None, dict[str, Any]] = (0, None, {})
+_UNTOLD: tuple[int, dict[str, Any] | None, dict[str, Any], int] = (0, None, {}, 0)
 _NOT_FAILED: tuple[int, int | None, str | None] = (0, None, None)
 
 
@@ -71,7 +71,7 @@ def conditions(
     """
     heads, fire = scope.pick(models, ModelHead), scope.pick(incidents, StoredIncident)
     fire = fire.where(incidents.c.state == _IN_INDEX, incidents.c.withdrawn.is_(False))
-    told = scope.select(states, states.c.model_id, states.c.events, states.c.judged, states.c.detail)
+    told = scope.select(states, states.c.model_id, states.c.events, states.c.judged, states.c.detail, states.c.rejected)
     failed = scope.select(work, work.c.model_id, work.c.failures, work.c.failed_us, work.c.reason)
     failed = failed.where(work.c.failures > 0)
     if model_ids is not None:
@@ -87,7 +87,7 @@ def conditions(
     failures = {row[0]: tuple(row[1:]) for row in scope.rows(failed)}
     found = {}
     for head in scope.records(ModelHead, heads):
-        events, judged, detail = by_model.get(head.id, _UNTOLD)
+        events, judged, detail, rejected = by_model.get(head.id, _UNTOLD)
         times, failed_us, reason = failures.get(head.id, _NOT_FAILED)
         loud = [incident for incident in firing[head.id] if not incident.silenced_by]
         has_reference, is_live = head.reference_id is not None, Habits.from_dict(detail.get(LIVE, {})).is_live
@@ -100,6 +100,7 @@ def conditions(
                 held=head.held,
                 failure=None if failed_us is None else Failure(since=from_microseconds(failed_us), reason=reason or ""),
                 has_reference=has_reference,
+                rejected=rejected,
             ),
             firing=sum(member.state == FIRING for incident in loud for member in incident.loud),
             incidents=len(loud),
