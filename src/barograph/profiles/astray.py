@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from barograph.times import DAY_US
+
 Ints = npt.NDArray[np.int64]
 
 

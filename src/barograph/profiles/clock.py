@@ -16,12 +16,12 @@ import pyarrow as pa
 from barograph.errors import InputError
 from barograph.profiles import columns as arrow
 from barograph.profiles import kernels
-from barograph.profiles.astray import DAY_US, GAP_DAYS, bulk, days_of, together
+from barograph.profiles.astray import GAP_DAYS, bulk, days_of, together
 from barograph.profiles.read import Part, Rows, sample_rows
 from barograph.spec.column_types import AS_IS, fit_times
 from barograph.spec.schema import Schema
 from barograph.spec.suggest import ask_format
-from barograph.times import to_microseconds
+from barograph.times import DAY_US, to_microseconds
 
 T = TypeVar("T")
 Ints = npt.NDArray[np.int64]
