@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 
 from barograph.arrays import Floats
+from barograph.estimation.calibration import BinaryCalibration, calibrate
+from barograph.estimation.classes import ClassesCalibration, calibrate_classes
+from barograph.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
+from barograph.estimation.out_of_time import out_of_time_sd
+from barograph.estimation.regression import RegressionCalibration, calibrate_regression
 from barograph.metrics import catalogue
-from barograph.metrics.estimation.calibration import BinaryCalibration, calibrate
-from barograph.metrics.estimation.classes import ClassesCalibration, calibrate_classes
-from barograph.metrics.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
-from barograph.metrics.estimation.out_of_time import out_of_time_sd
-from barograph.metrics.estimation.regression import RegressionCalibration, calibrate_regression
 from barograph.outcome import Estimate, Outcome
 from barograph.profiles.profiles import Profile
 from barograph.reference.reference import Reference

@@ -12,10 +12,10 @@ from accuracy_common import Estimating, fixed, percent, table
 from barograph.arrays import Floats
 from barograph.causes.decomposition import Decomposition, decompose
 from barograph.causes.losses import accuracy_losses
-from barograph.ledger.audit import augmented_mean, propose_audit
-from barograph.ledger.blend import Cohort, blend, shift_of
-from barograph.ledger.delay import delay_curves
-from barograph.metrics.estimation.calibration import BinaryCalibration
+from barograph.estimation.calibration import BinaryCalibration
+from barograph.labels.audit import augmented_mean, propose_audit
+from barograph.labels.blend import Cohort, blend, shift_of
+from barograph.labels.delay import delay_curves
 from barograph.outcome import Estimate
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference

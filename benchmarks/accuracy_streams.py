@@ -22,12 +22,12 @@ from sklearn.preprocessing import StandardScaler
 
 from accuracy_common import Estimating, features_as_numbers, fixed, percent, realised, score, table
 from barograph.arrays import Floats
-from barograph.ledger.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
-from barograph.ledger.self_audit import SelfAudit, compare, widen
-from barograph.ledger.trust import Watch, start_watch, watch
-from barograph.metrics.estimation.calibration import BinaryCalibration
-from barograph.metrics.estimation.classes import ClassesCalibration
-from barograph.metrics.estimation.regression import RegressionCalibration
+from barograph.estimation.calibration import BinaryCalibration
+from barograph.estimation.classes import ClassesCalibration
+from barograph.estimation.regression import RegressionCalibration
+from barograph.labels.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
+from barograph.labels.self_audit import SelfAudit, compare, widen
+from barograph.labels.trust import Watch, start_watch, watch
 from barograph.outcome import Estimate, Outcome
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference

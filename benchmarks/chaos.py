@@ -47,7 +47,7 @@ _LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """What happened in all rounds."""
 
     rounds: int = 0
@@ -68,7 +68,7 @@ class Tally:
 class Life:
     """One folder, from an empty one on: a server, a worker, clients, and what goes wrong."""
 
-    def __init__(self, folder: Path, asked: argparse.Namespace, seed: int, tally: Tally, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, asked: argparse.Namespace, seed: int, tally: Counters, stack: ExitStack) -> None:
         self.folder, self.rng, self.tally, self.asked = folder, Random(seed), tally, asked
         self.data, self.logs = folder / "data", folder / "clients"
         self.logs.mkdir(parents=True)
@@ -264,9 +264,9 @@ def _request(url: str, method: str, body: bytes, content_type: str) -> bytes:
         return bytes(answer.read())
 
 
-def run(asked: argparse.Namespace, folder: Path) -> Tally:
+def run(asked: argparse.Namespace, folder: Path) -> Counters:
     """Run all rounds; what is wrong is in the tally."""
-    tally = Tally()
+    tally = Counters()
     lives = -(-asked.rounds // LIFE)
     for life_number in range(lives):
         here = folder / f"life-{life_number}"
@@ -306,7 +306,7 @@ def variant(asked: argparse.Namespace) -> str:
     return ", ".join(words)
 
 
-def row_of(asked: argparse.Namespace, tally: Tally) -> str:
+def row_of(asked: argparse.Namespace, tally: Counters) -> str:
     """Return a run as a row of the table in docs/chaos.md."""
     answers = tally.answers
     ready = sorted(tally.ready_s)
@@ -327,7 +327,7 @@ def row_of(asked: argparse.Namespace, tally: Tally) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def write(asked: argparse.Namespace, tally: Tally) -> None:
+def write(asked: argparse.Namespace, tally: Counters) -> None:
     """Put a run's row into the table of the document, in the place of the one before of this variant."""
     lines = DOCUMENT.read_text("utf-8").splitlines()
     head = next(i for i, line in enumerate(lines) if line.startswith("|---"))

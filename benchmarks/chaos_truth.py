@@ -17,17 +17,18 @@ import polars as pl
 import sqlalchemy as sa
 from deltalake import DeltaTable
 
-from barograph.pipeline.live import time_rule
-from barograph.pipeline.pieces import pieces_of
 from barograph.reference.reference import Reference
 from barograph.report.check import check
 from barograph.sketches.serial import unpack
 from barograph.spec.file import ModelSpec
-from barograph.store.catalog import everywhere, models, profiles, quarantine
+from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog import models, profiles, quarantine
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.schema import dirty
 from barograph.store.catalog.scope import Scope
 from barograph.times import to_microseconds
+from barograph.worker.chunk_profile import pieces_of
+from barograph.worker.served_model import time_rule
 from chaos_data import NOTE, Model, frame_of
 
 PROJECT = 1

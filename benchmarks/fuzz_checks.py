@@ -15,13 +15,13 @@ import zlib
 from pathlib import Path
 
 from barograph.errors import BarographError
+from barograph.frames.read import open_rows
 from barograph.ingest.decode import decode_events, decode_labels
 from barograph.ingest.decoded import Decoded
 from barograph.ingest.layouts import event_layout, label_layout
-from barograph.profiles.read import open_rows
 from barograph.spec.file import load_spec
 from barograph.spec.schema import ColumnType, Schema, Task
-from barograph.store.parts import from_payload
+from barograph.store.batches import from_payload
 from fuzz_inputs import Input
 
 NOW = 1_750_000_000_000_000

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from barograph.rules.adaptive import Adaptive, scan, start
+from barograph.rules.adaptive.adaptive import Adaptive, scan, start
 
 BUDGETS = (0.05, 0.1, 0.2, 0.5)  # false episodes per series-day
 STATED = (0.02, 0.05, 0.1, 0.2, 0.5)  # budgets that the rule is given

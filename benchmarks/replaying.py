@@ -21,12 +21,12 @@ import polars as pl
 
 from barograph.alerts.alert import State
 from barograph.alerts.incident import Incident
-from barograph.alerts.watch import watch
+from barograph.alerts.lifecycle import watch
+from barograph.checks.assess import outputs_of, unjudged
+from barograph.checks.verdict import checked_condition, judge
 from barograph.reference.reference import Reference
-from barograph.report.assess import outputs_of, unjudged
 from barograph.report.check import check
 from barograph.report.report import Report
-from barograph.report.verdict import checked_condition, judge
 from barograph.spec.file import ModelSpec
 from barograph.times import to_microseconds
 

@@ -18,24 +18,29 @@ ORDER = [
     ("chunks",),
     ("spec",),
     ("sketches",),
+    ("frames",),
     ("metrics", "profiles"),
+    ("estimation",),
     ("reference",),
     ("rules",),
-    ("ledger",),
+    ("labels",),
     ("monitors",),
     ("causes",),
     ("alerts",),
+    ("scenarios",),
     ("charts",),
+    ("checks",),
     ("report", "demo"),
     ("logs",),
     ("store",),
     ("ingest",),
-    ("pipeline",),
+    ("client",),
+    ("worker",),
     ("server",),
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}
-CORE = [name for names in ORDER[:12] for name in names]
+CORE = [name for names in ORDER[: ORDER.index(("checks",)) + 1] for name in names]
 
 
 def modules() -> Iterator[tuple[Path, str]]:

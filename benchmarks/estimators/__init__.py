@@ -17,6 +17,6 @@ estimator             idea                                                  metr
 `label_shift`         P(x | y) is fixed, only the share of positives moves  all                  label shift
 ===================== ===================================================== ==================== =====================
 
-The cell estimates of `barograph.metrics.estimation` need none of these. Where two estimators disagree by
+The cell estimates of `barograph.estimation` need none of these. Where two estimators disagree by
 more than their intervals (`disagreement`), the kind of shift is uncertain.
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from barograph.metrics.estimation.estimate import outcomes_of
+from barograph.estimation.estimate import outcomes_of
 from barograph.outcome import Outcome
 from estimators.rows import Estimator, Rows
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.arrays import Floats
-from barograph.metrics.estimation.estimate import outcomes_of
+from barograph.estimation.estimate import outcomes_of
 from barograph.outcome import Outcome
 from estimators.isotonic import isotonic
 from estimators.plug_in import plug_in

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from barograph.metrics.estimation.estimate import outcomes_of
-from barograph.metrics.estimation.formulas import FORMULAS
+from barograph.estimation.estimate import outcomes_of
+from barograph.estimation.formulas import FORMULAS
 from barograph.outcome import Outcome
 from estimators.density_ratio import Weigh, density_ratio
 from estimators.plug_in import tables

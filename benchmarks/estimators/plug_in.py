@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from barograph.arrays import Floats
-from barograph.metrics.estimation.binary import means_and_sds
-from barograph.metrics.estimation.estimate import outcomes_of
-from barograph.metrics.estimation.formulas import FORMULAS, BinaryTables
+from barograph.estimation.binary import means_and_sds
+from barograph.estimation.estimate import outcomes_of
+from barograph.estimation.formulas import FORMULAS, BinaryTables
 from barograph.outcome import Outcome
 from barograph.sketches.scores import LOG_CLIP
 from estimators.rows import Rows

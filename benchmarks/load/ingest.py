@@ -11,13 +11,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import client
 import msgspec
 import numpy as np
 import pyarrow as pa
 import uvloop
 from bodies import FEATURES, FORMATS, Body, make_bodies
 from serving import EVENTS, MODEL, Process, call, prepared, served, working
+
+import client
 
 WARM_S = 3.0
 CONNECTIONS = {1: 64, 100: 16, 1000: 32}

@@ -9,12 +9,13 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-import client
 import numpy as np
 import uvloop
 from bodies import NDJSON, id_prefix, labels_body, make_bodies
 from serving import EVENTS, LABELS, errors, prepared, served, working
 from watching import Watch, line
+
+import client
 
 ROWS = 200  # of a body
 LABELLED = 0.5  # share of bodies whose events get labels, all of them one time later

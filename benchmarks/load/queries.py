@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import client
 import numpy as np
 import sqlalchemy as sa
 import uvloop
@@ -20,11 +19,13 @@ from bodies import reference_table
 from serving import served, size_mb
 
 import barograph
+import client
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.spec.file import spec_of
 from barograph.spec.plain import schema_to_plain
-from barograph.store.catalog import everywhere, models, references, results, states
+from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog import models, references, results, states
 from barograph.store.catalog import schema as tables
 from barograph.store.catalog.alerts import OperationsIncident, write_operations
 from barograph.store.catalog.database import migrate, open_database, reading, writing

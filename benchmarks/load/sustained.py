@@ -9,12 +9,13 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-import client
 import numpy as np
 import uvloop
 from bodies import FORMATS, make_bodies
 from serving import EVENTS, errors, prepared, served, working
 from watching import Watch, line
+
+import client
 
 ROWS = 1000  # of a body
 CONNECTIONS = 8

@@ -11,8 +11,9 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-import client
 from serving import MODEL, Process, size_mb
+
+import client
 
 LOOK_S, LAG_S = 5.0, 1.0
 

@@ -13,9 +13,9 @@ from barograph.alerts.alert import State
 from barograph.alerts.breach import Breach
 from barograph.alerts.dedupe import Told, Why, tell, why
 from barograph.alerts.incident import Incident
+from barograph.alerts.lifecycle import watch
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence
-from barograph.alerts.watch import watch
 from barograph.chunks import Chunk
 
 History = Callable[..., list[Breach]]

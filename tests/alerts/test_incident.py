@@ -11,8 +11,8 @@ import pytest
 from barograph.alerts.alert import State
 from barograph.alerts.breach import Breach
 from barograph.alerts.incident import Incident, worst
+from barograph.alerts.lifecycle import watch
 from barograph.alerts.severity import Severity
-from barograph.alerts.watch import watch
 from barograph.chunks import Chunk
 
 History = Callable[..., list[Breach]]

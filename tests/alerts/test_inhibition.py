@@ -9,8 +9,8 @@ import pytest
 from barograph.alerts.alert import Alert
 from barograph.alerts.breach import Breach
 from barograph.alerts.inhibition import Reason, explained, root_reason
+from barograph.alerts.lifecycle import replay, watch
 from barograph.alerts.severity import Severity
-from barograph.alerts.watch import replay, watch
 from barograph.chunks import Chunk
 
 History = Callable[..., list[Breach]]

@@ -9,9 +9,9 @@ import pytest
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.incident import worst
+from barograph.alerts.lifecycle import watch
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence, silences_at
-from barograph.alerts.watch import watch
 from barograph.chunks import Chunk
 from barograph.errors import SpecError
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 
-from barograph.metrics.estimation.formulas import FORMULAS
+from barograph.estimation.formulas import FORMULAS
 from barograph.outcome import Estimate, Undefined
 from barograph.sketches.sample import Sample
 from estimators.atc import atc

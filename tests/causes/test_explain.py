@@ -10,7 +10,7 @@ import pytest
 import barograph
 from barograph.alerts.severity import Severity
 from barograph.causes.explain import decomposition_of, harm_of, sentence, trust_over
-from barograph.ledger.trust import TrustState
+from barograph.labels.trust import TrustState
 from barograph.outcome import Estimate, Undefined
 from barograph.reference.reference import Reference
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from barograph.ingest.decode import Decoded
 from barograph.spec.schema import ColumnType, Schema, Task
-from barograph.store.parts import from_payload
+from barograph.store.batches import from_payload
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"

@@ -14,12 +14,12 @@ from hypothesis import given as hypothesis
 from hypothesis import strategies as st
 
 from barograph.errors import InputError, TooLarge
+from barograph.frames.columns import as_text, numbers, times
 from barograph.ingest.decode import decode_events, decode_labels
 from barograph.ingest.json_split import split_lines, split_list
 from barograph.ingest.layouts import event_layout, label_layout
 from barograph.ingest.limits import ROW_BYTES, Limits
 from barograph.ingest.values import moments, number_of, text_array, time_array
-from barograph.profiles.columns import as_text, numbers, times
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from barograph.errors import InputError
+from barograph.frames.read import open_rows
 from barograph.ingest.decode import decode_events, decode_labels
 from barograph.ingest.json_rows import read_json
 from barograph.ingest.layouts import event_layout, label_layout
-from barograph.profiles.read import open_rows
 from barograph.spec.infer import infer_schema
 from barograph.spec.schema import Schema
 

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.chunks import ChunkRule, OneChunk, RowChunks, TimeChunks
-from barograph.pipeline.pieces import joined, pieces_of
-from barograph.profiles.astray import GAP_DAYS, bulk
+from barograph.frames.astray import GAP_DAYS, bulk
 from barograph.profiles.build import build_profiles, default_chunk
 from barograph.reference.fit import fit
 from barograph.report.check import check
 from barograph.store.layout import with_id_and_timestamp
+from barograph.worker.chunk_profile import joined, pieces_of
 
 N = 2_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_the_chunks_are_chosen_as_without_it() -> None:
 
 
 def default_chunk_of(data: pl.DataFrame) -> ChunkRule:
-    from barograph.profiles.read import open_rows
+    from barograph.frames.read import open_rows
 
     return default_chunk(open_rows(data), REFERENCE.yardstick)
 

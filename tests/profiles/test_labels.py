@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from barograph.errors import InputError, SpecError
-from barograph.profiles import labels as module
-from barograph.profiles.labels import labelled, read_labels, with_labels
-from barograph.profiles.read import Rows, open_rows
+from barograph.frames import labels as module
+from barograph.frames.labels import labelled, read_labels, with_labels
+from barograph.frames.read import Rows, open_rows
 
 EVENTS = pl.DataFrame({"id": ["a", "b", "c", "d"], "x": [1, 2, 3, 4]})
 

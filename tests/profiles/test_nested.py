@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from barograph.errors import InputError
-from barograph.profiles import nested
-from barograph.profiles.nested import MAX_DEPTH, flat_batch
-from barograph.profiles.read import Rows, open_rows
+from barograph.frames import nested
+from barograph.frames.nested import MAX_DEPTH, flat_batch
+from barograph.frames.read import Rows, open_rows
 
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "features": {"x": 1.5, "who": {"country": "DE", "age": 30}}, "tags": ["u", "v"], "v": [0.5, 1.5]},

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.profiles.plain_numbers import Mark, plain
-from barograph.profiles.read import Rows, open_rows
+from barograph.frames.plain_numbers import Mark, plain
+from barograph.frames.read import Rows, open_rows
 
 
 def column(rows: Rows, name: str) -> list[str | None]:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import InputError
-from barograph.profiles import read_json
-from barograph.profiles.columns import as_text
-from barograph.profiles.read import open_rows, sample_rows
+from barograph.frames import read_json
+from barograph.frames.columns import as_text
+from barograph.frames.read import open_rows, sample_rows
 
 
 def texts(path: Path) -> dict[str, list[str | None]]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from barograph.errors import InputError
-from barograph.profiles.read import Rows, open_rows
+from barograph.frames.read import Rows, open_rows
 
 DAYS = ("2024-01-01", "2024-01-02", "2024-01-03")
 

@@ -10,7 +10,7 @@ from scipy.stats import genpareto, kendalltau
 
 from barograph.arrays import Floats
 from barograph.errors import MismatchError, SpecError
-from barograph.rules.adaptive import Adaptive, AdaptiveState, Change, Readings, scan, start, step
+from barograph.rules.adaptive.adaptive import Adaptive, AdaptiveState, Change, Readings, scan, start, step
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NEVER = Adaptive(step=HOUR, false_alarms_per_day=1e-200)  # learns everything, raises no alarm
@@ -70,8 +70,8 @@ def test_scale_is_the_decayed_mean_square_of_the_residuals_without_what_sampling
 
 
 def test_tail_of_a_known_distribution_is_extrapolated_beyond_what_was_seen() -> None:
-    from barograph.rules import adaptive_tails as tails
-    from barograph.rules.adaptive_state import BINS
+    from barograph.rules.adaptive import tails
+    from barograph.rules.adaptive.state import BINS
 
     for shape in (0.0, 0.3):
         x = genpareto(shape).rvs(20_000, random_state=rng(1))
@@ -91,8 +91,8 @@ def test_tail_of_a_known_distribution_is_extrapolated_beyond_what_was_seen() -> 
 
 
 def test_rank_of_a_value_within_what_was_seen_is_the_conformal_one() -> None:
-    from barograph.rules import adaptive_tails as tails
-    from barograph.rules.adaptive_state import BINS
+    from barograph.rules.adaptive import tails
+    from barograph.rules.adaptive.state import BINS
 
     counts, sums, tail = np.zeros(BINS), np.zeros(BINS), np.zeros(4)
     for value in range(1, 101):
@@ -103,7 +103,7 @@ def test_rank_of_a_value_within_what_was_seen_is_the_conformal_one() -> None:
 
 
 def test_trend_is_a_mann_kendall_test() -> None:
-    from barograph.rules.adaptive_watch import trend_log_p
+    from barograph.rules.adaptive.watch import trend_log_p
 
     days = np.array([1.0, 2.5, 2.2, 4.1, 4.0, 6.3, 6.1, 8.2, 8.0, 10.1, 9.9, 12.2, 11.9, 14.0])
     exact = log(kendalltau(np.arange(14), days, method="exact").pvalue)

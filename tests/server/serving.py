@@ -18,7 +18,7 @@ import uvicorn
 
 from barograph.server.service import Service, open_service
 from barograph.server.start import configuration, prepare
-from barograph.store.catalog import everywhere
+from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import writing
 from barograph.store.catalog.keys import create_key
 from barograph.store.catalog.scope import Scope
@@ -104,7 +104,7 @@ def _workers(service: Service, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    from barograph.pipeline.worker import run_workers
+    from barograph.worker.worker import run_workers
 
     stop = threading.Event()
     work = {"threads": 1, "stop": stop, "spool": service.spool, "clock": service.now_us}

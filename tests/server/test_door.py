@@ -12,13 +12,13 @@ import pytest
 from pydantic import BaseModel
 from serving import PARQUET, Served, arrow, parquet, serving, wait_for
 
-from barograph.pipeline import worker
 from barograph.server.routes import models as routes
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import MEANING
-from barograph.store.catalog import everywhere
+from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import reading
 from barograph.store.clock import wall_clock_us
+from barograph.worker import worker
 from conftest import events
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}

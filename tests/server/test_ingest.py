@@ -17,8 +17,8 @@ import zstandard
 from serving import PARQUET, Served, arrow, serving, wait_for
 
 from barograph.server import bodies
-from barograph.server.ingest import MOST_TOLD
-from barograph.store.parts import from_payload
+from barograph.server.ingest_routes import MOST_TOLD
+from barograph.store.batches import from_payload
 from conftest import events
 
 JSON = {"Content-Type": "application/json"}

@@ -13,7 +13,7 @@ from serving import Served, serving, wait_for
 from barograph.server.app import create_api
 from barograph.server.auth import INCLUDES
 from barograph.server.problems import MEDIA_TYPE
-from barograph.server.rules import RULES, Rule
+from barograph.server.route_table import RULES, Rule
 from barograph.store.clock import wall_clock_us
 
 PLACES = {

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from serving import PARQUET, Served, arrow, serving, wait_for
 
 from barograph.server.problems import MEDIA_TYPE
-from barograph.server.rules import RULES
+from barograph.server.route_table import RULES
 from conftest import events
 
 CHECKS = [not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.server.pages import cursor, cut, link, read_cursor
+from barograph.server.pagination import cursor, cut, link, read_cursor
 from barograph.server.problems import Problem
 
 

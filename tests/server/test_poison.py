@@ -24,7 +24,7 @@ def numbers(served: Served) -> list[int]:
         assert model is not None
         made = [
             quarantine.add_poison(scope, model.id, step=step, position="p", reason=f"why {step}", now_us=NOW)
-            for step in ("tend", "file events", "tend")
+            for step in ("process_model", "file events", "process_model")
         ]
     return [one.id for one in made]
 
@@ -66,8 +66,8 @@ def test_on_the_command_line(served: Served, numbers: list[int]) -> None:
         return done.output
 
     assert f"{numbers[0]}  " in run("list")
-    assert "poisoned  tend: why tend" in run("list")
+    assert "poisoned  process_model: why process_model" in run("list")
     assert "looked at again" in run("retry", str(numbers[0]))
     assert "files the rows" in run("retry", str(numbers[1]))
-    assert "Dropped tend" in run("drop", str(numbers[2]))
+    assert "Dropped process_model" in run("drop", str(numbers[2]))
     assert listed(served)[:1] == [numbers[1]]

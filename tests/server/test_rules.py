@@ -13,7 +13,7 @@ from raw import answers_of, connected, next_answer, until_closed
 from serving import Served, serving
 from test_ingest import learn
 
-from barograph.server.rules import RULES, Body, Routes, Rule
+from barograph.server.route_table import RULES, Body, Routes, Rule
 
 NUMBERS = dict.fromkeys(("number", "job", "silence", "key"), "1")
 KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", **NUMBERS}

@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 from serving import PARQUET, Served, arrow, serving, wait_for
 
-from barograph.pipeline.upkeep import keep_up
-from barograph.pipeline.workshop import Workshop
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.models import find_model
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.work import mark
 from barograph.store.clock import wall_clock_us
+from barograph.worker.context import WorkerContext
+from barograph.worker.upkeep import keep_up
 from conftest import events
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
@@ -82,7 +82,8 @@ def look(served: Served) -> None:
     """Let upkeep look at the clock, as it does once a minute."""
     service = served.service
     keep_up(
-        Workshop(settings=service.settings, engine=service.engine, owner="test", now_us=CLOCK), now_us=service.now_us()
+        WorkerContext(settings=service.settings, engine=service.engine, owner="test", now_us=CLOCK),
+        now_us=service.now_us(),
     )
 
 

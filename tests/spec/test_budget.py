@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from barograph.alerts.scenario_rules import budget as scenario_budget
 from barograph.errors import SpecError
+from barograph.scenarios.rules import budget as scenario_budget
 from barograph.spec.budget import DAYS, DEFAULT_BUDGET, Budget, parse_budget
 from barograph.spec.file import ModelSpec, load_spec
 

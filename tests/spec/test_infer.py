@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import SpecError
-from barograph.profiles.columns import as_text
+from barograph.frames.columns import as_text
 from barograph.spec.classes import binary_classes, in_order
 from barograph.spec.column_types import column_type
-from barograph.spec.infer import NAMES, infer_schema
+from barograph.spec.infer import infer_schema
 from barograph.spec.roles import Roles, class_text
 from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.search import NAMES
 
 N = 60
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from barograph.errors import SpecError
-from barograph.profiles.read import open_rows, sample_rows
+from barograph.frames.read import open_rows, sample_rows
 from barograph.reference.fit import fit
 from barograph.spec.infer import Inferred, infer_schema
 from barograph.spec.running import runs_on

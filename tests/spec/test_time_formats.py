@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import SpecError
-from barograph.profiles.columns import times
+from barograph.frames.columns import times
 from barograph.spec.infer import infer_schema
 from barograph.spec.schema import ColumnType
 from barograph.spec.time_formats import KNOWN, YEARS, check_format, fit

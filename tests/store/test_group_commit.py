@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from barograph.errors import Busy, SpoolFull, StoreError
+from barograph.store.batches import Part, PendingRows, Row
 from barograph.store.group_commit import GroupCommit
-from barograph.store.parts import Lines, Part, Row
 from barograph.store.spool import Batch, Spool, Stored
 
 GIB = 2**30
@@ -26,7 +26,7 @@ def encode(rows: Sequence[Row]) -> bytes:
 
 
 def few(*values: int | str, encode: Callable[[Sequence[Row]], bytes] = encode) -> Part:
-    return Part(kind="events", rows=len(values), size=10, content=Lines([(v,) for v in values], encode))
+    return Part(kind="events", rows=len(values), size=10, content=PendingRows([(v,) for v in values], encode))
 
 
 def stored(spool: Spool, model_id: int = 1) -> list[Stored]:

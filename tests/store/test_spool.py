@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from barograph.errors import SpoolFull, StoreError
-from barograph.store.parts import Kind
+from barograph.store.batches import Kind
 from barograph.store.spool import PAGE_BYTES, Batch, Spool, Stored
 
 GIB = 2**30

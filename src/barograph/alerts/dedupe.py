@@ -60,7 +60,7 @@ def why(
 
     >>> from datetime import UTC
     >>> from barograph.alerts.breach import Breach
-    >>> from barograph.alerts.watch import watch
+    >>> from barograph.alerts.lifecycle import watch
     >>> from barograph.chunks import Chunk
     >>> breach = Breach(model="m", monitor="quality.row_count", metric="row_count", family="quality", column=None,
     ...                 segment=None, chunk="day 0", position=0, start=None, end=None, severity=Severity.CRITICAL,

@@ -13,7 +13,7 @@ from barograph.alerts.grouping import troubles
 from barograph.alerts.inhibition import Inhibition, Reason, explained, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence, heard
-from barograph.alerts.story import advice, title
+from barograph.alerts.titles import advice, title
 from barograph.chunks import Chunk
 
 _FAMILIES = ("performance", "estimation", "concept")  # what is told of first, in one trouble

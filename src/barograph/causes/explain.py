@@ -13,12 +13,12 @@ from barograph.causes.losses import (
     accuracy_losses,
     accuracy_losses_of_classes,
 )
-from barograph.ledger.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
-from barograph.ledger.trust import ARL_LABELS, TrustState, start_watch, watch
+from barograph.estimation.calibration import calibrate
+from barograph.estimation.classes import calibrate_classes
+from barograph.estimation.regression import calibrate_regression
+from barograph.labels.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
+from barograph.labels.trust import ARL_LABELS, TrustState, start_watch, watch
 from barograph.metrics import catalogue
-from barograph.metrics.estimation.calibration import calibrate
-from barograph.metrics.estimation.classes import calibrate_classes
-from barograph.metrics.estimation.regression import calibrate_regression
 from barograph.monitors.evaluate import typical_rows
 from barograph.outcome import Estimate, Undefined
 from barograph.profiles.profiles import Profile, Profiles

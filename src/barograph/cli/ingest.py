@@ -28,7 +28,7 @@ def ingest(
     The key is read from $BAROGRAPH_KEY. Sending again is safe: rows are known by their ids.
     """
     with needs.packages("ingest"):
-        from barograph.ingest.files import send
+        from barograph.client.files import send
 
     kind: Literal["events", "labels"] = "labels" if labels else "events"
     told: set[str] = set()

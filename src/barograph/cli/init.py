@@ -35,8 +35,8 @@ def init(
     segment: options.Segment = None,
 ) -> None:
     """Write a specification with the roles and types that are found in a reference."""
-    from barograph.profiles.labels import labelled
-    from barograph.profiles.read import open_rows, sample_rows
+    from barograph.frames.labels import labelled
+    from barograph.frames.read import open_rows, sample_rows
     from barograph.reference.fit import INFER_ROWS, NO_ROWS
     from barograph.spec.infer import infer_schema
     from barograph.spec.write import init_spec

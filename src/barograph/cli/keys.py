@@ -113,7 +113,7 @@ def _day(time_us: int) -> str:
 def in_project(folder: Path | None, name: str, *, create: bool = False) -> Iterator[tuple[Scope, int]]:
     """Give a project of the catalog and the time; with `create`, a catalog is made if there is none."""
     with needs.packages("keys"):
-        from barograph.store.catalog import everywhere
+        from barograph.store.catalog import cross_project as everywhere
         from barograph.store.catalog.database import check_migrated, migrate, open_database, revision, writing
         from barograph.store.catalog.scope import Scope
     import time

@@ -40,8 +40,8 @@ def list_(project: Project = "default", data: needs.Data = None) -> None:
 def retry(number: Number, project: Project = "default", data: needs.Data = None) -> None:
     """Try work again. A server or worker that runs on this data does it."""
     with in_project(data, project) as (scope, now_us):
-        from barograph.pipeline.requests import request_retry
         from barograph.store.catalog.audit import record
+        from barograph.worker.requests import request_retry
 
         found = _found(scope, number)
         job = request_retry(scope, found, now_us=now_us)

@@ -32,8 +32,8 @@ def profile(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Learn a reference from good data and save it: `check` takes the file instead of the data, and is faster."""
+    from barograph.checks.spec_check import plan_of
     from barograph.report.check import learn
-    from barograph.report.said import plan_of
     from barograph.spec.file import load_spec
 
     given = options.roles(

@@ -11,7 +11,7 @@ import typer
 from barograph.errors import BarographError
 
 if TYPE_CHECKING:
-    from barograph.alerts.scenario import ScenarioResult
+    from barograph.scenarios.scenario import ScenarioResult
 
 EXIT_FAILED = 1
 EXIT_WRONG_FILE = 2
@@ -54,8 +54,8 @@ def run(
 
 
 def _run(path: Path) -> ScenarioResult:
-    from barograph.alerts.scenario import run_scenario
     from barograph.errors import InputError, SpecError
+    from barograph.scenarios.scenario import run_scenario
 
     try:
         text = path.read_text("utf-8-sig")

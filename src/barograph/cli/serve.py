@@ -22,8 +22,8 @@ def serve(
 ) -> None:
     """Serve the HTTP API, and do the work behind it. Ends on Ctrl-C or SIGTERM, after what has begun."""
     with needs.packages("serve"):
-        from barograph.pipeline.worker import run_workers
         from barograph.server import start
+        from barograph.worker.worker import run_workers
     needs.write_logs(log_level)
     start.serve(
         needs.settings(data),

@@ -16,7 +16,7 @@ def worker(
 ) -> None:
     """Profile and evaluate what `barograph serve` takes. Needs the same catalog and tables."""
     with needs.packages("worker"):
-        from barograph.pipeline.worker import run_workers
         from barograph.server import start
+        from barograph.worker.worker import run_workers
     needs.write_logs(log_level)
     start.work(needs.settings(data), threads=threads, run_workers=run_workers)

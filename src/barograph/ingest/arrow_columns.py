@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from barograph.errors import InputError, TooLarge
+from barograph.frames.columns import as_text, numbers, times
+from barograph.frames.nested import flat_columns
 from barograph.ingest.arrow_stream import read_stream
 from barograph.ingest.decoded import Reasons, latest, text_reason, time_format, time_reason
 from barograph.ingest.expand import Body
 from barograph.ingest.limits import FIRST_US, ID_LENGTH, MAX_CELLS, REJECTED_BYTES, Limits
 from barograph.ingest.rejected import shown
-from barograph.profiles.columns import as_text, numbers, times
-from barograph.profiles.nested import flat_columns
 from barograph.spec.schema import Schema
 from barograph.store.layout import NUMBER, TEXT, TIME
 

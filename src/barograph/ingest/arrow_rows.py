@@ -13,8 +13,8 @@ from barograph.ingest.arrow_columns import Batch, Column, read_batch
 from barograph.ingest.decoded import Decoded, assemble, score_doubts
 from barograph.ingest.expand import Body
 from barograph.ingest.layouts import LABEL_BYTES, EventLayout, LabelLayout, class_texts
+from barograph.store.batches import Kind, Part, to_payload
 from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, NUMBER, TEXT, TIME
-from barograph.store.parts import Kind, Part, to_payload
 
 ARROW = "application/vnd.apache.arrow.stream"
 

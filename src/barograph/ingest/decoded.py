@@ -13,8 +13,8 @@ from barograph.ingest.limits import AHEAD_SECONDS, FIRST_US, ID_LENGTH
 from barograph.ingest.rejected import Rejected, rejected_part, shown, to_rejected
 from barograph.ingest.values import text_of
 from barograph.spec.schema import Schema
+from barograph.store.batches import Kind, Part
 from barograph.store.layout import LABEL_TIMESTAMP
-from barograph.store.parts import Kind, Part
 
 Reasons = dict[int, list[str]]
 

@@ -10,7 +10,7 @@ from typing import Any  # Any: msgspec structs are made at run time, so no type 
 
 import msgspec
 
-from barograph.profiles.nested import SEPARATOR
+from barograph.frames.nested import SEPARATOR
 
 # What JSON may hold in a column. A truth value in a numeric column is 1 or 0, as in a profile.
 _JSON_TYPES: dict[str, Any] = {

@@ -28,8 +28,8 @@ from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import FIRST_US, ID_LENGTH
 from barograph.ingest.values import moments, number_array, time_array
 from barograph.spec.schema import Schema
+from barograph.store.batches import Part, PendingRows, Row, to_payload
 from barograph.store.layout import TEXT, TIME
-from barograph.store.parts import Lines, Part, Row, to_payload
 
 Times: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 
@@ -60,9 +60,9 @@ def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, no
     keep = check.first_of_each(ids)
     parts = []
     if len(keep):
-        content: bytes | Lines
+        content: bytes | PendingRows
         if columns is None:
-            content = Lines(_lines(found, ids, times, values, keep, now_us), layout.payload)
+            content = PendingRows(_lines(found, ids, times, values, keep, now_us), layout.payload)
         else:
             content = to_payload(_table(layout, found, ids, times, columns, keep, now_us))
         size = len(content) if isinstance(content, bytes) else len(body)
@@ -268,7 +268,7 @@ def _label_parts(layout: LabelLayout, rows: Sequence[Row], size: int) -> list[Pa
     if not rows:
         return []
     if len(rows) <= FEW:
-        return [Part(kind="labels", rows=len(rows), size=size, content=Lines(rows, layout.payload))]
+        return [Part(kind="labels", rows=len(rows), size=size, content=PendingRows(rows, layout.payload))]
     payload = layout.payload(rows)
     return [Part(kind="labels", rows=len(rows), size=len(payload), content=payload)]
 

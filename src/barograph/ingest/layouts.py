@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from barograph.frames.columns import OF_NO_CLASS, class_codes
 from barograph.ingest.fields import Field, RowDecoder, objects_of, row_decoders
 from barograph.ingest.limits import Limits
 from barograph.ingest.rejected import shown
 from barograph.ingest.values import number_array, number_of, text_array, text_of
-from barograph.profiles.columns import OF_NO_CLASS, class_codes
 from barograph.spec.column_types import number
 from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.store.batches import Row, to_payload
 from barograph.store.layout import (
     EXTRA,
     ID,
@@ -31,7 +32,6 @@ from barograph.store.layout import (
     label_schema,
     with_id_and_timestamp,
 )
-from barograph.store.parts import Row, to_payload
 
 LABEL_BYTES = 1_000  # of a label that is none of the known classes
 

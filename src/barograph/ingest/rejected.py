@@ -9,7 +9,7 @@ from typing import Any  # Any: values of a row as they came
 import msgspec
 
 from barograph.ingest.limits import REJECTED_ALL_BYTES, REJECTED_BYTES
-from barograph.store.parts import Kind, Lines, Part, Row
+from barograph.store.batches import Kind, Part, PendingRows, Row
 
 _SHOWN = 80  # characters of a value in a reason
 
@@ -26,9 +26,8 @@ class Rejected:
 def rejected_part(kind: Kind, rejected: Sequence[Rejected]) -> Part:
     """Return rejected rows of events or labels as the spool keeps them."""
     rows = [(kind, r.index, r.reasons, r.row) for r in rejected]
-    return Part(
-        kind="rejected", rows=len(rows), size=sum(200 + len(r.row) for r in rejected), content=Lines(rows, _encode)
-    )
+    size = sum(200 + len(r.row) for r in rejected)
+    return Part(kind="rejected", rows=len(rows), size=size, content=PendingRows(rows, _encode))
 
 
 def _encode(rows: Sequence[Row]) -> bytes:

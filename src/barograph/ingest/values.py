@@ -1,4 +1,4 @@
-"""Values as JSON has them, to columns: the same numbers, texts and times that `barograph.profiles.columns` reads."""
+"""Values as JSON has them, to columns: the same numbers, texts and times that `barograph.frames.columns` reads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from barograph.profiles.columns import as_text, times
-from barograph.profiles.zones import to_utc
+from barograph.frames.columns import as_text, times
+from barograph.frames.zones import to_utc
 from barograph.store.layout import NUMBER, TEXT
 from barograph.times import DAY_US, EPOCH, SECOND_US
 

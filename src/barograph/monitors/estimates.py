@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from barograph.ledger.self_audit import SelfAudit, compare, widen
+from barograph.estimation.calibration import calibrate
+from barograph.estimation.classes import calibrate_classes
+from barograph.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
+from barograph.estimation.out_of_time import out_of_time_sd
+from barograph.estimation.regression import calibrate_regression
+from barograph.labels.self_audit import SelfAudit, compare, widen
 from barograph.metrics import catalogue
-from barograph.metrics.estimation.calibration import calibrate
-from barograph.metrics.estimation.classes import calibrate_classes
-from barograph.metrics.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
-from barograph.metrics.estimation.out_of_time import out_of_time_sd
-from barograph.metrics.estimation.regression import calibrate_regression
 from barograph.monitors.defaults import ALERTING
 from barograph.monitors.evaluate import Yardmark, result
 from barograph.monitors.monitor import Monitor

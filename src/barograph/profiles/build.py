@@ -24,12 +24,12 @@ from threadpoolctl import threadpool_limits
 from barograph.arrays import Ints
 from barograph.chunks import Chunk, ChunkRule, OneChunk, RowChunks, TimeChunks, edges_in_microseconds
 from barograph.errors import InputError
+from barograph.frames.astray import bulk, days_of
+from barograph.frames.read import Part, Rows, Source, open_rows
 from barograph.profiles import kernels
-from barograph.profiles.astray import bulk, days_of
 from barograph.profiles.clock import FOREVER, Clock, Span, clock_of, last_of, time_span
 from barograph.profiles.encode import BottomIds, BottomRows, Counter, count_batch
 from barograph.profiles.profiles import Profiles
-from barograph.profiles.read import Part, Rows, Source, open_rows
 from barograph.profiles.tables import Tables, add_tables, empty_tables
 from barograph.profiles.yardstick import NumericBins, Yardstick, segment_names, segment_values
 from barograph.times import DAY_US, from_microseconds

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from barograph.errors import InputError
-from barograph.profiles import columns as arrow
+from barograph.frames import columns as arrow
+from barograph.frames.astray import GAP_DAYS, bulk, days_of, together
+from barograph.frames.read import Part, Rows, sample_rows
 from barograph.profiles import kernels
-from barograph.profiles.astray import GAP_DAYS, bulk, days_of, together
-from barograph.profiles.read import Part, Rows, sample_rows
 from barograph.spec.column_types import AS_IS, fit_times
 from barograph.spec.schema import Schema
 from barograph.spec.suggest import ask_format

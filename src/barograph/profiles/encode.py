@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.arrays import Floats
-from barograph.profiles import columns as arrow
+from barograph.frames import columns as arrow
 from barograph.profiles import kernels
 from barograph.profiles.tables import Tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick

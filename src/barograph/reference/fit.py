@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from barograph.arrays import Codes, Floats
 from barograph.errors import InputError, SpecError
-from barograph.profiles import columns as arrow
+from barograph.frames import columns as arrow
+from barograph.frames.labels import Labels, labelled
+from barograph.frames.read import Rows, Source, open_rows, sample_rows
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.encode import PRESENCE_ONLY, encode_column, squashed
 from barograph.profiles.kernels import find_leaves
-from barograph.profiles.labels import Labels, labelled
-from barograph.profiles.read import Rows, Source, open_rows, sample_rows
 from barograph.profiles.yardstick import (
     BinaryOutcome,
     CategoricalBins,

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from barograph.chunks import ChunkRule, OneChunk, RowChunks, parse_chunk_rule
 from barograph.errors import FormatError, InputError
+from barograph.frames.read import Rows, Source
 from barograph.metrics import Metric
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.profiles import ALL, Profile, Profiles
-from barograph.profiles.read import Rows, Source
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.serial import yardstick_from, yardstick_parts
 from barograph.reference.variability import Variability, variability

@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through to the inference of the schema
 
 from barograph.alerts.hygiene import hygiene
-from barograph.alerts.watch import watch
+from barograph.alerts.lifecycle import watch
 from barograph.causes.concept import MONITOR as CONCEPT
+from barograph.checks.assess import Plan, assess, outputs_of, unjudged
+from barograph.checks.loss import loss_of_worst_chunk
+from barograph.checks.not_checked import NotChecked, not_checked
+from barograph.checks.spec_check import check_said, plan_of
+from barograph.checks.verdict import checked_condition, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule
 from barograph.errors import InputError, SpecError, did_you_mean
+from barograph.frames.labels import Labels, read_labels, with_labels
+from barograph.frames.read import Rows, Source, open_rows
+from barograph.frames.read_paths import is_path
 from barograph.metrics import catalogue
 from barograph.profiles.build import Progress, build_profiles, default_chunk
-from barograph.profiles.labels import Labels, read_labels, with_labels
-from barograph.profiles.read import Rows, Source, open_rows
-from barograph.profiles.read_paths import is_path
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
-from barograph.report.assess import Plan, assess, outputs_of, unjudged
-from barograph.report.loss import loss_of_worst_chunk
-from barograph.report.not_checked import not_checked
-from barograph.report.report import NotChecked, Report
-from barograph.report.said import check_said, plan_of
-from barograph.report.verdict import checked_condition, judge
+from barograph.report.report import Report
 from barograph.sketches.serial import MAGIC
 from barograph.spec.budget import DEFAULT_BUDGET, parse_budget
 

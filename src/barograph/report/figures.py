@@ -21,7 +21,7 @@ from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Undefined
 from barograph.profiles.profiles import Profile
 from barograph.reference.measure import measure
-from barograph.report.digest import Digest, Drift, Rows, breaches
+from barograph.report.ranking import Digest, Drift, Rows, breaches
 from barograph.report.report import Report
 from barograph.rules.limits import Status
 from barograph.sketches.scores import ScoreTable

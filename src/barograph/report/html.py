@@ -18,12 +18,13 @@ from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.style import Chart
 from barograph.charts.words import count, metric_title, percent, printable, quantity, unit_of
-from barograph.report.digest import Digest, digest
-from barograph.report.drawing import Drawing, draw
+from barograph.checks.not_checked import NotChecked
+from barograph.report.explanations import why
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
-from barograph.report.report import NotChecked, Report
+from barograph.report.ranking import Digest, digest
+from barograph.report.report import Report
+from barograph.report.svg import Drawing, draw
 from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
-from barograph.report.why import why
 
 if TYPE_CHECKING:
     from jinja2 import Environment

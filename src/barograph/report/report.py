@@ -19,25 +19,18 @@ from barograph.alerts.hygiene import Finding
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.causes.explain import Trust, sentence
-from barograph.ledger.self_audit import SelfAudit
+from barograph.checks.loss import Loss
+from barograph.checks.not_checked import NotChecked
+from barograph.labels.self_audit import SelfAudit
 from barograph.monitors.evidence import Watch
 from barograph.monitors.results import Result, results_frame
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
-from barograph.report.loss import Loss
 
 if TYPE_CHECKING:
     import polars as pl
 
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotChecked:
-    """Something that was not checked, and why."""
-
-    what: str
-    why: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

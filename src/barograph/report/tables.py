@@ -10,7 +10,7 @@ from barograph.charts.drift_heat_map import relative_distance
 from barograph.charts.words import find_metric, limits_within_reach, metric_title, percent, printable, quantity, unit_of
 from barograph.monitors.evidence import Watch
 from barograph.monitors.results import Result
-from barograph.report.digest import Digest, Drift, Performance, breaches
+from barograph.report.ranking import Digest, Drift, Performance, breaches
 from barograph.rules.limits import Status
 
 MAX_ROWS = 40

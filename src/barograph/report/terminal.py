@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
 from barograph.charts.words import count, cut, metric_title, percent, printable, quantity, unit_of
-from barograph.report.digest import Digest, Drift, Performance, digest
+from barograph.report.explanations import why
+from barograph.report.ranking import Digest, Drift, Performance, digest
 from barograph.report.report import Report
-from barograph.report.why import why
 from barograph.rules.limits import Status
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from starlette.types import ASGIApp
 
 from barograph.errors import BarographError, StoreError
 from barograph.logs import logger
-from barograph.server.common import check_query
-from barograph.server.gate import Gate
-from barograph.server.observe import FAULT, REQUEST_ID, Observe, told
+from barograph.server.access import Gate
+from barograph.server.api_models import check_query
+from barograph.server.middleware import FAULT, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
 from barograph.server.problems import Problem, of_status, of_validation
+from barograph.server.route_table import RULES
 from barograph.server.routes import ROUTERS
-from barograph.server.rules import RULES
 from barograph.server.service import Service
 
 NOTED_S = 15.0

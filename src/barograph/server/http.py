@@ -25,7 +25,7 @@ from uvicorn.server import ServerState
 
 from barograph.server.connections import Connections
 from barograph.server.heads import Header
-from barograph.server.observe import REFUSED
+from barograph.server.middleware import REFUSED
 from barograph.server.problems import Problem
 from barograph.server.requests import RequestParser
 

@@ -11,9 +11,9 @@ from fastapi.openapi.utils import get_openapi
 
 from barograph.ingest.decode import CONTENT_TYPES
 from barograph.ingest.expand import ENCODINGS
-from barograph.server.common import ProblemAnswer
+from barograph.server.api_models import ProblemAnswer
 from barograph.server.problems import KINDS, MEDIA_TYPE
-from barograph.server.rules import Rule
+from barograph.server.route_table import Rule
 
 Json = dict[str, Any]
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from barograph.errors import StoreError
 from barograph.ingest.limits import limits_of
 from barograph.server.auth import Caller
+from barograph.server.cache_loaders import KeyLookup, TargetLookup
 from barograph.server.caches import Cache
-from barograph.server.ingest import Ingest, Target
-from barograph.server.lookups import KeyLookup, TargetLookup
-from barograph.server.tally import Tally
+from barograph.server.counters import Counters
+from barograph.server.ingest_routes import Ingest, Target
 from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
@@ -36,7 +36,7 @@ class Service:
     key_lookup: KeyLookup
     targets: Cache[tuple[int, str], Target]
     ingest: Ingest
-    tally: Tally
+    tally: Counters
     now_us: Callable[[], int]
 
     @contextmanager
@@ -60,7 +60,7 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
     try:
         with Spool(settings.spool, max_bytes=settings.spool_bytes) as spool:
             commit = GroupCommit(spool, queue_bytes=settings.queue_bytes, queue_requests=settings.queue_requests)
-            tally = Tally()
+            tally = Counters()
             limits = limits_of(settings)
             key_lookup = KeyLookup(engine, now_us)
             keys = Cache(key_lookup, clock=time.monotonic, away=(StoreError,))

@@ -24,7 +24,7 @@ from barograph.server.auth import is_loopback
 from barograph.server.connections import Connections, most_connections
 from barograph.server.http import protocol
 from barograph.server.service import Service, open_service
-from barograph.store.catalog import everywhere
+from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import check_migrated, migrate, open_database, reading, revision
 from barograph.store.catalog.keys import Key, list_keys
 from barograph.store.catalog.scope import Scope

@@ -17,7 +17,7 @@ import pyarrow.types as pt
 from starlette.concurrency import run_in_threadpool
 
 from barograph.errors import InputError
-from barograph.profiles.read import open_rows
+from barograph.frames.read import open_rows
 from barograph.server.problems import Problem
 
 MOST_BYTES = 2 * 2**30

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
 
+SCORE_GROUPS = 10  # into which the score bins of a cell are taken together where few rows are in each
 # Sums over the labelled rows of a regression cell, with y the label, p the prediction and e = p - y.
 REGRESSION_SUMS = (
     "error",  # e

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from barograph.errors import Busy, StoreError
-from barograph.store.parts import Encode, Kind, Lines, Part, Row
+from barograph.store.batches import Encode, Kind, Part, PendingRows, Row
 from barograph.store.spool import Batch, Spool
 
 MIB = 2**20
@@ -156,7 +156,7 @@ def _joined(requests: Sequence[_Request]) -> list[Batch]:
         project_id, model_id, received_us = request.project_id, request.model_id, request.received_us
         for part in request.parts:
             content = part.content
-            if isinstance(content, Lines):
+            if isinstance(content, PendingRows):
                 rows, _ = few.setdefault((project_id, model_id, part.kind, content.encode), ([], received_us))
                 rows.extend(content.rows)
             else:

@@ -53,7 +53,7 @@ def event_schema(schema: Schema) -> pa.Schema:
     """Return the columns of a model's events as they are kept before filing, which adds `DAY`.
 
     The id is text and the timestamp UTC. Numeric features, scores and the prediction of a regression are numbers;
-    everything else is text, as `barograph.profiles.columns.as_text` writes it, so that profiles of filed events equal
+    everything else is text, as `barograph.frames.columns.as_text` writes it, so that profiles of filed events equal
     those of the original rows. Labels and their times are not events: they are rows of `label_schema`.
 
     >>> event_schema(Schema(task=Task.BINARY, features={"x": ColumnType.NUMERIC, "c": ColumnType.CATEGORICAL})).names

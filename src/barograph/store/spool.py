@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from barograph.errors import SpoolFull, StoreError
-from barograph.store.parts import Kind
+from barograph.store.batches import Kind
 
 FORMAT = 1
 PAGE_BYTES = 16_384  # large payloads are chains of pages: 4 KiB pages take half as long again

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from barograph.store.catalog import everywhere
+from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import migrate, open_database, writing
 
 sys.path.append(str(Path(__file__).parent))

@@ -9,8 +9,8 @@ from two_projects import DAY, NOW, SECOND, START, Catalog, day_us
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.condition import Judgement, Lifecycle
+from barograph.alerts.lifecycle import watch
 from barograph.alerts.severity import Severity
-from barograph.alerts.watch import watch
 from barograph.chunks import Chunk
 from barograph.store.catalog import conditions, incidents, models, silenced, states, work
 from barograph.store.catalog.alerts import OperationsIncident, write_alerts, write_operations

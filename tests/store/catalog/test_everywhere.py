@@ -6,7 +6,8 @@ import pytest
 from two_projects import NOW, Catalog
 
 from barograph.errors import ConflictError, NotFoundError
-from barograph.store.catalog import everywhere, states
+from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog import states
 
 
 def test_a_project_is_named_once_in_its_organisation(catalog: Catalog) -> None:

@@ -16,7 +16,6 @@ from barograph.store.catalog import (
     audit,
     changes,
     conditions,
-    everywhere,
     incidents,
     jobs,
     keys,
@@ -28,6 +27,7 @@ from barograph.store.catalog import (
     results,
     states,
 )
+from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import check_migrated, migrate, open_database, reading, writing
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.schema import METADATA

@@ -8,7 +8,8 @@ import pytest
 from two_projects import NOW, SECOND, Catalog
 
 from barograph.errors import LeaseLost, NotFoundError
-from barograph.store.catalog import everywhere, jobs
+from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog import jobs
 from barograph.store.catalog.jobs import Job
 
 

@@ -6,8 +6,9 @@ import pytest
 from two_projects import NOW, Catalog
 
 from barograph.errors import NotFoundError
-from barograph.store.catalog import everywhere, work
-from barograph.store.catalog.everywhere import Due
+from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog import work
+from barograph.store.catalog.cross_project import Due
 
 
 def due(catalog: Catalog, *, at: int = NOW + 1000) -> list[Due]:

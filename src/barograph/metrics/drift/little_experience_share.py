@@ -6,9 +6,8 @@ import numpy as np
 
 from barograph.errors import MismatchError
 from barograph.metrics import metric
-from barograph.metrics.estimation.support import SCORE_GROUPS
 from barograph.outcome import Outcome, Outcomes, outcome
-from barograph.sketches.cells import BinaryCells
+from barograph.sketches.cells import SCORE_GROUPS, BinaryCells
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.05)

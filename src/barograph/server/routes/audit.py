@@ -8,8 +8,8 @@ from typing import Any  # Any: JSON values
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, page
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, page
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.store.catalog.audit import Record, list_records
 from barograph.times import from_microseconds
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal  # Any: JSON values
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, page
-from barograph.server.found import audited, model_named
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.api_models import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, page
+from barograph.server.catalog_lookup import audited, model_named
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.store.catalog.changes import Change, add_change, list_changes
 from barograph.times import from_microseconds, to_microseconds
 

@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from barograph.errors import BarographError
-from barograph.server.common import Answer, CallerOf, ServiceOf
-from barograph.server.metrics import exposition
+from barograph.server.api_models import Answer, CallerOf, ServiceOf
+from barograph.server.prometheus import exposition
 from barograph.server.service import Service
 from barograph.store.catalog.database import check_migrated
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal  # Any: JSON values
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
-from barograph.server.common import After, Answer, Asked, CallerOf, Limit, Page, Said, ServiceOf, page
-from barograph.server.found import audited, model_named, names_of
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.api_models import After, Answer, Asked, CallerOf, Limit, Page, Said, ServiceOf, page
+from barograph.server.catalog_lookup import audited, model_named, names_of
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import not_found
 from barograph.store.catalog import incidents as stored
 from barograph.store.catalog.incidents import Comment, Place, StoredAlert, StoredIncident

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from barograph.pipeline.requests import request_backfill
-from barograph.server.common import (
+from barograph.server.api_models import (
     After,
     Answer,
     Asked,
@@ -21,13 +20,14 @@ from barograph.server.common import (
     page,
     problems,
 )
-from barograph.server.found import MOST_ID, audited, check_usable, model_named, names_of, reference_numbered
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.catalog_lookup import MOST_ID, audited, check_usable, model_named, names_of, reference_numbered
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, not_found
-from barograph.server.rules import url
+from barograph.server.route_table import url
 from barograph.store.catalog.jobs import Job, get_job, list_jobs
 from barograph.store.catalog.references import StoredReference, get_reference
 from barograph.times import from_microseconds
+from barograph.worker.requests import request_backfill
 
 router = APIRouter(tags=["jobs"])
 Kind = Literal["fit", "backfill", "replay", "refile"]

@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from barograph.server.common import (
+from barograph.server.api_models import (
     After,
     Answer,
     Asked,
@@ -19,8 +19,8 @@ from barograph.server.common import (
     Time,
     page,
 )
-from barograph.server.found import MOST_ID, audited
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.catalog_lookup import MOST_ID, audited
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong, not_found
 from barograph.store.catalog.keys import Key, create_key, get_key, list_keys, revoke_key
 from barograph.times import from_microseconds, to_microseconds

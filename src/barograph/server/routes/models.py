@@ -13,19 +13,8 @@ from starlette.responses import JSONResponse, Response
 
 from barograph.alerts.condition import Judgement, Lifecycle
 from barograph.alerts.severity import Severity
-from barograph.pipeline.admission import FORESEEN_BYTES, check_fit, check_types, foresee, kept_by
-from barograph.pipeline.dead_man import watch_silence
-from barograph.pipeline.requests import (
-    DEFAULT_CHUNK,
-    data_of,
-    needs_learning,
-    newest_reference,
-    request_relearning,
-)
 from barograph.reference.reference import Reference
-from barograph.server.asked import JSON, TOML, check_name, specification
-from barograph.server.auth import Caller
-from barograph.server.common import (
+from barograph.server.api_models import (
     After,
     Answer,
     Asked,
@@ -40,11 +29,13 @@ from barograph.server.common import (
     problems,
     unchanged,
 )
-from barograph.server.found import audited, model_named, numbers_of
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.auth import Caller
+from barograph.server.catalog_lookup import audited, model_named, numbers_of
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem
-from barograph.server.rules import url
+from barograph.server.route_table import url
 from barograph.server.service import Service
+from barograph.server.spec_body import JSON, TOML, check_name, specification
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
 from barograph.store.catalog.conditions import ModelCondition, conditions
@@ -65,6 +56,15 @@ from barograph.store.catalog.states import ModelState, new_state, states_of
 from barograph.store.catalog.work import mark
 from barograph.store.layout import DEFAULT_TIMESTAMP
 from barograph.times import from_microseconds
+from barograph.worker.admission import FORESEEN_BYTES, check_fit, check_types, foresee, kept_by
+from barograph.worker.missing_events import watch_silence
+from barograph.worker.requests import (
+    DEFAULT_CHUNK,
+    data_of,
+    needs_learning,
+    newest_reference,
+    request_relearning,
+)
 
 router = APIRouter(tags=["models"])
 _TRIES = 5  # when others change the model while its new specification is looked at

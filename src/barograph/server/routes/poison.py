@@ -7,15 +7,15 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from barograph.pipeline.requests import request_retry
-from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, page
-from barograph.server.found import MOST_ID, audited, model_named, names_of
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, page
+from barograph.server.catalog_lookup import MOST_ID, audited, model_named, names_of
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import not_found
-from barograph.server.rules import url
+from barograph.server.route_table import url
 from barograph.store.catalog.quarantine import Poison, delete_poison, get_poison, list_poison
 from barograph.store.catalog.scope import Scope
 from barograph.times import from_microseconds
+from barograph.worker.requests import request_retry
 
 router = APIRouter(tags=["poison"])
 
@@ -25,7 +25,7 @@ class PoisonAnswer(Answer):
 
     id: int
     model: str
-    step: str = Field(description="What failed.", examples=["tend", "file events"])
+    step: str = Field(description="What failed.", examples=["process_model", "file events"])
     position: str = Field(description="Where it was: a model, or the file that holds the rows.")
     reason: str
     at: datetime

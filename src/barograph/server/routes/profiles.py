@@ -15,7 +15,7 @@ from barograph.errors import did_you_mean
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import NumericBins
 from barograph.reference.reference import Reference
-from barograph.server.common import (
+from barograph.server.api_models import (
     After,
     Answer,
     CallerOf,
@@ -27,8 +27,8 @@ from barograph.server.common import (
     problems,
     unchanged,
 )
-from barograph.server.found import bounds_of, model_named
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.catalog_lookup import bounds_of, model_named
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong, not_found
 from barograph.server.routes.results import End, Start
 from barograph.sketches.histogram import Categories, Histogram

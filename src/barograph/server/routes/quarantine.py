@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, page, problems
-from barograph.server.found import audited, model_named
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, page, problems
+from barograph.server.catalog_lookup import audited, model_named
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem
+from barograph.server.route_table import url
 from barograph.server.routes.jobs import JobAnswer, answer
-from barograph.server.rules import url
 from barograph.store.catalog.jobs import add_job
 from barograph.store.catalog.quarantine import Quarantined, list_rows
 from barograph.times import from_microseconds

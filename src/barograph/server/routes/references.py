@@ -12,12 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from barograph.errors import StoreError
-from barograph.pipeline.requests import request_activation, request_fit
 from barograph.reference.reference import Reference
 from barograph.server import uploads
-from barograph.server.auth import Caller
-from barograph.server.bodies import declared, pieces
-from barograph.server.common import (
+from barograph.server.api_models import (
     After,
     Answer,
     CallerOf,
@@ -29,16 +26,19 @@ from barograph.server.common import (
     problems,
     unchanged,
 )
-from barograph.server.found import audited, check_usable, model_named, reference_numbered
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.auth import Caller
+from barograph.server.bodies import declared, pieces
+from barograph.server.catalog_lookup import audited, check_usable, model_named, reference_numbered
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem
-from barograph.server.rules import url
+from barograph.server.route_table import url
 from barograph.server.service import Service
 from barograph.spec.plain import schema_to_plain
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.references import StoredReference, add_reference, fitted, list_references, reference_failed
 from barograph.store.reference_files import keep_reference
 from barograph.times import from_microseconds
+from barograph.worker.requests import request_activation, request_fit
 
 router = APIRouter(tags=["references"])
 

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from barograph.errors import did_you_mean
 from barograph.metrics import catalogue
-from barograph.server.common import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, page
-from barograph.server.found import bounds_of, model_named
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, page
+from barograph.server.catalog_lookup import bounds_of, model_named
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong
 from barograph.store.catalog import results
 from barograph.store.catalog.models import Model

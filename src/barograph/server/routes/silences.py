@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, Field
 
-from barograph.server.common import (
+from barograph.server.api_models import (
     After,
     Answer,
     Asked,
@@ -20,8 +20,8 @@ from barograph.server.common import (
     Time,
     page,
 )
-from barograph.server.found import MOST_ID, audited, model_named, names_of
-from barograph.server.pages import DEFAULT, read_cursor
+from barograph.server.catalog_lookup import MOST_ID, audited, model_named, names_of
+from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong, not_found
 from barograph.spec.file import seconds_of
 from barograph.store.catalog.incidents import (

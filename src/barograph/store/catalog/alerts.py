@@ -13,9 +13,9 @@ from barograph.alerts.alert import Alert, State
 from barograph.alerts.incident import Incident
 from barograph.errors import NotFoundError
 from barograph.store.catalog.column_types import storable, to_json
-from barograph.store.catalog.lasting import Lasting, lasting_ids
 from barograph.store.catalog.schema import alerts, incidents, models
 from barograph.store.catalog.scope import Scope
+from barograph.store.catalog.stable_ids import Lasting, lasting_ids
 from barograph.times import to_microseconds
 
 OPERATIONS = "operations"  # the family of what the service itself says of a model: no events come, work fails

@@ -17,7 +17,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from barograph.store.catalog import everywhere
+from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.schema import keys
 from barograph.store.catalog.scope import Scope
 

@@ -21,7 +21,6 @@ from two_projects import DAY, NOW, day_us, profile, result
 from barograph.store.catalog import (
     audit,
     changes,
-    everywhere,
     incidents,
     jobs,
     leases,
@@ -33,6 +32,7 @@ from barograph.store.catalog import (
     states,
     work,
 )
+from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.alerts import OperationsIncident, write_operations
 from barograph.store.catalog.database import migrate, open_database, writing
 from barograph.store.catalog.profiles import Position

@@ -1,0 +1,1 @@
+"""What a check finds: result rows judged, what was not checked, and the verdict."""

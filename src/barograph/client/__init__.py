@@ -1,0 +1,1 @@
+"""Sending files of events and labels to a server."""

@@ -1,0 +1,151 @@
+"""Every performance metric of a window without labels, with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from barograph.estimation.binary import Expected, expect, means_and_sds
+from barograph.estimation.calibration import BinaryCalibration
+from barograph.estimation.calibration_error import calibration_error
+from barograph.estimation.classes import ClassesCalibration, expect_classes
+from barograph.estimation.formulas import FORMULAS, business_value
+from barograph.estimation.regression import FORMULAS as REGRESSION_FORMULAS
+from barograph.estimation.regression import RegressionCalibration, expect_regression
+from barograph.estimation.support import Support
+from barograph.metrics import catalogue
+from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.sketches.cells import BinaryCells, RegressionCells
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.scores import NONE, ScoreTable
+
+NO_EXCESS: Mapping[str, float] = MappingProxyType({})
+MeanAndSd = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    """The performance metrics of a window by name, estimated, and how well the reference covers the window.
+
+    They hold if the concept is unchanged: where P(label | features) is no longer the reference's, they are wrong
+    without a sign of it in the features. When the window is outside of what the reference knows, all are Undefined.
+    """
+
+    outcomes: Mapping[str, Outcome]
+    support: Support
+
+
+def estimate_binary(
+    calibration: BinaryCalibration,
+    cells: BinaryCells,
+    scores: ScoreTable,
+    *,
+    out_of_time: Mapping[str, float] = NO_EXCESS,
+    values: tuple[float, float, float, float] | None = None,
+    level: float = 0.95,
+) -> Estimated:
+    r"""Estimate the performance of a binary model from features and scores alone.
+
+    The interval is for the metric that the labels of these very rows will show: the reference's rates say what each
+    cell should hold, and its variance is
+
+    .. math:: \sigma^2 = \sigma^2_\text{chance} + \sigma^2_\text{calibration} + \tau^2
+
+    with `out_of_time` :math:`\tau` by metric, from :func:`~barograph.estimation.out_of_time.out_of_time_sd`.
+    `values` (of a TN, FP, FN, TP) add `business_value`. Labels that the window has are not used.
+    """
+    support = calibration.support(cells)
+    n = int(scores.counts[:NONE].sum())
+    if problem := _problem(n, scores.rows, support):
+        names = [*FORMULAS, "expected_calibration_error", *(["business_value"] if values else [])]
+        return Estimated(outcomes=dict.fromkeys(sorted(names), Undefined(problem)), support=support)
+    found = binary_values(expect(calibration, cells, scores), values=values)
+    return Estimated(
+        outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level),
+        support=support,
+    )
+
+
+def estimate_classes(
+    calibration: ClassesCalibration,
+    cells: Sequence[BinaryCells],
+    tables: ClassTables,
+    *,
+    out_of_time: Mapping[str, float] = NO_EXCESS,
+    level: float = 0.95,
+) -> Estimated:
+    """Estimate the performance of a multiclass model from one yes-or-no question a class.
+
+    Averages over classes are `macro`. See :func:`estimate_binary` for the interval and `out_of_time`.
+    """
+    support = calibration.support(cells)
+    n = int(tables.confusion.counts[:-1].sum())  # a prediction that is no class is one
+    found = expect_classes(calibration, cells, tables).values()
+    if problem := _problem(n, tables.rows, support):
+        return Estimated(outcomes=dict.fromkeys(sorted(found), Undefined(problem)), support=support)
+    return Estimated(outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level), support=support)
+
+
+def estimate_regression(
+    calibration: RegressionCalibration,
+    cells: RegressionCells,
+    *,
+    out_of_time: Mapping[str, float] = NO_EXCESS,
+    level: float = 0.95,
+) -> Estimated:
+    """Estimate the errors of a regression from features and predictions alone.
+
+    See :func:`estimate_binary` for the interval and `out_of_time`.
+    """
+    support = calibration.support(cells)
+    n = int(cells.counts.sum())
+    if problem := _problem(n, cells.rows, support):
+        return Estimated(outcomes=dict.fromkeys(REGRESSION_FORMULAS, Undefined(problem)), support=support)
+    expected = expect_regression(calibration, cells)
+    found = {name: expected.apply(name) for name in REGRESSION_FORMULAS}
+    return Estimated(outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level), support=support)
+
+
+def binary_values(
+    expected: Expected, *, values: tuple[float, float, float, float] | None = None
+) -> dict[str, MeanAndSd]:
+    """Return the mean and standard deviation of each metric of the expected outcomes, NaN where there is none."""
+    formulas = dict(FORMULAS)
+    if values is not None:
+        formulas["business_value"] = business_value(values)
+    found = means_and_sds(formulas, expected.table, expected.nudged())
+    return {**found, "expected_calibration_error": calibration_error(expected)}
+
+
+def outcomes_of(
+    found: Mapping[str, MeanAndSd], n: int, *, out_of_time: Mapping[str, float] = NO_EXCESS, level: float = 0.95
+) -> dict[str, Outcome]:
+    """Return estimates with normal intervals, cut at the bounds of the metric, in the order of names."""
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + level) / 2))
+    outcomes: dict[str, Outcome] = {}
+    for name, (mean, sd) in sorted(found.items()):
+        if not np.isfinite(mean):
+            outcomes[name] = Undefined(f"{name} has no value for the outcomes that the reference expects")
+            continue
+        low, high = catalogue()["performance", name].bounds
+        value, error = min(max(mean, low), high), float(np.hypot(sd, out_of_time.get(name, 0.0)))
+        outcomes[name] = Estimate(
+            value=value,
+            n=n,
+            lower=max(low, value - z * error),
+            upper=min(high, value + z * error),
+            level=level,
+            standard_error=error,
+        )
+    return outcomes
+
+
+def _problem(n: int, rows: int, support: Support) -> str | None:
+    if n:
+        return support.problem
+    return "no row has a usable prediction" if rows else "current has no rows"

@@ -1,0 +1,1 @@
+"""Reading frames and files: rows, columns and the values in them."""

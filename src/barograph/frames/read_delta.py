@@ -1,0 +1,59 @@
+"""Rows of a Delta table: the live Parquet files of its newest version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any  # Any: what the log says of a file is of any type
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from barograph.errors import InputError
+from barograph.frames import read_parquet
+from barograph.frames.rows import Rows, check_names
+
+# What a reader must know besides Parquet; with any other feature the files alone do not tell the rows.
+_UNDERSTOOD = {"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
+
+
+def open_delta(folder: Path) -> Rows:
+    """Read the log of a table. Files that later versions removed are left out, partition columns are put back."""
+    try:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+    except ImportError as error:
+        raise InputError(f'{str(folder)!r} is a Delta table. To read it: `pip install "barograph[delta]"`.') from error
+    try:
+        table = DeltaTable(str(folder))
+        protocol = table.protocol()
+        schema = pa.schema(table.schema().to_arrow())
+        added = pa.table(table.get_add_actions(flatten=True))
+    except (DeltaError, OSError, pa.ArrowException) as error:
+        detail = str(error).strip().split("\n")[0].rstrip(".")
+        raise InputError(f"{str(folder)!r} is not a whole Delta table: {detail}. Copy or repair it.") from error
+    unknown = sorted(set(protocol.reader_features or ()) - _UNDERSTOOD)
+    if protocol.min_reader_version == 2 and "delta.columnMapping.mode" in table.metadata().configuration:
+        unknown.append("columnMapping")
+    if unknown:
+        raise InputError(
+            f"{str(folder)!r} is a Delta table with {', '.join(unknown)}, which is not supported. "
+            "Read it with another engine and pass the frame, or rewrite the table without."
+        )
+    check_names(schema.names, repr(str(folder)))
+    files = [_open_file(folder, action, schema) for action in _in_order(added)]
+    return read_parquet.rows_of(files, str(folder), schema)
+
+
+def _in_order(added: pa.Table) -> list[dict[str, Any]]:
+    """Return the files as they were written: the time of the log, then the path."""
+    return sorted(added.to_pylist(), key=lambda action: (action["modification_time"], action["path"]))
+
+
+def _open_file(folder: Path, action: dict[str, Any], schema: pa.Schema) -> read_parquet.ParquetFile:
+    path = unquote(action["path"])
+    constants = {
+        name: pa.scalar(value, schema.field(name).type)
+        for key, value in action.items()
+        if (name := key.removeprefix("partition.")) != key
+    }
+    return read_parquet.open_file(folder / path.removeprefix("file://"), constants)

@@ -1,0 +1,65 @@
+"""Why, in sentences: what the worst loss is made of, which drift should cost most, whether estimates can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from barograph.causes.explain import Trust
+from barograph.charts.words import metric_title, percent
+from barograph.checks.loss import Loss
+from barograph.labels.trust import TrustState
+from barograph.outcome import Estimate
+from barograph.report.report import Report
+
+SAID_OF_COVERAGE = 5  # chunks with labels, before anything is said of how often intervals held
+
+
+def why(report: Report) -> tuple[str, ...]:
+    """Return what is known of causes, a sentence each; nothing without labels."""
+    return tuple(_sentences(report))
+
+
+def _sentences(report: Report) -> Iterator[str]:
+    if report.loss is not None:
+        yield _loss(report.loss)
+        if report.loss.harms:
+            listed = ", ".join(f"`{name}` ({value:.2g})" for name, value in report.loss.harms)
+            yield f"What the drift of single features should cost there, each as if it were the only cause: {listed}."
+    if report.trust is not None and report.trust.labels:
+        yield _trust(report.trust)
+    for name in ("roc_auc", "accuracy", "mae"):
+        audit = report.audits.get(name)
+        if audit is not None and len(audit.held) >= SAID_OF_COVERAGE and audit.coverage is not None:
+            wider = f"; they are now {audit.factor:.1f} times as wide" if audit.factor > 1.05 else ""
+            yield (
+                f"The 95 % intervals of the estimated {metric_title(name)} held in {percent(audit.coverage)} of the "
+                f"last {len(audit.held)} chunks with labels{wider}."
+            )
+            break
+
+
+def _loss(loss: Loss) -> str:
+    name, parts = metric_title(loss.metric), loss.parts
+    change = parts.change.value
+    way = "higher" if change > 0 else "lower"
+    return (
+        f"In {loss.chunk}, where {name} is worst, it is {abs(change):.3g} {way} than in the reference: "
+        f"{_signed(parts.covariate)} because the traffic is another (covariate shift), {_signed(parts.concept)} "
+        "because the same traffic has other labels (concept drift)."
+    )
+
+
+def _signed(part: Estimate) -> str:
+    return f"{part.value:+.3g} (95 %: {part.lower:+.3g} to {part.upper:+.3g})"
+
+
+def _trust(trust: Trust) -> str:
+    match trust.state:
+        case TrustState.CONTRADICTED:
+            return (
+                f"The labels contradict what the reference expects of these rows (after {trust.contradicted_after:,} "
+                "labels): the concept has changed, and estimates without labels cannot be trusted."
+            )
+        case TrustState.CONFIRMED:
+            return f"The {trust.labels:,} labels that have arrived confirm the estimates."
+    return f"The {trust.labels:,} labels that have arrived are too few to confirm the estimates or to contradict them."

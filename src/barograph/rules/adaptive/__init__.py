@@ -1,0 +1,1 @@
+"""The rule for series with a daily and weekly rhythm."""

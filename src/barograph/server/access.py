@@ -1,0 +1,92 @@
+"""The gate: which route a request is for, who asks, whether they may, and its body within bounds; then the route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from barograph.server.auth import DEFAULT_PROJECT, LOCAL, Caller, is_local, sent, token_of, unauthenticated
+from barograph.server.bodies import check_text, declared, empty, replay, whole
+from barograph.server.caches import Cache
+from barograph.server.middleware import CALLER, REFUSED, ROUTE
+from barograph.server.problems import Problem
+from barograph.server.route_table import SMALL_BYTES, Body, Routes
+
+Direct: TypeAlias = Callable[[Scope, Receive, Send, Caller, str], Awaitable[None]]
+
+_LOCAL = Caller(project_id=DEFAULT_PROJECT, action="admin", name=LOCAL)
+_NOBODY = "Send a key: `Authorization: Bearer baro_…`. `barograph keys create` makes one."
+
+
+class Gate:
+    """Let requests through to `app`, and those of the hot path straight to their function in `direct`, by route.
+
+    `local` is whether a person on this machine needs no key: the server listens on this machine's own address alone,
+    and was not told to require keys.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: Cache[str, Caller],
+        *,
+        now_us: Callable[[], int],
+        local: bool,
+        direct: Mapping[str, Direct],
+        routes: Routes | None = None,
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._now_us = now_us
+        self._local = local
+        self._direct = direct
+        self._routes = routes or Routes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or raise Problem."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if REFUSED in scope:
+            raise scope.pop(REFUSED)
+        rule, parts = self._routes.find(scope["method"], scope["path"])
+        scope[ROUTE] = rule.path
+        if rule.action is not None:
+            caller = await self._caller(scope)
+            scope[CALLER] = caller
+            if not caller.may(rule.action):
+                raise Problem(
+                    "forbidden",
+                    f"This needs a key with the action {rule.action!r}; this one has {caller.action!r}.",
+                )
+            if (direct := self._direct.get(rule.path)) is not None:
+                await direct(scope, receive, send, caller, parts["model"])
+                return
+        if rule.body is not Body.STREAM:
+            announced = declared(dict(scope["headers"]).get(b"content-length"))
+            body = await whole(receive, limit=SMALL_BYTES, announced=announced)
+            if rule.body is Body.SMALL and not body.strip():
+                raise empty()
+            check_text(body)
+            receive = replay(body, receive)
+        if scope["method"] == "HEAD":  # answered as GET is; the connection leaves the body out
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Caller:
+        request = sent(scope["headers"])
+        token = token_of(request.authorization)
+        if token is not None:
+            caller = self._keys.peek(token) or await self._keys.get(token)
+            if caller is None or (caller.expires_us is not None and caller.expires_us <= self._now_us()):
+                raise unauthenticated("This key is not valid: it does not exist, has expired or was revoked.")
+            return caller
+        if not self._local:
+            raise unauthenticated(_NOBODY)
+        client = scope.get("client")
+        why = is_local(request, client=client[0] if client else None, method=scope["method"])
+        if why is not None:
+            raise unauthenticated(f"Only a request from this machine itself needs no key, and {why}. {_NOBODY}")
+        return _LOCAL

@@ -1,0 +1,91 @@
+"""What the caches read of the catalog: keys, and models as ingest knows them. Both run in threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from barograph.ingest.layouts import event_layout, label_layout
+from barograph.ingest.limits import Limits
+from barograph.server.auth import Caller
+from barograph.server.ingest_routes import Target
+from barograph.spec.plain import schema_from_plain
+from barograph.store.catalog import keys
+from barograph.store.catalog.database import reading, writing
+from barograph.store.catalog.models import find_model
+from barograph.store.catalog.scope import Scope
+
+_LAYOUTS = 10_000  # models whose layouts are kept
+
+
+class KeyLookup:
+    """Find out who a key is."""
+
+    def __init__(self, engine: sa.Engine, now_us: Callable[[], int]) -> None:
+        self._engine, self._now_us = engine, now_us
+        self._lock = threading.Lock()
+        self._used: dict[int, tuple[int, int]] = {}  # by key: its project, and when
+
+    def __call__(self, token: str) -> Caller | None:
+        """Return who a key is; None if it is not valid."""
+        now_us = self._now_us()
+        with reading(self._engine) as connection:
+            key = keys.find_key(connection, token, now_us=now_us)
+        if key is None:
+            return None
+        with self._lock:
+            self._used[key.id] = (key.project_id, now_us)
+        return Caller(
+            project_id=key.project_id,
+            action=key.action,
+            name=key.name,
+            key_id=key.id,
+            prefix=key.prefix,
+            expires_us=key.expires_us,
+        )
+
+    def note_use(self) -> None:
+        """Write down when keys were last used: apart from the requests, which need not wait for it."""
+        with self._lock:
+            used, self._used = self._used, {}
+        if used:
+            with writing(self._engine) as connection:
+                for key_id, (project_id, at_us) in used.items():
+                    keys.touch_key(Scope(connection, project_id), key_id, now_us=at_us)
+
+
+class TargetLookup:
+    """Find a model's id and layouts. Layouts are made once for each schema: it takes a millisecond."""
+
+    def __init__(self, engine: sa.Engine, limits: Limits) -> None:
+        self._engine, self._limits = engine, limits
+        self._lock = threading.Lock()
+        self._made: dict[int, tuple[object, Target]] = {}
+
+    def __call__(self, key: tuple[int, str]) -> Target | None:
+        """Return the model of this project and name; None if there is none."""
+        project_id, name = key
+        with reading(self._engine) as connection:
+            model = find_model(Scope(connection, project_id), name)
+        if model is None:
+            return None
+        if model.schema is None:
+            return Target(model_id=model.id)
+        with self._lock:
+            known = self._made.get(model.id)
+        receipt = (model.spec.get("service") or {}).get("no_timestamp") == "receipt"
+        if known is not None and known[0] == (model.schema, receipt):
+            return known[1]
+        schema = schema_from_plain(model.schema)
+        target = Target(
+            model_id=model.id,
+            events=event_layout(schema, self._limits, receipt=receipt),
+            labels=label_layout(schema, self._limits),
+        )
+        with self._lock:
+            if len(self._made) >= _LAYOUTS:
+                self._made.clear()
+            self._made[model.id] = ((model.schema, receipt), target)
+        return target

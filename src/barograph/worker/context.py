@@ -1,0 +1,118 @@
+"""Where the workers of one process work: the catalog, the tables, and what they keep in memory of models."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from barograph.chunks import TimeChunks
+from barograph.monitors.memory import Memory
+from barograph.monitors.results import Result
+from barograph.reference.reference import Reference
+from barograph.spec.file import ModelSpec
+from barograph.spec.schema import Schema
+from barograph.store.catalog.database import reading, writing
+from barograph.store.catalog.scope import Scope
+from barograph.store.lru import LruCache
+from barograph.store.settings import Settings
+from barograph.store.spool import Spool
+from barograph.store.tables import ModelTables
+from barograph.worker.chunk_profile import ChunkProfile
+
+REFERENCES = 64  # kept in memory: a few MB each
+MODELS = 16  # whose profiles are: a few hundred kB a chunk
+
+
+@dataclass(slots=True, eq=False)
+class ModelCache:
+    """What is known of a model's chunks with one reference; derived from the catalog, and only used under its lease.
+
+    `pieces` are by start and each has the revision that it has in the catalog. `rows` are the results that were
+    written last, by monitor and chunk. `restated_us` and `restating_us` are when chunks were last rebuilt, and how long
+    it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and `adopted_at`
+    the versions of both tables that were searched.
+    """
+
+    pieces: dict[int, tuple[int, ChunkProfile]] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    rows: dict[tuple[str, str], Result] = field(default_factory=dict)
+    restated_us: int = 0
+    restating_us: int = 0
+    adopted_us: int = 0
+    adopting_us: int = 0
+    adopted_at: tuple[int, int] = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WorkerContext:
+    """One process's workshop. `owner` names it in leases; `wake` is set when there may be something to do.
+
+    `now_us` is the clock: microseconds since 1970. `tidied` is how each model was when upkeep saw it last.
+    """
+
+    settings: Settings
+    engine: sa.Engine
+    owner: str
+    now_us: Callable[[], int]
+    spool: Spool | None = None
+    wake: threading.Event = field(default_factory=threading.Event)
+    tidied: dict[int, object] = field(default_factory=dict)
+    references: LruCache[int, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
+    remembered: LruCache[int, ModelCache] = field(default_factory=lambda: LruCache(MODELS))
+    tables: LruCache[tuple[int, str, str], ModelTables] = field(default_factory=lambda: LruCache(MODELS * 4))
+
+    def holder(self) -> str:
+        """Return a name for the holder of one lease that nobody else has or had."""
+        return f"{self.owner}/{uuid4().hex}"
+
+    @contextmanager
+    def read(self, project_id: int) -> Iterator[Scope]:
+        """Give a project of the catalog, to read."""
+        with reading(self.engine) as connection:
+            yield Scope(connection, project_id)
+
+    @contextmanager
+    def write(self, project_id: int) -> Iterator[Scope]:
+        """Give a project of the catalog, to change: all of it or nothing."""
+        with writing(self.engine) as connection:
+            yield Scope(connection, project_id)
+
+    def tables_of(self, live: ServedModel) -> ModelTables:
+        """Return the tables of a model."""
+        return self.tables_for(live.project_id, live.model_id, live.reference.schema)
+
+    def tables_for(self, project_id: int, model_id: int, schema: Schema) -> ModelTables:
+        """Return the tables of a model whose events have this schema."""
+        assert schema.id is not None  # the service adds both where a reference has none
+        assert schema.timestamp is not None
+        id_column, time_column = schema.id, schema.timestamp
+
+        def make() -> ModelTables:
+            return ModelTables(
+                self.settings.tables,
+                project_id,
+                model_id,
+                index_folder=self.settings.index,
+                id_column=id_column,
+                time_column=time_column,
+            )
+
+        return self.tables.get((model_id, id_column, time_column), make)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ServedModel:
+    """A model that is watched with one reference."""
+
+    project_id: int
+    model_id: int
+    name: str
+    spec: ModelSpec
+    rule: TimeChunks
+    reference_id: int
+    reference: Reference
