@@ -16,7 +16,7 @@ from barograph.spec.schema import Schema
 if TYPE_CHECKING:
     from barograph.spec.file import ModelSpec, Value
 
-DEFINITE = ("segments", "groups", "timezone")  # what is not said of these is not left open: none, or UTC
+DEFINITE = ("segments", "groups")  # what is not said of these is not left open: there are none
 REMEDY = "Leave it out, or learn the reference anew."
 
 
