@@ -158,7 +158,8 @@ def _weigh_group(
             arl_days=float(days),
             log_threshold=log(days),
             change=float(change),
-            detectable=describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
+            detectable=kind.finds
+            or describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
         )
         for monitor, days, change in zip(monitors, run_lengths, changes, strict=True)
     ]

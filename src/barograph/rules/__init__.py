@@ -153,7 +153,7 @@ class RuleKind:
     False for rules that keep no stated rate of false alarms: they take no part of the budget. `learns` is False for
     those that learn nothing from the reference. Of the options in
     `one_of` at least one has to be given. `tolerance` replaces that of the metric where the rule counts in another
-    unit.
+    unit. `finds` are words for what it can find, where no smallest change says it.
     """
 
     name: str
@@ -166,6 +166,7 @@ class RuleKind:
     options: Mapping[str, Setting]
     one_of: tuple[str, ...]
     tolerance: float | None
+    finds: str
 
     @property
     def summary(self) -> str:
@@ -187,6 +188,7 @@ def rule(
     options: Mapping[str, Setting] | None = None,
     one_of: tuple[str, ...] = (),
     tolerance: float | None = None,
+    finds: str = "",
     name: str = "",
 ) -> Callable[[Learn], Learn]:
     """Register a rule under the name of its module (or `name`), and return its `learn` unchanged."""
@@ -204,6 +206,7 @@ def rule(
             options=MappingProxyType(dict(options or {})),
             one_of=one_of,
             tolerance=tolerance,
+            finds=finds,
         )
         return learn
 

@@ -325,7 +325,11 @@ class AdaptiveSeries:
         return np.full(len(self.rules), np.inf)
 
 
-@rule(takes="values", learns=False)
+@rule(
+    takes="values",
+    learns=False,
+    finds="what is unusual for the hour and the week, learned from the chunks as they come",
+)
 def learn(reference: Feed, context: Context) -> AdaptiveSeries:
     """Return the rule for series of chunks of one length, within the run lengths of the context."""
     days = np.maximum(context.arl, SHORTEST_RUN * context.step)
