@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import sys
 import tempfile
 import urllib.request
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from uuid import uuid4
 
 import numpy as np
@@ -49,6 +52,29 @@ def events(n: int, *, seed: int = 0, shift: float = 0.0, noise: float = 0.0) -> 
 @pytest.fixture(scope="session")
 def reference_events() -> pl.DataFrame:
     return events(20_000, seed=1)
+
+
+def _module(path: str) -> ModuleType:
+    """Load a file of this folder that tests of several folders use."""
+    spec = importlib.util.spec_from_file_location(f"shared_{Path(path).stem}", Path(__file__).parent / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def world() -> ModuleType:
+    """Return the simulated world of the tests of estimation."""
+    return _module("estimation/simulated.py")
+
+
+@pytest.fixture(scope="session")
+def given() -> ModuleType:
+    """Return the bodies and rows of the tests of ingestion."""
+    return _module("ingest/rows.py")
 
 
 @pytest.fixture(scope="session")

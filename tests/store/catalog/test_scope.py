@@ -44,7 +44,7 @@ from barograph.store.catalog.scope import Scope
 
 FOLDER = Path(inspect.getfile(package)).parent
 UNSCOPED_TABLES = {"organisations", "projects", "leases"}
-UNSCOPED_MODULES = {"scope", "everywhere", "leases", "database"}
+UNSCOPED_MODULES = {"scope", "cross_project", "leases", "database"}
 STATEMENTS = {"select", "insert", "update", "delete", "text", "exec_driver_sql", "execute", "connection"}
 
 
