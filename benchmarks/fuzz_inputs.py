@@ -53,9 +53,14 @@ def rows(draw: st.DrawFn, *, nested: bool) -> list[Row]:
 def as_csv(table: list[Row], *, delimiter: str = ",", end: str = "\n", encoding: str = "utf-8") -> bytes:
     names = list(dict.fromkeys(["event_id", *(name for row in table for name in row)]))
     out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=delimiter, lineterminator=end)
+    texts = [["" if row.get(n) is None else str(row[n]) for n in names] for row in table]
+    # Some versions of `csv` leave a lone \r without quotation marks, though it ends a line for every reader.
+    ends = any("\r" in text for row in texts for text in row)
+    writer = csv.writer(
+        out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL if ends else csv.QUOTE_MINIMAL
+    )
     writer.writerow(names)
-    writer.writerows([["" if row.get(n) is None else str(row[n]) for n in names] for row in table])
+    writer.writerows(texts)
     return out.getvalue().encode(encoding, "replace")
 
 
