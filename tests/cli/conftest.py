@@ -15,6 +15,8 @@ from barograph.cli import main
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import events
 
+sys.path.append(str(Path(__file__).parent))
+
 
 @dataclass(frozen=True)
 class Run:

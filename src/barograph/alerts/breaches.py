@@ -23,9 +23,7 @@ MAIN_METRIC: Mapping[Task, tuple[str, ...]] = {
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
 
 PREDICTIONS = "unusable_prediction_share"
-MANY_UNUSABLE = (
-    0.25  # of the predictions, beyond those of the reference: decisions are not made, whatever their quality
-)
+MANY_UNUSABLE = 0.25  # of the predictions, beyond those of the reference: decisions are not made at all
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
 UNUSABLE = ("missing_share", "type_error_share", "out_of_range_share", "unseen_share")  # of a score, or of a class
 FEW_LABELS = 0.5  # below this label coverage, an estimate speaks for the chunk
