@@ -16,9 +16,10 @@ import pyarrow.types as pt
 
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.arrow_stream import read_stream
-from barograph.ingest.decoded import Reasons, latest, text_reason, time_reason
+from barograph.ingest.decoded import Reasons, latest, note, text_reason, time_reason
 from barograph.ingest.expand import Body
 from barograph.ingest.limits import ID_LENGTH, MAX_CELLS, REJECTED_BYTES, Limits
+from barograph.ingest.memory import Reserve
 from barograph.ingest.rejected import shown
 from barograph.profiles.columns import as_text, numbers, times
 from barograph.store.layout import NUMBER, TEXT, TIME
@@ -33,9 +34,9 @@ _SCALARS = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_deci
 _BLOCK_ROWS = 256  # that become Python objects at a time
 
 
-def read_batch(body: Body, limits: Limits) -> Batch:
+def read_batch(body: Body, limits: Limits, reserve: Reserve) -> Batch:
     """Return the columns of an Arrow IPC stream. Raises like `read_stream`."""
-    table = read_stream(body, limits)
+    table = read_stream(body, limits, reserve)
     batch = Batch(limits, table.num_rows, {}, np.zeros(table.num_rows, np.bool_))
     for name in table.column_names:
         with _reading(name, table.column(name).type):
@@ -84,7 +85,7 @@ class Batch:
         if len(where):
             self.bad |= mask
             for i in where.tolist():
-                self.reasons.setdefault(i, []).append(reason(i))
+                note(self.reasons, i, reason(i))
 
     def ids(self, name: str) -> Column:
         if name not in self.columns:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from barograph.ingest.limits import AHEAD_SECONDS, ID_LENGTH
+from barograph.ingest.limits import AHEAD_SECONDS, ID_LENGTH, REASONS
 from barograph.ingest.rejected import Rejected, rejected_part, shown, to_rejected
 from barograph.ingest.values import text_of
 from barograph.store.parts import Kind, Part
@@ -30,6 +30,15 @@ class Decoded:
     rejected: tuple[Rejected, ...] = ()
     unknown: Counter[str] = field(default_factory=Counter)
     missing: tuple[str, ...] = ()
+
+
+def note(reasons: Reasons, index: int, reason: str) -> None:
+    """Add why a row is not taken; of many reasons only the first are kept."""
+    mine = reasons.setdefault(index, [])
+    if len(mine) < REASONS:
+        mine.append(reason)
+    elif len(mine) == REASONS:
+        mine.append("and more")
 
 
 def assemble(

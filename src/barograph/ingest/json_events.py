@@ -12,11 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.ingest.decoded import Decoded, assemble, latest, read_id, text_reason, time_reason
+from barograph.ingest.decoded import Decoded, assemble, latest, note, read_id, text_reason, time_reason
 from barograph.ingest.expand import Body
 from barograph.ingest.json_rows import JsonRows, read_json, row_texts
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import ID_LENGTH
+from barograph.ingest.memory import Reserve
 from barograph.ingest.values import moments, time_array
 from barograph.store.layout import TEXT, TIME
 from barograph.store.parts import Lines, Part, Row, to_payload
@@ -26,9 +27,9 @@ Times: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 FEW = 100  # rows up to which a body is kept as lines: to put them into columns costs as much as a hundred rows
 
 
-def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int) -> Decoded:
+def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the events of a JSON or NDJSON body."""
-    found = read_json(body, content_type, layout)
+    found = read_json(body, content_type, layout, reserve)
     rows = found.rows
     check = _Check(found)
     ids = check.ids([row[0] for row in rows], layout.fields[0].name)
@@ -68,9 +69,9 @@ def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, no
     )
 
 
-def decode_json_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int) -> Decoded:
+def decode_json_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the labels of a JSON or NDJSON body."""
-    found = read_json(body, content_type, layout)
+    found = read_json(body, content_type, layout, reserve)
     check = _Check(found)
     places = [[i for i, f in enumerate(layout.fields) if f.kind == kind] for kind in ("id", "text", "time")]
 
@@ -122,7 +123,7 @@ class _Check:
     def add(self, i: int, reason: str) -> None:
         self.bad.add(i)
         index = i if self.found.index is None else self.found.index[i]
-        self.found.reasons.setdefault(index, []).append(reason)
+        note(self.found.reasons, index, reason)
 
     def ids(self, values: list[Any], name: str) -> list[str]:
         odd = [i for i, v in enumerate(values) if type(v) is not str or not 0 < len(v) <= ID_LENGTH]

@@ -26,9 +26,8 @@ class Rejected:
 def rejected_part(kind: Kind, rejected: Sequence[Rejected]) -> Part:
     """Return rejected rows of events or labels as the spool keeps them."""
     rows = [(kind, r.index, r.reasons, r.row) for r in rejected]
-    return Part(
-        kind="rejected", rows=len(rows), size=sum(200 + len(r.row) for r in rejected), content=Lines(rows, _encode)
-    )
+    size = sum(100 + len(r.row) + sum(map(len, r.reasons)) for r in rejected)
+    return Part(kind="rejected", rows=len(rows), size=size, content=Lines(rows, _encode))
 
 
 def _encode(rows: Sequence[Row]) -> bytes:

@@ -22,6 +22,7 @@ from barograph.store.parts import Kind, from_payload
 from barograph.store.spool import Backlog, Spool, Stored
 
 FILING_BYTES = 256 * 2**20  # of one model, in one commit of its table
+REJECTED_BYTES = 16 * 2**20  # of rejected rows, which become objects, at a time
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,8 @@ def file_waiting(shop: Workshop, spool: Spool, *, now_us: int) -> int:
 
 def _file(shop: Workshop, spool: Spool, backlog: Backlog, *, now_us: int) -> int:
     project_id, model_id, kind = backlog.project_id, backlog.model_id, backlog.kind
-    stored = spool.take(model_id, kind, max_rows=shop.settings.filing_rows, max_bytes=FILING_BYTES)
+    most = REJECTED_BYTES if kind == "rejected" else FILING_BYTES
+    stored = spool.take(model_id, kind, max_rows=shop.settings.filing_rows, max_bytes=most)
     if not stored:
         return 0
     through, rows = stored[-1].sequence, sum(s.batch.rows for s in stored)

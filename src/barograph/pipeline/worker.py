@@ -12,6 +12,7 @@ from uuid import uuid4
 import structlog
 
 from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.ingest.memory import give_back
 from barograph.pipeline.filing import file_waiting
 from barograph.pipeline.holding import hold
 from barograph.pipeline.jobs import run_next_job
@@ -27,6 +28,7 @@ from barograph.store.spool import Spool
 IDLE_S = 0.5  # between looks at the catalog for what other processes have filed
 TROUBLE_S = (0.5, 30.0)  # first and longest wait after the catalog or a disk failed
 UPKEEP_S = 60.0
+GIVE_BACK_S = 5.0  # from one time that a thread which has nothing to do gives memory back to the next
 DUE_AT_ONCE = 50
 
 log = structlog.get_logger(__name__)
@@ -80,7 +82,7 @@ def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, sto
 
     After it found nothing, it rests for the whole pause.
     """
-    trouble = TROUBLE_S[0]
+    trouble, worked, given_back = TROUBLE_S[0], False, 0.0
     while not stop.is_set():
         began = time.monotonic()
         try:
@@ -105,6 +107,10 @@ def _loop(shop: Workshop, name: str, step: Callable[[], bool], pause: float, sto
         elif not busy:
             shop.wake.wait(IDLE_S)
             shop.wake.clear()
+        worked = worked or busy
+        if worked and not busy and time.monotonic() - given_back > GIVE_BACK_S:
+            give_back()
+            worked, given_back = False, time.monotonic()
 
 
 def _presence(shop: Workshop) -> Callable[[], bool]:

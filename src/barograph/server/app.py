@@ -16,9 +16,9 @@ from starlette.types import ASGIApp
 from barograph.errors import BarographError, StoreError
 from barograph.server.gate import Gate
 from barograph.server.logs import logger
-from barograph.server.observe import FAULT, REQUEST_ID, Observe, told
+from barograph.server.observe import FAULT, REFUSED, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
-from barograph.server.problems import Problem, of_status, of_validation
+from barograph.server.problems import Problem, forget_frames, of_status, of_validation
 from barograph.server.routes import ROUTERS
 from barograph.server.rules import RULES
 from barograph.server.service import Service
@@ -81,17 +81,22 @@ def _note_use_once(service: Service) -> None:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    forget_frames(error)
     return _answer(request, error)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BarographError)
-    return _answer(request, told(error, request.scope))
+    problem = told(error, request.scope)
+    forget_frames(error)
+    return _answer(request, problem)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return _answer(request, of_validation(error.errors()))
+    problem = of_validation(error.errors())
+    forget_frames(error)
+    return _answer(request, problem)
 
 
 async def _on_status(request: Request, error: Exception) -> Response:
@@ -104,6 +109,7 @@ async def _on_fault(request: Request, _error: Exception) -> Response:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
+    request.scope[REFUSED] = problem
     body = problem.body(request.scope.get(REQUEST_ID, ""))
     response = Response(body, status_code=problem.status)
     response.raw_headers = problem.raw_headers(body)

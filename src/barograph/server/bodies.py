@@ -14,17 +14,17 @@ from barograph.server.problems import Problem
 SECONDS = 60.0  # for one body, from its first byte to its last
 
 # The connection ends: the rest of the body would have to be read to find the next request.
-_CLOSE: Mapping[str, str] = {"Connection": "close"}
+CLOSE: Mapping[str, str] = {"Connection": "close"}
 
 
 def too_large(limit: int, what: str = "The body") -> Problem:
     """Return the problem of a body above its limit."""
-    return Problem("too-large", f"{what} has more than {limit:,} bytes. Send less at once.", headers=_CLOSE)
+    return Problem("too-large", f"{what} has more than {limit:,} bytes. Send less at once.", headers=CLOSE)
 
 
 def too_slow(seconds: float) -> Problem:
     """Return the problem of a body that did not end in time."""
-    return Problem("timeout", f"The body did not arrive within {seconds:g} seconds.", headers=_CLOSE)
+    return Problem("timeout", f"The body did not arrive within {seconds:g} seconds.", headers=CLOSE)
 
 
 def declared(value: bytes | None) -> int | None:

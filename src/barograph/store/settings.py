@@ -31,6 +31,8 @@ class Settings:
     body_rows: int = 100_000
     body_columns: int = 2_000
     text_bytes: int = 64 * KIB  # of one value
+    # All requests at once
+    memory_bytes: int = 2 * GIB  # that bodies take up while they are read: as they came, expanded, and as rows
     # Waiting for the disk, and on it
     queue_bytes: int = 256 * MIB
     queue_requests: int = 10_000
