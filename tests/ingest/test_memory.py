@@ -31,9 +31,14 @@ def test_shares_add_up_and_are_let_go_of() -> None:
 
 def test_a_share_is_let_go_of_when_its_request_fails() -> None:
     memory = Memory(100)
-    with pytest.raises(ZeroDivisionError), memory.share() as one:
-        one.reserve(60)
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with memory.share() as one:
+            one.reserve(60)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert memory.held_bytes == 0
 
 

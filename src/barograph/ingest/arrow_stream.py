@@ -103,6 +103,24 @@ def _check_messages(buffer: pa.Buffer, limits: Limits, most: int) -> int:
             raise TooLarge(f"The body expands to more than {limits.expanded_bytes:,} bytes. Send fewer rows at once.")
 
 
+def check_batches(file: pa.NativeFile, most_bytes: int) -> None:
+    """Raise TooLarge where a batch or dictionary of a stream expands to more; the stream begins at the file's start.
+
+    What they hold is not looked at, nor how many there are. Raises InputError and OSError for what is no stream.
+    """
+    at = file.tell()
+    file.seek(0)
+    reader = pa.ipc.MessageReader.open_stream(file)
+    while True:
+        try:
+            message = reader.read_next_message()
+        except StopIteration:
+            file.seek(at)
+            return
+        if message.type in ("record batch", "dictionary") and not 0 <= _claimed(message)[1] <= most_bytes:
+            raise TooLarge(f"A batch of the stream expands to more than {most_bytes:,} bytes. Write smaller batches.")
+
+
 def _claimed(message: pa.ipc.Message) -> tuple[int, int]:
     """Return how many rows, and how many bytes when expanded, a batch or dictionary says it has.
 

@@ -16,10 +16,19 @@ DEFAULT_CHUNK = "1d"
 FITTED = (*ROLE_KEYS, "chunk")  # keys of a specification that a reference is learned, or profiles are made, with
 
 
-def request_fit(scope: Scope, model: Model, reference: StoredReference, *, now_us: int, data: int | None = None) -> Job:
+def request_fit(
+    scope: Scope,
+    model: Model,
+    reference: StoredReference,
+    *,
+    now_us: int,
+    data: int | None = None,
+    cells: int | None = None,
+) -> Job:
     """Ask for a reference to be learned and, as soon as the past is filled in, used.
 
-    `data` is the number of the reference whose data it is learned from, its own by default.
+    `data` is the number of the reference whose data it is learned from, its own by default; `cells` is how many values
+    it has, where that is known.
     """
     chunk = model.spec.get("chunk") or DEFAULT_CHUNK
     detail = {
@@ -27,7 +36,7 @@ def request_fit(scope: Scope, model: Model, reference: StoredReference, *, now_u
         "reference_id": reference.id,
         "data": reference.number if data is None else data,
         "chunk": chunk,
-    }
+    } | ({} if cells is None else {"cells": cells})
     return jobs.add_job(scope, model.id, "fit", detail=detail, now_us=now_us)
 
 

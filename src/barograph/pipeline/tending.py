@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.errors import BarographError, LeaseLost, Stopping, StoreError
 from barograph.pipeline.evaluating import evaluate_model
 from barograph.pipeline.live import live_model
 from barograph.pipeline.profiling import adopt, profile_added
@@ -32,7 +32,7 @@ def tend(shop: Workshop, due: Due, lease: Lease, *, now_us: Callable[[], int]) -
     """
     try:
         again_us = _tend(shop, due, lease, now_us)
-    except (StoreError, LeaseLost):
+    except (StoreError, LeaseLost, Stopping):
         raise
     except Exception as error:  # one model must not stop the others; the reason is kept and shown
         known = isinstance(error, BarographError)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any  # role overrides are passed through to the inference of the schema
+from typing import Any, TypeVar  # role overrides are passed through to the inference of the schema
 
 import numpy as np
 import numpy.typing as npt
@@ -34,13 +35,16 @@ from barograph.spec.schema import ColumnType, Schema, Task
 NO_ROWS = "{}: the reference has no rows. Give data on which the model was known to be good."
 INFER_ROWS = 10_000  # rows that roles and types are found from
 FIT_ROWS = 200_000  # rows from which bins and categories are learned
+FIT_CELLS = 100_000_000  # of these rows: of more than 500 columns there are fewer rows
 TREE_ROWS = 100_000
+TREE_CELLS = 20_000_000
 MAX_COVARIANCE = 64  # numeric features whose second moments are kept: work and size grow with the square
 MAX_SEGMENT_VALUES = 50
 TRUTH = ("False", "True")
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint16]
+T = TypeVar("T")
 
 
 def fit(
@@ -48,6 +52,7 @@ def fit(
     schema: Schema | None = None,
     *,
     progress: Progress | None = None,
+    check: Callable[[], None] = lambda: None,
     threads: int | None = None,
     seed: int = 0,
     **roles: Any,
@@ -56,7 +61,8 @@ def fit(
 
     Without a `schema`, roles are found by conventional column names; `roles` (task, label, score, prediction,
     timestamp, id, features, ignore, segments, timezone, threshold, positive, types) override them. Labels may be
-    missing, but without any there is no realised performance to compare with. Raises InputError with no rows, and
+    missing, but without any there is no realised performance to compare with. `check` is called again and again, and
+    may raise to end this early. Raises InputError with no rows, and
     SpecError, with all problems at once, when the roles do not fit the columns.
     """
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
@@ -72,19 +78,22 @@ def fit(
             raise SpecError(error.problems, where=rows.name) from error
         schema, decisions = inferred.schema, inferred.decisions
     wanted = [c for c in schema.columns() if c in rows.schema.names]
-    table = sample_rows(rows, wanted, FIT_ROWS, seed=seed)
+    table = sample_rows(rows, wanted, min(FIT_ROWS, FIT_CELLS // max(len(wanted), 1)), seed=seed)
     if not table.num_rows:
         raise InputError(NO_ROWS.format(rows.name))
-    yardstick, leaf_codes = fit_yardstick(schema, table)
+    yardstick, leaf_codes = fit_yardstick(schema, table, check)
+    check()
     count = rows.rows if rows.rows is not None else _count(rows)
     blocks = build_profiles(yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
     return Reference(yardstick, blocks, leaf_codes, decisions)
 
 
-def fit_yardstick(schema: Schema, table: pa.Table) -> tuple[Yardstick, npt.NDArray[np.int64]]:
+def fit_yardstick(
+    schema: Schema, table: pa.Table, check: Callable[[], None] = lambda: None
+) -> tuple[Yardstick, npt.NDArray[np.int64]]:
     """Return the yardstick of a sample of reference rows, and the counts of that sample by leaf and code."""
     table = table.combine_chunks()
-    features = tuple(_feature_bins(table, name, kind) for name, kind in schema.features.items())
+    features = tuple(_feature_bins(table, name, kind) for name, kind in _each(schema.features.items(), check))
     outputs = _Outputs(schema, table)
     schema = outputs.schema
     yardstick = Yardstick(
@@ -96,12 +105,21 @@ def fit_yardstick(schema: Schema, table: pa.Table) -> tuple[Yardstick, npt.NDArr
         segments={name: _segment_bins(table, name) for name in schema.segments},
         covariance=tuple(c.name for c in features if isinstance(c, NumericBins))[:MAX_COVARIANCE],
     )
-    codes = np.vstack([encode_column(yardstick, c.name, _column(table, c.name)) for c in yardstick.columns])
+    codes = np.vstack(
+        [encode_column(yardstick, c.name, _column(table, c.name)) for c in _each(yardstick.columns, check)]
+    )
     target, known = outputs.target()
-    at = np.flatnonzero(known)[:TREE_ROWS]
+    at = np.flatnonzero(known)[: min(TREE_ROWS, TREE_CELLS // max(len(features), 1))]
+    check()
     if len(at):
         yardstick = replace(yardstick, partition=fit_partition(features, codes[: len(features), at], target[at]))
     return yardstick, _leaf_codes(yardstick, codes)
+
+
+def _each(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
+    for item in items:
+        check()
+        yield item
 
 
 def _leaf_codes(yardstick: Yardstick, codes: Codes) -> npt.NDArray[np.int64]:

@@ -75,6 +75,7 @@ POST   /v1/silences                                         edit
 DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
+DELETE /v1/jobs/{job}                                       edit
 GET    /v1/keys                                             admin
 POST   /v1/keys                                             admin
 DELETE /v1/keys/{key}                                       admin

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from barograph.chunks import from_microseconds
 from barograph.errors import StoreError
+from barograph.ingest.limits import limits_of
 from barograph.pipeline.requests import request_activation, request_fit
 from barograph.reference.reference import Reference
 from barograph.server import uploads
@@ -93,7 +94,7 @@ class ReferencesPage(Page[ReferenceAnswer]):
     response_model=ReferenceDetail,
     status_code=201,
     responses={202: {"model": ReferenceDetail, "description": "Kept; learning from it has not ended yet"}},
-    openapi_extra=_BODY | problems("unsupported", "invalid"),
+    openapi_extra=_BODY | problems("unsupported", "invalid", "too-large"),
 )
 async def send(
     model: str,
@@ -116,6 +117,7 @@ async def send(
     if length is not None and length > uploads.MOST_BYTES:
         raise too_large(uploads.MOST_BYTES)
     await run_in_threadpool(_check_model, service, caller, model)  # before the upload, not after it
+    service.ingest.give_back_soon()
     with uploads.place(service.settings.folder / "uploads") as path:
         path = path.with_suffix(suffix)
         body = pieces(request.receive, limit=uploads.MOST_BYTES, seconds=uploads.SECONDS)
@@ -216,7 +218,7 @@ def _keep(service: Service, caller: Caller, name: str, source: uploads.Source) -
 
     The file is stored between two transactions: a bucket is slow, and the catalog must not wait for it.
     """
-    uploaded = uploads.as_parquet(source)
+    uploaded = uploads.as_parquet(source, limits_of(service.settings), memory_bytes=service.settings.memory_bytes)
     with service.write(caller) as scope:
         model = model_named(scope, name)
         stored = add_reference(
@@ -236,7 +238,8 @@ def _keep(service: Service, caller: Caller, name: str, source: uploads.Source) -
         raise
     now_us = service.now_us()
     with service.write(caller) as scope:
-        request_fit(scope, model_named(scope, name), stored, now_us=now_us)
+        cells = uploaded.rows * uploaded.columns
+        request_fit(scope, model_named(scope, name), stored, now_us=now_us, cells=cells)
         audited(scope, caller, "send reference", name, {"reference": stored.number}, now_us=now_us)
     return stored
 
