@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -19,12 +19,9 @@ import polars as pl
 import pytest
 from serving import PARQUET, ended, parquet, wait_for
 
-from conftest import events
-
 CODE = "import sys; from barograph.cli import main; sys.argv = sys.argv[1:]; main()"
 END_S = 5.0
 BIG_COLUMNS, BIG_ROWS = 1500, 15_000
-NEWER = {"event_id": "e", "timestamp": "2024-02-01T00:00:00Z", "x": 1.0, "score": 0.5}
 
 
 @contextmanager
@@ -71,31 +68,34 @@ def test_who_is_told_to_end_does_so_and_the_next_one_goes_on(
 ) -> None:
     serve = ("serve", "--port", "0", "--workers", "0" if separate else "1")
     data = big()
-    with process(tmp_path, *serve) as (server, client):
-        with process(tmp_path, "worker") if separate else _itself(server) as worker:
-            for name in ("first", "second", "third"):
-                begin(client, name, data)
-                wait_for(lambda: bool(client.get("/v1/jobs?state=running").json()["items"]), "a job runs")
-                if name == "first":
-                    continue
-                break
-            (running, *_) = client.get("/v1/jobs?state=running").json()["items"]
-            began = time.monotonic()
-            worker.send_signal(signal.SIGTERM)
-            assert ended(worker, 20) == 0
-            assert time.monotonic() - began < END_S
-        if not separate:
-            server.wait(20)
+    with (
+        process(tmp_path, *serve) as (server, client),
+        process(tmp_path, "worker") if separate else nullcontext((server, client)) as (worker, _),
+    ):
+        large = begin(client, "large", data)
+        wait_for(lambda: state(client, large) == "running", "the job runs")
+        began = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        assert ended(worker, 20) == 0
+        assert time.monotonic() - began < END_S
     with process(tmp_path, "serve", "--port", "0", "--workers", "1") as (_, client):
         # At once, not after a lease has run out: it was given back, and that was no attempt.
-        wait_for(lambda: state(client, running["id"]) == "running", "the job runs again", 15)
-        assert client.get(f"/v1/jobs/{running['id']}").json()["attempts"] == 1
+        wait_for(lambda: state(client, large) == "running", "the job runs again", 15)
+        assert client.get(f"/v1/jobs/{large}").json()["attempts"] == 1
         small = begin(client, "small", reference_data)
         wait_for(lambda: state(client, small) == "done", "a small job need not wait for a large one", 60)
-        assert state(client, running["id"]) in ("running", "done")
-        wait_for(lambda: state(client, running["id"]) == "done", "the large job is done", 120)
+        assert state(client, large) in ("running", "done")
+        wait_for(lambda: state(client, large) == "done", "the large job is done", 120)
 
 
-@contextmanager
-def _itself(server: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    yield server
+def test_a_running_job_is_called_off_and_its_worker_does_other_things(tmp_path: Path, reference_data: bytes) -> None:
+    with process(tmp_path, "serve", "--port", "0", "--workers", "1") as (_, client):
+        large = begin(client, "large", big())
+        wait_for(lambda: state(client, large) == "running", "the job runs")
+        assert client.delete(f"/v1/jobs/{large}").json()["state"] == "cancelled"
+        reference = client.get("/v1/models/large/references/1").json()
+        assert (reference["state"], reference["reason"]) == ("failed", "Learning from it was cancelled.")
+        small = begin(client, "small", reference_data)
+        wait_for(lambda: state(client, small) == "done", "the next job is done", 60)
+        assert state(client, large) == "cancelled"
+        assert not client.get("/v1/models/large/references/1").json()["active"]
