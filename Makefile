@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy certify alarms chaos load replays docs format lock clean
+.PHONY: demo test lint bench accuracy certify alarms chaos hostile load replays docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -34,6 +34,9 @@ alarms: $(STAMP)  ## what check says of real streams: make alarms DATA=folder, w
 
 chaos: $(STAMP)  ## kill the service under load for 50 rounds; writes docs/chaos.md
 	$(BIN)/python benchmarks/chaos.py --rounds 50 --write
+
+hostile: $(STAMP)  ## what hostile bodies do to the memory of a server, for half an hour; writes docs/hostile.md
+	$(BIN)/python benchmarks/hostile.py --write
 
 load: $(STAMP)  ## what the service takes, for 45 minutes on an idle machine; writes docs/load.md
 	$(BIN)/python benchmarks/load ingest --write

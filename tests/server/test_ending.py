@@ -21,7 +21,7 @@ from serving import PARQUET, ended, parquet, wait_for
 
 CODE = "import sys; from barograph.cli import main; sys.argv = sys.argv[1:]; main()"
 END_S = 5.0
-BIG_COLUMNS, BIG_ROWS = 1500, 15_000
+BIG_COLUMNS, BIG_ROWS = 1500, 6_000
 
 
 @contextmanager

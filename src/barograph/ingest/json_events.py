@@ -16,15 +16,13 @@ from barograph.ingest.decoded import Decoded, assemble, latest, note, read_id, t
 from barograph.ingest.expand import Body
 from barograph.ingest.json_rows import JsonRows, read_json, row_texts
 from barograph.ingest.layouts import EventLayout, LabelLayout
-from barograph.ingest.limits import ID_LENGTH
+from barograph.ingest.limits import FEW, ID_LENGTH
 from barograph.ingest.memory import Reserve
 from barograph.ingest.values import moments, time_array
 from barograph.store.layout import TEXT, TIME
 from barograph.store.parts import Lines, Part, Row, to_payload
 
 Times: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
-
-FEW = 100  # rows up to which a body is kept as lines: to put them into columns costs as much as a hundred rows
 
 
 def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int, reserve: Reserve) -> Decoded:

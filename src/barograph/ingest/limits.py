@@ -14,6 +14,8 @@ MESSAGES = 10_000  # of one Arrow stream
 STREAMS = 10_000  # gzip members or Zstandard frames in one body
 REJECTED_BYTES = 4 * KIB  # of a rejected row that are kept
 REJECTED_ALL_BYTES = 16 * MIB  # of all rejected rows of a body that are kept
+# Rows up to which a body is kept as lines: to put them into columns costs as much as a hundred rows.
+FEW = 100
 REASONS = 20  # why one row is not taken
 ID_LENGTH = 256  # characters
 AHEAD_SECONDS = 86_400  # that the clock of a producer may be ahead
