@@ -17,6 +17,7 @@ import polars as pl
 import sqlalchemy as sa
 from deltalake import DeltaTable
 
+from barograph.profiles.profiles import FORMAT_VERSION
 from barograph.reference.reference import Reference
 from barograph.report.check import check
 from barograph.sketches.serial import unpack
@@ -205,8 +206,8 @@ def _profiles(expected: Mapping[int, Any], found: Mapping[int, Any]) -> list[str
 
 
 def _arrays(wanted: bytes, there: bytes) -> list[str]:
-    meta, arrays = unpack(wanted, kind="profiles", version=1)
-    other_meta, other_arrays = unpack(there, kind="profiles", version=1)
+    meta, arrays = unpack(wanted, kind="profiles", version=FORMAT_VERSION)
+    other_meta, other_arrays = unpack(there, kind="profiles", version=FORMAT_VERSION)
     for each in (meta, other_meta):  # whether a chunk is complete is known when all of them are, at evaluation
         each["chunks"] = [chunk[:3] for chunk in each["chunks"]]
     wrong = [

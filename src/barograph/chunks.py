@@ -12,8 +12,10 @@ from barograph.errors import SpecError
 from barograph.times import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from barograph.arrays import Ints
+
+if TYPE_CHECKING:
+    pass
 
 UNITS = {"min": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "q": "quarter", "y": "year"}
 GRAMMAR = (
@@ -218,7 +220,7 @@ def parse_chunk_rule(said: str | int | ChunkRule, *, zone: str = "UTC") -> Chunk
     raise SpecError(f"A chunk is {GRAMMAR}. Got {said!r}.")
 
 
-def edges_in_microseconds(rule: TimeChunks, first: int, last: int) -> npt.NDArray[np.int64]:
+def edges_in_microseconds(rule: TimeChunks, first: int, last: int) -> Ints:
     """Return `TimeChunks.edges` of two times in microseconds, as microseconds."""
     import numpy as np  # here, so that the command line can list what can be said of chunks without it
 

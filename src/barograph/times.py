@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import overload
 
-import numpy as np
-
 SECOND_US = 1_000_000
 HOUR_US = 3_600 * SECOND_US
 DAY_US = 24 * HOUR_US
@@ -50,4 +48,6 @@ def day_of(value: int) -> str:
     >>> day_of(-1), day_of(DAY_US)
     ('1969-12-31', '1970-01-02')
     """
+    import numpy as np  # here: the command line needs no more of this module than its constants
+
     return str(np.datetime64(value // DAY_US, "D"))  # also of moments that no `datetime` can hold

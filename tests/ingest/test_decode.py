@@ -329,15 +329,19 @@ def test_a_bytearray_is_a_body_too(given: ModuleType, form: str) -> None:
     assert decode_events(body, form, event_layout(given.SCHEMA), now_us=given.NOW).accepted == 3
 
 
-@formats
+@pytest.mark.parametrize("form", [JSON, ARROW])
 def test_no_rows_are_no_error(given: ModuleType, form: str) -> None:
     empty = {
         JSON: b"[]",
-        NDJSON: b"\n\n",
         ARROW: given.stream(pa.schema(event_layout(given.SCHEMA).arrow).empty_table()),
     }
     found = decode_events(empty[form], form, event_layout(given.SCHEMA), now_us=given.NOW)
     assert (found.received, found.accepted, found.parts) == (0, 0, ())
+
+
+def test_lines_without_any_row_may_have_been_cut_off(given: ModuleType) -> None:
+    with pytest.raises(InputError, match="no line with an object"):
+        decode_events(b"\n\n", NDJSON, event_layout(given.SCHEMA), now_us=given.NOW)
 
 
 def test_an_unknown_content_type_is_refused(given: ModuleType) -> None:

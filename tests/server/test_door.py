@@ -209,6 +209,7 @@ NASTY: list[Any] = [
     ),
     *("", " ", "nope", "x", "colour", "label", "score", "event_id", "timestamp", "colour=red", "colour=", "0", "-1"),
     *("nan", "\u0000", "ü" * 3000, "1h", "1y", "0s", "99999d", "binary", "regression", "UTC", "Antarctica/Troll"),
+    *("as said", "by score", "receipt"),
     *(0, -1, 2, 0.5, 1e-300, 1e49, 1e300, 10**400, True, None),
     *([], [""], ["nope"], ["x"], ["x", "x"], ["colour", "amount"], ["label"], [1, 2], [[]], [None]),
     *({}, {"": ""}, {"x": "text"}, {"1": "score"}, {"nope": "numeric"}, {"psi": 1e49}, {"roc_auc": 0}, {"tp": -1e49}),

@@ -24,6 +24,7 @@ PLACES = {
     "silence": "1",
     "job": "1",
     "key": "1",
+    "poison": "1",
 }
 GUARDED = [rule for rule in RULES if rule.action is not None]
 OPEN = [rule for rule in RULES if rule.action is None]
@@ -155,6 +156,10 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             content = b'{"title": "x"}'
         if rule.path.endswith("/comments"):
             content = b'{"text": "x"}'
+        if rule.path.endswith(("/pause", "/retire", "/resume")):
+            content = b'{"reason": "x"}'
+        if rule.method == "PATCH" and rule.path.endswith("/silences/{silence}"):
+            content = b'{"duration": "2h"}'
         if rule.path.endswith(("/acknowledge", "/backfill")):
             content = b"{}"
         path = path_of(rule) + ("?metric=roc_auc" if rule.path.endswith("/series") else "")

@@ -71,8 +71,8 @@ def check(
     said = _spec(spec)
     reference = _loaded(reference)
     given = None if labels is None else _labels(labels, on, reference, said, roles)
-    rows = _opened(current, "current frame")
-    here = rows.schema.names if given is None else (*rows.schema.names, given.label)
+    rows, unread = _opened_or_why_not(current)
+    here = None if rows is None else (*rows.schema.names, *(() if given is None else (given.label,)))
     learned = learn(reference, spec=said, labels=given, progress=progress, current=here, **roles)
     _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     plan = Plan(budget=parse_budget(DEFAULT_BUDGET)) if said is None else plan_of(said, where=_file_of(spec))
@@ -83,6 +83,9 @@ def check(
     if value is not None:
         plan = replace(plan, values=values_of(value))
     plan.monitors(learned.yardstick)  # what cannot be watched is told of before the data is read
+    if unread is not None:
+        raise unread
+    assert rows is not None  # one of the two is there
     if given is not None:
         rows = _labelled(rows, given, learned)
     _check_columns(rows, learned)
@@ -123,6 +126,14 @@ def check(
         loss=loss_of_worst_chunk(learned, profiles, found.rows),
         hygiene=hygiene([row for row in found.rows if row.monitor in {*found.alerting, CONCEPT}]),
     )
+
+
+def _opened_or_why_not(current: Source | Rows) -> tuple[Rows, None] | tuple[None, InputError]:
+    """Open production data, or return why it cannot be: what is wrong with the specification is told first."""
+    try:
+        return _opened(current, "current frame"), None
+    except InputError as error:
+        return None, error
 
 
 def _opened(source: Source | Rows, what: str) -> Rows:

@@ -31,6 +31,7 @@ from barograph.server.requests import RequestParser
 
 PIPELINED = 100  # requests that wait for the answer to one before: after these the connection is closed
 STALLED_S = 60.0  # that a client may leave an answer unread
+LINGER_BYTES = 16 * 1024 * 1024  # that are thrown away of what such a client goes on to send
 LINGER_S = 5.0  # that is listened to a client which was refused amid its request, so that it gets to read why
 END_S = 2.0  # that clients have to send the rest of a body, or to read an answer, when the server ends
 
@@ -68,6 +69,7 @@ class HttpConnection(asyncio.Protocol):
         self._reading: Exchange | None = None  # its body is not complete
         self._answering: Exchange | None = None
         self._queue: deque[Exchange] = deque()
+        self._thrown_away = 0  # bytes that came after the connection was ended
         self._patience_s = math.inf  # with the client; shorter when the server ends
         self._unread = 0  # bytes of answers that the client had not read when last looked at
         self._last = False  # no request is taken after the one that is being read
@@ -93,6 +95,9 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes of requests."""
         if self.deaf:
+            self._thrown_away += len(data)
+            if self._thrown_away > LINGER_BYTES:
+                self._transport.abort()
             return
         self._connections.heard(self)
         problem = self._parser.feed(data)
