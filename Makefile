@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy certify alarms chaos torture fuzz load replays docs format lock clean
+.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -40,6 +40,9 @@ torture: $(STAMP)  ## hostile clients on the wire, for three minutes; writes doc
 
 fuzz: $(STAMP)  ## damaged files and bodies through the readers and decoders, 20,000 of them
 	$(BIN)/python benchmarks/fuzz.py --inputs 20000
+
+hostile: $(STAMP)  ## what hostile bodies do to the memory of a server, for half an hour; writes docs/hostile.md
+	$(BIN)/python benchmarks/hostile.py --write
 
 load: $(STAMP)  ## what the service takes, for 45 minutes on an idle machine; writes docs/load.md
 	$(BIN)/python benchmarks/load ingest --write

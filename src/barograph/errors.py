@@ -11,6 +11,7 @@
     ├── StoreError      what the service stores in cannot be reached, is full, or is of another version
     │   ├── SpoolFull   no room to keep what came until it is filed
     │   └── Busy        more waits for the disk than may wait
+    ├── Stopping        the process ends: what was begun is given back, and done by the next one
     ├── NotFoundError   what was named does not exist here
     └── ConflictError   a name is taken, or something was changed by another since it was read
         └── LeaseLost   another has taken over the work: what was done of it must not be kept
@@ -64,6 +65,10 @@ class SpoolFull(StoreError):  # noqa: N818  # named for what is wrong
 
 class Busy(StoreError):  # noqa: N818  # named for what is wrong
     """More waits for the disk than may wait. Nothing of what came was kept; try again in a moment."""
+
+
+class Stopping(BarographError):  # noqa: N818  # what happens, as a worker would say it
+    """The process ends. What was begun is given back, to be done again by another."""
 
 
 class NotFoundError(BarographError):

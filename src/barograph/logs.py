@@ -1,4 +1,7 @@
-"""Logs: one JSON object a line, or readable lines on a terminal. Never a key, never what a request holds."""
+"""Logs: one JSON object a line, or readable lines on a terminal.
+
+Never a key; of what a request holds only what was wrong with it first, as it was answered.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from barograph.frames.read import open_rows
 from barograph.ingest.decode import decode_events, decode_labels
 from barograph.ingest.json_rows import read_json
 from barograph.ingest.layouts import event_layout, label_layout
+from barograph.ingest.memory import unbounded
 from barograph.spec.infer import infer_schema
 from barograph.spec.schema import Schema
 
@@ -56,7 +57,7 @@ def test_objects_are_columns(given: ModuleType, schema: Schema, content_type: st
 @pytest.mark.parametrize("content_type", [JSON, NDJSON])
 def test_objects_take_the_fast_way(given: ModuleType, schema: Schema, content_type: str) -> None:
     body = given.body([event(i) for i in range(3)], content_type)
-    assert read_json(body, content_type, event_layout(schema)).index is None
+    assert read_json(body, content_type, event_layout(schema), unbounded).index is None
 
 
 @pytest.mark.parametrize("content_type", [JSON, NDJSON])

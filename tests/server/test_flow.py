@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from serving import PARQUET, Served, arrow, serving, wait_for
+from serving import PARQUET, Served, arrow, parquet, serving, wait_for
 
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
@@ -240,6 +240,50 @@ def test_jobs_and_the_quarantine(working: Served, model: str) -> None:
     assert again.status_code == 202
     wait_for(lambda: client.get(again.headers["Location"]).json()["state"] == "done", "the past is computed")
     assert client.get("/v1/jobs/424242").status_code == 404
+
+
+def test_reference_data_of_too_many_columns_is_refused_at_the_door(working: Served) -> None:
+    client, most = working.client, working.service.settings.body_columns
+    assert client.put("/v1/models/wide", json={}).status_code == 201
+    for columns in (most + 1, 20_000):
+        frame = pl.DataFrame({f"c{i}": [1.0] for i in range(columns)})
+        csv = frame.write_csv().encode()
+        for content, kind in [
+            (parquet(frame), PARQUET["Content-Type"]),
+            (arrow(frame), "application/vnd.apache.arrow.stream"),
+            (csv, "text/csv"),
+        ]:
+            sent = client.post("/v1/models/wide/references", content=content, headers={"Content-Type": kind})
+            assert (sent.status_code, sent.json()["type"]) == (413, "urn:barograph:too-large"), kind
+            assert f"{columns:,} columns" in sent.json()["detail"]
+    nested = pl.DataFrame({"s": [{f"c{i}": 1 for i in range(most)}]})
+    sent = client.post("/v1/models/wide/references", content=parquet(nested), headers=PARQUET)
+    assert sent.status_code == 413
+    assert not client.get("/v1/models/wide/references").json()["items"]
+
+
+def test_jobs_are_cancelled(tmp_path: Path, reference_data: bytes) -> None:
+    with serving(tmp_path) as served:  # without workers: the job waits
+        client = served.client
+        client.put("/v1/models/m", json={})
+        assert client.post("/v1/models/m/references", content=reference_data, headers=PARQUET).status_code == 202
+        (job,) = client.get("/v1/jobs").json()["items"]
+        assert job["state"] == "waiting"
+        url = f"/v1/jobs/{job['id']}"
+        for _ in range(2):
+            cancelled = client.delete(url)
+            assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+        assert client.get("/v1/jobs?state=cancelled").json()["items"][0]["id"] == job["id"]
+        reference = client.get("/v1/models/m/references/1").json()
+        assert (reference["state"], reference["reason"]) == ("failed", "Learning from it was cancelled.")
+        assert client.delete("/v1/jobs/424242").status_code == 404
+    with serving(tmp_path, workers=True) as served:
+        again = served.client.post("/v1/models/m/references?wait=60", content=reference_data, headers=PARQUET)
+        assert (again.status_code, again.json()["number"]) == (201, 2)
+        done = served.client.get("/v1/jobs?state=done").json()["items"][0]
+        refused = served.client.delete(f"/v1/jobs/{done['id']}")
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:barograph:conflict")
+        assert served.client.get("/v1/models/m/references/1").json()["state"] == "failed"
 
 
 def test_without_workers_the_answer_comes_when_the_wait_is_over(tmp_path: Path, reference_data: bytes) -> None:

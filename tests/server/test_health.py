@@ -119,9 +119,31 @@ def test_each_request_is_one_line_without_secrets(tmp_path: Path, lines: io.Stri
         "status": 201,
         "project": 1,
         "key": token.split("_")[1],
+        "model": "m",
         "ms": 0,
         "time": "",
     }
     assert token.split("_", 2)[2] not in lines.getvalue()
     assert "hidden" not in lines.getvalue()
     assert any("a key got into a message: baro_" in line["event"] for line in found)
+
+
+def test_a_refused_request_is_told_with_model_key_and_first_reason(tmp_path: Path, lines: io.StringIO) -> None:
+    with serving(tmp_path, local=False) as served:
+        token = served.key("edit")
+        headers = {"Authorization": f"Bearer {token}"}
+        served.client.put("/v1/models/flights", json={"threshold": "high", "task": "binary"}, headers=headers)
+        served.client.post("/v1/models/nobody/events", json=[], headers=headers)
+        strange = token[:-43] + "x" * 43
+        served.client.post("/v1/models/flights/events", json=[], headers={"Authorization": f"Bearer {strange}"})
+    found = [json.loads(line) for line in lines.getvalue().splitlines()]
+    told = [(line["model"], line["key"], line["reason"]) for line in found if line["event"] == "request"]
+    prefix = token.split("_")[1]
+    assert told == [
+        ("flights", prefix, told[0][2]),
+        ("nobody", prefix, "There is no model 'nobody'."),
+        ("flights", prefix, "This key is not valid: it does not exist, has expired or was revoked."),
+    ]
+    assert told[0][2].startswith("$.threshold: ")
+    assert token.split("_", 2)[2] not in lines.getvalue()
+    assert "x" * 43 not in lines.getvalue()

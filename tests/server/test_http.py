@@ -396,7 +396,7 @@ def test_a_server_that_ends_does_not_wait_for_half_a_body(folder: Path, monkeypa
         with serving(folder) as served:
             half, idle = (stack.enter_context(connected(served.url)) for _ in range(2))
             half.sendall(post(LENGTH) + LINES[:5])
-            wait_for(lambda: served.service.ingest._held == 5, "its beginning is there")
+            wait_for(lambda: served.service.ingest.memory.held_bytes == 5, "its beginning is there")
             start = time.monotonic()
         assert time.monotonic() - start < 5.0
         assert [answer.status for answer in answers_of(until_closed(half))] == [503]
@@ -446,7 +446,7 @@ def test_a_request_that_breaks_off_leaves_nothing(taking: Served) -> None:
                 connection.sendall(request[:at])
                 if at % 2:
                     reset(connection)
-    wait_for(lambda: taking.service.ingest._held == 0, "every body is let go of")
+    wait_for(lambda: taking.service.ingest.memory.held_bytes == 0, "every body is let go of")
     assert taking.client.get("/healthz").status_code == 200
     assert (waiting(taking, "events"), waiting(taking, "rejected")) == before
 
@@ -460,7 +460,7 @@ def test_what_is_acknowledged_is_there_and_what_is_not_was_sent_whole(taking: Se
             if i % 3 == 0:
                 acknowledged += json.loads(next_answer(connection).body)["accepted"]
             reset(connection)
-    wait_for(lambda: not taking.service.ingest._held, "every body is let go of")
+    wait_for(lambda: not taking.service.ingest.memory.held_bytes, "every body is let go of")
     assert taking.client.post(EVENTS, json=event("end")).status_code == 200
     stored = waiting(taking, "events") - before - 1
     assert acknowledged == 40

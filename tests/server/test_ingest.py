@@ -23,6 +23,7 @@ from conftest import events
 
 JSON = {"Content-Type": "application/json"}
 HEAD = "POST /v1/models/flights/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+GZIP = {"Content-Encoding": "gzip"}
 UNFINISHED = f"{HEAD}Content-Length: 100\r\n\r\n[".encode()
 EVENTS, LABELS = "/v1/models/flights/events", "/v1/models/flights/labels"
 
@@ -211,11 +212,22 @@ def _at_once(served: Served, n: int) -> list[int]:
 
 
 def test_bodies_take_up_bounded_memory_together(folder: Path) -> None:
-    with serving(folder, queue_bytes=100_000) as served:
-        answer = served.client.post(EVENTS, content=b" " * 150_000, headers=JSON)
-        assert (answer.status_code, answer.json()["type"]) == (429, "urn:barograph:busy")
+    with serving(folder, memory_bytes=100_000) as served:
+        alone = served.client.post(EVENTS, content=b" " * 150_000, headers=JSON)
+        assert (alone.status_code, alone.json()["type"]) == (413, "urn:barograph:too-large")  # in vain at any time
+        bomb = served.client.post(EVENTS, content=gzip.compress(b" " * 150_000), headers={**JSON, **GZIP})
+        assert bomb.status_code == 413
+        with served.service.ingest.memory.share() as another:
+            another.reserve(60_000)
+            answer = served.client.post(EVENTS, content=b" " * 50_000, headers=JSON)
+            assert (answer.status_code, answer.json()["type"]) == (429, "urn:barograph:busy")
+            assert int(answer.headers["Retry-After"]) > 0
+            bomb = served.client.post(EVENTS, content=gzip.compress(b" " * 50_000), headers={**JSON, **GZIP})
+            assert bomb.status_code == 429
+            rows = b"[" + b"{}," * 120 + b"{}]"  # few bytes that become many cells
+            assert served.client.post(EVENTS, content=rows, headers=JSON).status_code == 429
         assert served.client.post(EVENTS, json=event("m1")).status_code == 200
-        assert served.service.ingest._held == 0
+        assert served.service.ingest.memory.held_bytes == 0
 
 
 def test_a_body_that_never_ends_is_cut_off(taking: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +238,7 @@ def test_a_body_that_never_ends_is_cut_off(taking: Served, monkeypatch: pytest.M
         answer = connection.recv(4096)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"\r\nconnection: close" in answer.lower()
-    assert taking.service.ingest._held == 0
+    assert taking.service.ingest.memory.held_bytes == 0
 
 
 def test_a_client_that_goes_away_leaves_nothing(taking: Served) -> None:
@@ -234,8 +246,8 @@ def test_a_client_that_goes_away_leaves_nothing(taking: Served) -> None:
     address = httpx.URL(taking.url)
     with socket.create_connection((str(address.host), int(address.port or 0)), 20) as connection:
         connection.sendall(UNFINISHED)
-        wait_for(lambda: taking.service.ingest._held == 1, "the first byte is there")
-    wait_for(lambda: taking.service.ingest._held == 0, "the body is let go of")
+        wait_for(lambda: taking.service.ingest.memory.held_bytes == 1, "the first byte is there")
+    wait_for(lambda: taking.service.ingest.memory.held_bytes == 0, "the body is let go of")
     assert waiting(taking, "events") == before
 
 

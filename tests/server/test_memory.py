@@ -19,6 +19,9 @@ import pytest
 import zstandard
 from serving import PARQUET, ended, serving
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+import hostile
+
 MIB = 2**20
 MOST_GROWTH = 400 * MIB  # with the bounds below: what a few bodies at once take up, several times over
 LIMITS = {
@@ -85,6 +88,24 @@ def test_nothing_that_is_sent_takes_up_much_memory(tmp_path: Path, reference_dat
         grown = most_memory(pid) - before
         print(f"{grown / MIB:.0f} MiB")
         assert grown < MOST_GROWTH, f"{grown / MIB:.0f} MiB"
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read from /proc")
+def test_refused_bodies_leave_nothing_behind_without_other_traffic(tmp_path: Path) -> None:
+    limits = {"body_bytes": 8 * MIB, "expanded_bytes": 64 * MIB, "memory_bytes": 256 * MIB}
+    with hostile.server(tmp_path, **limits) as (pid, port):
+        hostile.prepare(port)
+        before = hostile.steady(pid)
+        found = [
+            hostile.attack(kind, pid, port, before=before, bodies=20, parallel=10)
+            for kind in hostile.KINDS
+            if kind.most > 100
+        ]
+    for one in found:
+        assert set(one.statuses) <= {0, 400, 413, 422, 429}, one
+        assert max(one.after_one, one.after_all) - before < hostile.MOST_LEFT_MB, one
+        assert max(one.peak_one, one.peak_all) - before < limits["memory_bytes"] / MIB + hostile.MOST_LEFT_MB, one
+    assert len(found) > 7
 
 
 def arrow_bomb() -> bytes:

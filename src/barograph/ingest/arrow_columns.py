@@ -18,9 +18,10 @@ from barograph.errors import InputError, TooLarge
 from barograph.frames.columns import as_text, numbers, times
 from barograph.frames.nested import flat_columns
 from barograph.ingest.arrow_stream import read_stream
-from barograph.ingest.decoded import Reasons, latest, text_reason, time_format, time_reason
+from barograph.ingest.decoded import Reasons, latest, note, text_reason, time_format, time_reason
 from barograph.ingest.expand import Body
 from barograph.ingest.limits import FIRST_US, ID_LENGTH, MAX_CELLS, REJECTED_BYTES, Limits
+from barograph.ingest.memory import Reserve
 from barograph.ingest.rejected import shown
 from barograph.spec.schema import Schema
 from barograph.store.layout import NUMBER, TEXT, TIME
@@ -35,12 +36,12 @@ _SCALARS = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_deci
 _BLOCK_ROWS = 256  # that become Python objects at a time
 
 
-def read_batch(body: Body, limits: Limits, objects: frozenset[str] = frozenset()) -> Batch:
+def read_batch(body: Body, limits: Limits, reserve: Reserve, objects: frozenset[str] = frozenset()) -> Batch:
     """Return the columns of an Arrow IPC stream, those inside structs and maps called `objects` one by one.
 
     Raises like `read_stream`.
     """
-    table = read_stream(body, limits)
+    table = read_stream(body, limits, reserve)
     batch = Batch(limits, table.num_rows, {}, np.zeros(table.num_rows, np.bool_))
     for whole in table.column_names:
         with _reading(whole, table.column(whole).type):
@@ -94,7 +95,7 @@ class Batch:
         if len(where):
             self.bad |= mask
             for i in where.tolist():
-                self.reasons.setdefault(i, []).append(reason(i))
+                note(self.reasons, i, reason(i))
 
     def ids(self, name: str) -> Column:
         if name not in self.columns:

@@ -13,15 +13,16 @@ from barograph.ingest.arrow_columns import Batch, Column, read_batch
 from barograph.ingest.decoded import Decoded, assemble, score_doubts
 from barograph.ingest.expand import Body
 from barograph.ingest.layouts import LABEL_BYTES, EventLayout, LabelLayout, class_texts
+from barograph.ingest.memory import Reserve
 from barograph.store.batches import Kind, Part, to_payload
 from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, NUMBER, TEXT, TIME
 
 ARROW = "application/vnd.apache.arrow.stream"
 
 
-def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int) -> Decoded:
+def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the events of an Arrow IPC stream."""
-    batch = read_batch(body, layout.limits, layout.objects)
+    batch = read_batch(body, layout.limits, reserve, layout.objects)
     n = batch.rows
     id_name, time_name = layout.fields[0].name, layout.fields[1].name
     ids = batch.ids(id_name)
@@ -66,9 +67,9 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int) -> Deco
     )
 
 
-def decode_arrow_labels(body: Body, layout: LabelLayout, *, now_us: int) -> Decoded:
+def decode_arrow_labels(body: Body, layout: LabelLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the labels of an Arrow IPC stream."""
-    batch = read_batch(body, layout.limits, layout.objects)
+    batch = read_batch(body, layout.limits, reserve, layout.objects)
 
     def named(kind: str) -> str | None:
         return next((f.name for f in layout.fields if f.kind == kind and f.name in batch.columns), None)

@@ -18,6 +18,7 @@ import pyarrow.types as pt
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.expand import Body
 from barograph.ingest.limits import MESSAGES, Limits
+from barograph.ingest.memory import Reserve
 
 DICTIONARY_ROWS = 1_000_000  # a shared dictionary may be longer than the batch that uses it
 
@@ -25,17 +26,19 @@ _INT16, _INT32, _INT64 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct
 _FIRST_FIELD = 4  # of a flatbuffer's table: where its vtable has the place of field 0
 
 
-def read_stream(body: Body, limits: Limits) -> pa.Table:
+def read_stream(body: Body, limits: Limits, reserve: Reserve) -> pa.Table:
     """Return the rows of an Arrow IPC stream, valid and within bounds; columns may still be dictionaries.
 
-    Raises InputError for what is no such stream, and TooLarge for more than the limits allow.
+    Raises InputError for what is no such stream, and TooLarge for more than the limits allow. What it expands to is
+    reserved before it is read.
     """
     buffer = pa.py_buffer(body)
     try:
         with pa.ipc.open_stream(buffer) as reader:
             schema = reader.schema
         _check_schema(schema, limits)
-        _check_messages(buffer, limits, limits.rows(_fields(schema)))
+        # Twice: as the stream has it, and in the types in which it is kept.
+        reserve(2 * _check_messages(buffer, limits, limits.rows(count_fields(schema))))
         source = pa.BufferReader(buffer)
         with pa.ipc.open_stream(source) as reader:
             table = reader.read_all()
@@ -53,7 +56,7 @@ def read_stream(body: Body, limits: Limits) -> pa.Table:
 
 
 def _check_schema(schema: pa.Schema, limits: Limits) -> None:
-    fields = _fields(schema)
+    fields = count_fields(schema)
     if fields > limits.body_columns:
         raise TooLarge(
             f"The body has {fields:,} columns, nested ones counted; at most {limits.body_columns:,} may come."
@@ -63,7 +66,9 @@ def _check_schema(schema: pa.Schema, limits: Limits) -> None:
         raise InputError(f"The body has more than one column named {repeated[0]!r}. Give each a name of its own.")
 
 
-def _fields(schema: pa.Schema) -> int:
+def count_fields(schema: pa.Schema) -> int:
+    """Return how many columns there are, those inside of nested ones counted."""
+
     def count(kind: pa.DataType) -> int:
         inner = [kind.field(i).type for i in range(kind.num_fields)]
         if pt.is_dictionary(kind):
@@ -73,14 +78,15 @@ def _fields(schema: pa.Schema) -> int:
     return sum(count(field.type) for field in schema)
 
 
-def _check_messages(buffer: pa.Buffer, limits: Limits, most: int) -> None:
+def _check_messages(buffer: pa.Buffer, limits: Limits, most: int) -> int:
+    """Return how many bytes all messages expand to; raise TooLarge where they or their rows are too many."""
     reader = pa.ipc.MessageReader.open_stream(buffer)
     rows = expanded = messages = 0
     while True:
         try:
             message = reader.read_next_message()
         except StopIteration:
-            return
+            return expanded
         messages += 1
         if messages > MESSAGES:
             raise TooLarge(f"The body has more than {MESSAGES:,} Arrow messages. Send larger batches.")
@@ -99,6 +105,24 @@ def _check_messages(buffer: pa.Buffer, limits: Limits, most: int) -> None:
         expanded += size
         if not 0 <= expanded <= limits.expanded_bytes:
             raise TooLarge(f"The body expands to more than {limits.expanded_bytes:,} bytes. Send fewer rows at once.")
+
+
+def check_batches(file: pa.NativeFile, most_bytes: int) -> None:
+    """Raise TooLarge where a batch or dictionary of a stream expands to more; the stream begins at the file's start.
+
+    What they hold is not looked at, nor how many there are. Raises InputError and OSError for what is no stream.
+    """
+    at = file.tell()
+    file.seek(0)
+    reader = pa.ipc.MessageReader.open_stream(file)
+    while True:
+        try:
+            message = reader.read_next_message()
+        except StopIteration:
+            file.seek(at)
+            return
+        if message.type in ("record batch", "dictionary") and not 0 <= _claimed(message)[1] <= most_bytes:
+            raise TooLarge(f"A batch of the stream expands to more than {most_bytes:,} bytes. Write smaller batches.")
 
 
 def _claimed(message: pa.ipc.Message) -> tuple[int, int]:

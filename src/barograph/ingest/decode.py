@@ -9,6 +9,7 @@ from barograph.ingest.expand import Body
 from barograph.ingest.json_events import decode_json_events, decode_json_labels
 from barograph.ingest.json_rows import JSON, NDJSON
 from barograph.ingest.layouts import EventLayout, LabelLayout
+from barograph.ingest.memory import Reserve, unbounded
 from barograph.ingest.rejected import Rejected
 
 __all__ = ["CONTENT_TYPES", "Decoded", "Rejected", "decode_events", "decode_labels"]
@@ -16,7 +17,9 @@ __all__ = ["CONTENT_TYPES", "Decoded", "Rejected", "decode_events", "decode_labe
 CONTENT_TYPES = (JSON, NDJSON, ARROW)
 
 
-def decode_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int) -> Decoded:
+def decode_events(
+    body: Body, content_type: str, layout: EventLayout, *, now_us: int, reserve: Reserve = unbounded
+) -> Decoded:
     """Return the events of a body, received at `now_us` (microseconds since 1970).
 
     `content_type` is without parameters: an object or a list of objects as JSON, an object a line as NDJSON, or an
@@ -30,15 +33,18 @@ def decode_events(body: Body, content_type: str, layout: EventLayout, *, now_us:
     unit that its size tells: seconds from 1e8, milliseconds from 1e11, microseconds from 1e14, nanoseconds from 1e17.
     It may also be written as in the reference, where that has a format of its own.
 
-    Raises InputError for a body that cannot be read as a whole, and TooLarge beyond the layout's limits.
+    Raises InputError for a body that cannot be read as a whole, and TooLarge beyond the layout's limits. What its rows
+    take up in memory while they are read is reserved first; what `reserve` raises passes through.
     """
     if content_type == ARROW:
-        return decode_arrow_events(body, layout, now_us=now_us)
+        return decode_arrow_events(body, layout, now_us=now_us, reserve=reserve)
     _check(content_type)
-    return decode_json_events(body, content_type, layout, now_us=now_us)
+    return decode_json_events(body, content_type, layout, now_us=now_us, reserve=reserve)
 
 
-def decode_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int) -> Decoded:
+def decode_labels(
+    body: Body, content_type: str, layout: LabelLayout, *, now_us: int, reserve: Reserve = unbounded
+) -> Decoded:
     """Return the labels of a body, received at `now_us`: `{"id": …, "label": …, "label_timestamp": …}`.
 
     The names of the model's own columns may be used instead. Without its time a label became known at `now_us`. A row
@@ -49,9 +55,9 @@ def decode_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us:
     Raises like `decode_events`.
     """
     if content_type == ARROW:
-        return decode_arrow_labels(body, layout, now_us=now_us)
+        return decode_arrow_labels(body, layout, now_us=now_us, reserve=reserve)
     _check(content_type)
-    return decode_json_labels(body, content_type, layout, now_us=now_us)
+    return decode_json_labels(body, content_type, layout, now_us=now_us, reserve=reserve)
 
 
 def _check(content_type: str) -> None:

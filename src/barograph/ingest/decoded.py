@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.ingest.limits import AHEAD_SECONDS, FIRST_US, ID_LENGTH
-from barograph.ingest.rejected import Rejected, rejected_part, shown, to_rejected
+from barograph.ingest.limits import AHEAD_SECONDS, FIRST_US, ID_LENGTH, REASONS
+from barograph.ingest.rejected import Rejected, rejected_parts, shown, to_rejected
 from barograph.ingest.values import text_of
 from barograph.spec.schema import Schema
 from barograph.store.batches import Kind, Part
@@ -39,6 +40,15 @@ class Decoded:
     doubts: tuple[str, ...] = ()
 
 
+def note(reasons: Reasons, index: int, reason: str) -> None:
+    """Add why a row is not taken; of many reasons only the first are kept."""
+    mine = reasons.setdefault(index, [])
+    if len(mine) < REASONS:
+        mine.append(intern(reason))  # many rows are wrong in the same way
+    elif len(mine) == REASONS:
+        mine.append("and more")
+
+
 def assemble(
     kind: Kind,
     *,
@@ -58,7 +68,7 @@ def assemble(
         accepted=received - duplicates - len(rejected),
         duplicates=duplicates,
         labels=sum(part.rows for part in parts if part.kind == "labels"),
-        parts=(*parts, *([rejected_part(kind, rejected)] if rejected else ())),
+        parts=(*parts, *rejected_parts(kind, rejected)),
         rejected=rejected,
         unknown=unknown,
         missing=missing,

@@ -11,23 +11,25 @@ import zstandard
 
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.limits import STREAMS, Limits
+from barograph.ingest.memory import Reserve, unbounded
 
 ENCODINGS = ("identity", "gzip", "zstd")
 Body: TypeAlias = bytes | bytearray
 
 _SLICE_BYTES = 64 * 1024  # of gzip, at a time
 _STEP_BYTES = 1024 * 1024  # that gzip expands to at a time
-# Zstandard cannot be told to stop, and a block of 4 bytes can become 128 KiB: at most 32 MiB from so few.
-_ZSTD_SLICE_BYTES = 1024
+# Zstandard cannot be told to stop, and a block of 4 bytes can become 128 KiB: at most 8 MiB from so few.
+_ZSTD_SLICE_BYTES = 256
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # what RFC 9659 allows in HTTP
 
 
-def expand(chunks: Iterable[bytes], encoding: str | None, limits: Limits) -> Body:
+def expand(chunks: Iterable[Body], encoding: str | None, limits: Limits, *, reserve: Reserve = unbounded) -> Body:
     """Return a body as it was before it was compressed.
 
     `encoding` is that of the Content-Encoding header, `chunks` are the bytes as they come. Several gzip members or
     Zstandard frames in a row are one body. Raises TooLarge as soon as `limits.body_bytes` have come or
     `limits.expanded_bytes` would be held, and InputError for bytes that are not what the encoding says or end early.
+    Each piece is reserved before it is kept; what `reserve` raises passes through.
 
     >>> expand([zlib.compress(b"[1, 2]", wbits=31)], "gzip", Limits())
     bytearray(b'[1, 2]')
@@ -38,18 +40,19 @@ def expand(chunks: Iterable[bytes], encoding: str | None, limits: Limits) -> Bod
         if second is None:  # the usual case: nothing is copied
             _check_size(len(first), limits)
             return first
-        return _collected(chain((first, second), counted), limits)
+        return _collected(chain((first, second), counted), limits, reserve)
     if encoding == "gzip":
-        return _collected(_gzip(_sliced(counted, _SLICE_BYTES)), limits)
+        return _collected(_gzip(_sliced(counted, _SLICE_BYTES)), limits, reserve)
     if encoding == "zstd":
-        return _collected(_zstd(_sliced(counted, _ZSTD_SLICE_BYTES)), limits)
+        return _collected(_zstd(_sliced(counted, _ZSTD_SLICE_BYTES)), limits, reserve)
     raise InputError(f"A body may be encoded as one of {', '.join(ENCODINGS)}. Got {encoding!r}.")
 
 
-def _collected(pieces: Iterable[bytes], limits: Limits) -> bytearray:
+def _collected(pieces: Iterable[Body], limits: Limits, reserve: Reserve) -> bytearray:
     body = bytearray()
     for piece in pieces:
         _check_size(len(body) + len(piece), limits)
+        reserve(len(piece))
         body += piece
     return body
 
@@ -59,7 +62,7 @@ def _check_size(size: int, limits: Limits) -> None:
         raise TooLarge(f"The body expands to more than {limits.expanded_bytes:,} bytes. Send fewer rows at once.")
 
 
-def _counted(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
+def _counted(chunks: Iterable[Body], most: int) -> Iterator[Body]:
     size = 0
     for chunk in chunks:
         size += len(chunk)
@@ -68,7 +71,7 @@ def _counted(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _sliced(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+def _sliced(chunks: Iterable[Body], size: int) -> Iterator[bytes]:
     for chunk in chunks:
         view = memoryview(chunk)
         for start in range(0, len(view), size):

@@ -16,6 +16,7 @@ from barograph.ingest.decoded import (
     Decoded,
     assemble,
     latest,
+    note,
     read_id,
     score_doubts,
     text_reason,
@@ -25,7 +26,8 @@ from barograph.ingest.decoded import (
 from barograph.ingest.expand import Body
 from barograph.ingest.json_rows import JsonRows, present_names, read_json, row_texts
 from barograph.ingest.layouts import EventLayout, LabelLayout
-from barograph.ingest.limits import FIRST_US, ID_LENGTH
+from barograph.ingest.limits import FEW, FIRST_US, ID_LENGTH
+from barograph.ingest.memory import Reserve
 from barograph.ingest.values import moments, number_array, time_array
 from barograph.spec.schema import Schema
 from barograph.store.batches import Part, PendingRows, Row, to_payload
@@ -33,12 +35,10 @@ from barograph.store.layout import TEXT, TIME
 
 Times: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 
-FEW = 100  # rows up to which a body is kept as lines: to put them into columns costs as much as a hundred rows
 
-
-def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int) -> Decoded:
+def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the events of a JSON or NDJSON body."""
-    found = read_json(body, content_type, layout)
+    found = read_json(body, content_type, layout, reserve)
     rows = found.rows
     check = _Check(found)
     ids = check.ids([row[0] for row in rows], layout.fields[0].name)
@@ -83,9 +83,9 @@ def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, no
     )
 
 
-def decode_json_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int) -> Decoded:
+def decode_json_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the labels of a JSON or NDJSON body."""
-    found = read_json(body, content_type, layout)
+    found = read_json(body, content_type, layout, reserve)
     check = _Check(found)
     places = [[i for i, f in enumerate(layout.fields) if f.kind == kind] for kind in ("id", "text", "time")]
 
@@ -137,7 +137,7 @@ class _Check:
     def add(self, i: int, reason: str) -> None:
         self.bad.add(i)
         index = i if self.found.index is None else self.found.index[i]
-        self.found.reasons.setdefault(index, []).append(reason)
+        note(self.found.reasons, index, reason)
 
     def ids(self, values: list[Any], name: str) -> list[str]:
         odd = [i for i, v in enumerate(values) if type(v) is not str or not 0 < len(v) <= ID_LENGTH]

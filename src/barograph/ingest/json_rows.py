@@ -10,10 +10,13 @@ from typing import Any, TypeAlias  # Any: a JSON value
 import msgspec
 
 from barograph.errors import InputError, TooLarge
+from barograph.ingest.decoded import note
 from barograph.ingest.expand import Body
 from barograph.ingest.fields import Field, opened
 from barograph.ingest.json_split import Span, split_lines, split_list, split_whole
 from barograph.ingest.layouts import EventLayout, LabelLayout
+from barograph.ingest.limits import CELL_BYTES
+from barograph.ingest.memory import Reserve
 from barograph.ingest.rejected import shown
 from barograph.ingest.values import number_of
 
@@ -43,7 +46,7 @@ class JsonRows:
     present: set[str] | None = None
 
 
-def read_json(body: Body, content_type: str, layout: Layout) -> JsonRows:
+def read_json(body: Body, content_type: str, layout: Layout, reserve: Reserve) -> JsonRows:
     """Return the rows of a body: of JSON an object or a list of them, of NDJSON an object a line.
 
     Raises InputError for a body that is no such thing as a whole, and TooLarge for too many rows or too long ones.
@@ -51,7 +54,9 @@ def read_json(body: Body, content_type: str, layout: Layout) -> JsonRows:
     if body.startswith(_BOM):
         body = body[len(_BOM) :]
     most = layout.limits.rows(len(layout.fields))
-    if body.count(b"{") <= most:  # so the fast way can make no more rows than that
+    objects = body.count(b"{")
+    reserve(min(objects, most) * len(layout.fields) * CELL_BYTES)
+    if objects <= most:  # so the fast way can make no more rows than that
         rows = _all_at_once(body, content_type, layout)
         if rows is not None:
             return _not_nothing(JsonRows(rows, len(rows)), content_type)
@@ -152,7 +157,8 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
                     f"fields that the schema does not know take more than {layout.limits.text_bytes:,} bytes"
                 )
         if reasons:
-            found.reasons[i] = reasons
+            for reason in reasons:
+                note(found.reasons, i, reason)
             found.bad.add(len(rows))
         rows.append(row)
         index.append(i)

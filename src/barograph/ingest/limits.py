@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from barograph.store.settings import KIB, MIB, Settings
 
-# Values that one body may turn into, rows by columns: `body_rows` and `body_columns` at once would be 1.6 GB.
+# Values that one body may turn into, rows by columns: `body_rows` and `body_columns` at once would be 16 GB.
 MAX_CELLS = 20_000_000
+CELL_BYTES = 80  # of one value as JSON is read: an object, and its place in a row, in a column, and in an array
 ROW_BYTES = 1 * MIB  # of one row as JSON
 MESSAGES = 10_000  # of one Arrow stream
 STREAMS = 10_000  # gzip members or Zstandard frames in one body
 REJECTED_BYTES = 4 * KIB  # of a rejected row that are kept
 REJECTED_ALL_BYTES = 16 * MIB  # of all rejected rows of a body that are kept
+# Rows up to which a body is kept as lines: to put them into columns costs as much as a hundred rows.
+FEW = 100
+REASONS = 20  # why one row is not taken
 ID_LENGTH = 256  # characters
 FIRST_US = 365 * 86_400_000_000  # 1971: what is said to be before is a clock that was never set, at or near zero
 AHEAD_SECONDS = 86_400  # that the clock of a producer may be ahead

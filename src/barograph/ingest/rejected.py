@@ -8,9 +8,10 @@ from typing import Any  # Any: values of a row as they came
 
 import msgspec
 
-from barograph.ingest.limits import REJECTED_ALL_BYTES, REJECTED_BYTES
+from barograph.ingest.limits import FEW, REJECTED_ALL_BYTES, REJECTED_BYTES
 from barograph.store.batches import Kind, Part, PendingRows, Row
 
+PART_ROWS = 5_000  # of one piece
 _SHOWN = 80  # characters of a value in a reason
 
 
@@ -23,11 +24,18 @@ class Rejected:
     row: str
 
 
-def rejected_part(kind: Kind, rejected: Sequence[Rejected]) -> Part:
-    """Return rejected rows of events or labels as the spool keeps them."""
-    rows = [(kind, r.index, r.reasons, r.row) for r in rejected]
-    size = sum(200 + len(r.row) for r in rejected)
-    return Part(kind="rejected", rows=len(rows), size=size, content=PendingRows(rows, _encode))
+def rejected_parts(kind: Kind, rejected: Sequence[Rejected]) -> list[Part]:
+    """Return rejected rows of events or labels as the spool keeps them, in pieces that are filed one by one."""
+    parts = []
+    for start in range(0, len(rejected), PART_ROWS):
+        rows = [(kind, r.index, r.reasons, r.row) for r in rejected[start : start + PART_ROWS]]
+        if len(rows) <= FEW:
+            size = sum(100 + len(row) + sum(map(len, reasons)) for _, _, reasons, row in rows)
+            parts.append(Part(kind="rejected", rows=len(rows), size=size, content=PendingRows(rows, _encode)))
+        else:
+            payload = _encode(rows)
+            parts.append(Part(kind="rejected", rows=len(rows), size=len(payload), content=payload))
+    return parts
 
 
 def _encode(rows: Sequence[Row]) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple  # role overrides are passed through to the inference of the schema
+from typing import Any, NamedTuple, TypeVar  # role overrides are passed through to the inference of the schema
 
 import numpy as np
 import numpy.typing as npt
@@ -37,10 +37,14 @@ from barograph.spec.schema import ColumnType, Schema, Task
 NO_ROWS = "{}: the reference has no rows. Give data on which the model was known to be good."
 INFER_ROWS = 10_000  # rows that roles and types are found from
 FIT_ROWS = 200_000  # rows from which bins and categories are learned
+FIT_CELLS = 100_000_000  # of these rows: of more than 500 columns there are fewer rows
 TREE_ROWS = 100_000
+TREE_CELLS = 20_000_000
 MAX_COVARIANCE = 64  # numeric features whose second moments are kept: work and size grow with the square
 MAX_SEGMENT_VALUES = 50
 TRUTH = ("False", "True")
+
+T = TypeVar("T")
 
 
 def fit(
@@ -50,6 +54,7 @@ def fit(
     labels: Source | Labels | None = None,
     on: str | None = None,
     progress: Progress | None = None,
+    check: Callable[[], None] = lambda: None,
     threads: int | None = None,
     seed: int = 0,
     current: Collection[str] | None = None,
@@ -62,12 +67,13 @@ def fit(
     missing, but without any there is no realised performance to compare with; where the reference has no label column,
     they may come from a source of their own, `labels`, joined by the column `on` (default: the id). `current` are the
     columns of production data, where it is known: what only the reference has may be its label, and is asked for.
-    Raises InputError with no rows, and SpecError, with all problems at once, when the roles do not fit the columns.
+    `check` is called again and again, and may raise to end this early. Raises InputError with no rows, and SpecError,
+    with all problems at once, when the roles do not fit the columns.
     """
     rows = reference if isinstance(reference, Rows) else open_rows(reference)
     if labels is not None:
         rows, roles = labelled(rows, labels, on, roles if schema is None else {"label": schema.label})
-    learned = learn_yardstick(rows, schema, seed=seed, current=current, **roles)
+    learned = learn_yardstick(rows, schema, seed=seed, current=current, check=check, **roles)
     count = rows.rows if rows.rows is not None else _count(rows)
     blocks = build_profiles(learned.yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
     return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions)
@@ -82,7 +88,13 @@ class Learned(NamedTuple):
 
 
 def learn_yardstick(
-    rows: Rows, schema: Schema | None = None, *, seed: int = 0, current: Collection[str] | None = None, **roles: Any
+    rows: Rows,
+    schema: Schema | None = None,
+    *,
+    seed: int = 0,
+    current: Collection[str] | None = None,
+    check: Callable[[], None] = lambda: None,
+    **roles: Any,
 ) -> Learned:
     """Do the first pass of `fit`: the same for the same rows, and with the same errors."""
     decisions = rows.decisions
@@ -97,17 +109,20 @@ def learn_yardstick(
             raise SpecError(error.problems, where=rows.name) from error
         schema, decisions = inferred.schema, (*rows.decisions, *inferred.decisions)
     wanted = [c for c in schema.columns() if c in rows.schema.names]
-    table = sample_rows(rows, wanted, FIT_ROWS, seed=seed)
+    table = sample_rows(rows, wanted, min(FIT_ROWS, FIT_CELLS // max(len(wanted), 1)), seed=seed)
     if not table.num_rows:
         raise InputError(NO_ROWS.format(rows.name))
-    yardstick, leaf_codes = fit_yardstick(schema, table)
+    yardstick, leaf_codes = fit_yardstick(schema, table, check)
+    check()
     return Learned(yardstick, leaf_codes, decisions)
 
 
-def fit_yardstick(schema: Schema, table: pa.Table) -> tuple[Yardstick, npt.NDArray[np.int64]]:
+def fit_yardstick(
+    schema: Schema, table: pa.Table, check: Callable[[], None] = lambda: None
+) -> tuple[Yardstick, npt.NDArray[np.int64]]:
     """Return the yardstick of a sample of reference rows, and the counts of that sample by leaf and code."""
     table = table.combine_chunks()
-    features = tuple(_feature_bins(table, name, kind) for name, kind in schema.features.items())
+    features = tuple(_feature_bins(table, name, kind) for name, kind in _each(schema.features.items(), check))
     outputs = _Outputs(schema, table)
     schema = outputs.schema
     yardstick = Yardstick(
@@ -119,12 +134,21 @@ def fit_yardstick(schema: Schema, table: pa.Table) -> tuple[Yardstick, npt.NDArr
         segments={name: _segment_bins(table, name) for name in schema.segments},
         covariance=tuple(c.name for c in features if isinstance(c, NumericBins))[:MAX_COVARIANCE],
     )
-    codes = np.vstack([encode_column(yardstick, c.name, _column(table, c.name)) for c in yardstick.columns])
+    codes = np.vstack(
+        [encode_column(yardstick, c.name, _column(table, c.name)) for c in _each(yardstick.columns, check)]
+    )
     target, known = outputs.target()
-    at = np.flatnonzero(known)[:TREE_ROWS]
+    at = np.flatnonzero(known)[: min(TREE_ROWS, TREE_CELLS // max(len(features), 1))]
+    check()
     if len(at):
         yardstick = replace(yardstick, partition=fit_partition(features, codes[: len(features), at], target[at]))
     return yardstick, _leaf_codes(yardstick, codes)
+
+
+def _each(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
+    for item in items:
+        check()
+        yield item
 
 
 def _leaf_codes(yardstick: Yardstick, codes: Codes) -> npt.NDArray[np.int64]:

@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from barograph.server.auth import DEFAULT_PROJECT, LOCAL, Caller, is_local, sent, token_of, unauthenticated
+from barograph.server.auth import DEFAULT_PROJECT, LOCAL, Caller, is_local, prefix_of, sent, token_of, unauthenticated
 from barograph.server.bodies import check_text, declared, empty, replay, whole
 from barograph.server.caches import Cache
-from barograph.server.middleware import CALLER, REFUSED, ROUTE
+from barograph.server.middleware import CALLER, MODEL, PREFIX, REFUSED, ROUTE
 from barograph.server.problems import Problem
 from barograph.server.route_table import SMALL_BYTES, Body, Routes
 
@@ -53,6 +53,8 @@ class Gate:
             raise scope.pop(REFUSED)
         rule, parts = self._routes.find(scope["method"], scope["path"])
         scope[ROUTE] = rule.path
+        if "model" in parts:
+            scope[MODEL] = parts["model"]
         if rule.action is not None:
             caller = await self._caller(scope)
             scope[CALLER] = caller
@@ -81,6 +83,7 @@ class Gate:
         if token is not None:
             caller = self._keys.peek(token) or await self._keys.get(token)
             if caller is None or (caller.expires_us is not None and caller.expires_us <= self._now_us()):
+                scope[PREFIX] = prefix_of(token)
                 raise unauthenticated("This key is not valid: it does not exist, has expired or was revoked.")
             return caller
         if not self._local:

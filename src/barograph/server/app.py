@@ -17,9 +17,9 @@ from barograph.errors import BarographError, StoreError
 from barograph.logs import logger
 from barograph.server.access import Gate
 from barograph.server.api_models import check_query
-from barograph.server.middleware import FAULT, REQUEST_ID, Observe, told
+from barograph.server.middleware import ANSWERED, FAULT, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
-from barograph.server.problems import Problem, of_status, of_validation
+from barograph.server.problems import Problem, forget_frames, of_status, of_validation
 from barograph.server.route_table import RULES
 from barograph.server.routes import ROUTERS
 from barograph.server.service import Service
@@ -82,17 +82,22 @@ def _note_use_once(service: Service) -> None:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    forget_frames(error)
     return _answer(request, error)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BarographError)
-    return _answer(request, told(error, request.scope))
+    problem = told(error, request.scope)
+    forget_frames(error)
+    return _answer(request, problem)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return _answer(request, of_validation(error.errors()))
+    problem = of_validation(error.errors())
+    forget_frames(error)
+    return _answer(request, problem)
 
 
 async def _on_status(request: Request, error: Exception) -> Response:
@@ -105,6 +110,7 @@ async def _on_fault(request: Request, _error: Exception) -> Response:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
+    request.scope[ANSWERED] = problem
     body = problem.body(request.scope.get(REQUEST_ID, ""))
     response = Response(body, status_code=problem.status)
     response.raw_headers = problem.raw_headers(body)

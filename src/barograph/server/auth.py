@@ -93,6 +93,15 @@ def token_of(authorization: tuple[str, ...]) -> str | None:
     return token
 
 
+def prefix_of(token: str) -> str:
+    """Return the part of a key that is no secret.
+
+    >>> prefix_of("baro_AbCdEfGhIjKl_" + "x" * 43)
+    'AbCdEfGhIjKl'
+    """
+    return token.split("_", 2)[1]
+
+
 def unauthenticated(detail: str) -> Problem:
     """Return the problem of a request without a valid key."""
     return Problem("unauthenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="barograph"'})

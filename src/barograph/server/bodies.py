@@ -14,23 +14,23 @@ from barograph.server.problems import Problem
 SECONDS = 60.0  # for one body, from its first byte to its last
 
 # The connection ends: the rest of the body would have to be read to find the next request.
-_CLOSE: Mapping[str, str] = {"Connection": "close"}
+CLOSE: Mapping[str, str] = {"Connection": "close"}
 
 
 def too_large(limit: int, what: str = "The body") -> Problem:
     """Return the problem of a body above its limit."""
-    return Problem("too-large", f"{what} has more than {limit:,} bytes. Send less at once.", headers=_CLOSE)
+    return Problem("too-large", f"{what} has more than {limit:,} bytes. Send less at once.", headers=CLOSE)
 
 
 def too_slow(seconds: float) -> Problem:
     """Return the problem of a body that did not end in time."""
-    return Problem("timeout", f"The body did not arrive within {seconds:g} seconds.", headers=_CLOSE)
+    return Problem("timeout", f"The body did not arrive within {seconds:g} seconds.", headers=CLOSE)
 
 
 def another_length(announced: int, size: int) -> Problem:
     """Return the problem of a body that is not as long as was announced: something on its way has changed it."""
     detail = f"The body has {size:,} bytes, and its Content-Length says {announced:,}."
-    return Problem("malformed", detail, headers=_CLOSE)
+    return Problem("malformed", detail, headers=CLOSE)
 
 
 def empty() -> Problem:

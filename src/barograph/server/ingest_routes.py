@@ -1,17 +1,20 @@
 """The hot path: events and labels, from the wire to the durable spool. No catalog, no framework, one request at a time.
 
-A body is decoded on the event loop if it is small; larger ones, and compressed ones, in a thread, few at once.
+A body is decoded on the event loop if it is small; larger ones, and compressed ones, in a thread, few at once. What all
+bodies take up in memory is bounded, and given back to the system when they are gone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from barograph.errors import Busy, InputError, TooLarge
@@ -19,10 +22,12 @@ from barograph.ingest.decode import CONTENT_TYPES, Decoded, decode_events, decod
 from barograph.ingest.expand import ENCODINGS, expand
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import Limits
+from barograph.ingest.memory import Memory, Share, give_back
 from barograph.server.auth import Caller
-from barograph.server.bodies import declared, empty, pieces
+from barograph.server.bodies import CLOSE, declared, empty, pieces
 from barograph.server.caches import Cache
 from barograph.server.counters import Counters
+from barograph.server.middleware import answer
 from barograph.server.problems import Problem, Wrong, count, not_found
 from barograph.store.group_commit import GroupCommit
 
@@ -32,6 +37,7 @@ SMALL_BYTES = 1024 * 1024
 MOST_TOLD = 1000  # rejected rows that an answer names; it says how many there are
 _DECODING = 2  # threads that decode at once: each may hold a body, expanded, and its rows
 _BUSY_S = 1  # seconds after which to try again when bodies take up all memory that they may
+_GIVEN_BACK_S = 1.0  # from one time that memory is given back to the next
 
 _JSON = [(b"content-type", b"application/json")]
 _TYPES = {name.encode(): name for name in CONTENT_TYPES}
@@ -84,16 +90,16 @@ class Ingest:
         tally: Counters,
         *,
         now_us: Callable[[], int],
-        held_bytes: int,
+        memory_bytes: int,
     ) -> None:
         self._models = models
         self._commit = commit
         self._limits = limits
         self._tally = tally
         self._now_us = now_us
-        self._held_bytes = held_bytes
-        self._held = 0  # bytes of bodies that are in memory now
-        self._decoding = asyncio.Semaphore(_DECODING)
+        self.memory = Memory(memory_bytes)
+        self._threads = ThreadPoolExecutor(_DECODING, "decode")
+        self._giving_back: asyncio.TimerHandle | None = None
 
     async def events(self, scope: Scope, receive: Receive, send: Send, caller: Caller, model: str) -> None:
         """Take events."""
@@ -118,31 +124,49 @@ class Ingest:
                 "to `…/references` first, and wait until it is ready.",
             )
         announced = declared(headers.get(b"content-length"))
+        with self.memory.share() as share:
+            decoded = await self._read(receive, share, announced, content_type, encoding, layout)
+            if isinstance(decoded, Problem):
+                await answer(decoded, scope, send)
+                return
+            share.keep(sum(part.size for part in decoded.parts))
+            if decoded.parts:
+                await self._put(caller.project_id, target.model_id, decoded, self._now_us())
+        self._count(kind, decoded)
+        if decoded.rejected and not decoded.accepted and not decoded.duplicates:
+            await answer(_none_taken(decoded), scope, send)
+            return
+        said = _ENCODER.encode(_taken(decoded))
+        await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(said)]})
+        await send({"type": "http.response.body", "body": said})
+
+    async def _read(
+        self,
+        receive: Receive,
+        share: Share,
+        announced: int | None,
+        content_type: str,
+        encoding: str | None,
+        layout: EventLayout | LabelLayout,
+    ) -> Decoded | Problem:
+        """Return what a body was found to hold, or why it is refused. It is let go of before this returns."""
         body = bytearray()
         try:
             async for piece in pieces(receive, limit=self._limits.body_bytes, announced=announced):
-                self._held += len(piece)
+                share.reserve(len(piece))
                 body += piece
-                if self._held > self._held_bytes:
-                    raise _busy("Bodies that are being read take up all the memory that they may.", _BUSY_S)
-            if not body:
-                raise empty()
-            now_us = self._now_us()
-            if encoding is None and len(body) <= SMALL_BYTES:
-                decoded = self._decode(body, content_type, None, layout, now_us)
-            else:
-                async with self._decoding:
-                    decoded = await run_in_threadpool(self._decode, body, content_type, encoding, layout, now_us)
-            if decoded.parts:
-                await self._put(caller.project_id, target.model_id, decoded, now_us)
+        except (Busy, TooLarge) as error:
+            self.give_back_soon()
+            return _refused(error, headers=CLOSE)
+        if not body:
+            return empty()
+        decode = partial(self._decode, body, content_type, encoding, layout, share, self._now_us())
+        if encoding is None and len(body) <= SMALL_BYTES:
+            return decode()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, decode)
         finally:
-            self._held -= len(body)
-        self._count(kind, decoded)
-        if decoded.rejected and not decoded.accepted and not decoded.duplicates:
-            raise _none_taken(decoded)
-        answer = _ENCODER.encode(_taken(decoded))
-        await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(answer)]})
-        await send({"type": "http.response.body", "body": answer})
+            self.give_back_soon()
 
     def _decode(
         self,
@@ -150,17 +174,32 @@ class Ingest:
         content_type: str,
         encoding: str | None,
         layout: EventLayout | LabelLayout,
+        share: Share,
         now_us: int,
-    ) -> Decoded:
+    ) -> Decoded | Problem:
+        # Errors are returned: one that is raised would take the frames with it that hold the body and what it became.
         try:
-            data = expand([bytes(body)], encoding, self._limits) if encoding else body
+            data = expand([body], encoding, self._limits, reserve=share.reserve) if encoding else body
             if isinstance(layout, EventLayout):
-                return decode_events(data, content_type, layout, now_us=now_us)
-            return decode_labels(data, content_type, layout, now_us=now_us)
-        except TooLarge as error:
-            raise Problem("too-large", str(error)) from error
-        except InputError as error:
-            raise Problem("malformed", str(error)) from error
+                return decode_events(data, content_type, layout, now_us=now_us, reserve=share.reserve)
+            return decode_labels(data, content_type, layout, now_us=now_us, reserve=share.reserve)
+        except (Busy, InputError) as error:
+            return _refused(error)
+
+    def give_back_soon(self) -> None:
+        """Give memory back to the system in a moment, once for all large bodies of that time."""
+        if self._giving_back is None:
+            self._giving_back = asyncio.get_running_loop().call_later(_GIVEN_BACK_S, self._give_back)
+
+    def close(self) -> None:
+        """End the threads that decode."""
+        self._threads.shutdown()
+
+    def _give_back(self) -> None:
+        self._giving_back = None
+        asyncio.get_running_loop().run_in_executor(None, give_back)
+        if self.memory.held_bytes:
+            self.give_back_soon()
 
     async def _put(self, project_id: int, model_id: int, decoded: Decoded, now_us: int) -> None:
         try:
@@ -199,8 +238,17 @@ def _none_taken(decoded: Decoded) -> Problem:
     return Problem("invalid", f"Of {count(len(rows), 'row')}, none could be taken.", wrong, more=more)
 
 
-def _busy(detail: str, seconds: float) -> Problem:
-    return Problem("busy", detail, headers={"Retry-After": str(max(1, round(seconds)))})
+def _refused(error: Busy | InputError, headers: Mapping[str, str] = MappingProxyType({})) -> Problem:
+    match error:
+        case Busy():
+            return _busy(str(error), _BUSY_S, headers)
+        case TooLarge():
+            return Problem("too-large", str(error), headers=headers)
+    return Problem("malformed", str(error), headers=headers)
+
+
+def _busy(detail: str, seconds: float, headers: Mapping[str, str] = MappingProxyType({})) -> Problem:
+    return Problem("busy", detail, headers={"Retry-After": str(max(1, round(seconds))), **headers})
 
 
 def _content_type(headers: dict[bytes, bytes]) -> str:

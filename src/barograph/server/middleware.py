@@ -14,16 +14,20 @@ from barograph.errors import BarographError, StoreError
 from barograph.logs import logger
 from barograph.server.auth import Caller
 from barograph.server.counters import Counters
-from barograph.server.problems import Problem, of_error
+from barograph.server.problems import Problem, forget_frames, of_error
 
 REQUEST_ID = "barograph.request_id"  # keys of the ASGI scope
 ROUTE = "barograph.route"
 CALLER = "barograph.caller"
 REFUSED = "barograph.refused"  # the problem of a request that could not be read
+MODEL = "barograph.model"
+PREFIX = "barograph.prefix"  # of a key that is not valid
+ANSWERED = "barograph.answered"  # the problem that was answered
 UNKNOWN_ROUTE = "(none)"
 FAULT = "This is a fault of the server. Its log has more, under the request's id."
 DISCONNECTED = 499  # in logs and counts: the client went away before there was an answer
 
+_SHOWN = 200  # characters of a model's name or a reason in the log
 _LOG = logger("barograph.requests")
 _SANE = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -31,6 +35,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 async def answer(problem: Problem, scope: Scope, send: Send) -> None:
     """Send a problem as the answer."""
+    scope[ANSWERED] = problem
     body = problem.body(scope.get(REQUEST_ID, ""))
     await send({"type": "http.response.start", "status": problem.status, "headers": problem.raw_headers(body)})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
@@ -69,20 +74,24 @@ class Observe:
                 message["headers"] = [*message["headers"], (b"x-request-id", name)]
             await send(message)
 
+        problem: Problem | None = None
         try:
             await self._app(scope, receive, sending)
-        except ClientDisconnect:
+        except ClientDisconnect as error:
             status = status or DISCONNECTED
-        except Problem as problem:
-            await answer(problem, scope, sending)
+            forget_frames(error)
+        except Problem as error:
+            problem = error
+            forget_frames(error)
         except BarographError as error:
-            known = told(error, scope)
-            if not status:
-                await answer(known, scope, sending)
+            problem = told(error, scope)
+            forget_frames(error)
         except Exception as error:  # the edge: the log has the traceback, the client a number to ask for it
             _LOG.error("request failed", request_id=request_id, route=scope.get(ROUTE), exc_info=error)
-            if not status:
-                await answer(Problem("internal", FAULT), scope, sending)
+            problem = Problem("internal", FAULT)
+            forget_frames(error)
+        if problem is not None and not status:  # outside of the error: a client may take long to read it
+            await answer(problem, scope, sending)
         seconds = perf_counter() - start
         route = scope.get(ROUTE, UNKNOWN_ROUTE)
         method = scope["method"] if scope["method"] in _METHODS else "other"
@@ -97,10 +106,19 @@ class Observe:
         self, level: str, scope: Scope, request_id: str, route: str, method: str, status: int, seconds: float
     ) -> None:
         caller: Caller | None = scope.get(CALLER)
-        who = {"project": caller.project_id, "key": caller.prefix or caller.name} if caller else {}
+        more: dict[str, object] = {}
+        if caller is not None:
+            more |= {"project": caller.project_id, "key": caller.prefix or caller.name}
+        elif PREFIX in scope:
+            more["key"] = scope[PREFIX]
+        if MODEL in scope:
+            more["model"] = scope[MODEL][:_SHOWN]
+        refused: Problem | None = scope.get(ANSWERED)
+        if refused is not None:
+            more["reason"] = refused.first[:_SHOWN]
         milliseconds = round(seconds * 1000, 2)
         write = getattr(_LOG, level)
-        write("request", request_id=request_id, method=method, route=route, status=status, ms=milliseconds, **who)
+        write("request", request_id=request_id, method=method, route=route, status=status, ms=milliseconds, **more)
 
 
 def _request_id(scope: Scope) -> str:

@@ -71,6 +71,11 @@ class Problem(Exception):  # noqa: N818  # named for what RFC 9457 calls it
         """Return the HTTP status."""
         return KINDS[self.kind][0]
 
+    @property
+    def first(self) -> str:
+        """Return the first thing that is wrong, with its place."""
+        return f"{self.errors[0].path}: {self.errors[0].message}" if self.errors else self.detail
+
     def body(self, request_id: str) -> bytes:
         """Return the answer's body."""
         status, title = KINDS[self.kind]
@@ -92,6 +97,18 @@ class Problem(Exception):  # noqa: N818  # named for what RFC 9457 calls it
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}"
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Let go of the frames that an error came through, and those that caused it: they hold what the request brought.
+
+    Whoever keeps the error for a while (a future, a task, a frame that waits) would keep all of that, too.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def not_found(what: str, name: object) -> Problem:

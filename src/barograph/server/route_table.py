@@ -78,6 +78,7 @@ PATCH  /v1/silences/{silence}                               edit      small
 DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
+DELETE /v1/jobs/{job}                                       edit
 GET    /v1/poison                                           read
 POST   /v1/poison/{poison}/retry                            edit
 DELETE /v1/poison/{poison}                                  admin

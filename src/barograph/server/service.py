@@ -65,17 +65,21 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
             key_lookup = KeyLookup(engine, now_us)
             keys = Cache(key_lookup, clock=time.monotonic, away=(StoreError,))
             targets = Cache(TargetLookup(engine, limits), clock=time.monotonic, away=(StoreError,))
-            yield Service(
-                settings=settings,
-                engine=engine,
-                spool=spool,
-                commit=commit,
-                keys=keys,
-                key_lookup=key_lookup,
-                targets=targets,
-                ingest=Ingest(targets, commit, limits, tally, now_us=now_us, held_bytes=settings.queue_bytes),
-                tally=tally,
-                now_us=now_us,
-            )
+            ingest = Ingest(targets, commit, limits, tally, now_us=now_us, memory_bytes=settings.memory_bytes)
+            try:
+                yield Service(
+                    settings=settings,
+                    engine=engine,
+                    spool=spool,
+                    commit=commit,
+                    keys=keys,
+                    key_lookup=key_lookup,
+                    targets=targets,
+                    ingest=ingest,
+                    tally=tally,
+                    now_us=now_us,
+                )
+            finally:
+                ingest.close()
     finally:
         engine.dispose()

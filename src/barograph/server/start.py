@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any  # Any: options of uvicorn, of several types
 
 import sqlalchemy as sa
@@ -31,7 +32,8 @@ from barograph.store.catalog.scope import Scope
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 
-GRACE_S = 30  # for requests that run when the server is told to end
+GRACE_S = 2  # for requests that run when the server is told to end
+END_S = 4.5  # after which a process that was told to end does so, whatever its threads are doing
 KEEP_ALIVE_S = 75  # longer than the proxies in front, which otherwise send to a connection that just closed
 SWITCH_S = 0.001  # that a worker thread may hold the interpreter while requests wait; Python's own default is 5 ms
 GARBAGE = (20_000, 20, 50)  # new objects, and collections of each generation, before the next older one is looked at
@@ -144,8 +146,9 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT. `started` is called with the URL when requests are taken.
 
-    At the end no new requests are taken, those that run are answered, what they brought is committed, and the workers
-    finish their step. Raises BarographError if it cannot start.
+    At the end no new requests are taken, those that run are answered if that takes no longer than `GRACE_S`, what they
+    brought is committed, and the workers finish their step or give it back. What has not ended after `END_S` is left:
+    what was acknowledged is on the disk, and all else is done again. Raises BarographError if it cannot start.
     """
     prepare(settings)
     with _alone(settings.folder), bind(host, port) as listening, open_service(settings) as service:
@@ -160,8 +163,10 @@ def serve(
             server.ready = lambda: started(url)
         _log.info("serving", url=url, folder=str(settings.folder), threads=threads, keys=require_keys or not local)
         _tune()
-        ended = threading.Event()
-        with _signals(lambda: _end(server, ended)), _workers(settings, service.spool, threads, run_workers, server):
+        stop, ended = threading.Event(), threading.Event()
+        server.told_to_end = lambda: _end_soon(stop)
+        workers = _workers(settings, service.spool, threads, run_workers, server, stop)
+        with _signals(lambda: _end(server, ended)), workers:
             server.run(sockets=[listening])
             ended.set()
         _log.info("ended")
@@ -189,13 +194,34 @@ def _end(server: _Server, ended: threading.Event) -> None:
     if ended.is_set():
         os._exit(1)
     server.should_exit = True
+    server.told_to_end()
+
+
+def _end_soon(stop: threading.Event) -> None:
+    """Tell the workers to end, and see to it that the process does: some code cannot be told to."""
+    if stop.is_set():
+        return
+    stop.set()
+
+    def end() -> None:
+        _log.warning("ended with work left, which is given to the next process")
+        os._exit(0)
+
+    timer = threading.Timer(END_S, end)
+    timer.daemon = True
+    timer.start()
 
 
 class _Server(uvicorn.Server):
     """A server that says when it is ready, and ends when its workers do."""
 
     ready: Callable[[], None] | None = None
+    told_to_end: Callable[[], None] = staticmethod(lambda: None)
     broken = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self.told_to_end()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -226,13 +252,17 @@ def configuration(service: Service, *, local: bool, most_connections: int) -> uv
 
 @contextmanager
 def _workers(
-    settings: Settings, spool: Spool, threads: int, run_workers: RunWorkers | None, server: _Server
+    settings: Settings,
+    spool: Spool,
+    threads: int,
+    run_workers: RunWorkers | None,
+    server: _Server,
+    stop: threading.Event,
 ) -> Iterator[None]:
     """Run the workers while the server runs. Also without `threads`, they file what this server takes."""
     if run_workers is None:
         yield
         return
-    stop = threading.Event()
 
     def run() -> None:
         try:
@@ -274,7 +304,7 @@ def work(settings: Settings, *, threads: int, run_workers: RunWorkers) -> None:
     """Run worker threads alone, until SIGTERM or SIGINT. What a server takes is filed by that server's process."""
     prepare(settings)
     stop = threading.Event()
-    with _signals(stop.set):
+    with _signals(lambda: _end_soon(stop)):
         _log.info("working", folder=str(settings.folder), threads=threads)
         run_workers(settings, threads=threads, stop=stop, spool=None)
     _log.info("ended")

@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from starlette.concurrency import run_in_threadpool
 
-from barograph.errors import InputError
+from barograph.errors import InputError, TooLarge
 from barograph.frames.read import open_rows
+from barograph.ingest.arrow_stream import check_batches, count_fields
+from barograph.ingest.limits import Limits
 from barograph.server.problems import Problem
 
 MOST_BYTES = 2 * 2**30
@@ -39,6 +41,7 @@ class Uploaded:
 
     path: Path
     rows: int
+    columns: int
     size_bytes: int
     digest: str
 
@@ -108,8 +111,11 @@ class Source:
     digest: str
 
 
-def as_parquet(upload: Source) -> Uploaded:
+def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int) -> Uploaded:
     """Read an upload once and return it as Parquet; CSV and Arrow streams are rewritten beside it.
+
+    Its columns are counted before anything else is done: no more may come than in events. A batch of an Arrow stream
+    may take up `memory_bytes`.
 
     All values of CSV stay text, as they do when `barograph check` reads the file: the types are decided by the schema.
     Raises Problem, with the place, for data that cannot be read or has no rows.
@@ -122,20 +128,37 @@ def as_parquet(upload: Source) -> Uploaded:
         match source.suffix:
             case ".parquet":
                 out = source
-                rows = open_rows(source).rows or 0
+                opened = open_rows(source)
+                _check_columns(opened.schema, limits)
+                schema, rows = opened.schema, opened.rows or 0
             case ".arrows":
-                rows = _write_stream(out, source)
+                schema, rows = _write_stream(out, source, limits, memory_bytes)
             case _:
                 opened = open_rows(source)
+                _check_columns(opened.schema, limits)
+                schema = opened.schema
                 batches = (b for part in opened.parts for b in part.batches(opened.schema.names))
                 rows = _write(out, opened.schema, batches)
+    except TooLarge as error:
+        raise Problem("too-large", str(error)) from error
     except InputError as error:
         raise Problem("invalid", str(error).replace(str(source), "the upload")) from error
     except pa.ArrowException as error:
         raise _unreadable(error) from error
     if not rows:
         raise Problem("invalid", "The reference data has no rows.")
-    return Uploaded(path=out, rows=rows, size_bytes=os.stat(out).st_size, digest=upload.digest)
+    return Uploaded(
+        path=out, rows=rows, columns=len(schema.names), size_bytes=os.stat(out).st_size, digest=upload.digest
+    )
+
+
+def _check_columns(schema: pa.Schema, limits: Limits) -> None:
+    columns = count_fields(schema)
+    if columns > limits.body_columns:
+        raise TooLarge(
+            f"The reference data has {columns:,} columns, nested ones counted; at most {limits.body_columns:,} may "
+            "come. Leave out those that are not to be watched."
+        )
 
 
 def _unreadable(error: Exception) -> Problem:
@@ -143,10 +166,12 @@ def _unreadable(error: Exception) -> Problem:
     return Problem("invalid", f"The body cannot be read as its Content-Type says: {detail}")
 
 
-def _write_stream(path: Path, source: Path) -> int:
-    with pa.OSFile(str(source)) as file:
+def _write_stream(path: Path, source: Path, limits: Limits, memory_bytes: int) -> tuple[pa.Schema, int]:
+    with pa.memory_map(str(source)) as file:
         try:
             stream = pa.ipc.open_stream(file)
+            _check_columns(stream.schema, limits)
+            check_batches(file, memory_bytes)
         except OSError as error:
             raise _unreadable(error) from error
         schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in stream.schema])
@@ -162,7 +187,7 @@ def _write_stream(path: Path, source: Path) -> int:
                     raise _unreadable(error) from error
                 yield batch.cast(schema)
 
-        return _write(path, schema, batches())
+        return schema, _write(path, schema, batches())
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -91,27 +91,35 @@ class GroupCommit:
         self._thread.shutdown()
 
     async def _flush_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                started = loop.time()
-                requests = self._next()
-                failed = await loop.run_in_executor(self._thread, _commit, self._spool, requests)
-                for request in requests:
-                    self.waiting_requests -= 1
-                    self.waiting_bytes -= request.size
-                    if not request.done.done():  # cancelled
-                        error = failed.get(request)
-                        request.done.set_exception(error) if error else request.done.set_result(None)
-                took = loop.time() - started
-                self.commits += 1
-                self.commit_seconds += took
+                took = await self._flush()
                 if took < FLUSH_SECONDS and not self._closing:
                     await asyncio.sleep(min(2 * took, FLUSH_SECONDS - took))
             if self._closing:
                 return
+
+    async def _flush(self) -> float:
+        """Write what waits, up to the size of one commit; return how long it took.
+
+        A function of its own: what it wrote must not be held while there is nothing to do.
+        """
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        requests = self._next()
+        failed = await loop.run_in_executor(self._thread, _commit, self._spool, requests)
+        for request in requests:
+            self.waiting_requests -= 1
+            self.waiting_bytes -= request.size
+            if not request.done.done():  # cancelled
+                error = failed.get(request)
+                request.done.set_exception(error) if error else request.done.set_result(None)
+        took = loop.time() - started
+        self.commits += 1
+        self.commit_seconds += took
+        return took
 
     def _next(self) -> list[_Request]:
         taken, size = [self._queue.popleft()], 0

@@ -34,6 +34,8 @@ class Settings:
     # Connections
     connections: int = 4_000  # one more, and that gives way which has kept the server waiting for the longest time
     head_seconds: float = 10.0  # that the head of a request may take, the first one from when the connection is made
+    # All requests at once
+    memory_bytes: int = 2 * GIB  # that bodies take up while they are read: as they came, expanded, and as rows
     # Waiting for the disk, and on it
     queue_bytes: int = 256 * MIB
     queue_requests: int = 10_000

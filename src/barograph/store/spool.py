@@ -261,7 +261,10 @@ class Spool:
 
 
 def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    # A statement that is kept for its next use keeps a copy of the last payload.
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=0
+    )
     connection.execute(f"pragma page_size = {PAGE_BYTES}")  # counts for a new file only
     connection.execute("pragma journal_mode = wal")
     connection.execute(f"pragma synchronous = {synchronous}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
 from barograph.errors import LeaseLost, NotFoundError, SpecError
 from barograph.spec.file import ModelSpec
@@ -23,33 +24,44 @@ Clock = Callable[[], int]
 SUPERSEDED = {"superseded": True}  # in what a job says whose specification was not wanted any more when it was done
 
 
-def backfill(ctx: WorkerContext, job: Job, *, chunk: str, progress: Callable[[int, int], None], now_us: Clock) -> None:
-    """Build profiles with the reference that the job names, chunk by chunk, then use it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far back-filling is, in chunks."""
 
-    Between steps the model's lease is given back, so that its new events go on being counted with the old reference.
-    What was built is kept when an attempt ends early: the next one goes on from there.
+    done: int
+    total: int
+
+
+def backfill(ctx: WorkerContext, job: Job, *, chunk: str, now_us: Clock) -> Generator[Step | None]:
+    """Build profiles with the reference that the job names, chunk by chunk, then use it; the job ends with that.
+
+    Yields after each slice of some seconds how far it is, and None where it had to wait for the model. Then the model's
+    lease is given back, so that its new events go on being counted with the old reference. What was built is kept when
+    an attempt ends early: the next one goes on from there.
     """
     with ctx.read(job.project_id) as scope:
         model = models.get_model(scope, job.model_id)
     live = None if model is None else live_with(ctx, model, job.detail["reference_id"], chunk=chunk)
     if live is None:
         raise NotFoundError("The reference of this job is not ready, or gone.")
-    total = 0
+    total = job.total or 0
     while True:
         with hold(ctx, f"model/{live.model_id}", now_us=now_us()) as lease:
-            if lease is None:
-                ctx.wake.wait(0.2)  # a worker is busy with the model
-                continue
-            begin(ctx, live, lease, now_us=now_us())
-            counted = profile_added(ctx, live, lease, now_us=now_us(), tell=False)
-            restate(ctx, live, lease, now_us=now_us(), rest=False)
-            with ctx.read(live.project_id) as scope:
-                left = profiles.count_dirty(scope, live.reference_id)
-            total = max(total, left)
-            progress(total - left, total)
-            if not left and not counted.more:
-                _use(ctx, live, lease, job, chunk=chunk, now_us=now_us())
-                return
+            if lease is not None:
+                begin(ctx, live, lease, now_us=now_us())
+                counted = profile_added(ctx, live, lease, now_us=now_us(), tell=False)
+                restate(ctx, live, lease, now_us=now_us(), rest=False)
+                with ctx.read(live.project_id) as scope:
+                    left = profiles.count_dirty(scope, live.reference_id)
+                total = max(total, left)
+                if not left and not counted.more:
+                    _use(ctx, live, lease, job, chunk=chunk, now_us=now_us())
+                    return
+        if lease is None:
+            ctx.wake.wait(0.2)  # a worker is busy with the model
+            yield None
+        else:
+            yield Step(done=total - left, total=total)
 
 
 def begin(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from barograph.chunks import TimeChunks
+from barograph.errors import LeaseLost, NotFoundError, Stopping, StoreError
 from barograph.monitors.memory import Memory
 from barograph.monitors.results import Result
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.schema import Schema
+from barograph.store.catalog import jobs, leases
 from barograph.store.catalog.database import reading, writing
+from barograph.store.catalog.jobs import Job
+from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.scope import Scope
 from barograph.store.lru import LruCache
 from barograph.store.settings import Settings
@@ -52,6 +56,9 @@ class ModelCache:
 class WorkerContext:
     """One process's workshop. `owner` names it in leases; `wake` is set when there may be something to do.
 
+    `stop` is set when the process
+    ends; what its threads are doing then is in `running`, by the id of the job, and `held`, by the name of the lease.
+
     `now_us` is the clock: microseconds since 1970. `tidied` is how each model was when upkeep saw it last.
     """
 
@@ -61,10 +68,27 @@ class WorkerContext:
     now_us: Callable[[], int]
     spool: Spool | None = None
     wake: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    running: dict[int, Job] = field(default_factory=dict)
+    held: dict[str, Lease] = field(default_factory=dict)
     tidied: dict[int, object] = field(default_factory=dict)
     references: LruCache[int, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
     remembered: LruCache[int, ModelCache] = field(default_factory=lambda: LruCache(MODELS))
     tables: LruCache[tuple[int, str, str], ModelTables] = field(default_factory=lambda: LruCache(MODELS * 4))
+
+    def check(self) -> None:
+        """Raise Stopping if the process ends. Long work calls it between its slices."""
+        if self.stop.is_set():
+            raise Stopping("The process ends.")
+
+    def hand_back(self) -> None:
+        """Let others do at once what threads of this process have not ended: they cannot keep it any more."""
+        for job in list(self.running.values()):
+            with suppress(StoreError, LeaseLost, NotFoundError), self.write(job.project_id) as scope:
+                jobs.put_back(scope, job, now_us=self.now_us())
+        for lease in list(self.held.values()):
+            with suppress(StoreError), writing(self.engine) as connection:
+                leases.release(connection, lease)
 
     def holder(self) -> str:
         """Return a name for the holder of one lease that nobody else has or had."""

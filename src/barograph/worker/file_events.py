@@ -23,6 +23,7 @@ from barograph.worker.lease_guard import hold
 from barograph.worker.requests import FILING
 
 FILING_BYTES = 256 * 2**20  # of one model, in one commit of its table
+REJECTED_BYTES = 16 * 2**20  # of rejected rows, which become objects, at a time
 
 log = logger(__name__)
 
@@ -40,7 +41,8 @@ def file_waiting(ctx: WorkerContext, spool: Spool, *, now_us: int) -> int:
 
 def _file(ctx: WorkerContext, spool: Spool, backlog: Backlog, *, now_us: int) -> int:
     project_id, model_id, kind = backlog.project_id, backlog.model_id, backlog.kind
-    stored = spool.take(model_id, kind, max_rows=ctx.settings.filing_rows, max_bytes=FILING_BYTES)
+    most = REJECTED_BYTES if kind == "rejected" else FILING_BYTES
+    stored = spool.take(model_id, kind, max_rows=ctx.settings.filing_rows, max_bytes=most)
     if not stored:
         return 0
     through, rows = stored[-1].sequence, sum(s.batch.rows for s in stored)

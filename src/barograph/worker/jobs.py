@@ -1,13 +1,22 @@
-"""Jobs: learning from reference data, filling in the past with a reference, taking rejected rows again."""
+"""Jobs: learning from reference data, filling in the past with a reference, taking rejected rows again.
+
+They work in slices, between which they look whether they were cancelled or the process ends; what takes long goes to
+the back of the queue after its turn, if jobs of other models wait.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any  # Any: JSON values
 
-from barograph.errors import BarographError, InputError, LeaseLost, NotFoundError, SpecError, StoreError
+from barograph.errors import BarographError, InputError, LeaseLost, NotFoundError, SpecError, Stopping, StoreError
+from barograph.frames.read import open_rows
 from barograph.ingest.replay import replay_rows
 from barograph.logs import logger
 from barograph.reference.fit import fit
@@ -24,6 +33,7 @@ from barograph.store.spool import Batch
 from barograph.worker.admission import check_fit, kept_by
 from barograph.worker.backfill import SUPERSEDED, backfill
 from barograph.worker.context import WorkerContext
+from barograph.worker.halting import checked
 from barograph.worker.lease_guard import kept_alive
 from barograph.worker.requests import DEFAULT_CHUNK, FILING, is_superseded, needs_learning, request_activation
 from barograph.worker.served_model import served
@@ -31,30 +41,42 @@ from barograph.worker.served_model import served
 CHANGES = 5  # of a specification, while a reference is learned, after which its job gives up
 LOOKED_AT = 20  # jobs that a worker tries to claim at once
 REPLAYED = 10_000  # rows that are taken again in one step
+BEATEN_S = 3.0  # within which a worker learns that its job was cancelled
 
 log = logger(__name__)
 
 
-def run_next_job(ctx: WorkerContext, *, now_us: int) -> bool:
-    """Run the oldest job that nobody runs, and return whether there was one."""
+def run_next_job(ctx: WorkerContext, *, now_us: int, turn_s: float = inf, most_cells: float = inf) -> bool:
+    """Run a job that nobody runs, and return whether there was one.
+
+    It is the oldest of the model for which nothing was done for the longest time. After `turn_s` seconds it is put back
+    if it can go on later. What would learn from more than `most_cells` values, which cannot be put back, is left to
+    others.
+    """
     with reading(ctx.engine) as connection:
         waiting = everywhere.next_jobs(connection, now_us=now_us, seconds=ctx.settings.lease_seconds, limit=LOOKED_AT)
     for one in waiting:
         if one.kind in ("replay", "refile") and ctx.spool is None:
             continue  # only a process that takes events can take them again
+        if one.kind == "fit" and one.detail.get("cells", inf) > most_cells:
+            continue
         with ctx.write(one.project_id) as scope:
             job = jobs.claim(scope, one.job_id, owner=ctx.owner, now_us=now_us, seconds=ctx.settings.lease_seconds)
         if job is not None:
-            _run(ctx, job)
+            _run(ctx, job, turn_s)
             return True
     return False
 
 
-def _run(ctx: WorkerContext, job: Job) -> None:
+def _run(ctx: WorkerContext, job: Job, turn_s: float) -> None:
     step = {"fit": _fit, "backfill": _backfill, "replay": _replay, "refile": _refile}[job.kind]
+    ctx.running[job.id] = job
     try:
-        with _beating(ctx, job):
-            step(ctx, job)
+        with _beating(ctx, job, turn_s) as turn:
+            step(ctx, job, turn)
+    except Stopping:
+        with suppress(LeaseLost), ctx.write(job.project_id) as scope:
+            jobs.put_back(scope, job, now_us=ctx.now_us())
     except LeaseLost as error:
         log.warning("job lost", job=job.id, kind=job.kind, reason=str(error))
     except StoreError:
@@ -68,10 +90,44 @@ def _run(ctx: WorkerContext, job: Job) -> None:
             jobs.fail(scope, job, reason=reason, now_us=ctx.now_us(), final=isinstance(error, BarographError))
             if job.kind == "fit" and isinstance(error, BarographError):
                 references.reference_failed(scope, job.detail["reference_id"], reason=reason)
+    finally:
+        ctx.running.pop(job.id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One worker's turn at a job. `lost` is set when the job was cancelled, or given to another."""
+
+    ctx: WorkerContext
+    job: Job
+    lost: threading.Event
+    until_s: float
+
+    def check(self) -> None:
+        """Raise Stopping or LeaseLost if this should not go on."""
+        self.ctx.check()
+        if self.lost.is_set():
+            raise LeaseLost(f"Job {self.job.id} was cancelled, or another worker does it.")
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() > self.until_s
+
+    def told(self, done: int, total: int | None) -> None:
+        """Say how far the job is. Raises like `check`."""
+        self.check()
+        with self.ctx.write(self.job.project_id) as scope:
+            seconds = self.ctx.settings.lease_seconds
+            jobs.progress(scope, self.job, done=done, total=total, now_us=self.ctx.now_us(), seconds=seconds)
+
+    def put_back(self, **detail: Any) -> None:
+        """Let the job go on later, with this in its detail."""
+        with self.ctx.write(self.job.project_id) as scope:
+            jobs.put_back(scope, self.job, now_us=self.ctx.now_us(), detail=detail)
 
 
 @contextmanager
-def _beating(ctx: WorkerContext, job: Job) -> Iterator[None]:
+def _beating(ctx: WorkerContext, job: Job, turn_s: float) -> Iterator[_Turn]:
     """Say that the job's worker lives, as long as the block runs."""
     seconds = ctx.settings.lease_seconds
 
@@ -80,11 +136,11 @@ def _beating(ctx: WorkerContext, job: Job) -> Iterator[None]:
             now = jobs.get_job(scope, job.id)
             jobs.progress(scope, job, done=now.done if now else 0, now_us=ctx.now_us(), seconds=seconds)
 
-    with kept_alive(beat, seconds=seconds):
-        yield
+    with kept_alive(beat, seconds=min(seconds, BEATEN_S)) as lost:
+        yield _Turn(ctx, job, lost, time.monotonic() + turn_s)
 
 
-def _fit(ctx: WorkerContext, job: Job) -> None:
+def _fit(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
     """Learn from reference data, and use what was learned."""
     for _ in range(CHANGES):
         with ctx.read(job.project_id) as scope:
@@ -92,19 +148,21 @@ def _fit(ctx: WorkerContext, job: Job) -> None:
         if model is None:
             return
         plain = job.detail.get("spec", model.spec)
-        learned = _learned(ctx, job, ModelSpec.model_validate(plain))
+        learned = _learned(ctx, job, ModelSpec.model_validate(plain), turn)
         check_fit(ModelSpec.model_validate(plain), learned.yardstick, kept_by(ctx.settings, model))
+        turn.check()
         if _keep(ctx, job, learned, plain):
             return
     raise SpecError("The specification was changed each time while this was learned. Send the reference again.")
 
 
-def _learned(ctx: WorkerContext, job: Job, spec: ModelSpec) -> Reference:
+def _learned(ctx: WorkerContext, job: Job, spec: ModelSpec, turn: _Turn) -> Reference:
     number = job.detail.get("data", job.detail["reference"])
     of_model = {"project_id": job.project_id, "model_id": job.model_id}
     with reference_file(ctx.settings, **of_model, number=number) as path:
         try:
-            return served(fit(path, **spec.roles()))
+            rows = checked(open_rows(path), turn.check)
+            return served(fit(rows, check=turn.check, **spec.roles()))
         except (InputError, SpecError) as error:  # whoever sent the data does not know where it lies here
             raise InputError(str(error).replace(str(path), "reference")) from error
 
@@ -135,21 +193,26 @@ def _keep(ctx: WorkerContext, job: Job, learned: Reference, plain: Mapping[str, 
         return True
 
 
-def _backfill(ctx: WorkerContext, job: Job) -> None:
+def _backfill(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
     """Build the profiles of all kept events with a reference, then use it."""
+    steps = backfill(ctx, job, chunk=job.detail.get("chunk") or DEFAULT_CHUNK, now_us=ctx.now_us)
+    for step in steps:
+        if step is None:
+            turn.check()
+            continue
+        turn.told(step.done, step.total)
+        if turn.over:
+            steps.close()
+            turn.put_back()
+            return
 
-    def told(done: int, total: int) -> None:
-        with ctx.write(job.project_id) as scope:
-            jobs.progress(scope, job, done=done, total=total, now_us=ctx.now_us(), seconds=ctx.settings.lease_seconds)
 
-    backfill(ctx, job, chunk=job.detail.get("chunk") or DEFAULT_CHUNK, progress=told, now_us=ctx.now_us)
-
-
-def _replay(ctx: WorkerContext, job: Job) -> None:
+def _replay(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
     """Take rows again that were rejected, with the schema of today."""
     assert ctx.spool is not None
-    taken = rejected = 0
-    after: int | None = None
+    # What an earlier turn has seen: rows that were rejected again stay where they are, and are not tried twice.
+    taken, rejected = job.detail.get("taken", 0), job.detail.get("rejected_again", 0)
+    after: int | None = job.detail.get("after")
     while True:
         with ctx.read(job.project_id) as scope:
             model = models.get_model(scope, job.model_id)
@@ -162,12 +225,15 @@ def _replay(ctx: WorkerContext, job: Job) -> None:
         taken, rejected = taken + len(good), rejected + len(page) - len(good)
         with ctx.write(job.project_id) as scope:
             quarantine.mark_replayed(scope, job.model_id, good, now_us=ctx.now_us())
-            jobs.progress(scope, job, done=taken + rejected, now_us=ctx.now_us(), seconds=ctx.settings.lease_seconds)
+        turn.told(taken + rejected, None)
+        if turn.over:
+            turn.put_back(taken=taken, rejected_again=rejected, after=after)
+            return
     with ctx.write(job.project_id) as scope:
         jobs.finish(scope, job, now_us=ctx.now_us(), detail={"taken": taken, "rejected_again": rejected})
 
 
-def _refile(ctx: WorkerContext, job: Job) -> None:
+def _refile(ctx: WorkerContext, job: Job, _turn: _Turn) -> None:
     """Put rows that could not be filed into the spool again, from the file in which they were set aside."""
     assert ctx.spool is not None
     with ctx.read(job.project_id) as scope:

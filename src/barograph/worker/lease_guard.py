@@ -31,24 +31,30 @@ def hold(ctx: WorkerContext, name: str, *, now_us: int) -> Iterator[Lease | None
         with writing(ctx.engine) as connection:
             leases.renew(connection, lease, now_us=ctx.now_us(), seconds=seconds)
 
+    ctx.held[name] = lease
     try:
         with kept_alive(renew, seconds=seconds):
             yield lease
     finally:
+        ctx.held.pop(name, None)
         with suppress(StoreError), writing(ctx.engine) as connection:  # else it runs out by itself
             leases.release(connection, lease)
 
 
 @contextmanager
-def kept_alive(beat: Callable[[], None], *, seconds: float) -> Iterator[None]:
-    """Call `beat` three times in `seconds` until the block ends; not any more once the lease is lost."""
-    done = threading.Event()
+def kept_alive(beat: Callable[[], None], *, seconds: float) -> Iterator[threading.Event]:
+    """Call `beat` three times in `seconds` until the block ends; not any more once the lease is lost.
+
+    The block is given what is set then.
+    """
+    done, lost = threading.Event(), threading.Event()
 
     def beating() -> None:
         while not done.wait(seconds / 3):
             try:
                 beat()
             except LeaseLost:
+                lost.set()
                 return  # the commit of the work will be refused
             except StoreError:
                 continue  # the catalog is away: it may be back before the lease has run out
@@ -56,7 +62,7 @@ def kept_alive(beat: Callable[[], None], *, seconds: float) -> Iterator[None]:
     thread = threading.Thread(target=beating, name="heartbeat", daemon=True)
     thread.start()
     try:
-        yield
+        yield lost
     finally:
         done.set()
         thread.join()

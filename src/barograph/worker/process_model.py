@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.errors import BarographError, LeaseLost, Stopping, StoreError
 from barograph.logs import logger
 from barograph.store.catalog import quarantine, states, work
 from barograph.store.catalog.cross_project import Due
@@ -36,7 +36,7 @@ def process_model(ctx: WorkerContext, due: Due, lease: Lease, *, now_us: Callabl
     """
     try:
         again_us = _tend(ctx, due, lease, now_us)
-    except LeaseLost:
+    except (LeaseLost, Stopping):
         raise
     except Exception as error:  # one model must not stop the others; the reason is kept and shown
         known = isinstance(error, BarographError)

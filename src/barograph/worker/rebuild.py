@@ -49,6 +49,7 @@ def restate(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int,
     tables = ctx.tables_of(live)
     rows = {start: piece.rows for start, (_, piece) in known.pieces.items()}
     for run in _runs(live, marked, rows):
+        ctx.check()
         counted = sum(rows.get(chunk.start_us, 0) for chunk in run)
         # Where fewer events are left than were counted, the others were too old to be kept: the profile stays as it is.
         pieces = [p for p in _rebuilt(live, tables, run, at, rows=counted) if p.rows >= rows.get(p.start_us, 0)]

@@ -41,12 +41,14 @@ def request_fit(
     *,
     now_us: int,
     data: int | None = None,
+    cells: int | None = None,
     spec: Spec | None = None,
 ) -> Job:
     """Ask for a reference to be learned and, as soon as the past is filled in, used.
 
-    `data` is the number of the reference whose data it is learned from, its own by default. `spec` is the specification
-    that comes into force with it; without one, that which is pending, so that new data does not undo it.
+    `data` is the number of the reference whose data it is learned from, its own by default; `cells` is how many values
+    it has, where that is known. `spec` is the specification that comes into force with it; without one, that which is
+    pending, so that new data does not undo it.
     """
     if spec is None:
         before = proposals.get_proposal(scope, model.id)
@@ -56,7 +58,7 @@ def request_fit(
         "reference_id": reference.id,
         "data": reference.number if data is None else data,
         "chunk": chunk_of(spec or model.spec),
-    }
+    } | ({} if cells is None else {"cells": cells})
     return _request(scope, model, "fit", detail, spec, now_us=now_us)
 
 

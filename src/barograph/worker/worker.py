@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-from barograph.errors import BarographError, LeaseLost, StoreError
+from barograph.errors import BarographError, LeaseLost, Stopping, StoreError
+from barograph.ingest.memory import give_back
 from barograph.logs import logger
 from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog import leases
@@ -28,6 +29,10 @@ from barograph.worker.upkeep import keep_up
 IDLE_S = 0.5  # between looks at the catalog for what other processes have filed
 TROUBLE_S = (0.5, 30.0)  # first and longest wait after the catalog or a disk failed
 UPKEEP_S = 60.0
+END_S = 3.0  # that threads are given to end what they are doing
+TURN_S = 10.0  # that a long job has at a time, while jobs of other models may wait
+FEW_CELLS = 5_000_000  # of reference data, from which something is learned in a few seconds
+GIVE_BACK_S = 5.0  # from one time that a thread which has nothing to do gives memory back to the next
 DUE_AT_ONCE = 50
 
 log = logger(__name__)
@@ -41,10 +46,12 @@ def run_workers(
     spool: Spool | None = None,
     clock: Callable[[], int] | None = None,
 ) -> None:
-    """Work until `stop` is set; then each thread ends what it is doing.
+    """Work until `stop` is set; then each thread ends what it is doing, at the next place where it can be left.
 
-    `threads` do what is to be done with models and run jobs. With a `spool`, one more files what it holds. `clock`
-    gives the time in microseconds since 1970.
+    A thread that has not come to one after `END_S` is left to itself, and what it does is given to others: it cannot be
+    kept any more. `threads` do what is to be done with models, and jobs that can be done in small pieces; if there are
+    any, one more runs the long ones, so that no model waits for them. With a `spool`, one more files what it holds.
+    `clock` gives the time in microseconds since 1970.
     """
     now_us = clock or wall_clock_us
     engine = open_database(settings.catalog)
@@ -54,6 +61,7 @@ def run_workers(
         owner=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}",
         now_us=now_us,
         spool=spool,
+        stop=stop,
     )
     loops: list[tuple[str, Callable[[], bool], float]] = []
     if spool is not None:
@@ -62,6 +70,7 @@ def run_workers(
         loops.append((f"worker {number}", lambda: _work(ctx, now_us), 0.0))
     loops.append(("presence", _presence(ctx), settings.lease_seconds / 3))
     if threads:
+        loops.append(("jobs", lambda: run_next_job(ctx, now_us=now_us(), turn_s=TURN_S), 0.0))
         loops.append(("upkeep", lambda: _keep_up(ctx, now_us), UPKEEP_S))
     running = [
         threading.Thread(target=_loop, args=(ctx, name, step, pause, stop), name=name, daemon=True)
@@ -71,8 +80,14 @@ def run_workers(
         thread.start()
     stop.wait()
     ctx.wake.set()
+    end = time.monotonic() + END_S
     for thread in running:
-        thread.join()
+        thread.join(max(0.0, end - time.monotonic()))
+    left = [thread.name for thread in running if thread.is_alive()]
+    if left:
+        log.warning("work left for the next process", threads=left)
+        ctx.hand_back()
+        return  # the catalog stays open: they may still be using it
     engine.dispose()
 
 
@@ -81,12 +96,14 @@ def _loop(ctx: WorkerContext, name: str, step: Callable[[], bool], pause: float,
 
     After it found nothing, it rests for the whole pause.
     """
-    trouble = TROUBLE_S[0]
+    trouble, worked, given_back = TROUBLE_S[0], False, 0.0
     while not stop.is_set():
         began = time.monotonic()
         try:
             busy = step()
             trouble = TROUBLE_S[0]
+        except Stopping:
+            return
         except LeaseLost as error:
             log.warning("lease lost", worker=name, reason=str(error))
             stop.wait(TROUBLE_S[0])
@@ -106,6 +123,10 @@ def _loop(ctx: WorkerContext, name: str, step: Callable[[], bool], pause: float,
         elif not busy:
             ctx.wake.wait(IDLE_S)
             ctx.wake.clear()
+        worked = worked or busy
+        if worked and not busy and time.monotonic() - given_back > GIVE_BACK_S:
+            give_back()
+            worked, given_back = False, time.monotonic()
 
 
 def _presence(ctx: WorkerContext) -> Callable[[], bool]:
@@ -133,7 +154,7 @@ def _work(ctx: WorkerContext, now_us: Callable[[], int]) -> bool:
             if lease is not None:
                 process_model(ctx, one, lease, now_us=now_us)
                 return True
-    return run_next_job(ctx, now_us=now_us())
+    return run_next_job(ctx, now_us=now_us(), turn_s=0.0, most_cells=FEW_CELLS)
 
 
 def _keep_up(ctx: WorkerContext, now_us: Callable[[], int]) -> bool:

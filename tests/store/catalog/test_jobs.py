@@ -163,3 +163,54 @@ def test_an_unknown_model_or_job_is_an_error(catalog: Catalog) -> None:
     assert running is not None
     with pytest.raises(NotFoundError), catalog.write(catalog.other) as scope:
         jobs.finish(scope, running, now_us=NOW)
+
+
+def test_a_cancelled_job_is_not_begun_and_who_runs_it_learns_of_that(catalog: Catalog) -> None:
+    job = add(catalog)
+    running = claim(catalog, job)
+    assert running is not None
+    with catalog.write() as scope:
+        assert jobs.cancel(scope, job.id, now_us=NOW + 1)
+        assert not jobs.cancel(scope, job.id, now_us=NOW + 2)
+    for end in (
+        lambda scope: jobs.progress(scope, running, done=1, now_us=NOW, seconds=30),
+        lambda scope: jobs.finish(scope, running, now_us=NOW),
+        lambda scope: jobs.put_back(scope, running, now_us=NOW),
+    ):
+        with pytest.raises(LeaseLost), catalog.write() as scope:
+            end(scope)
+    assert claim(catalog, job, at=NOW + 999 * SECOND) is None
+    with catalog.write() as scope:
+        found = jobs.get_job(scope, job.id)
+    assert found is not None
+    assert (found.state, found.updated_us) == ("cancelled", NOW + 1)
+
+
+def test_a_job_that_is_put_back_goes_on_later_and_that_is_no_attempt(catalog: Catalog) -> None:
+    job = add(catalog)
+    for turn in range(5):  # more often than it may be attempted
+        running = claim(catalog, job, at=NOW + turn)
+        assert running is not None
+        assert (running.attempts, running.detail.get("after")) == (1, turn or None)
+        with catalog.write() as scope:
+            jobs.put_back(scope, running, now_us=NOW + turn, detail={"after": turn + 1})
+
+
+def test_models_take_turns_however_many_jobs_each_has(catalog: Catalog) -> None:
+    first, second, third = catalog.model("a"), catalog.model("b"), catalog.model("c")
+    with catalog.write() as scope:
+        for model in (first, first, first, second, second, third):
+            jobs.add_job(scope, model.id, "backfill", detail={}, now_us=NOW)
+    order, now = [], NOW
+    for _ in range(7):
+        now += SECOND
+        with catalog.write() as scope:
+            (following, *_) = everywhere.next_jobs(scope.connection, now_us=now, seconds=30, limit=10)
+            running = jobs.claim(scope, following.job_id, owner="a", now_us=now, seconds=30)
+            assert running is not None
+            order.append(following.model_id)
+            if len(order) == 1:
+                jobs.put_back(scope, running, now_us=now)  # its turn is over, it is not
+            else:
+                jobs.finish(scope, running, now_us=now)
+    assert order == [m.id for m in (first, second, third, first, second, first, first)]

@@ -25,13 +25,14 @@ from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, not_found
 from barograph.server.route_table import url
 from barograph.store.catalog.jobs import Job, get_job, list_jobs
-from barograph.store.catalog.references import StoredReference, get_reference
+from barograph.store.catalog.jobs import cancel as cancel_job
+from barograph.store.catalog.references import StoredReference, get_reference, reference_failed
 from barograph.times import from_microseconds
 from barograph.worker.requests import request_backfill
 
 router = APIRouter(tags=["jobs"])
 Kind = Literal["fit", "backfill", "replay", "refile"]
-State = Literal["waiting", "running", "done", "failed"]
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
 class JobAnswer(Answer):
@@ -89,6 +90,29 @@ def get(job: int, service: ServiceOf, caller: CallerOf) -> JobAnswer:
         if found is None:
             raise not_found("job", job)
         return answer(found, names_of(scope, [found.model_id])[found.model_id])
+
+
+@router.delete("/v1/jobs/{job}", operation_id="cancel_job", summary="Cancel a job", openapi_extra=problems("conflict"))
+def cancel(job: int, service: ServiceOf, caller: CallerOf) -> JobAnswer:
+    """Cancel a job that waits or runs. What it has done so far is not used; a reference that it learned from fails.
+
+    Rows that were taken out of the quarantine already stay taken. To cancel it once more changes nothing.
+    """
+    now_us = service.now_us()
+    with service.write(caller) as scope:
+        found = get_job(scope, job) if 0 < job <= MOST_ID else None
+        if found is None:
+            raise not_found("job", job)
+        name = names_of(scope, [found.model_id])[found.model_id]
+        if cancel_job(scope, job, now_us=now_us):
+            if found.kind == "fit":
+                reference_failed(scope, found.detail["reference_id"], reason="Learning from it was cancelled.")
+            audited(scope, caller, "cancel job", str(job), {"model": name, "kind": found.kind}, now_us=now_us)
+        elif found.state != "cancelled":
+            raise Problem("conflict", f"The job {job} is {found.state} already: there is nothing to cancel.")
+        changed = get_job(scope, job)
+    assert changed is not None  # it was there
+    return answer(changed, name)
 
 
 @router.post(

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from barograph.errors import StoreError
+from barograph.ingest.limits import limits_of
 from barograph.reference.reference import Reference
 from barograph.server import uploads
 from barograph.server.api_models import (
@@ -92,7 +93,7 @@ class ReferencesPage(Page[ReferenceAnswer]):
     response_model=ReferenceDetail,
     status_code=201,
     responses={202: {"model": ReferenceDetail, "description": "Kept; learning from it has not ended yet"}},
-    openapi_extra=_BODY | problems("unsupported", "invalid"),
+    openapi_extra=_BODY | problems("unsupported", "invalid", "too-large"),
 )
 async def send(
     model: str,
@@ -113,6 +114,7 @@ async def send(
         raise Problem("unsupported", "Reference data cannot have a Content-Encoding. Send Parquet: it is compressed.")
     announced = declared(request.headers.get("content-length", "").encode())
     await run_in_threadpool(_check_model, service, caller, model)  # before the upload, not after it
+    service.ingest.give_back_soon()
     with uploads.place(service.settings.folder / "uploads") as path:
         path = path.with_suffix(suffix)
         body = pieces(request.receive, limit=uploads.MOST_BYTES, announced=announced, seconds=uploads.SECONDS)
@@ -210,7 +212,7 @@ def _keep(service: Service, caller: Caller, name: str, source: uploads.Source) -
 
     The file is stored between two transactions: a bucket is slow, and the catalog must not wait for it.
     """
-    uploaded = uploads.as_parquet(source)
+    uploaded = uploads.as_parquet(source, limits_of(service.settings), memory_bytes=service.settings.memory_bytes)
     with service.write(caller) as scope:
         model = model_named(scope, name)
         stored = add_reference(
@@ -230,7 +232,8 @@ def _keep(service: Service, caller: Caller, name: str, source: uploads.Source) -
         raise
     now_us = service.now_us()
     with service.write(caller) as scope:
-        request_fit(scope, model_named(scope, name), stored, now_us=now_us)
+        cells = uploaded.rows * uploaded.columns
+        request_fit(scope, model_named(scope, name), stored, now_us=now_us, cells=cells)
         audited(scope, caller, "send reference", name, {"reference": stored.number}, now_us=now_us)
     return stored
 

@@ -47,6 +47,7 @@ class NextJob:
     model_id: int
     job_id: int
     kind: str
+    detail: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +104,19 @@ def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
 
 
 def next_jobs(connection: Connection, *, now_us: int, seconds: float, limit: int) -> list[NextJob]:
-    """Return up to `limit` jobs that wait, or whose worker has been silent for too long, oldest first.
+    """Return up to `limit` jobs that wait, or whose worker has been silent for too long.
 
-    `seconds` are as in `jobs.claim`.
+    Those of models come first for which nothing was done for the longest time, so that many jobs of one model do not
+    keep others waiting; of these, the oldest. `seconds` are as in `jobs.claim`.
     """
     silent = (jobs.c.state == "running") & over(jobs.c.until_us, now_us=now_us, seconds=seconds)
-    columns = (jobs.c.project_id, jobs.c.model_id, jobs.c.id.label("job_id"), jobs.c.kind)
-    statement = sa.select(*columns).where((jobs.c.state == "waiting") | silent).order_by(jobs.c.id).limit(limit)
+    columns = (jobs.c.project_id, jobs.c.model_id, jobs.c.id.label("job_id"), jobs.c.kind, jobs.c.detail)
+    other = jobs.alias("other")
+    # One that waits and has changed since it came has had a turn.
+    had = (other.c.state != "waiting") | (other.c.updated_us > other.c.created_us)
+    turn = sa.select(sa.func.max(other.c.updated_us)).where(other.c.model_id == jobs.c.model_id, had).scalar_subquery()
+    statement = sa.select(*columns).where((jobs.c.state == "waiting") | silent)
+    statement = statement.order_by(sa.func.coalesce(turn, 0), jobs.c.updated_us, jobs.c.id).limit(limit)
     return [NextJob(**row._mapping) for row in connection.execute(statement)]
 
 

@@ -18,7 +18,7 @@ from barograph.store.catalog.schema import jobs
 from barograph.store.catalog.scope import Scope, columns_of
 
 JobKind = Literal["fit", "backfill", "replay", "refile"]
-JobState = Literal["waiting", "running", "done", "failed"]
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ATTEMPTS = 3
 
 
@@ -123,6 +123,26 @@ def fail(scope: Scope, job: Job, *, reason: str, now_us: int, attempts: int = AT
     """
     state = "failed" if final or job.attempts >= attempts else "waiting"
     _change(scope, job, now_us, {"state": state, "reason": reason, "owner": None, "until_us": None})
+
+
+def put_back(scope: Scope, job: Job, *, now_us: int, detail: Mapping[str, Any] | None = None) -> None:
+    """Let the job wait for another turn, which goes on from what this one has done; it does not count as an attempt.
+
+    `detail` is added to what it says, for the next turn. Raises LeaseLost if the attempt was given up on.
+    """
+    values: dict[str, Any] = {"state": "waiting", "owner": None, "until_us": None, "attempts": job.attempts - 1}
+    if detail:
+        values["detail"] = {**job.detail, **detail}
+    _change(scope, job, now_us, values)
+
+
+def cancel(scope: Scope, job_id: int, *, now_us: int) -> bool:
+    """Let a job that waits or runs end with nothing; return whether it did either.
+
+    Whoever runs it learns of that when it next says how far it is, and cannot keep anything any more.
+    """
+    change = scope.update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(("waiting", "running")))
+    return scope.change(change.values(state="cancelled", owner=None, until_us=None, updated_us=now_us)) > 0
 
 
 def retry(scope: Scope, job_id: int, *, now_us: int) -> bool:
