@@ -7,7 +7,7 @@ import pytest
 from plant import DAY_US, PROJECT, START_US, Plant, events
 
 from barograph.alerts.condition import Judgement, Lifecycle
-from barograph.store.catalog import incidents, models, states
+from barograph.store.catalog import incidents, models, outbox, states
 from barograph.store.catalog.conditions import ModelCondition, condition_of
 from barograph.worker.missing_events import watch_silence
 from barograph.worker.upkeep import keep_up
@@ -58,6 +58,32 @@ def test_after_history_was_filled_in_nobody_waits_for_more(plant: Plant) -> None
         assert found.condition.severity is None
         plant.now_us += 20 * DAY_US
     assert silent(plant) == []
+    assert told_of(plant) == []
+
+
+def told_of(plant: Plant) -> list[str]:
+    """Return what the outbox holds."""
+    with plant.ctx.read(PROJECT) as scope:
+        return [row.what for row in outbox.waiting(scope, limit=99)]
+
+
+def test_nobody_is_told_of_a_past_that_is_filled_in_until_the_model_comes_live_and_it_goes_on(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    wrong = events(100, 40, seed=3).with_columns(score=1 - pl.col("score"))
+    plant.send(wrong)
+    plant.work()
+    with plant.ctx.read(PROJECT) as scope:
+        assert incidents.list_incidents(scope, model_id=plant.model_id, state="firing", limit=9)
+    assert told_of(plant) == []
+    plant.now_us = LIVE_US + 12 * HOUR_US
+    plant.send(events(1, 40, seed=4, start_us=LIVE_US - DAY_US).with_columns(score=1 - pl.col("score")))
+    plant.work()
+    assert set(told_of(plant)) == {"fires"}
+    before = told_of(plant)
+    keep_up(plant.ctx, now_us=plant.now_us + 6 * DAY_US)
+    assert told_of(plant)[: len(before)] == before
+    keep_up(plant.ctx, now_us=plant.now_us + 8 * DAY_US)
+    assert told_of(plant) == []
 
 
 def test_a_stream_that_stops_is_told_until_it_comes_again(plant: Plant) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+from barograph.alerts.habits import Habits
 from barograph.alerts.lifecycle import watch
 from barograph.checks.assess import Assessment, assess, outputs_of, unjudged
 from barograph.checks.spec_check import plan_of
@@ -20,11 +21,16 @@ from barograph.profiles.profiles import Profiles
 from barograph.spec.file import seconds_of
 from barograph.store.catalog import leases, results, states
 from barograph.store.catalog.alerts import write_alerts
+from barograph.store.catalog.conditions import LIVE
 from barograph.store.catalog.leases import Lease
+from barograph.store.catalog.outbox import Tells
+from barograph.store.catalog.states import ModelState
 from barograph.times import to_microseconds
 from barograph.worker.chunk_profile import closed_chunks, joined
 from barograph.worker.context import ModelCache, ServedModel, WorkerContext
 from barograph.worker.profile_cache import remembered
+
+TOLD = "told"  # in `detail` of a state: incidents of the model were evaluated for people since it is live
 
 
 def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int) -> int:
@@ -81,7 +87,11 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
                 chunks=starts,
                 resolution_us=round(ctx.settings.resolution_seconds * 1e6),
             )
-        write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
+        state = states.get_state(scope, live.model_id)
+        tells = _tells(state)
+        write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us, tells=tells)
+        if state is not None and tells is Tells.ALL:
+            states.set_state(scope, live.model_id, detail={**state.detail, TOLD: True})
         states.set_state(
             scope,
             live.model_id,
@@ -92,6 +102,13 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         )
     known.rows = {(row.monitor, row.chunk): row for row in found.rows}
     return written
+
+
+def _tells(state: ModelState | None) -> Tells:
+    """Return of which incidents people may be told: of none while the past is filled in, of all when that is over."""
+    if state is None or not Habits.from_dict(state.detail.get(LIVE, {})).is_live:
+        return Tells.ENDS
+    return Tells.NEW if state.detail.get(TOLD) else Tells.ALL
 
 
 def _changed(known: ModelCache, found: Assessment, profiles: Profiles) -> set[str]:

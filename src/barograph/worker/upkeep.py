@@ -12,7 +12,7 @@ from barograph.logs import logger
 from barograph.profiles.join import join
 from barograph.spec.file import seconds_of
 from barograph.store.catalog import cross_project as everywhere
-from barograph.store.catalog import jobs, leases, profiles, states, work
+from barograph.store.catalog import jobs, leases, outbox, profiles, states, work
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import StoredProfile
@@ -37,6 +37,9 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
     """Look after all models once."""
     with reading(ctx.engine) as connection:
         fleet = everywhere.fleet(connection)
+    for project_id in {model.project_id for model in fleet}:
+        with ctx.write(project_id) as scope:
+            outbox.prune(scope, now_us=now_us)
     for model in fleet:
         with ctx.write(model.project_id) as scope:
             watch_silence(scope, model.model_id, now_us=now_us)

@@ -54,7 +54,7 @@ def alert(column: str, marks: str, *, value: float = 1.0) -> Alert:
 def write(catalog: Catalog, model_id: int, alerts: Sequence[Alert], *, since: int = 0, at: int = NOW) -> list[str]:
     marked, grouped = group(alerts, [chunk(day) for day in range(10)])
     with catalog.write() as scope:
-        return write_alerts(scope, model_id, marked, grouped, since_us=day_us(since), now_us=at)
+        return list(write_alerts(scope, model_id, marked, grouped, since_us=day_us(since), now_us=at).fires)
 
 
 def stored(catalog: Catalog, model_id: int) -> tuple[list[StoredAlert], list[StoredIncident]]:
@@ -194,7 +194,7 @@ def test_what_the_service_says_itself_is_left_alone_by_evaluations(catalog: Cata
 
     def tell(incident: OperationsIncident, at: int) -> bool:
         with catalog.write() as scope:
-            return write_operations(scope, model.id, incident, now_us=at)
+            return bool(write_operations(scope, model.id, incident, now_us=at).fires)
 
     assert [tell(dead(), NOW), tell(dead(), NOW + 1)] == [True, False]
     write(catalog, model.id, [], at=NOW + 2)

@@ -26,6 +26,7 @@ from barograph.store.catalog import (
     jobs,
     keys,
     models,
+    outbox,
     profiles,
     proposals,
     quarantine,
@@ -37,6 +38,7 @@ from barograph.store.catalog import (
 )
 from barograph.store.catalog.alerts import OperationsIncident, firing_operations, write_alerts, write_operations
 from barograph.store.catalog.database import reading
+from barograph.store.catalog.outbox import Happened, Tells, What
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.quarantine import Refused
 from barograph.store.catalog.schema import METADATA
@@ -223,6 +225,11 @@ class Theirs:
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
             "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
             "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
+            "outbox.add": lambda s: outbox.add(s, m, Happened(fires=("i",)), tells=Tells.NEW, **at),
+            "outbox.add_one": lambda s: outbox.add_one(s, m, ["i"], what=What.CHANGED, **at),
+            "outbox.waiting": lambda s: outbox.waiting(s, **page),
+            "outbox.handled": lambda s: outbox.handled(s, [1], **at),
+            "outbox.prune": lambda s: outbox.prune(s, now_us=NOW + 8 * DAY),
             "alerts.firing_operations": lambda s: firing_operations(s, m, "x"),
             "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
             "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),

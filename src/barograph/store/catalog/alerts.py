@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from barograph.alerts.alert import Alert, State
 from barograph.alerts.incident import Incident
 from barograph.errors import NotFoundError
+from barograph.store.catalog import outbox
 from barograph.store.catalog.column_types import storable, to_json
+from barograph.store.catalog.outbox import Happened, Tells
 from barograph.store.catalog.schema import alerts, incidents, models
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.stable_ids import Lasting, lasting_ids
@@ -46,13 +48,14 @@ def write_alerts(
     *,
     since_us: int,
     now_us: int,
-) -> list[str]:
+    tells: Tells = Tells.NEW,
+) -> Happened:
     """Make the alerts and incidents of a model those of an evaluation of its chunks from `since_us` on.
 
     What is stored of these chunks and is not among them any more was restated away: it becomes resolved and
     `withdrawn`; where only its beginning was, it keeps its id (`lasting`). What began before `since_us`, and what the
-    service itself said, stays as it is. Returns the ids of the incidents that fire and did not before: those to tell
-    of. What was over and fires again is to be seen to again. Raises NotFoundError for an unknown model.
+    service itself said, stays as it is. What was over and fires again is to be seen to again. Returns what happened to
+    incidents; as far as it may be told (`tells`), it is in the outbox, too. Raises NotFoundError for an unknown model.
     """
     _lock(scope, model_id)
     t = alerts.c
@@ -71,15 +74,16 @@ def write_alerts(
 
     rows = [_incident_row(model_id, incident, ids, now_us) for incident in grouped]
     before = _write(scope, incidents, model_id, rows)
-    _withdraw(scope, incidents, model_id, {row["id"] for row in rows}, since_us, now_us)
-    firing = [row["id"] for row in rows if row["state"] == State.FIRING.value]
-    again = [id for id in firing if before.get(id) == State.RESOLVED.value]
+    gone = _withdraw(scope, incidents, model_id, {row["id"] for row in rows}, since_us, now_us)
+    again = [row["id"] for row in rows if _fires(row) and _state(before.get(row["id"])) == State.RESOLVED.value]
     _forget_acknowledgement(scope, model_id, again)
-    return [id for id in firing if id not in before or id in again]
+    happened = _happened(rows, before, gone, again)
+    outbox.add(scope, model_id, happened, tells=tells, now_us=now_us)
+    return happened
 
 
-def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, *, now_us: int) -> bool:
-    """Add or change an incident that the service itself makes; return whether it fires and did not before.
+def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, *, now_us: int) -> Happened:
+    """Add or change an incident that the service itself makes; return what happened, which is in the outbox, too.
 
     Raises NotFoundError for an unknown model.
     """
@@ -112,7 +116,10 @@ def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, 
     told = {"title": incident.title, "since_us": incident.since_us, "until_us": incident.until_us}
     row = {**common, **told, "acknowledged_us": None, "acknowledged_by": None}
     before = _write(scope, incidents, model_id, [row])
-    return incident.state == "firing" and before.get(incident.id) != "firing"
+    again = [incident.id] if incident.state == "firing" and _state(before.get(incident.id)) == "resolved" else []
+    happened = _happened([row], before, [], again)
+    outbox.add(scope, model_id, happened, tells=Tells.NEW, now_us=now_us)
+    return happened
 
 
 def firing_operations(scope: Scope, model_id: int, metric: str) -> list[tuple[str, int]]:
@@ -129,16 +136,51 @@ def _lock(scope: Scope, model_id: int) -> None:
         raise NotFoundError(f"This project has no model with the id {model_id}.")
 
 
-def _write(scope: Scope, table: sa.Table, model_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Insert or change rows; those that say the same as before stay untouched.
+def _happened(
+    rows: Sequence[Mapping[str, Any]],
+    before: Mapping[str, Mapping[str, Any]],
+    withdrawn: Sequence[str],
+    again: Collection[str],
+) -> Happened:
+    firing = [row for row in rows if _fires(row)]
+    new = {row["id"] for row in firing if row["id"] not in before or row["id"] in again}
+    goes_on = [row for row in firing if row["id"] not in new]
+    return Happened(
+        fires=tuple(row["id"] for row in firing if row["id"] in new),
+        goes_on=tuple(row["id"] for row in goes_on),
+        changed=tuple(row["id"] for row in goes_on if _matters(row) != _matters(before[row["id"]])),
+        resolved=tuple(
+            row["id"] for row in rows if not _fires(row) and _state(before.get(row["id"])) == State.FIRING.value
+        ),
+        withdrawn=tuple(withdrawn),
+    )
 
-    Return the states that were there, by id; "withdrawn" for what was.
-    """
+
+def _fires(row: Mapping[str, Any]) -> bool:
+    return bool(row["state"] == State.FIRING.value)
+
+
+def _state(row: Mapping[str, Any] | None) -> str | None:
+    """Return the state of a stored row; "withdrawn" for what was, None for none."""
+    return None if row is None else "withdrawn" if row["withdrawn"] else str(row["state"])
+
+
+def _matters(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what of an incident that goes on is worth telling when it changes: its severity and its alerts."""
+    body = row["body"]
+    members = {body["root"], *body["explains"]} if "root" in body else set()
+    return row["severity"], members, _state(row) == "withdrawn"
+
+
+def _write(
+    scope: Scope, table: sa.Table, model_id: int, rows: Sequence[dict[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Insert or change rows; those that say the same as before stay untouched. Return what was there, by id."""
     stored = _stored(scope, table, model_id, [row["id"] for row in rows])
     compared = [name for name in (rows[0] if rows else ()) if name not in (*_KEPT, *_KEY, "updated_us")]
     changed = [row for row in rows if row["id"] not in stored or _differs(row, stored[row["id"]], compared)]
     scope.upsert(table, changed, key=_KEY, replace=(*compared, "updated_us"))
-    return {name: "withdrawn" if row["withdrawn"] else row["state"] for name, row in stored.items()}
+    return stored
 
 
 def _stored(scope: Scope, table: sa.Table, model_id: int, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -156,13 +198,17 @@ def _as_stored(value: Any) -> Any:  # Any: the value of a column, of any kind
     return json.loads(to_json(value)) if isinstance(value, dict) else value
 
 
-def _withdraw(scope: Scope, table: sa.Table, model_id: int, ids: Collection[str], since_us: int, now_us: int) -> None:
+def _withdraw(
+    scope: Scope, table: sa.Table, model_id: int, ids: Collection[str], since_us: int, now_us: int
+) -> list[str]:
+    """Withdraw what is not among `ids`, and return it."""
     gone = [row[0] for row in _live(scope, table, model_id, since_us, table.c.id) if row[0] not in ids]
     if gone:
         _, ended = _span(table)
         change = scope.update(table).where(table.c.model_id == model_id, table.c.id.in_(gone))
         values = {"state": "resolved", "withdrawn": True, "updated_us": now_us}
         scope.change(change.values({**values, ended.name: sa.func.coalesce(ended, now_us)}))
+    return gone
 
 
 def _forget_acknowledgement(scope: Scope, model_id: int, ids: Sequence[str]) -> None:

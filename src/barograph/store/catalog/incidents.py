@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from barograph.alerts.silence import Silence
 from barograph.errors import NotFoundError
+from barograph.store.catalog import outbox
+from barograph.store.catalog.outbox import What
 from barograph.store.catalog.schema import alerts, comments, incidents, silences
 from barograph.store.catalog.scope import R, Scope
 from barograph.times import from_microseconds
@@ -146,6 +148,7 @@ def acknowledge(scope: Scope, model_id: int, incident_id: str, *, by: str | None
     values = {"acknowledged_us": None if by is None else now_us, "acknowledged_by": by, "updated_us": now_us}
     if not scope.change(change.values(**values)):
         raise _no_incident(incident_id)
+    outbox.add_one(scope, model_id, [incident_id], what=What.ACKNOWLEDGED, now_us=now_us)
 
 
 def add_comment(scope: Scope, model_id: int, incident_id: str, *, author: str, text: str, now_us: int) -> Comment:

@@ -358,6 +358,25 @@ sa.Index(
     postgresql_where=_FIRING,
 )
 
+outbox = sa.Table(  # what happened to incidents: written in the transaction in which it did
+    "outbox",
+    METADATA,
+    _id(),
+    _project(),
+    _model(),
+    _words("incident_id"),
+    _words("what"),
+    _time("at_us"),
+    _time("handled_us", optional=True),  # when it was found out whom to tell
+    _of_model(),
+    sa.Index(None, "model_id", "incident_id"),
+    sa.Index(None, "project_id", "at_us"),
+    sqlite_autoincrement=True,
+)
+
+_WAITS = outbox.c.handled_us.is_(None)
+sa.Index("ix_outbox_waiting", outbox.c.project_id, outbox.c.id, sqlite_where=_WAITS, postgresql_where=_WAITS)
+
 comments = sa.Table(
     "comments",
     METADATA,
