@@ -35,6 +35,7 @@ ORDER = [
     ("store",),
     ("ingest",),
     ("client",),
+    ("delivery",),
     ("worker",),
     ("server",),
     ("cli",),

@@ -11,6 +11,7 @@
     ├── StoreError      what the service stores in cannot be reached, is full, or is of another version
     │   ├── SpoolFull   no room to keep what came until it is filed
     │   └── Busy        more waits for the disk than may wait
+    ├── DeliveryError   a receiver could not be told: says why, and whether to try again
     ├── Stopping        the process ends: what was begun is given back, and done by the next one
     ├── NotFoundError   what was named does not exist here
     └── ConflictError   a name is taken, or something was changed by another since it was read
@@ -65,6 +66,18 @@ class SpoolFull(StoreError):  # noqa: N818  # named for what is wrong
 
 class Busy(StoreError):  # noqa: N818  # named for what is wrong
     """More waits for the disk than may wait. Nothing of what came was kept; try again in a moment."""
+
+
+class DeliveryError(BarographError):
+    """A receiver could not be told. The message names no secret.
+
+    `final`: it would not take the same message later either. `after_s` is how long it asks to be left alone.
+    """
+
+    def __init__(self, message: str, *, final: bool = False, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.final = final
+        self.after_s = after_s
 
 
 class Stopping(BarographError):  # noqa: N818  # what happens, as a worker would say it

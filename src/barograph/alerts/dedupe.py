@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, Protocol  # Any: silences of memory or of a catalog
 
 from barograph.alerts.alert import State
-from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 
 AGAIN_AFTER = timedelta(days=1)
@@ -34,6 +35,32 @@ class Why(StrEnum):
         return self in (Why.NEW, Why.WORSE, Why.GREW, Why.BACK, Why.REMINDER, Why.RESOLVED)
 
 
+class Member(Protocol):
+    """An alert of an incident, in memory or in a catalog, as far as it matters who has heard of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def silenced_by(self) -> Sequence[Any]: ...
+    @property
+    def is_explained(self) -> bool: ...
+
+
+class Tellable(Protocol):
+    """An incident, in memory or in a catalog, as far as it matters whether it is told."""
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def silenced_by(self) -> Sequence[Any]: ...
+    @property
+    def alerts(self) -> Sequence[Member]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What people last heard of an incident. `alerts` are the ids of those that they heard of by then."""
@@ -45,7 +72,7 @@ class Told:
 
 
 def why(
-    incident: Incident,
+    incident: Tellable,
     told: Told | None,
     *,
     now: datetime,
@@ -93,15 +120,15 @@ def why(
     return Why.UNCHANGED
 
 
-def tell(incident: Incident, told: Told | None, *, now: datetime, least: Severity = Severity.WARNING) -> Told:
+def tell(incident: Tellable, told: Told | None, *, now: datetime, least: Severity = Severity.WARNING) -> Told:
     """Return what people know once `incident` has been told at `now`. What they heard of is never forgotten."""
     before = told.alerts if told else frozenset()
     return Told(at=now, severity=incident.severity, state=incident.state, alerts=before | _heard(incident, least))
 
 
-def _heard(incident: Incident, least: Severity) -> frozenset[str]:
+def _heard(incident: Tellable, least: Severity) -> frozenset[str]:
     return frozenset(
         alert.id
         for alert in incident.alerts
-        if alert.severity >= least and not alert.silenced_by and alert.inhibited_by is None
+        if alert.severity >= least and not alert.silenced_by and not alert.is_explained
     )

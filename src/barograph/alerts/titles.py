@@ -100,14 +100,14 @@ def _explains(root: Alert, others: Sequence[Alert]) -> str:
     for alert in others:
         breach = alert.worst
         what = breach.metric if breach.family in PERFORMANCE else breach.family
-        first.setdefault((what, breach.column or ""), _short(alert))
+        first.setdefault((what, breach.column or ""), short(breach))
     names = list(first.values())
     # Of a column of which only a part is bad, it is not known that it explains all that came with it.
     return f"; {'together with' if root.severity is Severity.NOTICE else 'explains'} {listed(names)}"
 
 
-def _short(alert: Alert) -> str:
-    breach = alert.worst
+def short(breach: Breach) -> str:
+    """Return what a breach is in a few words: `the drift of age`, `ROC AUC 0.73 → 0.66`."""
     if breach.family == "drift":
         return f"the drift of {breach.column or 'the rows'}" + (f" ({breach.segment})" if breach.segment else "")
     name = metric_name(breach)

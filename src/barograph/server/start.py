@@ -18,6 +18,7 @@ from typing import Any  # Any: options of uvicorn, of several types
 import sqlalchemy as sa
 import uvicorn
 
+from barograph.delivery.file import read_delivery
 from barograph.errors import InputError, SpecError, StoreError
 from barograph.logs import logger
 from barograph.server.app import create_app
@@ -44,8 +45,12 @@ RunWorkers = Callable[..., None]
 
 
 def prepare(settings: Settings) -> None:
-    """Make the catalog if there is none; raise StoreError if there is one of another version, or none answers."""
+    """Make the catalog if there is none; raise StoreError if there is one of another version, or none answers.
+
+    Raises SpecError if the file that says who is told of incidents is wrong.
+    """
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    read_delivery(settings.config)
     engine = open_database(settings.catalog)
     try:
         _wait_for(engine, settings.start_seconds)

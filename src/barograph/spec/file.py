@@ -169,7 +169,8 @@ class ServiceSpec(BaseModel):
     it afterwards restates its results. Raw events are kept for `keep_events`, hourly profiles for `keep_hours` before
     they become daily ones. An event without a timestamp is rejected, or counts as of the time of its receipt
     (`no_timestamp`). Without events for `silence` an alert is raised, also after history that was filled in; None:
-    learned from the gaps between events that came as they happened.
+    learned from the gaps between events that came as they happened. `owner` is whom the model belongs to, a team or a
+    person: routes of delivery can ask for it.
     """
 
     model_config = _FROZEN
@@ -179,6 +180,7 @@ class ServiceSpec(BaseModel):
     keep_hours: Span = "60d"
     silence: Span | None = None
     no_timestamp: Annotated[str, BeforeValidator(_no_timestamp)] = "reject"
+    owner: Text | None = None
 
 
 class ModelSpec(BaseModel):

@@ -18,13 +18,14 @@ class Settings:
     """Where an installation keeps its data, and its limits.
 
     `folder` holds everything unless `database_url` puts the catalog on PostgreSQL and `storage_url` the tables on
-    object storage. Sizes are in bytes, times in seconds. Each number can be set by an environment variable of its
-    name in capitals, as in BAROGRAPH_BODY_BYTES.
+    object storage. `config_file` (BAROGRAPH_CONFIG) says who is told of incidents. Sizes are in bytes, times in
+    seconds. Each number can be set by an environment variable of its name in capitals, as in BAROGRAPH_BODY_BYTES.
     """
 
     folder: Path
     database_url: str | None = None
     storage_url: str | None = None
+    config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
     # One request
     body_bytes: int = 32 * MIB  # as it comes over the wire
     expanded_bytes: int = 256 * MIB  # after decompression
@@ -48,6 +49,10 @@ class Settings:
     lease_seconds: float = 30.0
     start_seconds: float = 60.0  # that a process which starts waits for a database that does not answer
     rejected_rows: int = 100_000  # that the quarantine keeps of a model
+    # Telling people
+    delivery_seconds: float = 15.0  # that one attempt to deliver a message may take
+    delivery_retry_seconds: float = 5.0  # from the first attempt that failed to the next; then ever longer
+    delivery_give_up_seconds: float = 86_400.0  # after which no more attempts are made
 
     @property
     def catalog(self) -> str:
@@ -58,6 +63,11 @@ class Settings:
     def tables(self) -> str:
         """Return the folder or URL under which the tables are."""
         return (self.storage_url or str(self.folder / "tables")).rstrip("/")
+
+    @property
+    def config(self) -> Path:
+        """Return the file that says who is told of incidents; it need not be there."""
+        return self.config_file or self.folder / "barograph.toml"
 
     @property
     def spool(self) -> Path:
@@ -86,6 +96,7 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         folder=folder or Path(environment.get("BAROGRAPH_DATA") or "barograph-data"),
         database_url=environment.get("DATABASE_URL") or None,
         storage_url=environment.get("STORAGE_URL") or None,
+        config_file=Path(path) if (path := environment.get(PREFIX + "CONFIG")) else None,
     )
     found: dict[str, Any] = {}
     problems = []

@@ -12,7 +12,7 @@ from barograph.logs import logger
 from barograph.profiles.join import join
 from barograph.spec.file import seconds_of
 from barograph.store.catalog import cross_project as everywhere
-from barograph.store.catalog import jobs, leases, outbox, profiles, states, work
+from barograph.store.catalog import deliveries, jobs, leases, outbox, profiles, states, tellings, work
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import StoredProfile
@@ -40,6 +40,8 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
     for project_id in {model.project_id for model in fleet}:
         with ctx.write(project_id) as scope:
             outbox.prune(scope, now_us=now_us)
+            tellings.prune(scope, now_us=now_us)
+            deliveries.prune(scope, now_us=now_us)
     for model in fleet:
         with ctx.write(model.project_id) as scope:
             watch_silence(scope, model.model_id, now_us=now_us)

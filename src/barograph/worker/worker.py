@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
+from barograph.delivery.live_file import LiveFile
 from barograph.errors import BarographError, LeaseLost, Stopping, StoreError
 from barograph.ingest.memory import give_back
 from barograph.logs import logger
@@ -24,6 +25,8 @@ from barograph.worker.file_events import file_waiting
 from barograph.worker.jobs import run_next_job
 from barograph.worker.lease_guard import hold
 from barograph.worker.process_model import process_model
+from barograph.worker.send import SENDERS, Sending, send_next
+from barograph.worker.tell import tell_people
 from barograph.worker.upkeep import keep_up
 
 IDLE_S = 0.5  # between looks at the catalog for what other processes have filed
@@ -50,7 +53,8 @@ def run_workers(
 
     A thread that has not come to one after `END_S` is left to itself, and what it does is given to others: it cannot be
     kept any more. `threads` do what is to be done with models, and jobs that can be done in small pieces; if there are
-    any, one more runs the long ones, so that no model waits for them. With a `spool`, one more files what it holds.
+    any, one more runs the long ones, so that no model waits for them, and some tell people of incidents. With a
+    `spool`, one more files what it holds.
     `clock` gives the time in microseconds since 1970.
     """
     now_us = clock or wall_clock_us
@@ -72,6 +76,10 @@ def run_workers(
     if threads:
         loops.append(("jobs", lambda: run_next_job(ctx, now_us=now_us(), turn_s=TURN_S), 0.0))
         loops.append(("upkeep", lambda: _keep_up(ctx, now_us), UPKEEP_S))
+        sending = Sending(file=LiveFile(settings.config).now)
+        loops.append(("telling", lambda: tell_people(ctx, sending.file(), now_us=now_us()), 0.0))
+        for number in range(SENDERS):
+            loops.append((f"sender {number}", lambda: send_next(ctx, sending, now_us=now_us()), 0.0))
     running = [
         threading.Thread(target=_loop, args=(ctx, name, step, pause, stop), name=name, daemon=True)
         for name, step, pause in loops

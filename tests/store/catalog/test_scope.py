@@ -22,6 +22,7 @@ from barograph.store.catalog import (
     audit,
     changes,
     conditions,
+    deliveries,
     incidents,
     jobs,
     keys,
@@ -30,10 +31,12 @@ from barograph.store.catalog import (
     profiles,
     proposals,
     quarantine,
+    receivers,
     references,
     results,
     silenced,
     states,
+    tellings,
     work,
 )
 from barograph.store.catalog.alerts import OperationsIncident, firing_operations, write_alerts, write_operations
@@ -129,6 +132,33 @@ class Theirs:
             self.alerts = incidents.list_alerts(scope, limit=9)
             self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
+            said: dict[str, Any] = {"receiver": "hook", "thread": "t", "kind": "new", "message": {"what": "secret"}}
+            self.said = said
+            of_incident: dict[str, Any] = {"model_id": m, "incident_id": "i"}
+            self.of_incident = of_incident
+            claimed = {"owner": "a", "now_us": NOW, "seconds": 30}
+            first = deliveries.add_delivery(scope, **said, **of_incident, now_us=NOW)
+            taken = deliveries.claim(scope, first.id, **claimed)  # type: ignore[arg-type]  # of a test
+            assert taken is not None
+            deliveries.sent(scope, taken, reference="secret", now_us=NOW)
+            dead = deliveries.add_delivery(scope, **said, **of_incident, now_us=NOW)
+            taken = deliveries.claim(scope, dead.id, **claimed)  # type: ignore[arg-type]  # of a test
+            assert taken is not None
+            deliveries.give_up(scope, taken, reason="r", now_us=NOW)
+            self.dead = dead.id
+            waits = deliveries.add_delivery(scope, **{**said, "thread": "u"}, **of_incident, now_us=NOW)
+            self.waits = waits.id
+            other = deliveries.add_delivery(scope, **{**said, "thread": "v"}, **of_incident, now_us=NOW)
+            sending = deliveries.claim(scope, other.id, **claimed)  # type: ignore[arg-type]  # of a test
+            assert sending is not None
+            self.sending = sending
+            for _ in range(receivers.FAILURES):
+                receivers.failed(scope, "hook", reason="r", now_us=NOW, rest_us=1)
+            more: dict[str, Any] = {"route": "$", "step": 0, "thread": "t", "due_us": NOW, "created_us": NOW}
+            self.telling = tellings.Telling(**of_incident, receiver="hook", grouped="g", **more)
+            tellings.save(scope, [self.telling])
+            over = replace(self.telling, receiver="old", told_us=0, state="resolved", grouped=None, thread="x")
+            tellings.save(scope, [replace(over, due_us=None)])
             audit.record(scope, action="a", target="t", now_us=NOW)
         assert self.reference != r
 
@@ -225,6 +255,26 @@ class Theirs:
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
             "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
             "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
+            "deliveries.add_delivery": lambda s: deliveries.add_delivery(s, **self.said, **self.of_incident, **at),
+            "deliveries.get_delivery": lambda s: deliveries.get_delivery(s, self.dead),
+            "deliveries.list_deliveries": lambda s: deliveries.list_deliveries(s, **page),
+            "deliveries.claim": lambda s: deliveries.claim(s, self.waits, **claimed),
+            "deliveries.sent": lambda s: deliveries.sent(s, self.sending, reference="x", **at),
+            "deliveries.put_off": lambda s: deliveries.put_off(s, self.sending, reason="x", due_us=0),
+            "deliveries.give_up": lambda s: deliveries.give_up(s, self.sending, reason="x", **at),
+            "deliveries.retry": lambda s: deliveries.retry(s, self.dead, **at),
+            "deliveries.reference_of": lambda s: deliveries.reference_of(s, "hook", "t"),
+            "deliveries.count_waiting": lambda s: deliveries.count_waiting(s),
+            "deliveries.prune": lambda s: deliveries.prune(s, now_us=NOW + 99 * DAY),
+            "incidents.members_of": lambda s: incidents.members_of(s, m, "i"),
+            "receivers.list_receivers": lambda s: receivers.list_receivers(s),
+            "tellings.of_incident": lambda s: tellings.of_incident(s, m, "i"),
+            "tellings.due": lambda s: tellings.due(s, **at, **page),
+            "tellings.of_group": lambda s: tellings.of_group(s, "hook", "g"),
+            "tellings.of_thread": lambda s: tellings.of_thread(s, "hook", "t"),
+            "tellings.save": lambda s: tellings.save(s, [replace(self.telling, due_us=0)]),
+            "tellings.forget": lambda s: tellings.forget(s, [self.telling]),
+            "tellings.prune": lambda s: tellings.prune(s, now_us=NOW),
             "outbox.add": lambda s: outbox.add(s, m, Happened(fires=("i",)), tells=Tells.NEW, **at),
             "outbox.add_one": lambda s: outbox.add_one(s, m, ["i"], what=What.CHANGED, **at),
             "outbox.waiting": lambda s: outbox.waiting(s, **page),
@@ -252,7 +302,14 @@ class Theirs:
 
 
 # They make something new in the project of their scope, and name nothing of another.
-NAME_NOTHING = {"models.create_model", "keys.create_key", "audit.record"}
+NAME_NOTHING = {
+    "models.create_model",
+    "keys.create_key",
+    "audit.record",
+    "receivers.worked",  # each project has its own state of a receiver of the installation
+    "receivers.failed",
+    "receivers.try_one",
+}
 
 
 def functions() -> set[str]:

@@ -14,7 +14,18 @@ from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError
 from barograph.store.catalog.leases import over
-from barograph.store.catalog.schema import jobs, keys, models, projects, states, work
+from barograph.store.catalog.schema import (
+    deliveries,
+    jobs,
+    keys,
+    models,
+    outbox,
+    projects,
+    receivers,
+    states,
+    tellings,
+    work,
+)
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 
@@ -48,6 +59,17 @@ class NextJob:
     job_id: int
     kind: str
     detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueDelivery:
+    """A message that a worker may try to claim."""
+
+    project_id: int
+    delivery_id: int
+    receiver: str
+    thread: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +140,36 @@ def next_jobs(connection: Connection, *, now_us: int, seconds: float, limit: int
     statement = sa.select(*columns).where((jobs.c.state == "waiting") | silent)
     statement = statement.order_by(sa.func.coalesce(turn, 0), jobs.c.updated_us, jobs.c.id).limit(limit)
     return [NextJob(**row._mapping) for row in connection.execute(statement)]
+
+
+def projects_to_tell(connection: Connection, *, now_us: int) -> list[int]:
+    """Return the ids of projects in which something has happened, or is due, of which somebody may be told."""
+    happened = sa.select(outbox.c.project_id).where(outbox.c.handled_us.is_(None))
+    due = sa.select(tellings.c.project_id).where(tellings.c.due_us <= now_us)
+    return sorted({row[0] for row in connection.execute(sa.union(happened, due))})
+
+
+def due_deliveries(connection: Connection, *, now_us: int, seconds: float, limit: int) -> list[DueDelivery]:
+    """Return up to `limit` messages to send by now that nobody is sending, the longest due first.
+
+    Those of receivers that are left alone for a while are not among them, but for tests; nor those that others of
+    their thread go before. `seconds` are as in `deliveries.claim`.
+    """
+    c, earlier = deliveries.c, deliveries.alias("earlier")
+    before = (earlier.c.project_id == c.project_id) & (earlier.c.receiver == c.receiver)
+    before &= (earlier.c.thread == c.thread) & (earlier.c.id < c.id) & (earlier.c.state == "waiting")
+    rests = (
+        (receivers.c.project_id == c.project_id) & (receivers.c.name == c.receiver) & (receivers.c.retry_us > now_us)
+    )
+    statement = sa.select(c.project_id, c.id.label("delivery_id"), c.receiver, c.thread, c.kind).where(
+        c.state == "waiting",
+        c.due_us <= now_us,
+        c.until_us.is_(None) | over(c.until_us, now_us=now_us, seconds=seconds),
+        ~sa.select(sa.literal(1)).where(before).exists(),
+        (c.kind == "test") | ~sa.select(sa.literal(1)).where(rests).exists(),
+    )
+    found = connection.execute(statement.order_by(c.due_us, c.id).limit(limit))
+    return [DueDelivery(**row._mapping) for row in found]
 
 
 def fleet(connection: Connection) -> list[FleetModel]:

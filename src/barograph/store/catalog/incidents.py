@@ -142,6 +142,13 @@ def get_incident(scope: Scope, incident_id: str, *, model_id: int | None = None)
     return scope.record(StoredIncident, statement.order_by(*order).limit(1))
 
 
+def members_of(scope: Scope, model_id: int, incident_id: str) -> list[StoredAlert]:
+    """Return the alerts of an incident that are not withdrawn, the one that it is told by first."""
+    mine = (alerts.c.model_id == model_id) & (alerts.c.incident_id == incident_id) & alerts.c.withdrawn.is_(False)
+    order = (alerts.c.is_root.desc(), alerts.c.opened_us, alerts.c.id)
+    return scope.records(StoredAlert, scope.pick(alerts, StoredAlert).where(mine).order_by(*order))
+
+
 def acknowledge(scope: Scope, model_id: int, incident_id: str, *, by: str | None, now_us: int) -> None:
     """Say that a person has seen to an incident, or with `by` None that nobody has. Raises NotFoundError."""
     change = scope.update(incidents).where(incidents.c.model_id == model_id, incidents.c.id == incident_id)

@@ -10,75 +10,27 @@ project and id together, so that a row can never hang on the model of another pr
 
 from __future__ import annotations
 
-from typing import Literal
-
 import sqlalchemy as sa
 
 from barograph.store.catalog.column_types import Document, RowId, Words
+from barograph.store.catalog.columns import METADATA as METADATA
+from barograph.store.catalog.columns import count_ as _count
+from barograph.store.catalog.columns import document_ as _document
+from barograph.store.catalog.columns import id_ as _id
+from barograph.store.catalog.columns import model_ as _model
+from barograph.store.catalog.columns import number_ as _number
+from barograph.store.catalog.columns import of_model_ as _of_model
+from barograph.store.catalog.columns import of_reference_ as _of_reference
+from barograph.store.catalog.columns import project_ as _project
+from barograph.store.catalog.columns import reference_ as _reference
+from barograph.store.catalog.columns import time_ as _time
+from barograph.store.catalog.columns import words_ as _words
+from barograph.store.catalog.delivery_tables import deliveries as deliveries  # here, so that METADATA is complete
+from barograph.store.catalog.delivery_tables import outbox as outbox
+from barograph.store.catalog.delivery_tables import receivers as receivers
+from barograph.store.catalog.delivery_tables import tellings as tellings
 
 FOREVER = 2**62  # the `until_us` of a row that holds now
-
-METADATA = sa.MetaData(
-    naming_convention={  # migrations must be able to name what they change
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-# A number that is a key but is given, not counted up.
-_AUTO: dict[bool, Literal["auto", False]] = {False: "auto", True: False}
-
-
-def _id() -> sa.Column[int]:
-    return sa.Column("id", RowId, primary_key=True, autoincrement=True)
-
-
-def _project() -> sa.Column[int]:
-    return sa.Column("project_id", RowId, sa.ForeignKey("projects.id"), nullable=False)
-
-
-def _words(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[str]:
-    return sa.Column(name, Words, nullable=optional, primary_key=key)
-
-
-def _document(name: str, *, optional: bool = False) -> sa.Column[object]:
-    return sa.Column(name, Document, nullable=optional)
-
-
-def _time(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=optional, primary_key=key, autoincrement=_AUTO[key])
-
-
-def _count(name: str, *, optional: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=optional)
-
-
-def _number(name: str) -> sa.Column[float]:
-    return sa.Column(name, sa.Double, nullable=True)
-
-
-def _model(*, key: bool = False) -> sa.Column[int]:
-    return sa.Column("model_id", RowId, nullable=False, primary_key=key, autoincrement=_AUTO[key])
-
-
-def _of_model() -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["project_id", "model_id"], ["models.project_id", "models.id"], ondelete="CASCADE")
-
-
-def _reference() -> sa.Column[int]:
-    return sa.Column("reference_id", RowId, primary_key=True, autoincrement=False)
-
-
-def _of_reference() -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["project_id", "model_id", "reference_id"],
-        ["references.project_id", "references.model_id", "references.id"],
-        ondelete="CASCADE",
-    )
-
 
 organisations = sa.Table(
     "organisations", METADATA, _id(), sa.Column("name", Words, nullable=False, unique=True), sqlite_autoincrement=True
@@ -357,25 +309,6 @@ sa.Index(
     sqlite_where=_FIRING,
     postgresql_where=_FIRING,
 )
-
-outbox = sa.Table(  # what happened to incidents: written in the transaction in which it did
-    "outbox",
-    METADATA,
-    _id(),
-    _project(),
-    _model(),
-    _words("incident_id"),
-    _words("what"),
-    _time("at_us"),
-    _time("handled_us", optional=True),  # when it was found out whom to tell
-    _of_model(),
-    sa.Index(None, "model_id", "incident_id"),
-    sa.Index(None, "project_id", "at_us"),
-    sqlite_autoincrement=True,
-)
-
-_WAITS = outbox.c.handled_us.is_(None)
-sa.Index("ix_outbox_waiting", outbox.c.project_id, outbox.c.id, sqlite_where=_WAITS, postgresql_where=_WAITS)
 
 comments = sa.Table(
     "comments",

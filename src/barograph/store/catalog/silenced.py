@@ -37,6 +37,7 @@ class Mute:
 class Member:
     """An alert of an incident, as far as it matters who hears of it."""
 
+    id: str
     model_id: int
     incident_id: str
     state: str
@@ -213,6 +214,7 @@ def _seen(row: StoredIncident, members: Sequence[Member]) -> SeenIncident:
 def _only(row: StoredIncident, mutes: Mutes) -> Member:
     """Return an incident as its own only alert: its alerts were withdrawn, or stored before they named it."""
     return Member(
+        id=row.id,
         model_id=row.model_id,
         incident_id=row.id,
         state=row.state,
