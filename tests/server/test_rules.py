@@ -15,8 +15,8 @@ from test_ingest import learn
 
 from barograph.server.route_table import RULES, Body, Routes, Rule
 
-NUMBERS = dict.fromkeys(("number", "job", "silence", "key"), "1")
-KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", **NUMBERS}
+NUMBERS = dict.fromkeys(("number", "job", "silence", "key", "delivery"), "1")
+KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", "receiver": "x", **NUMBERS}
 DUE = [rule for rule in RULES if rule.body is not Body.NONE]
 READ = [rule for rule in RULES if rule.method == "GET"]
 

@@ -10,6 +10,7 @@ import typer
 
 from barograph.cli import (
     check,
+    deliveries,
     demo,
     ingest,
     init,
@@ -19,6 +20,7 @@ from barograph.cli import (
     poison,
     profile,
     replay,
+    routes,
     rules,
     serve,
     spec,
@@ -47,8 +49,10 @@ app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
 app.command("migrate")(migrate.migrate)
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(keys.app, name="keys")
 app.add_typer(poison.app, name="poison")
+app.add_typer(routes.app, name="routes")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
 

@@ -31,7 +31,7 @@ class LiveFile:
                 try:
                     self._said, self.problem = read_delivery(self.path), None
                 except SpecError as error:
-                    self.problem = str(error)
+                    self.problem = "; ".join(error.problems)
                     log.error("delivery file is wrong: what it said before holds", reason=str(error))
             return self._said
 

@@ -59,7 +59,8 @@ class Wire:
     ) -> Answer:
         """Send a request and return its answer, which has a status of 2xx. Raises DeliveryError otherwise.
 
-        Redirects are not followed: they would lead to a place that nobody has checked. The URL is never repeated.
+        Redirects are not followed: they would lead to a place that nobody has checked. The URL is never repeated. A
+        body that does not end in time is cut off: the status has said that the message was taken.
         """
         try:
             place = place_of(url)
@@ -183,7 +184,8 @@ def _said(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it took too long"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {getattr(error, 'verify_message', '') or error.reason or 'no answer'}"
+        why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or "refused"
+        return f"TLS failed: {why}"
     if isinstance(error, socket.gaierror):
         return "its name cannot be resolved"
     if isinstance(error, OSError):

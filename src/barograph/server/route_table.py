@@ -76,6 +76,11 @@ GET    /v1/silences                                         read
 POST   /v1/silences                                         edit      small
 PATCH  /v1/silences/{silence}                               edit      small
 DELETE /v1/silences/{silence}                               edit
+GET    /v1/deliveries                                       read
+GET    /v1/deliveries/{delivery}                            read
+POST   /v1/deliveries/{delivery}/retry                      edit
+GET    /v1/receivers                                        read
+POST   /v1/receivers/{receiver}/test                        edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
 DELETE /v1/jobs/{job}                                       edit

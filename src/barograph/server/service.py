@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from barograph.delivery.live_file import LiveFile
 from barograph.errors import StoreError
 from barograph.ingest.limits import limits_of
 from barograph.server.auth import Caller
@@ -37,6 +38,7 @@ class Service:
     targets: Cache[tuple[int, str], Target]
     ingest: Ingest
     tally: Counters
+    delivery: LiveFile
     now_us: Callable[[], int]
 
     @contextmanager
@@ -77,6 +79,7 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
                     targets=targets,
                     ingest=ingest,
                     tally=tally,
+                    delivery=LiveFile(settings.config),
                     now_us=now_us,
                 )
             finally:

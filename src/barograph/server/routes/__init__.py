@@ -3,6 +3,7 @@
 from barograph.server.routes import (
     audit,
     changes,
+    deliveries,
     health,
     incidents,
     jobs,
@@ -28,6 +29,7 @@ ROUTERS = tuple(
         changes,
         quarantine,
         poison,
+        deliveries,
         jobs,
         keys,
         audit,
