@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean
+.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -53,6 +53,9 @@ load: $(STAMP)  ## what the service takes, for 45 minutes on an idle machine; wr
 replays: $(STAMP)  ## real streams through the live service: make replays DATA=folder, writes docs/replays.md
 	$(BIN)/python benchmarks/replays.py incidents $(DATA)
 	$(BIN)/python benchmarks/replays.py flights $(DATA)
+
+delivery: $(STAMP)  ## kill the service 50 times while receivers fail at random; writes docs/delivery.md
+	$(BIN)/python benchmarks/delivery_chaos.py --write
 
 docs: $(STAMP)  ## the catalogue of metrics, from the docstrings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md

@@ -139,7 +139,7 @@ def test_a_receiver_that_cannot_be_reached_rests_and_others_hear_of_it(office: O
     outage = body_of(office.sink.taken[-1].body)
     assert outage["what"] == "the receiver 'hook' cannot be reached"
     assert outage["cause"] == "127.0.0.1: connection refused."
-    assert outage["how_bad"] == "1 messages wait, the first: no events have come since 2023-11-14 21:00 UTC"
+    assert outage["how_bad"] == "1 message waiting, the first: no events have come since 2023-11-14 21:00 UTC"
     attempts = office.deliveries()[0].attempts
     assert attempts == receivers.FAILURES
     office.incident(id="another")

@@ -22,6 +22,7 @@ from barograph.store.catalog.silenced import SeenIncident
 from barograph.times import DAY_US, from_microseconds
 
 SHORTLY_US = 2 * DAY_US  # before an incident: a change in this time may be its cause
+MOST_OTHERS = 50  # that a message names of those that are told with it
 POINTS = 500  # that are looked at to find the interval of the worst one
 _CAUSES = ("drift", "quality", "concept")
 
@@ -85,7 +86,7 @@ def compose(
         link=f"{url}/v1/incidents/{incident.id}" if url else "",
         incident=incident.id,
         labels=labels,
-        others=tuple(_about(other) for other in others),
+        others=tuple(_about(other) for other in others[:MOST_OTHERS]),
     )
 
 

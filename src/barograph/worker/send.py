@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import uniform
 
+from barograph.alerts.wording import count
 from barograph.delivery.file import Delivery as Installation
 from barograph.delivery.message import Kind, Message
 from barograph.delivery.wire import Wire
@@ -139,7 +140,7 @@ def _tell_others(scope: Scope, installation: Installation, name: str, reason: st
     waiting = deliveries.list_deliveries(scope, receiver=name, state="waiting", limit=AT_ONCE)
     titles = [str(one.message.get("what", "")) for one in reversed(waiting)]
     at = from_microseconds(now_us).isoformat().replace("+00:00", "Z")
-    out, many = kind is Kind.OUTAGE, f"{len(titles)}{'+' if len(titles) == AT_ONCE else ''} messages wait"
+    out, many = kind is Kind.OUTAGE, count(len(titles), "message")
     message = Message(
         kind=kind,
         severity="critical" if out else "notice",
@@ -147,7 +148,7 @@ def _tell_others(scope: Scope, installation: Installation, name: str, reason: st
         thread=f"receiver/{name}",
         is_open=out,
         at=at,
-        how_bad=f"{many}, the first: {titles[0]}" if out and titles else "",
+        how_bad=f"{many} waiting, the first: {titles[0]}" if out and titles else "",
         since=at,
         cause=reason if out else "",
         advice="Those whom it tells do not hear of incidents: see why it does not answer." if out else "",
