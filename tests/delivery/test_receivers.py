@@ -202,6 +202,20 @@ def test_a_mail_says_it_as_text_and_as_html(box: Mailbox) -> None:
     assert not re.search(r"<(img|link|script|iframe)", html.get_content())  # nothing is fetched
 
 
+def test_a_mail_of_what_fires_shows_its_chart(box: Mailbox) -> None:
+    wire = replace(out(), picture=lambda: b"\x89PNG picture")
+    mail(box).send(TOLD, wire, before=None)
+    mail(box, chart=False).send(TOLD, wire, before=None)
+    mail(box).send(OVER, wire, before=None)
+    (with_chart, without, over) = box.mails
+    (image,) = [part for part in with_chart.walk() if part.get_content_type() == "image/png"]
+    assert image.get_content() == b"\x89PNG picture"
+    html = with_chart.get_body(("html",))
+    assert html is not None
+    assert f'src="cid:{image["Content-ID"][1:-1]}"' in html.get_content()
+    assert not [part for one in (without, over) for part in one.walk() if part.get_content_type() == "image/png"]
+
+
 def test_mails_of_one_trouble_are_one_conversation(box: Mailbox) -> None:
     receiver = mail(box)
     first = receiver.send(TOLD, out(), before=None)

@@ -9,6 +9,7 @@ from plant import DAY_US, PROJECT, START_US, Plant, events
 
 from barograph.delivery.file import delivery_of
 from barograph.delivery.message import MOST_CHARACTERS, Message
+from barograph.delivery.picture import picture
 from barograph.store.catalog import changes, deliveries, incidents
 from barograph.worker.tell import tell_people
 
@@ -63,4 +64,10 @@ def test_what_is_found_in_live_data_is_told_in_its_own_words_and_history_is_not(
     order = [text.index(part) for part in ("\nHow bad: ", "\nSince: ", "\nProbable cause: ", "\nWhat to do: ")]
     assert order == sorted(order)
     assert auc.labels["model"] == ["m"]
+    with plant.ctx.read(PROJECT) as scope:
+        image = picture(scope, plant.model_id, str(auc.incident))
+        assert picture(scope, plant.model_id, "none") is None
+    assert image is not None
+    assert image.startswith(b"\x89PNG")
+    assert 5_000 < len(image) < 200_000
     assert auc.labels["family"] == ["performance"]

@@ -36,6 +36,7 @@ class Answer:
 class Wire:
     """How requests leave. `allowed` are networks that the operator allows besides public addresses, `seconds` what one
     attempt may take altogether, `environment` where secrets may be. `clock` is the time in microseconds since 1970.
+    `picture` gives the chart of the incident as PNG, None where there is none.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -43,6 +44,7 @@ class Wire:
     allowed: Sequence[Network] = ()
     seconds: float = 15.0
     lookup: Lookup = socket.getaddrinfo
+    picture: Callable[[], bytes | None] = lambda: None
 
     def reveal(self, value: str | Secret) -> str:
         """Return a secret as it is now. Raises DeliveryError."""

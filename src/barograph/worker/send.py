@@ -16,6 +16,7 @@ from random import uniform
 from barograph.alerts.wording import count
 from barograph.delivery.file import Delivery as Installation
 from barograph.delivery.message import Kind, Message
+from barograph.delivery.picture import picture
 from barograph.delivery.wire import Wire
 from barograph.errors import DeliveryError
 from barograph.logs import logger
@@ -92,7 +93,13 @@ def _send(ctx: WorkerContext, installation: Installation, one: everywhere.DueDel
             return False
         before = deliveries.reference_of(scope, one.receiver, one.thread)
     receiver = installation.receivers.get(mine.receiver)
-    wire = Wire(environment=os.environ, clock=ctx.now_us, allowed=installation.allow, seconds=settings.delivery_seconds)
+    wire = Wire(
+        environment=os.environ,
+        clock=ctx.now_us,
+        allowed=installation.allow,
+        seconds=settings.delivery_seconds,
+        picture=lambda: _picture(ctx, mine),
+    )
     try:
         if receiver is None:
             raise DeliveryError(f"There is no receiver {mine.receiver!r} any more.", final=True)
@@ -111,6 +118,18 @@ def _send(ctx: WorkerContext, installation: Installation, one: everywhere.DueDel
         return True
     _failed(ctx, installation, mine, failure)
     return True
+
+
+def _picture(ctx: WorkerContext, mine: Delivery) -> bytes | None:
+    """Return the chart of what a message is about; None if there is none. A message without it is still one."""
+    if mine.model_id is None or mine.incident_id is None:
+        return None
+    try:
+        with ctx.read(mine.project_id) as scope:
+            return picture(scope, mine.model_id, mine.incident_id)
+    except Exception as error:
+        log.warning("no chart", delivery=mine.id, reason=f"{type(error).__name__}: {error}")
+        return None
 
 
 def _failed(ctx: WorkerContext, installation: Installation, mine: Delivery, failure: DeliveryError) -> None:

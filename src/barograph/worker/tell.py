@@ -30,7 +30,7 @@ from barograph.times import from_microseconds, to_microseconds
 from barograph.worker.context import WorkerContext
 from barograph.worker.lease_guard import hold
 
-AT_ONCE = 200  # rows of the outbox, or tellings, in one transaction
+AT_ONCE = 25  # rows of the outbox, or tellings, in one transaction: on SQLite nobody else writes meanwhile
 _OVER = (Kind.RESOLVED, Kind.WITHDRAWN)
 
 

@@ -26,6 +26,7 @@ _MAILBOX = r"[^\s@<>,;:\"()\[\]\\]+@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_MAILBOX}|[^@<>,;:\"\\\x00-\x1f\x7f]*<{_MAILBOX}>", re.IGNORECASE)
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _SUBJECT_CHARACTERS = 200
+_CHART = "chart@barograph"  # the name by which the text of a mail shows its picture
 _COLOURS = {"notice": "#4c78a8", "warning": "#d98c00", "critical": "#c0392b"}
 
 
@@ -47,8 +48,8 @@ class Email(Receiver):
     """Send from `sender` to `to` by the SMTP server `host`, with `security` "starttls", "tls" or "none".
 
     `none` speaks in plain text, which is allowed to networks in `allow` alone. `username` and `password` are for
-    servers that ask for them. `Message-ID` follows from the message's key, so that one that came twice has one id;
-    `References` from the thread.
+    servers that ask for them. With `chart`, a mail of what fires shows what is worst. `Message-ID` follows from the
+    message's key, so that one that came twice has one id; `References` from the thread.
     """
 
     host: str
@@ -58,11 +59,13 @@ class Email(Receiver):
     password: SecretRef | None = None
     sender: Address
     to: Annotated[tuple[Address, ...], BeforeValidator(_addresses), Field(min_length=1)]
+    chart: bool = True
 
     def send(self, message: Message, wire: Wire, *, before: str | None) -> str:
         """Send a mail; return the id of the first one of its thread."""
         domain = parseaddr(self.sender)[1].rpartition("@")[2]
-        mail = compose(message, sender=self.sender, to=self.to, domain=domain, first=before)
+        image = wire.picture() if self.chart and message.is_open else None
+        mail = compose(message, sender=self.sender, to=self.to, domain=domain, first=before, image=image)
         port = self.port or _PORTS[self.security]
         stop = None
         try:
@@ -95,8 +98,16 @@ class _Smtp(smtplib.SMTP):
             raise smtplib.SMTPConnectError(code, said)
 
 
-def compose(message: Message, *, sender: str, to: tuple[str, ...], domain: str, first: str | None) -> EmailMessage:
-    """Return a message as a mail, with texts for those who see HTML and those who do not."""
+def compose(
+    message: Message,
+    *,
+    sender: str,
+    to: tuple[str, ...],
+    domain: str,
+    first: str | None,
+    image: bytes | None = None,
+) -> EmailMessage:
+    """Return a message as a mail, with texts for those who see HTML and those who do not; `image` is a PNG."""
     mail = EmailMessage(policy=SMTP)
     name = cut(" ".join(f"[{message.severity}] {message.subject}".split()), _SUBJECT_CHARACTERS)
     mail["Subject"] = "".join(c if c.isprintable() else "\ufffd" for c in name)
@@ -111,23 +122,29 @@ def compose(message: Message, *, sender: str, to: tuple[str, ...], domain: str, 
         mail["In-Reply-To"] = first
     mail["X-Barograph-Key"] = message.key
     mail.set_content(message.text())
-    mail.add_alternative(html_of(message), subtype="html")
+    mail.add_alternative(html_of(message, with_image=image is not None), subtype="html")
+    if image is not None:
+        html = mail.get_body(("html",))
+        assert html is not None  # it was added above
+        html.add_related(image, "image", "png", cid=f"<{_CHART}>", filename="chart.png", disposition="inline")
     return mail
 
 
-def html_of(message: Message) -> str:
+def html_of(message: Message, *, with_image: bool = False) -> str:
     """Return a message as a page of 600 pixels; nothing in it is fetched, and nothing of its texts is markup."""
     colour = _COLOURS[message.severity] if message.is_open else "#2e8b57"
     cell = "padding:4px 12px 4px 0;vertical-align:top"
     name_cell, rows = f"{cell};color:#666;white-space:nowrap", ""
     for name, text in message.parts():
         rows += f'<tr><td style="{name_cell}">{escape(name)}</td><td style="{cell}">{escape(text)}</td></tr>'
+    alt = escape(message.how_bad or message.what)
+    image = f'<p><img src="cid:{_CHART}" alt="{alt}" style="max-width:100%"></p>' if with_image else ""
     link = f'<p><a href="{escape(message.link)}">Open in barograph</a></p>' if message.link else ""
     return (
         '<!doctype html><html><body style="font-family:sans-serif;font-size:14px;color:#222;max-width:600px">'
         f'<p style="border-left:4px solid {colour};padding-left:10px;font-size:16px;margin:12px 0">'
         f'<span style="color:{colour}">{escape(message.severity)}</span><br><b>{escape(message.subject)}</b></p>'
-        f'<table style="border-collapse:collapse;font-size:14px">{rows}</table>{link}</body></html>'
+        f'<table style="border-collapse:collapse;font-size:14px">{rows}</table>{image}{link}</body></html>'
     )
 
 
