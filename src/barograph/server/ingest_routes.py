@@ -28,8 +28,9 @@ from barograph.server.bodies import CLOSE, declared, empty, pieces
 from barograph.server.caches import Cache
 from barograph.server.counters import Counters
 from barograph.server.middleware import answer
-from barograph.server.problems import Problem, Wrong, count, not_found
+from barograph.server.problems import Problem, Wrong, not_found
 from barograph.store.group_commit import GroupCommit
+from barograph.text.format import count
 
 Kind = Literal["events", "labels"]
 
