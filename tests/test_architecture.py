@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "barograph"
 ORDER = [
-    ("arrays", "errors", "outcome", "text", "times"),
+    ("arrays", "errors", "outcome", "plugins", "text", "times"),
     ("chunks",),
     ("spec",),
     ("sketches",),

@@ -22,6 +22,7 @@ from barograph.arrays import Number
 from barograph.errors import SpecError, did_you_mean
 from barograph.metrics.broken import Broken
 from barograph.outcome import Outcome, Outcomes
+from barograph.plugins import load_plugins
 from barograph.spec.schema import Task
 
 MetricFunction = Callable[..., Outcome | Outcomes]
@@ -217,7 +218,8 @@ def _family_of(function: MetricFunction) -> str:
 
 @cache
 def catalogue() -> Mapping[tuple[str, str], Metric]:
-    """Return every metric by (family, name), in the order of families and names."""
+    """Return every metric by (family, name), those of plug-ins too, in the order of families and names."""
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
         import_module(module.name)
+    load_plugins()
     return MappingProxyType(dict(sorted(_REGISTERED.items())))
