@@ -150,7 +150,7 @@ def test_a_server_takes_bodies_by_its_decoder_and_watches_its_metric(site: Path,
         assert len(warnings) == 1, said
         for kind in ("events", "labels"):
             body = client.get("/v1/openapi.json").json()["paths"][f"/v1/models/{{model}}/{kind}"]["post"]["requestBody"]
-            assert list(body["content"])[-1] == "text/csv"
+            assert "text/csv" in body["content"]
         spec = f'task = "binary"\nlabel = "label"\nchunk = "1d"\n{SPEC}'
         made = client.put("/v1/models/m", content=spec, headers={"Content-Type": "application/toml"})
         assert made.status_code == 201, made.text

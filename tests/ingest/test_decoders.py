@@ -21,7 +21,7 @@ def only_here() -> Iterator[None]:
     catalogue.cache_clear()
 
 
-def test_one_that_is_registered_is_known_after_those_of_barograph() -> None:
+def test_one_that_is_registered_is_known() -> None:
     own = list(catalogue())
     new = register(replace(catalogue()["application/json"], content_type="application/a"))
     assert list(catalogue()) == sorted([*own, "application/a"])
