@@ -56,6 +56,10 @@ def check(
         timezone=timezone,
         segment=segment,
     )
+    if html is not None:
+        from barograph.report.html import check_packages
+
+        check_packages()
     options.check_places({"--json": json, "--parquet": parquet, "--html": html})
     with options.progress("reading", quiet=quiet) as bar:
         report = run(reference, current, spec=spec, chunk=chunk, progress=bar, **given)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from barograph.profiles.plain_arrays import arrow_numbers, arrow_texts
 from barograph.profiles.rows import BATCH_ROWS, PART_ROWS, Part, Rows, check_names, reading
 
 Constants = Mapping[str, "pa.Scalar[Any]"]  # columns that are not in a file but told by its path or by a log
@@ -124,8 +125,8 @@ def _gathered(metadata: pq.FileMetaData) -> Iterator[tuple[list[int], int]]:
 def _repeated(value: pa.Scalar[Any], rows: int) -> pa.Array[Any]:
     if pa.types.is_string(value.type):
         return pa.DictionaryArray.from_arrays(
-            pa.array(np.zeros(rows, np.int32), mask=np.full(rows, not value.is_valid)),
-            pa.array([value.as_py() or ""]),
+            arrow_numbers(np.zeros(rows, np.int32)) if value.is_valid else pa.nulls(rows, pa.int32()),
+            arrow_texts([value.as_py() or ""]),
         )
     return pa.repeat(value, rows)
 
