@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import gzip
 import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal

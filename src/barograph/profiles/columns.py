@@ -7,7 +7,7 @@ visited in Python.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias  # Any: numpy arrays of whichever type the column has
+from typing import NamedTuple, TypeAlias  # Any: numpy arrays of whichever type the column has
 
 import numpy as np
 import numpy.typing as npt
