@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib.resources import files
 from typing import get_args
 
 import barograph
@@ -26,3 +27,7 @@ def test_the_list_is_sorted_and_complete() -> None:
         line.split()[-1] for line in inspect.getsource(barograph).splitlines() if " import " in line and " as " in line
     }
     assert annotated == set(barograph.__all__)
+
+
+def test_types_are_for_users_of_the_package_too() -> None:
+    assert (files("barograph") / "py.typed").is_file()
