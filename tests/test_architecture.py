@@ -16,7 +16,7 @@ from conftest import events
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "barograph"
 ORDER = [
-    ("arrays", "errors", "outcome", "times"),
+    ("arrays", "errors", "outcome", "plain_arrays", "times"),
     ("extras",),
     ("chunks",),
     ("spec",),
@@ -134,9 +134,9 @@ def test_sending_files_reads_them_and_computes_nothing() -> None:
 
 
 # What a check without a page has no use for: packages of the extras, and the slow parts of those of the core. `pandas`
-# is loaded by pyarrow.array and to_numpy wherever it is installed, hence barograph.frames.plain_arrays.
+# is loaded by pyarrow.array and to_numpy wherever it is installed, hence barograph.plain_arrays.
 NOT_FOR_A_CHECK = {
-    *("pandas", "sklearn", "vl_convert", "jinja2", "polars", "deltalake", "sqlalchemy", "fastapi", "narwhals"),
+    *("pandas", "sklearn", "vl_convert", "jinja2", "deltalake", "sqlalchemy", "fastapi", "narwhals"),
     *("scipy.stats", "scipy.optimize", "scipy.integrate", "scipy.interpolate", "scipy.spatial", "rich"),
 }
 
@@ -149,4 +149,3 @@ def test_a_check_loads_only_what_it_needs(tmp_path: Path) -> None:
     for suffix in ("csv", "parquet"):
         files = (str(tmp_path / f"reference.{suffix}"), str(tmp_path / f"current.{suffix}"))
         assert not loaded_by(check, "check", *files, "--quiet") & NOT_FOR_A_CHECK, suffix
-    assert "polars" in loaded_by(check, "check", *files, "--quiet", "--json", str(tmp_path / "report.json"))

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from barograph.frames.plain_arrays import arrow_numbers, arrow_texts, numpy_of
 from barograph.frames.zones import to_utc
+from barograph.plain_arrays import NO_TEXT, arrow_numbers, arrow_texts, numpy_of
 from barograph.spec.column_types import number
 from barograph.spec.roles import NULL_TEXTS
 from barograph.spec.time_formats import EXCEL, ISO, UNITS, read_numbers, read_text
@@ -284,12 +284,12 @@ def _times_by_format(array: Array, zone: str, format: str) -> Times:
         known &= ~_or_false(wrong, len(values))
         return Times(_zeroed(moments, absent, ~known), _some(absent), _some(~known & ~absent))
     text = pc.utf8_trim_whitespace(as_text(array))
-    null = is_null(text) | numpy_of(pc.fill_null(pc.equal(text, ""), True))
+    null = is_null(text) | numpy_of(pc.equal(text, NO_TEXT), null=True)
     result, known = _as_written(text, zone, format)
     if not format.startswith("%Y"):
         rows = np.flatnonzero(~known & ~null)
         if len(rows):
-            result[rows], known[rows] = _as_written(text.take(pa.array(rows)), zone, ISO)
+            result[rows], known[rows] = _as_written(text.take(arrow_numbers(rows)), zone, ISO)
     return Times(_zeroed(result, null, ~known), _some(null), _some(~known & ~null))
 
 
@@ -361,7 +361,7 @@ def _times_of_text(text: pa.StringArray, zone: str) -> Times:
             result[rows], wrong[rows] = found, ~known
     if wrong.any():  # rarer ways to write it: the name of a zone, a comma before the fraction, am and pm
         rows = np.flatnonzero(wrong)
-        result[rows], known = _as_written(text.take(pa.array(rows)), zone, ISO)
+        result[rows], known = _as_written(text.take(arrow_numbers(rows)), zone, ISO)
         wrong[rows[known]] = False
     if wrong.any():  # the last thing a text can be: a number
         rows = np.flatnonzero(wrong)

@@ -14,9 +14,9 @@ import pyarrow as pa
 from barograph.frames.columns import as_text
 from barograph.frames.combine import one_after_the_other
 from barograph.frames.nested import flattened
-from barograph.frames.plain_arrays import arrow_numbers, no_rows
 from barograph.frames.read_paths import is_path, open_paths
 from barograph.frames.rows import BATCH_ROWS, PART_ROWS, Part, Rows
+from barograph.plain_arrays import arrow_numbers, no_rows
 
 __all__ = ["BATCH_ROWS", "PART_ROWS", "Part", "Rows", "Source", "open_rows", "sample_rows"]
 

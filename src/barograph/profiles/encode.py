@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from barograph.arrays import Floats
 from barograph.frames import columns as arrow
-from barograph.frames.plain_arrays import numpy_of
+from barograph.plain_arrays import numpy_of
 from barograph.profiles import kernels
 from barograph.profiles.tables import Tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick

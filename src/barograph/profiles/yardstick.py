@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from barograph.arrays import Floats, Ints
-from barograph.frames.plain_arrays import arrow_texts
+from barograph.plain_arrays import arrow_texts
 from barograph.sketches.cells import BinaryCells
 from barograph.spec.schema import Schema
 

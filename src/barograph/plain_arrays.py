@@ -69,6 +69,9 @@ def _values(array: pa.Array[Any]) -> npt.NDArray[Any]:
     return np.from_dlpack(array)
 
 
+NO_TEXT = arrow_texts([""])[0]  # what texts are compared with: a text of Python would be made one, which imports pandas
+
+
 def no_rows(schema: pa.Schema) -> pa.Table:
     """Return the table of these columns that has no rows."""
     return pa.table([pa.nulls(0, field.type) for field in schema], schema=schema)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from barograph.frames.plain_arrays import arrow_numbers, arrow_texts, no_rows, numpy_of
+from barograph.plain_arrays import arrow_numbers, arrow_texts, no_rows, numpy_of
 
 TYPES = st.sampled_from([np.int8, np.uint16, np.int64, np.uint64, np.float32, np.float64, np.bool_])
 PLAIN = TYPES.flatmap(lambda kind: hnp.arrays(kind, st.integers(0, 70)))
