@@ -237,7 +237,7 @@ def _on_demand(results: Sequence[Result]) -> Iterator[NotChecked]:
     slow = [m for m in catalogue().values() if m.is_own and Sample in wanted(m)]  # no default monitors
     names = [m.title for m in slow if m.name not in computed]
     if names:
-        why = "seconds a chunk: computed only when the specification asks for it under [[monitors]]"
+        why = "they compare rows, not counts: computed only when the specification asks for it under [[monitors]]"
         yield NotChecked(what=listed(names, last=" and "), why=why)
 
 
