@@ -10,7 +10,7 @@ from barograph.alerts.alert import State
 from barograph.alerts.breach import Breach
 from barograph.alerts.severity import Severity
 from barograph.alerts.titles import short
-from barograph.alerts.wording import listed, metric_name, number, quantity
+from barograph.alerts.wording import heading, shown
 from barograph.delivery.message import Kind, Message
 from barograph.delivery.routes import Labels
 from barograph.delivery.telling import Audible, Heard
@@ -19,6 +19,7 @@ from barograph.store.catalog.incidents import StoredAlert, StoredIncident, membe
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.silenced import SeenIncident
+from barograph.text.format import listed, number
 from barograph.times import DAY_US, from_microseconds
 
 SHORTLY_US = 2 * DAY_US  # before an incident: a change in this time may be its cause
@@ -126,12 +127,12 @@ def _how_bad(scope: Scope, incident: StoredIncident, root: StoredAlert | None) -
     worst = next((point for point in rows if point.chunk == breach.chunk), None)
     beside = []
     if worst is not None and worst.lower is not None and worst.upper is not None:
-        beside.append(f"95 % interval {quantity(worst.lower, breach)} to {quantity(worst.upper, breach)}")
+        beside.append(f"95 % interval {shown(worst.lower, breach)} to {shown(worst.upper, breach)}")
     if breach.reference_value is not None:
-        beside.append(f"reference {quantity(breach.reference_value, breach)}")
+        beside.append(f"reference {shown(breach.reference_value, breach)}")
     if breach.limit is not None:
-        beside.append(f"limit {quantity(breach.limit, breach)}")
-    text = f"{metric_name(breach)} {quantity(breach.value, breach)}" + (f" ({'; '.join(beside)})" if beside else "")
+        beside.append(f"limit {shown(breach.limit, breach)}")
+    text = f"{heading(breach)} {shown(breach.value, breach)}" + (f" ({'; '.join(beside)})" if beside else "")
     harm = incident.body.get("harm")
     return text + (f", estimated harm {number(harm)}" if harm else "") + "."
 
@@ -140,7 +141,7 @@ def _cause(scope: Scope, incident: StoredIncident, others: Sequence[StoredAlert]
     """Return what may have caused it: what moved or broke with it, and what people said that they changed then."""
     known = [b for alert in others if alert.family in _CAUSES and (b := breach_of(alert)) is not None]
     known.sort(key=lambda breach: -(breach.harm or 0.0))
-    moved = listed(list(dict.fromkeys(short(breach) for breach in known)))
+    moved = listed(list(dict.fromkeys(short(breach) for breach in known)), most=3, last=" and ")
     start_us, end_us = incident.since_us - SHORTLY_US, incident.since_us + DAY_US
     made = changes.list_changes(scope, model_id=incident.model_id, start_us=start_us, end_us=end_us, limit=1)
     told = [f"{one.kind} {one.title!r} at {from_microseconds(one.at_us):%Y-%m-%d %H:%M} UTC" for one in made]

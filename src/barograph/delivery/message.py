@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self  # Any: JSON values
 
-from barograph.alerts.wording import listed
+from barograph.text.format import listed
 
 MOST_CHARACTERS = 700
 _LEAST = 40  # characters of a part that is cut, below which it is left out
@@ -95,7 +95,7 @@ class Message:
             ("Since", self.when),
             ("Probable cause", self.cause),
             ("What to do", "" if self.kind in _OVER else self.advice),
-            ("Also", listed(self.others, limit=1) if self.others else ""),
+            ("Also", listed(self.others, most=1) if self.others else ""),
         ]
         return [(name, text) for name, text in named if text]
 
@@ -116,10 +116,10 @@ class Message:
             over = sum(map(len, lines)) + len(lines) - 1 - room
             kept = len(lines[-1]) - over
             if kept >= _LEAST:
-                lines[-1] = cut(lines[-1], kept)
+                lines[-1] = shortened(lines[-1], kept)
                 break
             lines.pop()
-        lines[0] = cut(lines[0], room - sum(len(line) + 1 for line in lines[1:]))
+        lines[0] = shortened(lines[0], room - sum(len(line) + 1 for line in lines[1:]))
         return "\n".join([*lines, *([link] if link else [])])
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,6 +138,6 @@ class Message:
         return replace(self, key=key)
 
 
-def cut(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
     """Return a text in at most so many characters, with "…" where it was cut."""
     return text if len(text) <= most else text[: max(0, most - 1)].rstrip() + "…"

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import uniform
 
-from barograph.alerts.wording import count
 from barograph.delivery.file import Delivery as Installation
 from barograph.delivery.message import Kind, Message
 from barograph.delivery.picture import picture
@@ -25,6 +24,7 @@ from barograph.store.catalog import deliveries, receivers
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.deliveries import Delivery
 from barograph.store.catalog.scope import Scope
+from barograph.text.format import count
 from barograph.times import from_microseconds
 from barograph.worker.context import WorkerContext
 

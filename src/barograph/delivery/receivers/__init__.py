@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from barograph.delivery.message import Message
 from barograph.delivery.secret import Secret
 from barograph.delivery.wire import Wire
+from barograph.plugins import load_plugins
 
 
 class Receiver(BaseModel):
@@ -61,7 +62,8 @@ def receiver(kind: str) -> Callable[[C], C]:
 
 @cache
 def kinds() -> Mapping[str, type[Receiver]]:
-    """Return every class of receivers by its `type`."""
+    """Return every class of receivers by its `type`, those of plug-ins included."""
+    load_plugins()
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
         import_module(module.name)
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal  # Any: what stands in a file
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from barograph.delivery.message import Message, cut
+from barograph.delivery.message import Message, shortened
 from barograph.delivery.receivers import Receiver, receiver
 from barograph.delivery.secret import SecretRef
 from barograph.delivery.wire import SAID, Wire, tls_over
@@ -109,7 +109,7 @@ def compose(
 ) -> EmailMessage:
     """Return a message as a mail, with texts for those who see HTML and those who do not; `image` is a PNG."""
     mail = EmailMessage(policy=SMTP)
-    name = cut(" ".join(f"[{message.severity}] {message.subject}".split()), _SUBJECT_CHARACTERS)
+    name = shortened(" ".join(f"[{message.severity}] {message.subject}".split()), _SUBJECT_CHARACTERS)
     mail["Subject"] = "".join(c if c.isprintable() else "\ufffd" for c in name)
     mail["From"] = formataddr(parseaddr(sender))
     mail["To"] = ", ".join(formataddr(parseaddr(one)) for one in to)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any  # Any: JSON values
 
-from barograph.delivery.message import Message, cut
+from barograph.delivery.message import Message, shortened
 from barograph.delivery.receivers import Receiver, receiver
 from barograph.delivery.secret import SecretRef
 from barograph.delivery.wire import Wire
@@ -29,12 +29,12 @@ class PagerDuty(Receiver):
         """Send an event."""
         event: dict[str, Any] = {
             "routing_key": wire.reveal(self.routing_key),
-            "dedup_key": cut(f"barograph/{message.thread}", _KEY_CHARACTERS),
+            "dedup_key": shortened(f"barograph/{message.thread}", _KEY_CHARACTERS),
             "event_action": "trigger" if message.is_open else "resolve",
         }
         if message.is_open:
             event["payload"] = {
-                "summary": cut(message.subject, _SUMMARY_CHARACTERS),
+                "summary": shortened(message.subject, _SUMMARY_CHARACTERS),
                 "source": message.model or "barograph",
                 "severity": _SEVERITIES[message.severity],
                 "timestamp": message.since or message.at,

@@ -7,7 +7,7 @@ from typing import Any  # Any: JSON values
 
 from pydantic import model_validator
 
-from barograph.delivery.message import Kind, Message, cut
+from barograph.delivery.message import Kind, Message, shortened
 from barograph.delivery.receivers import Receiver, receiver
 from barograph.delivery.secret import SecretRef
 from barograph.delivery.wire import Answer, Wire
@@ -95,7 +95,9 @@ def _said(message: Message) -> dict[str, Any]:
     if message.link:
         lines.append(f"<{message.link}|barograph>")
     texts = [f"{sign} *{escaped(message.subject)}*", *(["\n".join(lines)] if lines else [])]
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": cut(text, _SECTION_CHARACTERS)}} for text in texts]
+    blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": shortened(text, _SECTION_CHARACTERS)}} for text in texts
+    ]
     return {"text": escaped(message.text()), "blocks": blocks, "unfurl_links": False}
 
 
