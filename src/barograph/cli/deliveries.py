@@ -69,8 +69,6 @@ def try_out(
 ) -> None:
     """Send a test message to a receiver, from this process, now; say whether it was taken."""
     with needs.packages("deliveries"):
-        import os
-
         from barograph.delivery.file import read_delivery
         from barograph.delivery.trial import trial
         from barograph.delivery.wire import Wire
@@ -84,7 +82,7 @@ def try_out(
             f"There is no receiver {receiver!r} in {settings.config}.{did_you_mean(receiver, said.receivers)}"
         )
     seconds = settings.delivery_seconds
-    wire = Wire(environment=os.environ, clock=wall_clock_us, allowed=said.allow, seconds=seconds)
+    wire = Wire(clock=wall_clock_us, allowed=said.allow, seconds=seconds)
     now_us = wall_clock_us()
     message = trial(receiver, by="somebody on the command line", now=from_microseconds(now_us), url=said.url)
     said.receivers[receiver].send(message.with_key(f"test-{now_us}"), wire, before=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,13 +28,15 @@ def check(file: File = None, data: needs.Data = None) -> None:
     """Check the file and whether its secrets can be read; list receivers and routes."""
     said, where = _read(file, data)
     from barograph.delivery.routes import all_targets
+    from barograph.delivery.wire import Wire
+    from barograph.store.clock import wall_clock_us
 
-    missing = []
+    wire, missing = Wire(clock=wall_clock_us), []
     for name, receiver in said.receivers.items():
         print(f"{name}  {receiver.kind}")
         for secret in receiver.secrets():
             try:
-                secret.reveal(os.environ)
+                wire.reveal(secret)
             except DeliveryError as error:
                 missing.append(f"$.receivers.{name}: {error}")
     for target in all_targets(said.routes):

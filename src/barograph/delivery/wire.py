@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 import threading
@@ -39,8 +40,8 @@ class Wire:
     `picture` gives the chart of the incident as PNG, None where there is none.
     """
 
-    environment: Mapping[str, str] = field(repr=False)
     clock: Callable[[], int]
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     allowed: Sequence[Network] = ()
     seconds: float = 15.0
     lookup: Lookup = socket.getaddrinfo

@@ -104,7 +104,7 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         folder=folder or Path(environment.get("BAROGRAPH_DATA") or "barograph-data"),
         database_url=environment.get("DATABASE_URL") or None,
         storage_url=environment.get("STORAGE_URL") or None,
-        config_file=Path(path) if (path := environment.get(PREFIX + "CONFIG")) else None,
+        config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
     )
     found: dict[str, Any] = {}
     problems = []

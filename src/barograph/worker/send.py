@@ -7,7 +7,6 @@ alone for a while, and others hear of it.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -94,7 +93,6 @@ def _send(ctx: WorkerContext, installation: Installation, one: everywhere.DueDel
         before = deliveries.reference_of(scope, one.receiver, one.thread)
     receiver = installation.receivers.get(mine.receiver)
     wire = Wire(
-        environment=os.environ,
         clock=ctx.now_us,
         allowed=installation.allow,
         seconds=settings.delivery_seconds,
