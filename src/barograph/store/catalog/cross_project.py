@@ -28,6 +28,8 @@ from barograph.store.catalog.schema import (
 )
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
+_WAITS = sa.literal("waiting", literal_execute=True)  # else SQLite could not tell that the index of these is enough
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
@@ -162,7 +164,7 @@ def due_deliveries(connection: Connection, *, now_us: int, seconds: float, limit
         (receivers.c.project_id == c.project_id) & (receivers.c.name == c.receiver) & (receivers.c.retry_us > now_us)
     )
     statement = sa.select(c.project_id, c.id.label("delivery_id"), c.receiver, c.thread, c.kind).where(
-        c.state == "waiting",
+        c.state == _WAITS,
         c.due_us <= now_us,
         c.until_us.is_(None) | over(c.until_us, now_us=now_us, seconds=seconds),
         ~sa.select(sa.literal(1)).where(before).exists(),

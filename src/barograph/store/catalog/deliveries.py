@@ -157,7 +157,8 @@ def reference_of(scope: Scope, receiver: str, thread: str) -> str | None:
 def count_waiting(scope: Scope) -> dict[str, int]:
     """Return how many deliveries wait, by receiver."""
     statement = scope.select(deliveries, deliveries.c.receiver, sa.func.count())
-    statement = statement.where(deliveries.c.state == "waiting").group_by(deliveries.c.receiver)
+    waits = deliveries.c.state == sa.literal("waiting", literal_execute=True)  # so that SQLite takes their index
+    statement = statement.where(waits).group_by(deliveries.c.receiver)
     return {row[0]: row[1] for row in scope.rows(statement)}
 
 

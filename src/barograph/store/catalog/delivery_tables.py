@@ -52,7 +52,7 @@ tellings = sa.Table(  # what each receiver has heard of an incident, and when to
     _words("state", optional=True),
     _document("alerts", optional=True),
     _of_model(),
-    sa.Index(None, "project_id", "due_us"),
+    sa.Index(None, "due_us"),
     sa.Index(None, "project_id", "receiver", "thread"),
 )
 

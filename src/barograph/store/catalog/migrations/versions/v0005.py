@@ -66,7 +66,7 @@ def upgrade() -> None:
         _project("tellings"),
         sa.PrimaryKeyConstraint("model_id", "incident_id", "receiver", name="pk_tellings"),
     )
-    op.create_index("ix_tellings_project_id_due_us", "tellings", ["project_id", "due_us"])
+    op.create_index("ix_tellings_due_us", "tellings", ["due_us"])
     op.create_index("ix_tellings_project_id_receiver_thread", "tellings", ["project_id", "receiver", "thread"])
     op.create_table(
         "deliveries",
