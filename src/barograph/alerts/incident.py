@@ -13,7 +13,7 @@ from barograph.alerts.grouping import troubles
 from barograph.alerts.inhibition import Inhibition, Reason, explained, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence, heard
-from barograph.alerts.titles import advice, title
+from barograph.alerts.titles import advice, first_of, title
 from barograph.chunks import Chunk
 
 _FAMILIES = ("performance", "estimation", "concept")  # what is told of first, in one trouble
@@ -122,7 +122,7 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
     root, others = in_order[0], in_order[1:]
     loud = heard(root, in_order)
     counted = loud or members
-    first = min(members, key=lambda a: (a.first.position, a.key))
+    first = first_of(members)
     last = max((a.last for a in members), key=lambda moment: moment.position)
     firing = any(a.state is State.FIRING for a in members)
     columns = dict.fromkeys(a.last_breach.column for a in in_order if a.last_breach.column is not None)
