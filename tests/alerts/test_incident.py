@@ -258,13 +258,17 @@ def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks:
     [
         (
             "quality.missing_share.age ..ww\ndrift.psi.age .nnn",
-            "age is missing in 100 % of the rows (reference 2 %) from 2013-09-09 on, after the drift of age since "
-            "2013-09-02; explains the drift of age",
+            (
+                "age is missing in 100 % of the rows (reference 2 %) from 2013-09-09 on, after the drift of age since "
+                "2013-09-02; explains the drift of age"
+            ),
         ),
         (
             "performance.roc_auc ..cc\nperformance.roc_auc@city=A .www",
-            "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 chunks since "
-            "2013-09-02; also in city=A",
+            (
+                "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 chunks "
+                "since 2013-09-02; also in city=A"
+            ),
         ),
     ],
 )

@@ -124,6 +124,10 @@ def test_incidents_are_told_and_seen_to(working: Served, model: str) -> None:
     assert found
     assert all(i["model"] == model for i in found)
     url = f"/v1/incidents/{found[0]['id']}"
+    assert found[0]["since_chunk"] in found[0]["title"]
+    assert found[0]["since"] == f"{found[0]['since_chunk']}T00:00:00Z"
+    kinds = [change["kind"] for change in client.get(f"/v1/models/{model}/changes").json()["items"]]
+    assert kinds[-1] == "reference"  # when the first one was used
     assert client.get(url).json()["acknowledged_by"] is None
     bare = client.post(f"{url}/acknowledge")
     assert (bare.status_code, bare.json()["acknowledged_by"]) == (200, "local")

@@ -23,7 +23,8 @@ _FAMILIES = ("performance", "estimation", "concept")  # what is told of first, i
 class Incident:
     """Alerts that are one trouble. `root` is the one that it is told by, `explains` are all others, gravest first.
 
-    `since` is the key of the first chunk in breach, `until` that of the last; `until` is None while it fires.
+    `since` is the key of the first chunk in breach, `until` that of the last; `until` is None while it fires. `last` is
+    the key of the newest chunk in breach, and `last_at` its start, also while it fires.
     `severity` is that of its gravest alert that is not silenced. `harm` is the greatest that is known, in the unit of
     the model's main metric, None if none is. `silenced_by` holds the silences if all of it is silenced: it is listed
     last and wakes nobody.
@@ -39,6 +40,8 @@ class Incident:
     since_at: datetime | None
     until: str | None
     until_at: datetime | None
+    last: str
+    last_at: datetime | None
     first_position: int
     last_position: int
     root: Alert
@@ -66,6 +69,8 @@ class Incident:
             "since_at": self.since_at,
             "until": self.until,
             "until_at": self.until_at,
+            "last": self.last,
+            "last_at": self.last_at,
             "root": self.root.id,
             "explains": [alert.id for alert in self.explains],
             "columns": list(self.columns),
@@ -139,6 +144,8 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
         since_at=first.first.chunk.start,
         until=None if firing else last.chunk.key,
         until_at=None if firing else last.chunk.end,
+        last=last.chunk.key,
+        last_at=last.chunk.start,
         first_position=first.first.position,
         last_position=last.position,
         root=root,

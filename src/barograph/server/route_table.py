@@ -64,6 +64,9 @@ GET    /v1/models/{model}/profiles                          read
 GET    /v1/models/{model}/profiles/{chunk}                  read
 GET    /v1/models/{model}/changes                           read
 POST   /v1/models/{model}/changes                           edit      small
+PATCH  /v1/models/{model}/changes/{change}                  edit      small
+DELETE /v1/models/{model}/changes/{change}                  edit
+GET    /v1/models/{model}/precision                         read
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit
 POST   /v1/models/{model}/backfill                          edit      small
@@ -71,7 +74,13 @@ GET    /v1/alerts                                           read
 GET    /v1/incidents                                        read
 GET    /v1/incidents/{incident}                             read
 POST   /v1/incidents/{incident}/acknowledge                 edit
+POST   /v1/incidents/{incident}/resolve                     edit
+POST   /v1/incidents/{incident}/reopen                      edit
+POST   /v1/incidents/{incident}/assign                      edit      small
+POST   /v1/incidents/{incident}/verdict                     edit      small
 POST   /v1/incidents/{incident}/comments                    edit      small
+PATCH  /v1/incidents/{incident}/comments/{comment}          edit      small
+DELETE /v1/incidents/{incident}/comments/{comment}          edit
 GET    /v1/silences                                         read
 POST   /v1/silences                                         edit      small
 PATCH  /v1/silences/{silence}                               edit      small

@@ -12,6 +12,7 @@ from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import Poison
 from barograph.store.catalog.references import StoredReference
 from barograph.store.catalog.scope import Scope
+from barograph.worker.told_changes import tell_of_reference, tell_of_specification
 
 DEFAULT_CHUNK = "1d"
 FILING = "file "  # what steps of the pipeline that file rows are called, before the kind of row
@@ -131,6 +132,9 @@ def put_in_force(
     if chunk != model.chunk or spec is not None:
         version = None if spec is None else str(spec.get("version", ""))
         models.update_model(scope, model.id, chunk=chunk, spec=spec, version=version, now_us=now_us)
+    if spec is not None:
+        tell_of_specification(scope, model, spec, now_us=now_us)
+    tell_of_reference(scope, model, reference_id, now_us=now_us)
     models.activate_reference(scope, model.id, reference_id, schema=schema, now_us=now_us)
     work.mark(scope, model.id, due_us=now_us)
 

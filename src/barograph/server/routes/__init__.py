@@ -3,6 +3,7 @@
 from barograph.server.routes import (
     audit,
     changes,
+    handling,
     health,
     incidents,
     jobs,
@@ -24,6 +25,7 @@ ROUTERS = tuple(
         results,
         profiles,
         incidents,
+        handling,
         silences,
         changes,
         quarantine,

@@ -10,7 +10,7 @@ project and id together, so that a row can never hang on the model of another pr
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal  # Any: columns of several types
 
 import sqlalchemy as sa
 
@@ -50,6 +50,10 @@ def _document(name: str, *, optional: bool = False) -> sa.Column[object]:
 
 def _time(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=optional, primary_key=key, autoincrement=_AUTO[key])
+
+
+def _if_any(names: str) -> list[sa.Column[Any]]:
+    return [(_time if name.endswith("_us") else _words)(name, optional=True) for name in names.split()]
 
 
 def _count(name: str, *, optional: bool = False) -> sa.Column[int]:
@@ -174,6 +178,7 @@ changes = sa.Table(
     _words("version", optional=True),
     _time("created_us"),
     _words("created_by", optional=True),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "at_us", "id"),
     sqlite_autoincrement=True,
@@ -345,6 +350,8 @@ incidents = sa.Table(
     _time("opened_us"),
     _time("updated_us"),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
+    *_if_any("said_state said_us said_by said_reason said_from_us"),  # by a person, against evaluations: see `handling`
+    *_if_any("assigned_to assigned_us assigned_by verdict verdict_us verdict_by verdict_reason"),
     _of_model(),
     sa.Index(None, "project_id", "opened_us"),
 )
@@ -368,6 +375,7 @@ comments = sa.Table(
     _time("at_us"),
     _words("author"),
     _words("text"),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "incident_id", "id"),
     sqlite_autoincrement=True,
