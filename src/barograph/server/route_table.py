@@ -50,6 +50,7 @@ POST   /v1/models/{model}/pause                             edit      small
 POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
+GET    /v1/models/{model}/events/{event}                    read
 GET    /v1/models/{model}/spec                              read
 PUT    /v1/models/{model}/spec                              edit      small
 GET    /v1/models/{model}/monitors                          read
@@ -133,7 +134,9 @@ class Routes:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+    # The id of an event is what its sender chose: it may have slashes in it.
+    whole = re.escape(path).replace(r"\{event\}", "(?P<event>.+)")
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", whole), re.DOTALL)
 
 
 def url(path: str, **parts: str | int) -> str:

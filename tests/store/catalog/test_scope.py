@@ -226,6 +226,7 @@ class Theirs:
                 s, m, "events", [Refused(["x"], "x")], origin="x", received_us=NOW, keep=1
             ),
             "quarantine.list_rows": lambda s: quarantine.list_rows(s, m, **page),
+            "quarantine.rows_with": lambda s: quarantine.rows_with(s, m, ["{"], **page),
             "quarantine.count_rows": lambda s: quarantine.count_rows(s, m),
             "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
             "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),

@@ -3,6 +3,7 @@
 from barograph.server.routes import (
     audit,
     changes,
+    events,
     handling,
     health,
     incidents,
@@ -24,6 +25,7 @@ ROUTERS = tuple(
         references,
         results,
         profiles,
+        events,
         incidents,
         handling,
         silences,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Any, Literal, get_args  # Any: OpenAPI is JSON
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
+from starlette.responses import Response
 
 from barograph.errors import did_you_mean
 from barograph.metrics import catalogue
 from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, page
+from barograph.server.auth import Caller
 from barograph.server.catalog_lookup import bounds_of, model_named
+from barograph.server.export import CONTENT, Format, exported, format_of, pages_of
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong
+from barograph.server.service import Service
 from barograph.store.catalog import results
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.results import Point
@@ -27,6 +33,18 @@ Status = Literal["ok", "warning", "breach", "undefined"]
 Start = Annotated[Time | None, Query(description="Chunks that begin at this time or later.")]
 End = Annotated[Time | None, Query(description="Chunks that begin before this time.")]
 AsOf = Annotated[Time | None, Query(description="What was known at this time; default: what is known now.")]
+
+
+Form = Annotated[
+    Format | None,
+    Query(
+        alias="format",
+        description="csv and parquet hold all rows at once, without pages; default: what Accept says, else json.",
+    ),
+]
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A page as JSON, or all rows as a file", "content": dict(CONTENT)}
+}
 
 
 class ResultAnswer(Answer):
@@ -57,6 +75,13 @@ class ResultAnswer(Answer):
     label_coverage: float | None
 
 
+# Of an export: name and type of each field; one that may be absent is of its other type.
+COLUMNS: dict[str, type] = {
+    name: next(iter(get_args(field.annotation)), field.annotation or str)
+    for name, field in ResultAnswer.model_fields.items()
+}
+
+
 class MonitorAnswer(Answer):
     """One thing that is watched."""
 
@@ -75,10 +100,17 @@ class ResultsPage(Page[ResultAnswer]):
     """Result rows by chunk and series."""
 
 
-@router.get("/v1/models/{model}/results", operation_id="list_results", summary="List result rows")
+@router.get(
+    "/v1/models/{model}/results",
+    operation_id="list_results",
+    summary="List result rows",
+    response_model=ResultsPage,
+    responses=_FORMS,
+)
 def list_results(
     model: str,
     request: Request,
+    response: Response,
     service: ServiceOf,
     caller: CallerOf,
     start: Start = None,
@@ -91,10 +123,16 @@ def list_results(
     family: str | None = None,
     status: Status | None = None,
     as_of: AsOf = None,
+    form: Form = None,
     limit: Limit = DEFAULT,
     after: After = None,
-) -> ResultsPage:
-    """List result rows by chunk and series; a filter that is left out lets all through."""
+) -> ResultsPage | Response:
+    """List result rows by chunk and series; a filter that is left out lets all through.
+
+    As CSV or Parquet, all of them come as one file.
+    """
+    form = format_of(request, form)
+    response.headers["Vary"] = "Accept"
     with service.read(caller) as scope:
         found = model_named(scope, model)
         start_us, end_us = to_microseconds(start), to_microseconds(end)
@@ -102,29 +140,33 @@ def list_results(
             bounds = bounds_of(found, chunk)
             start_us = max(start_us or bounds[0], bounds[0])
             end_us = min(end_us or bounds[1], bounds[1])
-        points = results.rows(
-            scope,
-            found.id,
-            monitor=monitor,
-            metric=metric,
-            family=family,
-            column=column,
-            segment=segment,
-            status=status,
-            start_us=start_us,
-            end_us=end_us,
-            as_of_us=to_microseconds(as_of),
-            limit=limit + 1,
-            after=_after(after),
-        )
-    kept, following = page(request, points, limit, lambda p: (p.chunk_us, p.series_id))
-    return ResultsPage(items=[_answer(model, point) for point in kept], next=following)
+    read = partial(
+        results.rows,
+        model_id=found.id,
+        monitor=monitor,
+        metric=metric,
+        family=family,
+        column=column,
+        segment=segment,
+        status=status,
+        start_us=start_us,
+        end_us=end_us,
+        as_of_us=to_microseconds(as_of),
+    )
+    return _answered(request, service, caller, model, read, form=form, limit=limit, after=after)
 
 
-@router.get("/v1/models/{model}/series", operation_id="get_series", summary="Get one metric over time")
+@router.get(
+    "/v1/models/{model}/series",
+    operation_id="get_series",
+    summary="Get one metric over time",
+    response_model=ResultsPage,
+    responses=_FORMS,
+)
 def get_series(
     model: str,
     request: Request,
+    response: Response,
     service: ServiceOf,
     caller: CallerOf,
     metric: Annotated[str, Query(examples=["roc_auc"])],
@@ -134,28 +176,53 @@ def get_series(
     start: Start = None,
     end: End = None,
     as_of: AsOf = None,
+    form: Form = None,
     limit: Limit = DEFAULT,
     after: After = None,
-) -> ResultsPage:
-    """Get one metric of one column and segment in the order of time."""
+) -> ResultsPage | Response:
+    """Get one metric of one column and segment in the order of time; as CSV or Parquet, all of it as one file."""
+    form = format_of(request, form)
+    response.headers["Vary"] = "Accept"
     with service.read(caller) as scope:
         found = model_named(scope, model)
         _check_metric(scope, found, metric)
-        points = results.series(
-            scope,
-            found.id,
-            metric=metric,
-            column=column,
-            segment=segment,
-            family=family,
-            start_us=to_microseconds(start),
-            end_us=to_microseconds(end),
-            as_of_us=to_microseconds(as_of),
-            limit=limit + 1,
-            after=_after(after),
-        )
-    kept, following = page(request, points, limit, lambda p: (p.chunk_us, p.series_id))
-    return ResultsPage(items=[_answer(model, point) for point in kept], next=following)
+    read = partial(
+        results.series,
+        model_id=found.id,
+        metric=metric,
+        column=column,
+        segment=segment,
+        family=family,
+        start_us=to_microseconds(start),
+        end_us=to_microseconds(end),
+        as_of_us=to_microseconds(as_of),
+    )
+    return _answered(request, service, caller, model, read, form=form, limit=limit, after=after)
+
+
+def _answered(
+    request: Request,
+    service: Service,
+    caller: Caller,
+    model: str,
+    read: Callable[..., Sequence[Point]],
+    *,
+    form: Format,
+    limit: int,
+    after: str | None,
+) -> ResultsPage | Response:
+    """Return a page of what `read` finds, or all of it as a file. Each page is read in a transaction of its own."""
+
+    def points(most: int, behind: tuple[int, int] | None) -> Sequence[Point]:
+        with service.read(caller) as scope:
+            return read(scope, limit=most, after=behind)
+
+    if form == "json":
+        found = points(limit + 1, _after(after))
+        kept, following = page(request, found, limit, lambda p: (p.chunk_us, p.series_id))
+        return ResultsPage(items=[_answer(model, point) for point in kept], next=following)
+    pages = pages_of(points, lambda p: _answer(model, p).model_dump(), lambda p: (p.chunk_us, p.series_id))
+    return exported(form, COLUMNS, pages, name=f"{model}-results")
 
 
 def _check_metric(scope: Scope, model: Model, metric: str) -> None:
