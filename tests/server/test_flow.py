@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -227,6 +228,28 @@ def test_reference_data_from_which_nothing_can_be_learned(working: Served) -> No
     assert sent.headers["Location"] == "/v1/models/odd/references/1"
     assert working.client.get("/v1/models/odd/references/1/data").status_code == 409
     assert working.client.post("/v1/models/odd/references/1/activate").status_code == 409
+
+
+def test_the_report_of_a_model_is_a_page_that_says_what_the_state_says(
+    working: Served, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, url = working.client, f"/v1/models/{model}/report"
+    page = client.get(url)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "<svg" in page.text
+    verdict = client.get(f"/v1/models/{model}").json()["state"]["verdict"]
+    assert verdict.partition(":")[0] in page.text
+    for incident in client.get(f"/v1/incidents?model={model}&severity=critical").json()["items"]:
+        assert incident["since_chunk"] in page.text
+    assert client.get(url, headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+    assert client.get("/v1/models/nobody/report").status_code == 404
+    client.put("/v1/models/bare", json={})
+    assert client.get("/v1/models/bare/report").json()["type"] == "urn:barograph:not-ready"
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    lacking = client.get(url)
+    assert (lacking.status_code, lacking.json()["type"]) == (501, "urn:barograph:not-installed")
+    assert "pip install 'barograph[report]'" in lacking.json()["detail"]
 
 
 def test_jobs_and_the_quarantine(working: Served, model: str) -> None:

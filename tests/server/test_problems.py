@@ -82,7 +82,7 @@ def test_bare_statuses(status: int, kind: str) -> None:
     [
         ("/v1/jobs?stat=failed", "query.stat", "There is no such parameter. Did you mean 'state'?"),
         ("/v1/models?foo=1&limit=3", "query.foo", "There is no such parameter."),
-        ("/v1/jobs?state=faild", "query.state", "This must be one of waiting, running, done, failed. Did you mean"),
+        ("/v1/jobs?state=faild", "query.state", "This must be one of waiting, running, done, failed, cancelled. Did you mean"),
         ("/v1/jobs?limit=x", "query.limit", "Got 'x'."),
     ],
 )

@@ -43,6 +43,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "invalid": (422, "The request is not valid"),
     "busy": (429, "Too much at once"),
     "internal": (500, "The server failed"),
+    "not-installed": (501, "A part that this needs is not installed"),
     "unavailable": (503, "This is not possible at the moment"),
     "full": (503, "There is no room for more events"),
 }

@@ -67,6 +67,7 @@ GET    /v1/models/{model}/changes                           read
 POST   /v1/models/{model}/changes                           edit      small
 PATCH  /v1/models/{model}/changes/{change}                  edit      small
 DELETE /v1/models/{model}/changes/{change}                  edit
+GET    /v1/models/{model}/report                            read
 GET    /v1/models/{model}/precision                         read
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit

@@ -14,6 +14,7 @@ from barograph.server.routes import (
     profiles,
     quarantine,
     references,
+    report,
     results,
     silences,
 )
@@ -24,6 +25,7 @@ ROUTERS = tuple(
         models,
         references,
         results,
+        report,
         profiles,
         events,
         incidents,

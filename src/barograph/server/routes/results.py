@@ -75,11 +75,13 @@ class ResultAnswer(Answer):
     label_coverage: float | None
 
 
-# Of an export: name and type of each field; one that may be absent is of its other type.
-COLUMNS: dict[str, type] = {
-    name: next(iter(get_args(field.annotation)), field.annotation or str)
-    for name, field in ResultAnswer.model_fields.items()
-}
+def _kind(annotation: Any) -> type:
+    """Return the type of a field; of one that may be absent, the other type."""
+    kind: type = next(iter(get_args(annotation)), annotation)
+    return kind
+
+
+COLUMNS = {name: _kind(field.annotation) for name, field in ResultAnswer.model_fields.items()}  # of an export
 
 
 class MonitorAnswer(Answer):
