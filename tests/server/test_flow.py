@@ -70,6 +70,16 @@ def test_results_and_series(working: Served, model: str) -> None:
         "There is no metric 'acuracy'. Did you mean 'accuracy'?",
     )
     assert series == rows
+    for name, value, meant in [
+        ("column", "amuont", "amount"),
+        ("family", "perfomance", "performance"),
+        ("monitor", "performance.roc_ac", "performance.roc_auc"),
+        ("metric", "roc_ac", "roc_auc"),
+        ("segment", "colour=red", None),
+    ]:
+        slip = working.client.get(f"{base}/results?{name}={value}").json()
+        hint = f" Did you mean {meant!r}?" if meant else ""
+        assert slip["errors"] == [{"path": f"query.{name}", "message": f"There is no such {name}.{hint}"}]
     one = client.get(f"{base}/results?chunk=2024-01-03&limit=1000").json()["items"]
     assert {row["chunk"] for row in one} == {"2024-01-03"}
     assert one == client.get(f"{base}/results?start=2024-01-03&end=2024-01-04&limit=1000").json()["items"]

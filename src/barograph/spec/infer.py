@@ -21,14 +21,19 @@ from barograph.spec.roles import Roles, class_text, is_doubtful
 from barograph.spec.running import order_in_time, why_not_watched
 from barograph.spec.schema import ColumnType, Schema, Task
 from barograph.spec.search import MOSTLY, SCORE_PREFIXES, RoleSearch, listed
+from barograph.spec.suggest import Doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inferred:
-    """A schema, and how each part of it was found, a line each: "label: `late` (as given)"."""
+    """A schema, and how each part of it was found, a line each: "label: `late` (as given)".
+
+    `doubts` are those of these lines of which a person should say whether it is so.
+    """
 
     schema: Schema
     decisions: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 def infer_schema(
@@ -87,7 +92,7 @@ def infer_schema(
         groups=said.groups,
         ignored=tuple(search.ignored),
     )
-    return Inferred(schema=resolved, decisions=tuple(search.decisions))
+    return Inferred(schema=resolved, decisions=tuple(search.decisions), doubts=tuple(search.doubts))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,7 +132,11 @@ class _Search(RoleSearch):
         if len(self.roles.classes) > 1 and task is not Task.REGRESSION:
             task, reason = (Task.BINARY if len(self.roles.classes) == 2 else Task.MULTICLASS), "classes as given"
         task, reason = (self.roles.task, "as given") if self.roles.task else (task, reason)
-        self.decisions.append(f"task: {task.value} ({reason})")
+        line = f"task: {task.value} ({reason})"
+        if outputs == Outputs(label=None, prediction=None, score=False, class_scores=()) and not self.roles.task:
+            self.doubt(line, "task", task.value)
+        else:
+            self.decisions.append(line)
         self._tell_null_values(task)
         if task is Task.REGRESSION:
             self._check_regression(label, prediction)
@@ -150,10 +159,11 @@ class _Search(RoleSearch):
                 continue  # where -1 is a number like others
             doubtful = [t for t in texts if is_doubtful(t, texts) and t not in self.roles.classes]
             if doubtful and not set(doubtful) <= set(self.roles.null_values):
-                self.decisions.append(
+                line = (
                     f"{role}: {listed(doubtful)} is taken as a class. If it stands for no {role}, name it under "
                     "`null_values`; if it is one, under `classes`"
                 )
+                self.doubt(line, "null_values", tuple(doubtful))
 
     def _prediction_as_score(self) -> None:
         """Take a prediction that is a probability for what it is."""
@@ -209,7 +219,11 @@ class _Search(RoleSearch):
                 self.problems.append(f"label: {pair}")
                 return ()
             source = "" if label or said.classes else ", assumed: the sample has no label"
-            self.decisions.append(f"positive class: {pair[1]!r} (the other is {pair[0]!r}{source})")
+            line = f"positive class: {pair[1]!r} (the other is {pair[0]!r}{source})"
+            if source:
+                self.doubt(line, "positive", pair[1])
+            else:
+                self.decisions.append(line)
             return pair
         classes = tuple(said.classes or in_order(known))
         if said.positive is not None:

@@ -262,6 +262,7 @@ class Theirs:
             "work.done": lambda s: work.done(s, m, marks=1),
             "work.fail": lambda s: work.fail(s, m, due_us=0, reason="x", **at),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
+            "audit.list_actions": lambda s: audit.list_actions(s),
             "audit.list_records": lambda s: audit.list_records(s, **page),
         }
 

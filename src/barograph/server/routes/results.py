@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal, get_args  # Any: OpenAPI is JSON
@@ -20,6 +20,7 @@ from barograph.server.export import CONTENT, Format, exported, format_of, pages_
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong
 from barograph.server.service import Service
+from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import results
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.results import Point
@@ -142,6 +143,8 @@ def list_results(
             bounds = bounds_of(found, chunk)
             start_us = max(start_us or bounds[0], bounds[0])
             end_us = min(end_us or bounds[1], bounds[1])
+        given = {"monitor": monitor, "metric": metric, "column": column, "segment": segment, "family": family}
+        _check_filters(scope, found, given)
     read = partial(
         results.rows,
         model_id=found.id,
@@ -187,7 +190,7 @@ def get_series(
     response.headers["Vary"] = "Accept"
     with service.read(caller) as scope:
         found = model_named(scope, model)
-        _check_metric(scope, found, metric)
+        _check_filters(scope, found, {"metric": metric, "column": column, "segment": segment, "family": family})
     read = partial(
         results.series,
         model_id=found.id,
@@ -227,16 +230,32 @@ def _answered(
     return exported(form, COLUMNS, pages, name=f"{model}-results")
 
 
-def _check_metric(scope: Scope, model: Model, metric: str) -> None:
-    """Refuse a metric that neither the model has results of nor anybody knows: a slip of the pen."""
-    known = {name for _, name in catalogue()}
-    if metric not in known and metric not in (watched := {s.metric for s in results.list_series(scope, model.id)}):
-        hint = did_you_mean(metric, known | watched)
-        raise Problem(
-            "invalid",
-            f"There is no metric {metric!r}.{hint}",
-            errors=[Wrong("query.metric", f"There is no such metric.{hint}")],
-        )
+def _check_filters(scope: Scope, model: Model, given: Mapping[str, str | None]) -> None:
+    """Refuse a value that neither the model has results of nor anybody knows: a slip of the pen, not an empty list."""
+    asked = {name: value for name, value in given.items() if value is not None}
+    if not asked:
+        return
+    series = results.list_series(scope, model.id)
+    wrong = []
+    for name, value in asked.items():
+        known = {getattr(one, name) for one in series} - {None} | _known(name, model)
+        # Before there are results, nobody knows which monitors and segments there will be.
+        if value not in known and (series or name in ("metric", "family")):
+            wrong.append(Wrong(f"query.{name}", f"There is no such {name}.{did_you_mean(value, known)}"))
+    if wrong:
+        first = wrong[0].path.removeprefix("query.")
+        hint = wrong[0].message.removeprefix(f"There is no such {first}.")
+        raise Problem("invalid", f"There is no {first} {asked[first][:200]!r}.{hint}", errors=wrong)
+
+
+def _known(name: str, model: Model) -> set[str]:
+    """Return the values that a filter may have whatever there are results of."""
+    if name in ("metric", "family"):
+        place = ("family", "metric").index(name)
+        return {key[place] for key in catalogue()} | ({"estimation", "concept"} if name == "family" else set())
+    if name == "column" and model.schema is not None:
+        return set(schema_from_plain(model.schema).columns())
+    return set()
 
 
 @router.get("/v1/models/{model}/monitors", operation_id="list_monitors", summary="List what is watched")
