@@ -293,9 +293,13 @@ def test_reference_data_of_too_many_columns_is_refused_at_the_door(working: Serv
             sent = client.post("/v1/models/wide/references", content=content, headers={"Content-Type": kind})
             assert (sent.status_code, sent.json()["type"]) == (413, "urn:barograph:too-large"), kind
             assert f"{columns:,} columns" in sent.json()["detail"]
-    nested = pl.DataFrame({"s": [{f"c{i}": 1 for i in range(most)}]})
-    sent = client.post("/v1/models/wide/references", content=parquet(nested), headers=PARQUET)
-    assert sent.status_code == 413
+    nested = pl.DataFrame({"s": [{f"c{i}": 1 for i in range(most)}]})  # with `s` itself, one too many
+    deeper = pl.DataFrame({"s": [{"t": {f"c{i}": 1 for i in range(most)}}]})
+    for frame in (nested, deeper):
+        for content, headers in [(parquet(frame), PARQUET), (arrow(frame), ARROW)]:
+            sent = client.post("/v1/models/wide/references", content=content, headers=headers)
+            assert (sent.status_code, sent.json()["type"]) == (413, "urn:barograph:too-large"), headers
+            assert f"{most + 1 + (frame is deeper):,} columns, nested ones counted" in sent.json()["detail"]
     assert not client.get("/v1/models/wide/references").json()["items"]
 
 
