@@ -327,6 +327,33 @@ def test_jobs_are_cancelled(tmp_path: Path, reference_data: bytes) -> None:
         assert served.client.get("/v1/models/m/references/1").json()["state"] == "failed"
 
 
+def test_a_specification_whose_job_is_cancelled_is_not_in_force(tmp_path: Path, reference_data: bytes) -> None:
+    old, new = {"label": "label"}, {"label": "label", "segments": ["colour"]}
+    with serving(tmp_path, workers=True) as served:
+        served.client.put("/v1/models/m", json=old)
+        sent = served.client.post("/v1/models/m/references?wait=60", content=reference_data, headers=PARQUET)
+        assert sent.status_code == 201
+    with serving(tmp_path) as served:  # without workers: the job waits
+        client = served.client
+        asked = client.put("/v1/models/m", json=new)
+        assert (asked.status_code, asked.json()["pending"]["state"]) == (202, "pending")
+        assert client.delete(asked.headers["Location"]).json()["state"] == "cancelled"
+        said = client.get("/v1/models/m").json()
+        assert (said["pending"]["state"], said["pending"]["reason"]) == ("failed", "Its job was cancelled.")
+        assert client.get("/v1/models/m/spec").json()["segments"] == []
+        assert said["reference"] == 1
+        again = client.put("/v1/models/m", json=new)
+        assert (again.status_code, again.json()["pending"]["state"]) == (202, "pending")
+        assert again.headers["Location"] != asked.headers["Location"]
+        assert client.put("/v1/models/m", json=old).json()["pending"] is None  # what is in force is wanted
+        client.put("/v1/models/m", json=new)
+    with serving(tmp_path, workers=True) as served:
+        wait_for(lambda: served.client.get("/v1/models/m").json()["pending"] is None, "it is in force", 60)
+        assert served.client.get("/v1/models/m/spec").json()["segments"] == ["colour"]
+        kinds = [c["kind"] for c in served.client.get("/v1/models/m/changes").json()["items"]]
+        assert sorted(kinds) == ["reference", "reference", "specification"]
+
+
 def test_without_workers_the_answer_comes_when_the_wait_is_over(tmp_path: Path, reference_data: bytes) -> None:
     with serving(tmp_path) as served:
         served.client.put("/v1/models/m", json={})

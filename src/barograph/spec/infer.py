@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any  # Any: values of whichever type a column has
 
@@ -37,12 +37,18 @@ class Inferred:
 
 
 def infer_schema(
-    sample: pa.Table, schema: pa.Schema | None = None, *, current: Collection[str] | None = None, **roles: Any
+    sample: pa.Table,
+    schema: pa.Schema | None = None,
+    *,
+    current: Collection[str] | None = None,
+    check: Callable[[], None] = lambda: None,
+    **roles: Any,
 ) -> Inferred:
     """Find the role and type of every column from names and a sample of rows; what is given in `roles` stands.
 
     `roles` are the fields of :class:`~barograph.spec.roles.Roles`. `schema` has all columns of the source, where the
-    sample lacks some. `current` are the columns of production data, where it is known.
+    sample lacks some. `current` are the columns of production data, where it is known. `check` is called again and
+    again, and may raise to end this early.
 
     A feature is every column without another role, except: a column with a conventional name of a role that
     another column has, score columns of single classes that are not needed, nested columns, groups, what is ignored,
@@ -68,7 +74,7 @@ def infer_schema(
     search.find_class_scores()
     search.suggest(current)
     task, classes = search.find_task()
-    features = search.find_features(task, classes)
+    features = search.find_features(check)
     if search.problems:
         raise SpecError(search.problems)
     said, found = search.roles, search.found
@@ -285,7 +291,7 @@ class _Search(RoleSearch):
             self.decisions.append(f"score: {columns} ({'as given' if self.roles.score else 'by name'})")
         self.scores = scores
 
-    def find_features(self, task: Task, classes: tuple[str, ...]) -> dict[str, ColumnType]:
+    def find_features(self, check: Callable[[], None]) -> dict[str, ColumnType]:
         """Take all other columns as features, or those that are given, and find their types."""
         roles = self.roles
         used = {*self.found.values(), *self.scores.values(), *self.class_scores.values()}
@@ -301,6 +307,7 @@ class _Search(RoleSearch):
         time = self.found.get("timestamp")
         order = None if time is None else order_in_time(self.sample.column(time), self.formats.get(time, AS_IS))
         for name in wanted:
+            check()
             found, reason = column_type(self.sample.column(name))
             if (given := roles.types.get(name)) is not None:
                 found, reason = given, "as given"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
 from barograph.spec.file import ROLE_KEYS
+from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import jobs, models, proposals, quarantine, references, states, work
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.models import Model
@@ -105,7 +106,19 @@ def request_relearning(scope: Scope, model: Model, spec: Spec, *, now_us: int) -
     """
     old = newest_reference(scope, model)
     new = references.add_reference(scope, model.id, data_bytes=old.data_bytes, digest=old.digest, now_us=now_us)
-    return request_fit(scope, model, new, now_us=now_us, data=data_of(scope, model, old), spec=spec)
+    data, cells = data_of(scope, model, old), _cells(scope, model, old)
+    return request_fit(scope, model, new, now_us=now_us, data=data, cells=cells, spec=spec)
+
+
+def _cells(scope: Scope, model: Model, reference: StoredReference) -> int | None:
+    """Return how many values reference data has; None where that is not known."""
+    pending = proposals.get_proposal(scope, model.id)
+    if pending is not None and pending.detail.get("reference_id") == reference.id and "cells" in pending.detail:
+        return int(pending.detail["cells"])
+    if reference.rows is None or model.schema is None:
+        return None
+    schema = schema_from_plain(model.schema)
+    return reference.rows * (len(schema.columns()) + len(schema.ignored))
 
 
 def newest_reference(scope: Scope, model: Model) -> StoredReference:

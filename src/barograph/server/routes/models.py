@@ -421,7 +421,7 @@ def _pending(proposed: Proposal) -> PendingAnswer:
         job=proposed.job_id,
         specification=proposed.spec is not None,
         reference=proposed.detail.get("reference"),
-        reason=proposed.reason,
+        reason="Its job was cancelled." if proposed.state == "cancelled" else proposed.reason,
         asked_at=from_microseconds(proposed.asked_us),
     )
 
