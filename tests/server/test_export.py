@@ -84,7 +84,7 @@ def test_a_file_has_the_rows_of_all_pages(served: Served, base: str, query: str)
     assert found == plain
     frame = pl.read_parquet(BytesIO(served.client.get(f"{url}&format=parquet").content))
     assert frame.schema["chunk_start"] == pl.Datetime("us", "UTC")
-    assert (frame.schema["n"], frame.schema["value"], frame.schema["segment"]) == (pl.Int64, pl.Float64, pl.String)
+    assert [frame.schema[name] for name in ("n", "value", "segment")] == [pl.Int64(), pl.Float64(), pl.String()]
     times = ("chunk_start", "chunk_end", "as_of", "until")
     parsed = [
         {name: datetime.fromisoformat(v) if name in times and v else v for name, v in row.items()} for row in rows

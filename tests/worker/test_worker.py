@@ -187,9 +187,10 @@ def test_what_is_filed_again_goes_in_slices_and_ends_where_it_is_cancelled(
     path = plant.ctx.settings.folder / "poison" / "x-events.arrow"
     path.parent.mkdir()
     path.write_bytes(good.batch.payload)
-    of = {"step": "file events", "position": str(path), "reason": "r", "now_us": plant.now_us}
     with plant.ctx.write(PROJECT) as scope:
-        poison = quarantine.add_poison(scope, plant.model_id, **of)
+        poison = quarantine.add_poison(
+            scope, plant.model_id, step="file events", position=str(path), reason="r", now_us=plant.now_us
+        )
         job = request_retry(scope, poison, now_us=plant.now_us)
     assert job is not None
     turns = 0
