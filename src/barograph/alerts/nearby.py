@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from barograph.alerts.wording import count
+from barograph.text.format import count
 
 CHUNKS_BEFORE = 2  # what was changed earlier would have been seen earlier
 LEAST_BEFORE = timedelta(days=1)

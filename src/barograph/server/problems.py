@@ -22,6 +22,7 @@ from barograph.errors import (
     did_you_mean,
 )
 from barograph.spec.validation import wrong_value
+from barograph.text.format import count
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 200  # in one answer
@@ -169,15 +170,6 @@ def _sentence(error: Mapping[str, Any], keys: Collection[str]) -> str:
         return f"There is no such key.{did_you_mean(str(error.get('loc', ('',))[-1]), keys)}"
     said = wrong_value(error)
     return said if error.get("type") == "value_error" else f"{said} Got {str(error.get('input'))[:100]!r}."
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> count(2, "problem")
-    '2 problems'
-    """
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def quoted(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
-from barograph.alerts.wording import listed
 from barograph.store.catalog.changes import add_change
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.references import get_reference
 from barograph.store.catalog.scope import Scope
+from barograph.text.format import listed
 
 
 def tell_of_specification(
@@ -23,7 +23,7 @@ def tell_of_specification(
             model.id,
             at_us=now_us,
             kind="specification",
-            title=f"The specification was changed: {listed(keys)}",
+            title=f"The specification was changed: {listed(keys, last=' and ')}",
             detail={"keys": keys},
             version=str(spec["version"]) if "version" in keys and spec.get("version") else None,
             created_by=by,
