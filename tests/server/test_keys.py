@@ -25,6 +25,7 @@ PLACES = {
     "job": "1",
     "key": "1",
     "poison": "1",
+    "removal": "1",
 }
 GUARDED = [rule for rule in RULES if rule.action is not None]
 OPEN = [rule for rule in RULES if rule.action is None]

@@ -79,6 +79,8 @@ DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
 DELETE /v1/jobs/{job}                                       edit
+GET    /v1/removals                                         admin
+GET    /v1/removals/{removal}                               admin
 GET    /v1/poison                                           read
 POST   /v1/poison/{poison}/retry                            edit
 DELETE /v1/poison/{poison}                                  admin

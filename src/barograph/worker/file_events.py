@@ -17,6 +17,7 @@ from barograph.store.batches import Kind, from_payload
 from barograph.store.catalog import models, quarantine, states, work
 from barograph.store.catalog.models import Model
 from barograph.store.delta.durable import make_folder, replace_with, storing, sync
+from barograph.store.model_files import poison_folder
 from barograph.store.spool import Backlog, Spool, Stored
 from barograph.worker.context import WorkerContext
 from barograph.worker.lease_guard import hold
@@ -81,8 +82,8 @@ def _to_table(ctx: WorkerContext, spool: Spool, model: Model, kind: Kind, stored
 
 
 def _set_aside(ctx: WorkerContext, spool: Spool, model: Model, kind: Kind, one: Stored, reason: str) -> None:
-    """Keep a batch that cannot be filed, as it is, in the folder `poison`, and say so."""
-    path = ctx.settings.folder / "poison" / f"{spool.node}-{one.sequence}-{kind}.arrow"
+    """Keep a batch that cannot be filed, as it is, in the model's folder of `poison`, and say so."""
+    path = poison_folder(ctx.settings, model.id) / f"{spool.node}-{one.sequence}-{kind}.arrow"
     log.error("batch set aside", model=model.name, path=str(path), reason=reason)
     with storing("write", path):
         make_folder(path.parent)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
 from barograph.spec.file import ROLE_KEYS
-from barograph.store.catalog import jobs, models, proposals, quarantine, references, states, work
+from barograph.store.catalog import jobs, models, proposals, quarantine, references, removals, states, work
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import Poison
 from barograph.store.catalog.references import StoredReference
+from barograph.store.catalog.removals import Removal
 from barograph.store.catalog.scope import Scope
 
 DEFAULT_CHUNK = "1d"
@@ -133,6 +134,12 @@ def put_in_force(
         models.update_model(scope, model.id, chunk=chunk, spec=spec, version=version, now_us=now_us)
     models.activate_reference(scope, model.id, reference_id, schema=schema, now_us=now_us)
     work.mark(scope, model.id, due_us=now_us)
+
+
+def request_deletion(scope: Scope, model: Model, *, now_us: int) -> Removal:
+    """Delete a model with all that the catalog has of it, and ask for the rest of it to be removed."""
+    models.delete_model(scope, model.id)
+    return removals.add_removal(scope, model.id, "delete", model=model.name, now_us=now_us)
 
 
 def request_retry(scope: Scope, poison: Poison, *, now_us: int) -> Job | None:

@@ -30,6 +30,7 @@ from barograph.store.catalog import (
     proposals,
     quarantine,
     references,
+    removals,
     results,
     silenced,
     states,
@@ -64,7 +65,8 @@ def test_every_table_has_a_project() -> None:
 
 def test_what_belongs_to_a_model_names_it_by_project_and_id() -> None:
     for name, table in METADATA.tables.items():
-        if "model_id" in table.c and name != "points":  # a point hangs on its series, which names the model
+        # A point hangs on its series, which names the model; a removal outlives its model.
+        if "model_id" in table.c and name not in ("points", "removals"):
             composite = [set(key.column_keys) for key in table.foreign_key_constraints]
             assert any({"project_id", "model_id"} <= keys for keys in composite), name
 
@@ -128,6 +130,7 @@ class Theirs:
             self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
             audit.record(scope, action="a", target="t", now_us=NOW)
+            self.removal = removals.add_removal(scope, m, "erase", model="secret", subject="x", now_us=NOW).id
         assert self.reference != r
 
     def seen(self, scope: Scope) -> list[silenced.SeenIncident]:
@@ -199,6 +202,8 @@ class Theirs:
             "jobs.list_jobs": lambda s: jobs.list_jobs(s, **page),
             "jobs.claim": lambda s: jobs.claim(s, self.job.id, **claimed),
             "jobs.progress": lambda s: jobs.progress(s, self.running, done=9, seconds=30, **at),
+            "jobs.put_back": lambda s: jobs.put_back(s, self.running, **at),
+            "jobs.cancel": lambda s: jobs.cancel(s, self.job.id, **at),
             "jobs.finish": lambda s: jobs.finish(s, self.running, **at),
             "jobs.fail": lambda s: jobs.fail(s, self.running, reason="x", **at),
             "jobs.retry": lambda s: jobs.retry(s, self.failed, **at),
@@ -240,12 +245,19 @@ class Theirs:
             "work.done": lambda s: work.done(s, m, marks=1),
             "work.fail": lambda s: work.fail(s, m, due_us=0, reason="x", **at),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
+            "removals.get_removal": lambda s: removals.get_removal(s, self.removal),
+            "removals.list_removals": lambda s: removals.list_removals(s, **page),
+            "removals.subject_of": lambda s: removals.subject_of(s, self.removal),
+            "removals.forget_subject": lambda s: removals.forget_subject(s, self.removal),
+            "removals.advance": lambda s: removals.advance(s, self.removal, step="x", **at),
+            "removals.put_off": lambda s: removals.put_off(s, self.removal, reason="x", due_us=0, **at),
+            "removals.finish_removal": lambda s: removals.finish_removal(s, self.removal, **at),
             "audit.list_records": lambda s: audit.list_records(s, **page),
         }
 
 
 # They make something new in the project of their scope, and name nothing of another.
-NAME_NOTHING = {"models.create_model", "keys.create_key", "audit.record"}
+NAME_NOTHING = {"removals.add_removal", "models.create_model", "keys.create_key", "audit.record"}
 
 
 def functions() -> set[str]:

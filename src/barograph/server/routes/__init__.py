@@ -12,6 +12,7 @@ from barograph.server.routes import (
     profiles,
     quarantine,
     references,
+    removals,
     results,
     silences,
 )
@@ -29,6 +30,7 @@ ROUTERS = tuple(
         quarantine,
         poison,
         jobs,
+        removals,
         keys,
         audit,
         health,
