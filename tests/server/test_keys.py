@@ -26,6 +26,7 @@ PLACES = {
     "key": "1",
     "poison": "1",
     "removal": "1",
+    "erasure": "1",
 }
 GUARDED = [rule for rule in RULES if rule.action is not None]
 OPEN = [rule for rule in RULES if rule.action is None]

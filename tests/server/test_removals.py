@@ -1,14 +1,17 @@
-"""Deleting a model: it is gone at once, and a little later nothing of it is on the disk."""
+"""Deleting a model, purging it, erasing an id: over HTTP and from the command line, and what is left on the disk."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 from serving import PARQUET, Served, arrow, parquet, serving, wait_for
+from typer.testing import CliRunner
 
+from barograph.cli.app import app
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.schema import METADATA
 from conftest import events
@@ -128,3 +131,80 @@ def test_what_waits_in_the_spool_goes_too(tmp_path: Path) -> None:
     with serving(tmp_path / "data", workers=True) as served:
         assert removed(served, location)["state"] == "done"
         assert remains(tmp_path / "data", MARKER) == []
+
+
+def test_an_id_is_erased_and_the_proof_stays(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with serving(data, workers=True) as served:
+        client, base = served.client, "/v1/models/flights"
+        assert client.put(base, json={"task": "binary", "label": "label"}).status_code == 201
+        sent = client.post(f"{base}/references?wait=60", content=parquet(events(1500, seed=1)), headers=PARQUET)
+        assert sent.status_code == 201
+        someone = f"{MARKER.decode()}-someone"
+        came = events(500, seed=2)
+        came = came.with_columns(event_id=pl.when(pl.int_range(500) == 77).then(pl.lit(someone)).otherwise("event_id"))
+        assert client.post(f"{base}/events", content=arrow(came), headers=ARROW).json()["accepted"] == 500
+        wait_for(lambda: bool(client.get(base).json()["state"]["labels"] == 500), "they are counted")
+        assert remains(data, MARKER)
+        asked = client.post(f"{base}/erasures", json={"id": someone})
+        assert asked.status_code == 202, asked.text
+        assert asked.headers["Location"] == f"{base}/erasures/{asked.json()['id']}"
+        said = removed(served, asked.headers["Location"])
+        assert said["digest"] == hashlib.sha256(someone.encode()).hexdigest()
+        assert (said["kind"], said["removed"]["events"], said["removed"]["labels"]) == ("erase", 1, 1)
+        assert remains(data, MARKER) == []
+        assert client.get(base).json()["state"]["events"] == 499
+        assert [r["id"] for r in client.get(f"{base}/erasures").json()["items"]] == [said["id"]]
+        (act,) = client.get("/v1/audit?action=erase id").json()["items"]
+        assert (act["target"], act["detail"]["digest"]) == ("flights", said["digest"])
+        # Others see nothing of it, and it belongs to its model.
+        reader = {"Authorization": f"Bearer {served.key('edit')}"}
+        assert client.get(f"{base}/erasures", headers=reader).status_code == 403
+        assert client.post(f"{base}/erasures", json={"id": "x"}, headers=reader).status_code == 403
+        client.put("/v1/models/other", json={"task": "binary"})
+        assert client.get(f"/v1/models/other/erasures/{said['id']}").status_code == 404
+        for wrong in ({}, {"id": ""}, {"id": 7}, {"id": "x", "ids": []}):
+            assert client.post(f"{base}/erasures", json=wrong).status_code == 422
+
+
+def test_a_model_is_purged_from_the_command_line_and_over_http(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
+    def run(*arguments: str, code: int = 0, stdin: str | None = None) -> str:
+        done = CliRunner().invoke(app, [*arguments, "--data", str(data)], input=stdin)
+        assert done.exit_code == code, (done.output, done.exception)
+        return str(done.exception) if code else done.output
+
+    with serving(data, workers=True) as served:
+        client, base = served.client, "/v1/models/flights"
+        assert client.put(base, json={"task": "binary", "label": "label"}).status_code == 201
+        sent = client.post(f"{base}/references?wait=60", content=parquet(events(1500, seed=1)), headers=PARQUET)
+        assert sent.status_code == 201
+        client.post(f"{base}/events", content=arrow(events(2000, seed=2)), headers=ARROW)
+        wait_for(lambda: bool(client.get(base).json()["state"]["evaluated_at"]), "they are evaluated")
+        told = run("purge", "flights", "--before", "2024-01-06")
+        assert "Removal 1" in told
+        removed(served, "/v1/removals/1")
+        shown = run("removals", "show", "1")
+        assert "purge   flights  done" in shown
+        assert "events                   500" in shown
+        chunks = {p["chunk"] for p in client.get(f"{base}/profiles?limit=100").json()["items"]}
+        assert min(chunks) == "2024-01-06"
+        assert client.get(f"{base}/results?end=2024-01-06").json()["items"] == []
+        assert "Removal 2" in run("erase", "flights", "--id", "-", stdin="e2-1999\n")
+        assert removed(served, f"{base}/erasures/2")["removed"]["events"] == 1
+        assert "SHA-256" in run("removals", "show", "2")
+        for asked in ({}, {"before": "2024-01-01", "everything": True}, {"before": "yesterday"}, {"everything": False}):
+            assert client.post(f"{base}/purge", json=asked).status_code == 422, asked
+        purged = client.post(f"{base}/purge", json={"everything": True})
+        assert (purged.status_code, purged.json()["before"]) == (202, None)
+        assert removed(served, purged.headers["Location"])["removed"]["events"] == 1499
+        assert client.get(base).json()["state"]["events"] == 0
+        assert [line.split()[2] for line in run("removals", "list").splitlines()] == ["purge", "erase", "purge"]
+        acts = [r["action"] for r in client.get("/v1/audit?target=flights&limit=3").json()["items"]]
+        assert acts == ["purge model", "erase id", "purge model"]
+    assert "no model 'nobody'" in run("purge", "nobody", "--everything", code=1)
+    assert "either --before DAY or --everything" in run("purge", "flights", code=1)
+    assert "must be a day" in run("purge", "flights", "--before", "yesterday", code=1)
+    assert "is empty" in run("erase", "flights", "--id", "-", stdin="\n", code=1)
+    assert "no removal 9" in run("removals", "show", "9", code=1)

@@ -50,6 +50,10 @@ POST   /v1/models/{model}/pause                             edit      small
 POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
+POST   /v1/models/{model}/purge                             admin     small
+GET    /v1/models/{model}/erasures                          admin
+POST   /v1/models/{model}/erasures                          admin     small
+GET    /v1/models/{model}/erasures/{erasure}                admin
 GET    /v1/models/{model}/spec                              read
 PUT    /v1/models/{model}/spec                              edit      small
 GET    /v1/models/{model}/monitors                          read

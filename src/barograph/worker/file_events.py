@@ -40,6 +40,15 @@ def file_waiting(ctx: WorkerContext, spool: Spool, *, now_us: int) -> int:
     return rows
 
 
+def file_all(ctx: WorkerContext, spool: Spool, model_id: int, *, now_us: int) -> int:
+    """File all of a model that came by now, and return the number of rows. The caller holds the leases of filing it."""
+    rows = 0
+    while waiting := [b for b in spool.waiting() if b.model_id == model_id and b.oldest_us <= now_us]:
+        ctx.check()
+        rows += sum(_file(ctx, spool, backlog, now_us=now_us) for backlog in waiting)
+    return rows
+
+
 def _file(ctx: WorkerContext, spool: Spool, backlog: Backlog, *, now_us: int) -> int:
     project_id, model_id, kind = backlog.project_id, backlog.model_id, backlog.kind
     most = REJECTED_BYTES if kind == "rejected" else FILING_BYTES

@@ -2,70 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, get_args  # Any: JSON values
+from typing import get_args  # Any: JSON values
 
-from barograph.errors import BarographError, LeaseLost, Stopping
+from barograph.errors import BarographError, Busy, LeaseLost, Stopping
 from barograph.logs import logger
 from barograph.store.batches import Kind
 from barograph.store.catalog import cross_project as everywhere
-from barograph.store.catalog import leases, removals
-from barograph.store.catalog.database import compact, reading
+from barograph.store.catalog import removals
+from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
-from barograph.store.catalog.removals import Removal
-from barograph.store.catalog.scope import Scope
 from barograph.store.model_files import delete_files
 from barograph.worker.context import WorkerContext
+from barograph.worker.erase import erase
 from barograph.worker.lease_guard import hold
+from barograph.worker.purge import purge
+from barograph.worker.removal_turn import Turn, forget_model, scrub
 
 RETRY_S = (2.0, 600.0)  # first and longest wait after a failure
+LATER_S = 1.0  # until it is looked again whether what must end first has ended
 LOOKED_AT = 20  # removals that are tried at once
 
 log = logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One attempt at a removal, by whoever holds the model's leases. `lease` is that of the model itself."""
-
-    ctx: WorkerContext
-    removal: Removal
-    lease: Lease
-
-    def check(self) -> None:
-        """Raise Stopping if the process ends."""
-        self.ctx.check()
-
-    @contextmanager
-    def write(self) -> Iterator[Scope]:
-        """Give the project to change, as long as the lease is held; else LeaseLost is raised."""
-        with self.ctx.write(self.removal.project_id) as scope:
-            leases.check(scope.connection, self.lease)
-            yield scope
-
-    def now(self) -> Removal:
-        """Return the removal with what earlier steps and attempts have said."""
-        with self.ctx.read(self.removal.project_id) as scope:
-            found = removals.get_removal(scope, self.removal.id)
-        assert found is not None  # nothing deletes them
-        return found
-
-    def told(
-        self,
-        step: str,
-        done: int = 0,
-        total: int | None = None,
-        *,
-        detail: Mapping[str, Any] | None = None,
-        removed: Mapping[str, int] | None = None,
-    ) -> None:
-        """Say what is being done and how far it is. Raises Stopping or LeaseLost if this should not go on."""
-        self.check()
-        with self.write() as scope:
-            now_us, more = self.ctx.now_us(), {"detail": detail, "removed": removed}
-            removals.advance(scope, self.removal.id, step=step, done=done, total=total, now_us=now_us, **more)
 
 
 def run_next_removal(ctx: WorkerContext, *, now_us: int) -> bool:
@@ -83,14 +42,6 @@ def run_next_removal(ctx: WorkerContext, *, now_us: int) -> bool:
                 _run(Turn(ctx, one, lease))
                 return True
     return False
-
-
-def scrub(turn: Turn) -> None:
-    """Let nothing that was deleted stay in the files of spool and catalog."""
-    turn.told("scrubbing")
-    assert turn.ctx.spool is not None  # `run_next_removal` has looked
-    turn.ctx.spool.scrub()
-    compact(turn.ctx.engine)
 
 
 @contextmanager
@@ -117,6 +68,10 @@ def _run(turn: Turn) -> None:
         log.info("removed", removal=removal.id, kind=removal.kind, model=removal.model)
     except (LeaseLost, Stopping):
         raise
+    except Busy as later:  # something else must end first
+        with ctx.write(removal.project_id) as scope:
+            due_us = ctx.now_us() + round(LATER_S * 1e6)
+            removals.put_off(scope, removal.id, reason=str(later), due_us=due_us, now_us=ctx.now_us(), failed=False)
     except Exception as error:  # it must not be given up: the reason is told, and it is tried again
         known = isinstance(error, BarographError)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
@@ -142,11 +97,4 @@ def _delete(turn: Turn) -> None:
     scrub(turn)
 
 
-def forget_model(ctx: WorkerContext, model_id: int) -> None:
-    """Let go of what this process has in memory of a model's tables."""
-    for key in ctx.tables.held():
-        if key[0] == model_id:
-            ctx.tables.drop(key)
-
-
-_STEPS: dict[str, Callable[[Turn], None]] = {"delete": _delete}
+_STEPS: dict[str, Callable[[Turn], None]] = {"delete": _delete, "purge": purge, "erase": erase}

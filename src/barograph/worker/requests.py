@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
@@ -140,6 +141,23 @@ def request_deletion(scope: Scope, model: Model, *, now_us: int) -> Removal:
     """Delete a model with all that the catalog has of it, and ask for the rest of it to be removed."""
     models.delete_model(scope, model.id)
     return removals.add_removal(scope, model.id, "delete", model=model.name, now_us=now_us)
+
+
+def request_purge(scope: Scope, model: Model, *, before_us: int | None, now_us: int) -> Removal:
+    """Ask for what is older than a moment, the beginning of a UTC day, to be removed; None: all but the model."""
+    asked = {"before_us": before_us}
+    return removals.add_removal(scope, model.id, "purge", model=model.name, asked=asked, now_us=now_us)
+
+
+def request_erasure(scope: Scope, model: Model, id: str, *, now_us: int) -> Removal:
+    """Ask for one id to be erased. What stays of it is its digest, by which whoever knows the id can prove it."""
+    asked = {"digest": digest_of(id)}
+    return removals.add_removal(scope, model.id, "erase", model=model.name, asked=asked, subject=id, now_us=now_us)
+
+
+def digest_of(id: str) -> str:
+    """Return the SHA-256 of an id, in hexadecimal."""
+    return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def request_retry(scope: Scope, poison: Poison, *, now_us: int) -> Job | None:

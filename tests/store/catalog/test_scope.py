@@ -36,7 +36,13 @@ from barograph.store.catalog import (
     states,
     work,
 )
-from barograph.store.catalog.alerts import OperationsIncident, firing_operations, write_alerts, write_operations
+from barograph.store.catalog.alerts import (
+    OperationsIncident,
+    firing_operations,
+    forget_alerts,
+    write_alerts,
+    write_operations,
+)
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.quarantine import Refused
@@ -97,6 +103,7 @@ class Theirs:
             profiles.write_profiles(scope, m, r, "chunk", [profile()], now_us=NOW)
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
+            results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
             results.write_points(scope, m, [result()], now_us=NOW)
             states.set_state(scope, m, events=1)
             self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", now_us=NOW).id
@@ -157,6 +164,7 @@ class Theirs:
             "references.list_references": lambda s: references.list_references(s, m, **page),
             "references.reference_ready": lambda s: references.reference_ready(s, r, rows=9, fitted=b"x", **at),
             "references.reference_failed": lambda s: references.reference_failed(s, r, reason="x"),
+            "references.reference_forgotten": lambda s: references.reference_forgotten(s, r, reason="x"),
             "references.fitted": lambda s: references.fitted(s, r),
             "profiles.write_profiles": lambda s: profiles.write_profiles(
                 s, m, r, "chunk", [profile(data=b"forged")], **at
@@ -165,6 +173,7 @@ class Theirs:
             "profiles.read_profiles_at": lambda s: profiles.read_profiles_at(s, r, "chunk", [day_us(0)]),
             "profiles.profile_heads": lambda s: profiles.profile_heads(s, r, "chunk"),
             "profiles.delete_profiles": lambda s: profiles.delete_profiles(s, r, "chunk", [day_us(0)]),
+            "profiles.forget_profiles": lambda s: profiles.forget_profiles(s, m),
             "profiles.get_position": lambda s: profiles.get_position(s, m, r) != Position(),
             "profiles.set_position": lambda s: profiles.set_position(
                 s, m, r, Position(events_version=9), expected=Position(events_version=1)
@@ -180,6 +189,8 @@ class Theirs:
             "results.series": lambda s: results.series(s, m, metric="row_count", **page),
             "results.rows": lambda s: results.rows(s, m, **page),
             "results.current_chunks": lambda s: results.current_chunks(s, m, since_us=0),
+            "results.forget_chunks": lambda s: results.forget_chunks(s, m, [day_us(0)]),
+            "results.forget_history": lambda s: results.forget_history(s, m, [day_us(0)]),
             "results.latest": lambda s: results.latest(s, m),
             "states.get_state": lambda s: states.get_state(s, m),
             "states.set_state": lambda s: states.set_state(s, m, events=9),
@@ -221,6 +232,9 @@ class Theirs:
             ),
             "quarantine.list_rows": lambda s: quarantine.list_rows(s, m, **page),
             "quarantine.count_rows": lambda s: quarantine.count_rows(s, m),
+            "quarantine.rows_with": lambda s: quarantine.rows_with(s, m, ["{"], **page),
+            "quarantine.delete_rows": lambda s: quarantine.delete_rows(s, m, ids=[self.row]),
+            "quarantine.change_poison": lambda s: quarantine.change_poison(s, self.poison, reason="x"),
             "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
             "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),
             "quarantine.list_poison": lambda s: quarantine.list_poison(s, **page),
@@ -228,6 +242,7 @@ class Theirs:
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
             "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
             "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
+            "alerts.forget_alerts": lambda s: forget_alerts(s, m, before_us=None),
             "alerts.firing_operations": lambda s: firing_operations(s, m, "x"),
             "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
             "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),

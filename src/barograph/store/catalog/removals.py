@@ -134,9 +134,9 @@ def advance(
     return _changed(scope, removal_id, values, now_us)
 
 
-def put_off(scope: Scope, removal_id: int, *, reason: str, due_us: int, now_us: int) -> Removal:
-    """End an attempt that failed, with the reason; the next one is due at `due_us`. Raises NotFoundError."""
-    failures = _found(scope, removal_id).failures + 1
+def put_off(scope: Scope, removal_id: int, *, reason: str, due_us: int, now_us: int, failed: bool = True) -> Removal:
+    """End an attempt with a reason; the next one is due at `due_us`. Raises NotFoundError."""
+    failures = _found(scope, removal_id).failures + failed
     values = {"state": "waiting", "reason": reason, "due_us": due_us, "failures": failures}
     return _changed(scope, removal_id, values, now_us)
 
