@@ -162,6 +162,10 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             content = b'{"reason": "x"}'
         if rule.method == "PATCH" and rule.path.endswith("/silences/{silence}"):
             content = b'{"duration": "2h"}'
+        if rule.path.endswith("/purge"):
+            content = b'{"everything": true}'
+        if rule.method == "POST" and rule.path.endswith("/erasures"):
+            content = b'{"id": "x"}'
         if rule.path.endswith(("/acknowledge", "/backfill")):
             content = b"{}"
         path = path_of(rule) + ("?metric=roc_auc" if rule.path.endswith("/series") else "")
