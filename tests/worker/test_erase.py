@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from plant import DAY_US, PROJECT, START_US, Plant, events
+import sqlalchemy as sa
+from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 from test_pipeline import assert_equal
 
 from barograph.errors import Stopping, StoreError
@@ -18,14 +20,17 @@ from barograph.profiles.forget import hash_of
 from barograph.reference.fit import fit
 from barograph.store.batches import from_payload, to_payload
 from barograph.store.catalog import audit, jobs, profiles, quarantine, references, removals, results, states
+from barograph.store.catalog.database import reading
 from barograph.store.catalog.removals import Removal
+from barograph.store.catalog.schema import METADATA
+from barograph.store.delta.place import open_place
 from barograph.store.model_files import poison_folder
 from barograph.worker import erase as erasing
 from barograph.worker.removals import run_next_removal
-from barograph.worker.requests import digest_of, request_backfill, request_erasure
+from barograph.worker.requests import digest_of, request_backfill, request_deletion, request_erasure
 from barograph.worker.served_model import served
 from barograph.worker.upkeep import keep_up
-from remains import remains
+from remains import remains, unpacked
 
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
 CURRENT = events(10, 100, seed=2)
@@ -339,3 +344,47 @@ def test_ids_that_are_alike_stay(plant: Plant) -> None:
     with plant.ctx.read(PROJECT) as scope:
         assert "Marker" not in repr(audit.list_records(scope, limit=10))
     assert np.isfinite(X)
+
+
+def test_catalog_on_postgresql_and_tables_on_object_storage(tmp_path: Path, postgres_url: str, bucket_url: str) -> None:
+    with plant_in(tmp_path / "data", database_url=postgres_url, storage_url=bucket_url) as plant:
+        plant.register(REFERENCE)
+        (plant.ctx.settings.folder / "reference.parquet").unlink()
+        plant.send(pl.concat([CURRENT, person(label="1").select(CURRENT.columns)]))
+        plant.send(pl.DataFrame([{"event_id": ID, "x": "no number", "timestamp": "yesterday"}]))
+        plant.work()
+        before = stored(plant, bucket_url, tmp_path / "before")
+        assert any("events" in place for place in before)
+        assert {"quarantine", "profiles"} <= set(before)
+        said = erased(plant)
+        assert (said.removed["events"], said.removed["labels"], said.removed["quarantine"]) == (1, 1, 1)
+        assert stored(plant, bucket_url, tmp_path / "after") == []
+        assert_equal(plant, CURRENT)
+        with plant.ctx.write(PROJECT) as scope:
+            asked = request_deletion(scope, plant.model, now_us=plant.now_us)
+        assert done(plant, asked).removed["files"] > 3
+        assert [name for name in objects(bucket_url, tmp_path / "gone") if "parquet" in name or "json" in name] == []
+
+
+def stored(plant: Plant, bucket_url: str, folder: Path) -> list[str]:
+    """Return where the row still is: files of the bucket, tables of the catalog, files beside them."""
+    objects(bucket_url, folder)
+    found = remains(folder, *clear()) + left(plant)
+    with reading(plant.ctx.engine) as connection:
+        for name, table in METADATA.tables.items():
+            for row in connection.execute(sa.select(table)):
+                values = [value if isinstance(value, bytes) else repr(value).encode() for value in row]
+                parts = [part for value in values for part in (value, *unpacked(value))]
+                if any(mark in part for part in parts for mark in clear()):
+                    found.append(name)
+    return sorted(set(found))
+
+
+def objects(bucket_url: str, folder: Path) -> list[str]:
+    """Copy what is in the bucket into a folder, and return the names."""
+    place = open_place(bucket_url)
+    names = [found.name for found in place.list()]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(place.read(name) or b"")
+    return names
