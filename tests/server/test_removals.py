@@ -206,5 +206,6 @@ def test_a_model_is_purged_from_the_command_line_and_over_http(tmp_path: Path) -
     assert "no model 'nobody'" in run("purge", "nobody", "--everything", code=1)
     assert "either --before DAY or --everything" in run("purge", "flights", code=1)
     assert "must be a day" in run("purge", "flights", "--before", "yesterday", code=1)
+    assert "no text" in run("erase", "flights", "--id", "a\udc80", code=1)
     assert "is empty" in run("erase", "flights", "--id", "-", stdin="\n", code=1)
     assert "no removal 9" in run("removals", "show", "9", code=1)

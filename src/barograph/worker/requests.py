@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
+from barograph.errors import InputError
 from barograph.spec.file import ROLE_KEYS
 from barograph.store.catalog import jobs, models, proposals, quarantine, references, removals, states, work
 from barograph.store.catalog.jobs import Job
@@ -150,14 +151,20 @@ def request_purge(scope: Scope, model: Model, *, before_us: int | None, now_us: 
 
 
 def request_erasure(scope: Scope, model: Model, id: str, *, now_us: int) -> Removal:
-    """Ask for one id to be erased. What stays of it is its digest, by which whoever knows the id can prove it."""
-    asked = {"digest": digest_of(id)}
+    """Ask for one id to be erased. What stays of it is its digest, by which whoever knows the id can prove it.
+
+    Raises InputError for what cannot be an id.
+    """
+    try:
+        asked = {"digest": digest_of(id)}
+    except UnicodeEncodeError:
+        raise InputError("The id to erase holds bytes that are no text. Ids are UTF-8.") from None
     return removals.add_removal(scope, model.id, "erase", model=model.name, asked=asked, subject=id, now_us=now_us)
 
 
 def digest_of(id: str) -> str:
     """Return the SHA-256 of an id, in hexadecimal."""
-    return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(id.encode()).hexdigest()
 
 
 def request_retry(scope: Scope, poison: Poison, *, now_us: int) -> Job | None:
