@@ -35,12 +35,11 @@ from remains import remains, unpacked
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
 CURRENT = events(10, 100, seed=2)
 ID, X, PLACE, EXTRA = "Marker-7f3a", 98765.4321012, "Marker-Place", "Marker-Extra"
-TIME = CURRENT["timestamp"].max()
+TIME = CURRENT["timestamp"].to_list()[-1]
 
 
 def person(**values: Any) -> pl.DataFrame:
     """Return the one event that is to be erased: the newest and most extreme of all."""
-    assert TIME is not None
     row = {"event_id": ID, "timestamp": TIME + timedelta(seconds=7), "x": X, "where": PLACE, "score": 0.987654321}
     return pl.DataFrame([row | values]).with_columns(pl.col("timestamp").cast(pl.Datetime("us", "UTC")))
 
@@ -281,8 +280,7 @@ def test_batches_that_could_not_be_filed(plant: Plant) -> None:
     with plant.ctx.write(PROJECT) as scope:
         for name in ("mixed", "alone", "other"):
             position, why = str(folder / f"{name}.arrow"), f"{PLACE} cannot be filed" if name != "other" else "why"
-            said = {"step": "file events", "position": position, "reason": why, "now_us": 1}
-            quarantine.add_poison(scope, plant.model_id, **said)
+            quarantine.add_poison(scope, plant.model_id, step="file events", position=position, reason=why, now_us=1)
     assert erased(plant).removed["poison"] == 3
     assert left(plant) == []
     assert sorted(path.name for path in folder.iterdir()) == ["mixed.arrow", "other.arrow"]
