@@ -18,7 +18,7 @@ def remembered(ctx: WorkerContext, live: ServedModel) -> ModelCache:
 
     Whoever calls this holds the model's lease: nobody else changes them meanwhile.
     """
-    known = ctx.remembered.get(live.reference_id, ModelCache)
+    known = ctx.remembered.get(live.learned, ModelCache)
     with ctx.read(live.project_id) as scope:
         heads = profiles.profile_heads(scope, live.reference_id, "chunk")
         by_start = {head.start_us: head for head in heads}
