@@ -8,6 +8,7 @@ from datetime import datetime
 from math import log2
 
 import numpy as np
+import numpy.typing as npt
 
 from barograph.chunks import Chunk
 from barograph.metrics import Metric
@@ -72,16 +73,9 @@ def evaluate(
     by_segment = {segment: list(profiles.select(segment)) for segment in {m.segment for m in monitors}}
     if typical is None:
         typical = {segment: typical_rows(part) for segment, part in by_segment.items()}
-    totals = {segment: reference.total_of(segment) for segment in by_segment}
     for monitor in monitors:
-        total = totals[monitor.segment]
-        mark = Yardmark(
-            _of_reference(monitor, total),
-            _natural(monitor, reference, typical[monitor.segment]),
-            float(total.binned(monitor.column).shares().max()) if monitor.column else 1.0,
-            least_tolerance(monitor.metric, total),
-            lambda chunk: _few_rows(reference, chunk),
-        )
+        total = reference.total_of(monitor.segment)
+        mark = yardmark(monitor, reference, typical[monitor.segment])
         for profile in by_segment[monitor.segment]:
             if monitor.segment != ALL and not profile.n:
                 continue
@@ -92,9 +86,31 @@ def evaluate(
     return results
 
 
+def yardmark(monitor: Monitor, reference: Reference, n: int) -> Yardmark:
+    """Return what a monitor of chunks of about `n` rows is compared with; made once."""
+
+    def make() -> Yardmark:
+        total = reference.total_of(monitor.segment)
+        return Yardmark(
+            _of_reference(monitor, total),
+            _natural(monitor, reference, n),
+            float(total.binned(monitor.column).shares().max()) if monitor.column else 1.0,
+            least_tolerance(monitor.metric, total),
+            lambda chunk: _few_rows(reference, chunk),
+        )
+
+    return reference.once(("yardmark", monitor.name, repr(monitor.options), n), make)
+
+
 def typical_rows(profiles: Iterable[Profile]) -> int:
     """Return the median number of rows of the chunks that have any, rounded by `rounded`; 1 with none."""
-    return rounded(float(np.median([p.n for p in profiles if p.n] or [1])))
+    return typical_of([p.n for p in profiles])
+
+
+def typical_of(rows: npt.ArrayLike) -> int:
+    """Return the same of the numbers of rows."""
+    some = np.asarray(rows)[np.asarray(rows) > 0]
+    return rounded(float(np.median(some)) if len(some) else 1.0)
 
 
 def rounded(n: float) -> int:
@@ -201,11 +217,7 @@ def _few_rows(reference: Reference, chunk: Chunk) -> Limits | None:
     A tenth of what the slowest block of the reference would bring in this time: quieter hours or days are in it, so
     what is below is a feed that is dead or nearly so.
     """
-    rates = [
-        block.n / (block.chunk.end - block.chunk.start).total_seconds()
-        for block in reference.blocks.select()
-        if block.chunk.start and block.chunk.end and block.chunk.end > block.chunk.start
-    ]
+    rates = reference.once(("rates",), lambda: _rates(reference))
     if not rates or not chunk.complete or chunk.start is None or chunk.end is None:
         return None
     due = min(rates) * (chunk.end - chunk.start).total_seconds()
@@ -213,6 +225,15 @@ def _few_rows(reference: Reference, chunk: Chunk) -> Limits | None:
         return None
     lower = max(1.0, NEARLY_DEAD * due)
     return Limits(lower=lower, upper=None, tolerated_lower=lower, tolerated_upper=None)
+
+
+def _rates(reference: Reference) -> list[float]:
+    """Return the rows a second of each block."""
+    return [
+        block.n / (block.chunk.end - block.chunk.start).total_seconds()
+        for block in reference.blocks.select()
+        if block.chunk.start and block.chunk.end and block.chunk.end > block.chunk.start
+    ]
 
 
 def _constant(outcome: Estimate, mark: Yardmark, most_frequent: float) -> tuple[Limits | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from barograph.frames.astray import bulk, together
 from barograph.frames.read import Source, open_rows
 from barograph.profiles.build import build_profiles, time_chunks
 from barograph.profiles.clock import Span
-from barograph.profiles.join import join, split
+from barograph.profiles.join import split
 from barograph.profiles.profiles import Profiles
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
@@ -103,28 +104,43 @@ def pieces_of(yardstick: Yardstick, source: Source, rule: TimeChunks) -> list[Ch
     ]
 
 
-def joined(yardstick: Yardstick, pieces: Sequence[ChunkProfile], rule: TimeChunks) -> Profiles:
-    """Return the profiles that `build_profiles` makes of all rows of these pieces: empty chunks between them included.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The chunks from the first to the last piece, the empty ones between them included, and the pieces in them.
+
+    Of the rows that are in none of the chunks, which are `outside`, `astray` have a time that is years from all others,
+    such as `astray_example`.
+    """
+
+    chunks: tuple[Chunk, ...]
+    pieces: tuple[ChunkProfile, ...]
+    outside: int = 0
+    astray: int = 0
+    astray_example: datetime | None = None
+
+
+def cut(pieces: Sequence[ChunkProfile], rule: TimeChunks) -> Cut:
+    """Return the chunks that `build_profiles` makes of all rows of these pieces.
 
     Pieces whose times are astray are left out and counted as such. Where there would be more than `MOST_CHUNKS` chunks,
     the oldest are left out, and their rows counted as `outside`.
     """
     believed = _believed(pieces)
-    strays = [p for p in pieces if p not in believed]
+    there = {id(p) for p in believed}
+    strays = [p for p in pieces if id(p) not in there]
     astray = sum(p.rows for p in strays)
-    pieces, outside = _newest(believed, rule)
-    if not pieces:
-        return join(yardstick, (), {})
-    first, last = min(p.first_us for p in pieces), max(p.last_us for p in pieces)
-    rows = sum(p.rows for p in pieces)
-    span = Span(first, last, rows, max(last - first, 0) // max(rows - 1, 1))
-    _, chunks = time_chunks(span, rule)
-    profiles = join(yardstick, chunks, {p.chunk: p.profiles for p in pieces})
-    return replace(
-        profiles,
-        outside=profiles.outside + outside + astray,
-        astray=profiles.astray + astray,
-        astray_example=from_microseconds(strays[0].first_us) if strays else profiles.astray_example,
+    kept, outside = _newest(believed, rule)
+    chunks: tuple[Chunk, ...] = ()
+    if kept:
+        first, last = min(p.first_us for p in kept), max(p.last_us for p in kept)
+        rows = sum(p.rows for p in kept)
+        _, chunks = time_chunks(Span(first, last, rows, max(last - first, 0) // max(rows - 1, 1)), rule)
+    return Cut(
+        chunks=chunks,
+        pieces=tuple(kept),
+        outside=outside + astray,
+        astray=astray,
+        astray_example=from_microseconds(strays[0].first_us) if strays else None,
     )
 
 
@@ -152,7 +168,7 @@ def closed_chunks(chunks: Sequence[Chunk], watermark_us: int | None) -> int:
     """Return how many of the chunks, in the order of time, no event is waited for any more."""
     if watermark_us is None:
         return 0
-    return sum(1 for chunk in chunks if _us(chunk.end) <= watermark_us)
+    return bisect_right(chunks, watermark_us, key=lambda chunk: _us(chunk.end))
 
 
 def days_of(start_us: int, end_us: int) -> list[str]:

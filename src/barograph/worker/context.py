@@ -10,10 +10,9 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from barograph.checks.carried import Carried
 from barograph.chunks import TimeChunks
 from barograph.errors import LeaseLost, NotFoundError, Stopping, StoreError
-from barograph.monitors.memory import Memory
-from barograph.monitors.results import Result
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.schema import Schema
@@ -36,15 +35,14 @@ MODELS = 16  # whose profiles are: a few hundred kB a chunk
 class ModelCache:
     """What is known of a model's chunks with one reference; derived from the catalog, and only used under its lease.
 
-    `pieces` are by start and each has the revision that it has in the catalog. `rows` are the results that were
-    written last, by monitor and chunk. `restated_us` and `restating_us` are when chunks were last rebuilt, and how long
+    `pieces` are by start and each has the revision that it has in the catalog. `carried` is what was found when the
+    results were written last. `restated_us` and `restating_us` are when chunks were last rebuilt, and how long
     it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and `adopted_at`
     the versions of both tables that were searched.
     """
 
     pieces: dict[int, tuple[int, ChunkProfile]] = field(default_factory=dict)
-    memory: Memory = field(default_factory=Memory)
-    rows: dict[tuple[str, str], Result] = field(default_factory=dict)
+    carried: Carried = field(default_factory=Carried)
     restated_us: int = 0
     restating_us: int = 0
     adopted_us: int = 0
