@@ -192,9 +192,9 @@ def _sized(
     """Return what is known of each chunk; of those that have changed, their sizes alone."""
     old = before.known
     same = 0
-    while (
-        same < min(len(old), len(chunks)) and old[same].revision == revisions[same] and old[same].chunk == chunks[same]
-    ):
+    for one, chunk, revision in zip(old, chunks, revisions, strict=False):
+        if one.revision != revision or not (one.chunk is chunk or one.chunk == chunk):
+            break
         same += 1
     rest = {(one.chunk, one.revision): one for one in old[same:]}
     known: list[Known | None] = [*old[:same]]

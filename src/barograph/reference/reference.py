@@ -97,6 +97,9 @@ class Reference:
             self._natural[key] = found
         return self._natural[key]
 
+    def __getstate__(self) -> dict[str, Any]:  # Any: the fields, and what was cached of them
+        return {name: value for name, value in self.__dict__.items() if name != "_made"}  # functions cannot be pickled
+
     @cached_property
     def _made(self) -> dict[tuple[Hashable, ...], Any]:  # Any: whatever was made
         return {}

@@ -11,7 +11,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from barograph.checks.carried import Carried
-from barograph.chunks import TimeChunks
+from barograph.chunks import Chunk, TimeChunks
 from barograph.errors import LeaseLost, NotFoundError, Stopping, StoreError
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
@@ -20,6 +20,7 @@ from barograph.store.catalog import jobs, leases
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.leases import Lease
+from barograph.store.catalog.profiles import ProfileHead
 from barograph.store.catalog.scope import Scope
 from barograph.store.lru import LruCache
 from barograph.store.settings import Settings
@@ -35,13 +36,17 @@ MODELS = 16  # whose profiles are: a few hundred kB a chunk
 class ModelCache:
     """What is known of a model's chunks with one reference; derived from the catalog, and only used under its lease.
 
-    `pieces` are by start and each has the revision that it has in the catalog. `carried` is what was found when the
-    results were written last. `restated_us` and `restating_us` are when chunks were last rebuilt, and how long
-    it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and `adopted_at`
-    the versions of both tables that were searched.
+    `heads` are what the catalog has of the profile of each chunk, by start, when its `stamp` was read; `pieces` are the
+    profiles of some of them, with their revisions. `chunks` are those that were evaluated last, and `carried` is what
+    was found when their results were written. `restated_us` and `restating_us` are when chunks were last rebuilt, and
+    how long it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and
+    `adopted_at` the versions of both tables that were searched.
     """
 
+    heads: dict[int, ProfileHead] = field(default_factory=dict)
+    stamp: tuple[int, ...] | None = None
     pieces: dict[int, tuple[int, ChunkProfile]] = field(default_factory=dict)
+    chunks: tuple[Chunk, ...] = ()
     carried: Carried = field(default_factory=Carried)
     restated_us: int = 0
     restating_us: int = 0

@@ -23,9 +23,9 @@ from barograph.store.catalog import leases, results, states
 from barograph.store.catalog.alerts import write_alerts
 from barograph.store.catalog.leases import Lease
 from barograph.times import to_microseconds
-from barograph.worker.chunk_profile import ChunkProfile, closed_chunks, cut
-from barograph.worker.context import ServedModel, WorkerContext
-from barograph.worker.profile_cache import remembered
+from barograph.worker.chunk_profile import Cut, closed_chunks, cut, times_of
+from barograph.worker.context import ModelCache, ServedModel, WorkerContext
+from barograph.worker.profile_cache import pieces_at, remembered
 
 ROWS_AT_ONCE = 10_000  # results that are compared and written in one transaction
 
@@ -36,14 +36,13 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
     Results are written the newest first, in several transactions; alerts, and what the model's state says, in the last.
     """
     known = remembered(ctx, live)
-    pieces = [piece for _, piece in known.pieces.values()]
-    found = cut(pieces, live.rule)
-    revisions = {piece.chunk: revision for revision, piece in known.pieces.values()}
-    again = _assessed(live, found.chunks, found.pieces, revisions, known.carried)
+    heads = known.heads.values()
+    found = cut(heads, live.rule, before=known.chunks)
+    again = _assessed(ctx, live, known, found)
     with ctx.read(live.project_id) as scope:
         state = states.get_state(scope, live.model_id)
-    first = min((p.start_us for p in pieces), default=0)
-    last = max((p.last_us for p in pieces), default=None)
+    first = min(known.heads, default=0)
+    last = max((times_of(head)[1] for head in heads), default=None)
     lateness = round(seconds_of(live.spec.service.lateness) * 1e6)
     # A producer's clock that is ahead must not close a chunk that others still fill; nor does ours open one.
     watermark = None if last is None else min(last, now_us) - lateness
@@ -69,36 +68,35 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
             judged=asdict(judged),
             evaluated_us=now_us,
             watermark_us=watermark,
-            missing_columns=_missing(live, found.pieces),
+            missing_columns=_missing(ctx, live, known),
         )
-    known.carried = carried
+    known.carried, known.chunks = carried, found.chunks
     return written
 
 
-def _assessed(
-    live: ServedModel,
-    chunks: Sequence[Chunk],
-    pieces: Sequence[ChunkProfile],
-    revisions: Mapping[str, int],
-    before: Carried,
-) -> Again:
-    parts = {piece.chunk: piece.profiles for piece in pieces}
-    yardstick = live.reference.yardstick
+def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: Cut) -> Again:
+    chunks, by_key = found.chunks, {head.chunk: head for head in found.heads}
+    of_chunks = [by_key.get(chunk.key) for chunk in chunks]
+    newest = found.heads[-1:]
+    some = [*pieces_at(ctx, live, known, [head.start_us for head in newest]).values()]
 
     def load(places: Sequence[int]) -> Profiles:
-        some = [chunks[i] for i in places]
-        of_these = {chunk.key: parts[chunk.key] for chunk in some if chunk.key in parts}
+        ctx.check()
+        heads = [head for i in places if (head := of_chunks[i]) is not None]
+        pieces = pieces_at(ctx, live, known, [head.start_us for head in heads])
+        parts = {piece.chunk: piece.profiles for piece in pieces.values()}
         # Of chunks that are all empty, another one says which segments there are.
-        return join(yardstick, some, of_these or parts)
+        other = {piece.chunk: piece.profiles for piece in some}
+        return join(live.reference.yardstick, [chunks[i] for i in places], parts or other)
 
     return assess_again(
-        before,
+        known.carried,
         live.reference,
         chunks,
-        [revisions.get(chunk.key, -1) for chunk in chunks],
+        [-1 if head is None else head.revision for head in of_chunks],
         load,
         replace(plan_of(live.spec), model=live.name),
-        segments=pieces[0].profiles.segments if pieces else (),
+        segments=some[0].profiles.segments if some else (),
     )
 
 
@@ -143,11 +141,13 @@ def _slices(changed: Mapping[Chunk, Sequence[Result]]) -> Iterator[dict[Chunk, S
         yield some
 
 
-def _missing(live: ServedModel, pieces: Sequence[ChunkProfile]) -> list[str]:
+def _missing(ctx: WorkerContext, live: ServedModel, known: ModelCache) -> list[str]:
     """Return the features, scores and predictions that no row of the newest chunk has."""
+    newest = max(known.heads, default=0)
+    pieces = pieces_at(ctx, live, known, [newest])
     if not pieces:
         return []
-    newest = max(pieces, key=lambda piece: piece.start_us).profiles.at(0)
+    profile = pieces[newest].profiles.at(0)
     schema = live.reference.schema
     columns = [c.name for c in live.reference.yardstick.columns if c.name != schema.label]
-    return [name for name in columns if not newest.counts(name).present]
+    return [name for name in columns if not profile.counts(name).present]
