@@ -163,7 +163,7 @@ def measure(chunks: int, *, segments: bool = False, profile: str = "") -> dict[s
         found, parts = [], []
         for i in range(UPDATES + 1):
             more = rows_of(1, MORE, seed=100 + i, first=chunks - 1)
-            profiler = cProfile.Profile()
+            profiler = cProfile.Profile(time.process_time)
             if profile and i == UPDATES:
                 profiler.enable()
             began = time.process_time()

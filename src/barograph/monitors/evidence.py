@@ -77,7 +77,7 @@ class Weighing:
         for row in results:
             if row.monitor in names:
                 rows.setdefault(row.monitor, {})[row.chunk] = row
-        found: dict[tuple[str, str], _Found] = {}
+        found: dict[str, dict[str, _Found]] = {}
         after, feeds = [], []
         for group, state in zip(self.groups, states, strict=True):
             feed = feed_of_chunks(group.kind.takes, profiles, group.segment, group.monitors, rows, first=first)
@@ -85,7 +85,7 @@ class Weighing:
             found |= group.say(judged, feed, profiles)
             after.append(ended)
             feeds.append(feed)
-        return tuple(after), [_judged(row, found.get((row.monitor, row.chunk))) for row in results], feeds
+        return tuple(after), [_judged(row, found.get(row.monitor, _SILENT).get(row.chunk)) for row in results], feeds
 
     def watches(self, feeds: Sequence[Feed]) -> list[Watch]:
         """Return what each monitor with evidence can see in chunks like those that its rule was fed."""
@@ -141,7 +141,7 @@ def learn_rules(
     return Weighing(groups=tuple(groups), watched=tuple(watched))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Found:
     """What a rule says of one chunk of one monitor. Limits are None where the rule has none of its own."""
 
@@ -169,15 +169,30 @@ class _Group:
     arl: Floats
     constant: Bools
 
-    def say(self, judged: Judged, feed: Feed, profiles: Profiles) -> dict[tuple[str, str], _Found]:
+    def say(self, judged: Judged, feed: Feed, profiles: Profiles) -> dict[str, dict[str, _Found]]:
         """Return what the rule says by monitor and chunk, where it speaks."""
-        mute = _mute(self.kind, feed, self.constant)
+        speaks = ~_mute(self.kind, feed, self.constant)
+        if self.kind.has_evidence:
+            speaks &= feed.came[:, None]
+        has_limits = judged.lower is not None
+        keys = [chunk.key for chunk in profiles.chunks]
+        arrays = [_listed(array, judged.breach) for array in (judged.evidence, judged.lower, judged.upper)]
+        breach, known, says = judged.breach.T.tolist(), judged.known.T.tolist(), speaks.T.tolist()
         return {
-            (monitor.name, chunk.key): _one(judged, i, j)
-            for i, chunk in enumerate(profiles.chunks)
-            if feed.came[i] or not self.kind.has_evidence
+            monitor.name: {
+                key: _Found(
+                    breach[j][i],
+                    known[j][i],
+                    arrays[0][j][i],
+                    has_limits,
+                    arrays[1][j][i],
+                    arrays[2][j][i],
+                    judged.notes.get((i, j), ""),
+                )
+                for i, key in enumerate(keys)
+                if says[j][i]
+            }
             for j, monitor in enumerate(self.monitors)
-            if not mute[i, j]
         }
 
     def watches(self, feed: Feed) -> list[Watch]:
@@ -258,19 +273,17 @@ def _mute(kind: RuleKind, feed: Feed, constant: Bools) -> Bools:
     return np.asarray(alike | (np.isfinite(feed.values) & constant))
 
 
-def _one(judged: Judged, i: int, j: int) -> _Found:
-    def number(array: Floats | None) -> float | None:
-        return float(array[i, j]) if array is not None and np.isfinite(array[i, j]) else None
+_SILENT: dict[str, _Found] = {}
 
-    return _Found(
-        breach=bool(judged.breach[i, j]),
-        known=bool(judged.known[i, j]),
-        evidence=number(judged.evidence),
-        has_limits=judged.lower is not None,
-        lower=number(judged.lower),
-        upper=number(judged.upper),
-        note=judged.notes.get((i, j), ""),
-    )
+
+def _listed(array: Floats | None, like: Bools) -> list[list[float | None]]:
+    """Return the finite numbers of each monitor, chunk by chunk; None for others."""
+    if array is None:
+        return [[None] * len(like)] * like.shape[1]
+    numbers = array.T.astype(object)
+    numbers[~np.isfinite(array.T)] = None
+    listed: list[list[float | None]] = numbers.tolist()
+    return listed
 
 
 def _judged(row: Result, found: _Found | None) -> Result:
@@ -278,7 +291,7 @@ def _judged(row: Result, found: _Found | None) -> Result:
         return row
     beyond = row.status in (Status.BREACH, Status.WARNING) and not found.has_limits
     status = Status.BREACH if found.breach else Status.WARNING if beyond else Status.OK
-    row = replace(row, evidence=found.evidence, status=status)
+    row = row.weighed(found.evidence, status)
     if found.has_limits:
         row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=found.note or None)
     return row
