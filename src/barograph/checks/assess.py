@@ -13,10 +13,12 @@ from barograph.alerts.lifecycle import HOLD, QUIET, Patience
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
-from barograph.checks.overview import ROW_COUNT, Overview, overview, said, segments_of, sizes, typical_sizes
+from barograph.checks.overview import Overview, overview, said, segments_of, sizes, typical_sizes
 from barograph.checks.plan import Plan
 from barograph.labels.self_audit import SelfAudit
 from barograph.labels.trust import Watch as ConceptWatch
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import what_breaks
 from barograph.monitors.coverage import only_shown
 from barograph.monitors.estimates import Audits, evaluate_estimates
 from barograph.monitors.evaluate import evaluate
@@ -194,7 +196,7 @@ def _shown(row: Result, whole: Overview) -> Result:
     """Return a row as it is, or only shown where it cannot be judged yet."""
     if row.value is None:
         return row
-    if row.metric == ROW_COUNT and not row.segment and row.chunk in whole.early:
+    if row.chunk in whole.early and not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
         return only_shown(row, whole.why_early)
     if row.family == "performance":
         why = whole.short.get(row.segment or ALL, {}).get(row.chunk)

@@ -27,7 +27,6 @@ from barograph.rules.budget import divide
 from barograph.rules.limits import Status
 
 MAX_SEGMENTS = 50
-ROW_COUNT = "row_count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +74,10 @@ def sizes(reference: Reference, profiles: Profiles) -> list[Size]:
 def said(results: Mapping[str, Sequence[Result]], monitors: Sequence[Monitor]) -> list[Said]:
     """Return what counts of the result rows of each chunk, which are given by its key."""
     alerting = {m.name for m in monitors if m.alerts and m.family == "performance"}
+    counting = {m.name for m in monitors if m.metric.counts_rows and not m.segment}
     found = []
     for rows in results.values():
-        due = next((row for row in rows if row.metric == ROW_COUNT and not row.segment), None)
+        due = next((row for row in rows if row.monitor in counting), None)
         found.append(
             Said(
                 rows_due=None if due is None else (due.value or 0.0, due.limit_lower, due.status is Status.OK),

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
-from barograph.charts.words import count
-from barograph.monitors.defaults import ALERTING
+from barograph.metrics.facts import alerting
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
+from barograph.text.format import count
 
 FEW_ROWS = 100  # below, the 95 % interval of an accuracy may be wider than ± 0.1
 ALL = 0.95  # of the labels have arrived
@@ -52,7 +52,7 @@ def bases(reference: Reference, results: Sequence[Result]) -> dict[str, Basis]:
     for row in results:
         if row.family in ("performance", "estimation") and not row.segment:
             rows.setdefault(row.chunk, []).append(row)
-    metrics = ALERTING[reference.schema.task]
+    metrics = alerting(reference.schema.task)
     return {chunk: _basis(of_chunk, metrics) for chunk, of_chunk in rows.items()}
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from barograph.arrays import Bools, Floats, Ints, Number
 from barograph.chunks import Chunk
 from barograph.metrics import Metric
+from barograph.metrics.broken import Broken
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Outcomes, Undefined
@@ -24,18 +25,8 @@ from barograph.reference.variability import NONE, Variability
 from barograph.rules.limits import ALPHA, LEVELS, Limits, Status, limit_of_distance, limits_around
 from barograph.sketches.counts import Counts
 
-WITHOUT_ROWS = ("row_count",)  # metrics that say something about a chunk with no rows
 NEARLY_DEAD = 0.1  # of the rows that are due at the slowest
 ENOUGH_DUE = 20.0  # rows: below, none may come by chance
-WITHOUT_LIMITS = {
-    "chi_square": "it is a test statistic that grows with the number of rows",
-    "max_absolute_error": "it grows with the number of rows",
-    "expected_calibration_error": "it depends on the number of rows, also without a change",
-    **{
-        f"{cell}_share": "a part of the confusion table; accuracy, precision and recall are judged"
-        for cell in ("true_positive", "false_positive", "true_negative", "false_negative")
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +82,7 @@ def evaluate(
             across=across[monitor.segment],
             chunks=chunks[monitor.segment],
         )
-        if monitor.metric.name not in WITHOUT_ROWS:
+        if not monitor.metric.counts_rows:
             found = _only_with_rows(found, rows[monitor.segment])
         known = Known(model=model, version=version, as_of=as_of, coverage=coverage[monitor.segment], alpha=alpha)
         results += _rows(monitor, profiles, rows[monitor.segment], found, mark, known)
@@ -149,7 +140,7 @@ def rounded(n: float) -> int:
 
 
 def _natural(monitor: Monitor, reference: Reference, n: int) -> Variability:
-    if monitor.metric.name in WITHOUT_ROWS or monitor.options:
+    if monitor.metric.counts_rows or monitor.options:
         return NONE
     return reference.natural(monitor.metric, monitor.column, n=n)
 
@@ -292,12 +283,12 @@ def result(
 
 def novelty(column: ColumnBins, metric: Metric) -> float:
     """Return the share of unseen categories that is normal for a column: of any other metric, zero."""
-    return column.novelty if metric.name == "unseen_share" and isinstance(column, CategoricalBins) else 0.0
+    return column.novelty if metric.breaks is Broken.UNSEEN and isinstance(column, CategoricalBins) else 0.0
 
 
 def _is_limited_by_formula(metric: Metric) -> bool:
     """Return whether the limits of many outcomes are found at once."""
-    return metric.name not in (*WITHOUT_ROWS, "constant_column")
+    return not metric.counts_rows and metric.breaks is not Broken.CONSTANT
 
 
 def _center(monitor: Monitor, yardstick: Yardstick, reference: Estimate, natural: Variability) -> float | None:
@@ -378,13 +369,13 @@ def _limits(
     """Return the limits of an outcome, or of many, or None and why it has none."""
     metric, natural = monitor.metric, mark.variability
     sd, mean = natural.of_chunk(outcome.n)
-    if metric.name in WITHOUT_ROWS:
+    if metric.counts_rows:
         return mark.fewest(chunk), None
-    if metric.name == "constant_column":
+    if metric.breaks is Broken.CONSTANT:
         assert isinstance(outcome, Estimate)  # see _is_limited_by_formula
         return _constant(outcome, mark, mark.most_frequent)
-    if metric.name in WITHOUT_LIMITS:
-        return None, f"without limits: {WITHOUT_LIMITS[metric.name]}"
+    if metric.no_limits:
+        return None, f"without limits: {metric.no_limits}"
     if wanted(metric, "reference"):
         if outcome.null_mean is None or outcome.null_sd is None:
             return None, "without limits: what it is with no change is not known"
