@@ -178,6 +178,8 @@ class Theirs:
             "profiles.read_profiles": lambda s: profiles.read_profiles(s, r, "chunk"),
             "profiles.read_profiles_at": lambda s: profiles.read_profiles_at(s, r, "chunk", [day_us(0)]),
             "profiles.profile_heads": lambda s: profiles.profile_heads(s, r, "chunk"),
+            "profiles.heads_at": lambda s: profiles.heads_at(s, r, "chunk", [day_us(0)]),
+            "profiles.stamp": lambda s: any(profiles.stamp(s, r, "chunk")),
             "profiles.delete_profiles": lambda s: profiles.delete_profiles(s, r, "chunk", [day_us(0)]),
             "profiles.forget_profiles": lambda s: profiles.forget_profiles(s, m),
             "profiles.get_position": lambda s: profiles.get_position(s, m, r) != Position(),

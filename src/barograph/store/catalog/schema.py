@@ -148,6 +148,10 @@ profiles = sa.Table(
     _of_reference(),
 )
 
+# What is known of profiles without their bytes, which lie on pages of their own: those are not read for it.
+_HEAD = "reference_id grain start_us project_id revision updated_us end_us chunk rows first_us last_us"
+sa.Index("ix_profiles_heads", *(profiles.c[name] for name in _HEAD.split()))
+
 positions = sa.Table(
     "positions",
     METADATA,
