@@ -71,7 +71,8 @@ def items(served: Served, url: str) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "query", ["results?", "results?status=breach&start=2024-01-20", "results?chunk=2024-02-01", "results?column=none"]
+    "query",
+    ["results?", "results?status=breach&start=2024-01-20", "results?chunk=2024-02-01", "results?status=warning"],
 )
 def test_a_file_has_the_rows_of_all_pages(served: Served, base: str, query: str) -> None:
     url = f"{base}/{query}"
