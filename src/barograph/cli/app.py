@@ -12,6 +12,7 @@ from barograph.cli import (
     check,
     deliveries,
     demo,
+    erase,
     ingest,
     init,
     keys,
@@ -19,6 +20,8 @@ from barograph.cli import (
     migrate,
     poison,
     profile,
+    purge,
+    removals,
     replay,
     routes,
     rules,
@@ -50,7 +53,10 @@ app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
 app.command("migrate")(migrate.migrate)
 app.add_typer(deliveries.app, name="deliveries")
+app.command("purge")(purge.purge)
+app.command("erase")(erase.erase)
 app.add_typer(keys.app, name="keys")
+app.add_typer(removals.app, name="removals")
 app.add_typer(poison.app, name="poison")
 app.add_typer(routes.app, name="routes")
 app.add_typer(rules.app, name="rules")

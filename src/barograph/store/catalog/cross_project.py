@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError
 from barograph.store.catalog.leases import over
+from barograph.store.catalog.removals import Removal
 from barograph.store.catalog.schema import (
     deliveries,
     jobs,
@@ -22,10 +23,12 @@ from barograph.store.catalog.schema import (
     outbox,
     projects,
     receivers,
+    removals,
     states,
     tellings,
     work,
 )
+from barograph.store.catalog.scope import columns_of
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 _WAITS = sa.literal("waiting", literal_execute=True)  # else SQLite could not tell that the index of these is enough
@@ -172,6 +175,24 @@ def due_deliveries(connection: Connection, *, now_us: int, seconds: float, limit
     )
     found = connection.execute(statement.order_by(c.due_us, c.id).limit(limit))
     return [DueDelivery(**row._mapping) for row in found]
+
+
+def due_removals(connection: Connection, *, now_us: int, limit: int) -> list[Removal]:
+    """Return up to `limit` removals that are to be done, or to be gone on with, by now: those first asked for first.
+
+    What is due later than removals are ever put off was written by a clock that ran ahead, and is due now.
+    """
+    by_now = (removals.c.due_us <= now_us) | (removals.c.due_us - now_us > 2 * FARTHEST_RETRY_US)
+    statement = sa.select(*columns_of(removals, Removal)).where(removals.c.state != "done", by_now)
+    found = connection.execute(statement.order_by(removals.c.id).limit(limit))
+    return [Removal(**row._mapping) for row in found]
+
+
+def deleted_models(connection: Connection, *, since_us: int) -> list[tuple[int, int]]:
+    """Return (project_id, model_id) of the models whose files were deleted since then."""
+    since = (removals.c.kind == "delete") & (removals.c.state == "done") & (removals.c.ended_us >= since_us)
+    statement = sa.select(removals.c.project_id, removals.c.model_id).where(since)
+    return [(row[0], row[1]) for row in connection.execute(statement)]
 
 
 def fleet(connection: Connection) -> list[FleetModel]:

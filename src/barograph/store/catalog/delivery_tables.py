@@ -5,15 +5,15 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from barograph.store.catalog.column_types import RowId
-from barograph.store.catalog.columns import METADATA
-from barograph.store.catalog.columns import count_ as _count
-from barograph.store.catalog.columns import document_ as _document
-from barograph.store.catalog.columns import id_ as _id
-from barograph.store.catalog.columns import model_ as _model
-from barograph.store.catalog.columns import of_model_ as _of_model
-from barograph.store.catalog.columns import project_ as _project
-from barograph.store.catalog.columns import time_ as _time
-from barograph.store.catalog.columns import words_ as _words
+from barograph.store.catalog.table_parts import METADATA
+from barograph.store.catalog.table_parts import count as _count
+from barograph.store.catalog.table_parts import document as _document
+from barograph.store.catalog.table_parts import model as _model
+from barograph.store.catalog.table_parts import of_model as _of_model
+from barograph.store.catalog.table_parts import project as _project
+from barograph.store.catalog.table_parts import row_id as _id
+from barograph.store.catalog.table_parts import time as _time
+from barograph.store.catalog.table_parts import words as _words
 
 outbox = sa.Table(  # what happened to incidents: written in the transaction in which it did
     "outbox",

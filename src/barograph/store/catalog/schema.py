@@ -13,22 +13,23 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from barograph.store.catalog.column_types import Document, RowId, Words
-from barograph.store.catalog.columns import METADATA as METADATA
-from barograph.store.catalog.columns import count_ as _count
-from barograph.store.catalog.columns import document_ as _document
-from barograph.store.catalog.columns import id_ as _id
-from barograph.store.catalog.columns import model_ as _model
-from barograph.store.catalog.columns import number_ as _number
-from barograph.store.catalog.columns import of_model_ as _of_model
-from barograph.store.catalog.columns import of_reference_ as _of_reference
-from barograph.store.catalog.columns import project_ as _project
-from barograph.store.catalog.columns import reference_ as _reference
-from barograph.store.catalog.columns import time_ as _time
-from barograph.store.catalog.columns import words_ as _words
 from barograph.store.catalog.delivery_tables import deliveries as deliveries  # here, so that METADATA is complete
 from barograph.store.catalog.delivery_tables import outbox as outbox
 from barograph.store.catalog.delivery_tables import receivers as receivers
 from barograph.store.catalog.delivery_tables import tellings as tellings
+from barograph.store.catalog.table_parts import METADATA as METADATA
+from barograph.store.catalog.table_parts import count as _count
+from barograph.store.catalog.table_parts import document as _document
+from barograph.store.catalog.table_parts import if_any as _if_any
+from barograph.store.catalog.table_parts import model as _model
+from barograph.store.catalog.table_parts import number as _number
+from barograph.store.catalog.table_parts import of_model as _of_model
+from barograph.store.catalog.table_parts import of_reference as _of_reference
+from barograph.store.catalog.table_parts import project as _project
+from barograph.store.catalog.table_parts import reference as _reference
+from barograph.store.catalog.table_parts import row_id as _id
+from barograph.store.catalog.table_parts import time as _time
+from barograph.store.catalog.table_parts import words as _words
 
 FOREVER = 2**62  # the `until_us` of a row that holds now
 
@@ -126,6 +127,7 @@ changes = sa.Table(
     _words("version", optional=True),
     _time("created_us"),
     _words("created_by", optional=True),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "at_us", "id"),
     sqlite_autoincrement=True,
@@ -149,6 +151,10 @@ profiles = sa.Table(
     _time("updated_us"),
     _of_reference(),
 )
+
+# What is known of profiles without their bytes, which lie on pages of their own: those are not read for it.
+_HEAD = "reference_id grain start_us project_id revision updated_us end_us chunk rows first_us last_us"
+sa.Index("ix_profiles_heads", *(profiles.c[name] for name in _HEAD.split()))
 
 positions = sa.Table(
     "positions",
@@ -297,6 +303,8 @@ incidents = sa.Table(
     _time("opened_us"),
     _time("updated_us"),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
+    *_if_any("said_state said_us said_by said_reason said_from_us"),  # by a person, against evaluations: see `handling`
+    *_if_any("assigned_to assigned_us assigned_by verdict verdict_us verdict_by verdict_reason"),
     _of_model(),
     sa.Index(None, "project_id", "opened_us"),
 )
@@ -320,6 +328,7 @@ comments = sa.Table(
     _time("at_us"),
     _words("author"),
     _words("text"),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "incident_id", "id"),
     sqlite_autoincrement=True,
@@ -438,5 +447,32 @@ audit = sa.Table(
     _words("target"),
     _document("detail"),
     sa.Index(None, "project_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+removals = sa.Table(  # of a model's data, or of all of it: the record outlives what it names
+    "removals",
+    METADATA,
+    _id(),
+    _project(),
+    sa.Column("model_id", RowId, nullable=False),  # no foreign key: the model may be what is removed
+    _words("model"),
+    _words("kind"),
+    _words("state"),
+    _document("asked"),
+    _words("subject", optional=True),  # the id that is to be erased; forgotten when it has been
+    _document("detail"),  # what the next attempt must know of those before
+    _document("removed"),
+    _words("step"),
+    _count("done"),
+    _count("total", optional=True),
+    _words("reason", optional=True),
+    _count("failures"),
+    _time("due_us"),
+    _time("asked_us"),
+    _time("updated_us"),
+    _time("ended_us", optional=True),
+    sa.Index(None, "project_id", "id"),
+    sa.Index(None, "state", "due_us"),
     sqlite_autoincrement=True,
 )
