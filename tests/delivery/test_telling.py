@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from office import HOUR_US, MINUTE_US, NOW, PROJECT, Office, body_of
 
 from barograph.alerts.condition import Lifecycle
-from barograph.store.catalog import incidents, models
+from barograph.store.catalog import handling, incidents, models
 
 DAY_US = 24 * HOUR_US
 
@@ -111,6 +113,25 @@ def test_reminders_come_until_somebody_acknowledges(office: Office) -> None:
     assert office.go() == ["reminder to hook"]
     office.incident("resolved")
     assert office.go() == ["resolved to hook"]
+
+
+def test_who_was_told_hears_that_somebody_resolved_it_and_that_it_is_open_again(office: Office) -> None:
+    office.incident()
+    office.go()
+
+    def handle(act: Callable[..., object]) -> None:
+        with office.ctx.write(PROJECT) as scope:
+            found = incidents.get_incident(scope, "silent")
+            assert found is not None
+            act(scope, found, by="ada", now_us=office.now_us)
+
+    handle(handling.resolve)
+    handle(handling.resolve)
+    assert office.go(1) == ["resolved to hook"]
+    office.incident()  # it goes on, and what a person said holds
+    assert office.go(1) == []
+    handle(handling.reopen)
+    assert office.go(1) == ["back to hook"]
 
 
 def test_others_are_called_when_nobody_acknowledges(office: Office) -> None:

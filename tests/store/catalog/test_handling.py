@@ -99,11 +99,11 @@ def test_what_the_service_itself_tells_can_be_resolved_too(catalog: Catalog) -> 
         id="i", state="firing", severity="critical", metric="freshness", title="t", since_us=NOW, body={}
     )
     with catalog.write() as scope:
-        assert write_operations(scope, model.id, silent, now_us=NOW)
+        assert write_operations(scope, model.id, silent, now_us=NOW).fires
     with catalog.write() as scope:
         handling.resolve(scope, the(catalog, model.id), by="ada", now_us=NOW + 1)
     with catalog.write() as scope:
-        assert not write_operations(scope, model.id, silent, now_us=NOW + 2)
+        assert not write_operations(scope, model.id, silent, now_us=NOW + 2).fires
     assert (the(catalog, model.id).state, the(catalog, model.id).body["state"]) == ("resolved", "firing")
     with catalog.write() as scope:
         write_operations(scope, model.id, replace(silent, state="resolved", until_us=NOW + 3), now_us=NOW + 3)
