@@ -9,7 +9,8 @@ from datetime import datetime
 from barograph.estimation.calibration import calibrate
 from barograph.estimation.classes import calibrate_classes
 from barograph.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
-from barograph.estimation.out_of_time import out_of_time_sd
+from barograph.estimation.experience import HORIZON, Expectation, When, learn
+from barograph.estimation.out_of_time import residuals
 from barograph.estimation.regression import calibrate_regression
 from barograph.labels.self_audit import SelfAudit, compare, widen
 from barograph.metrics import catalogue
@@ -17,7 +18,8 @@ from barograph.monitors.defaults import ALERTING
 from barograph.monitors.evaluate import Yardmark, result
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
-from barograph.outcome import Estimate
+from barograph.monitors.timeline import Timeline
+from barograph.outcome import Estimate, Undefined
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.measure import applies, least_tolerance, measure
 from barograph.reference.reference import Reference
@@ -30,6 +32,8 @@ FAMILY = "estimation"
 NEARLY_ALL = 0.9  # of the labels: then the realised value can audit the estimate
 
 
+TOO_FAR = "further from the reference, and from the last labels, than the reference is long"
+Estimator = Callable[[Profile, When], Estimated]
 Realised = Mapping[tuple[str, str, str], float]  # by metric, segment and chunk
 
 
@@ -58,11 +62,14 @@ def evaluate_estimates(
 
     An estimate is compared with the reference's realised value, as realised performance is. Where `realised` rows of
     earlier chunks have (nearly) all labels, they audit the estimates: an interval that has missed is widened.
+
+    What lies further from the reference than it is long is not told: nothing in it says how far estimates are off by
+    then. Labels that audit them begin that distance anew.
     """
     estimator = estimator_of(reference, values=values)
     if estimator is None:
         return Estimates()
-    known = _known(realised)
+    known, timeline = _known(realised), Timeline.of(reference)
     rows: list[Result] = []
     monitors: dict[str, Monitor] = {}
     of_all: dict[str, SelfAudit] = {}
@@ -70,10 +77,13 @@ def evaluate_estimates(
         watched: dict[str, tuple[Monitor, Yardmark]] = {}
         audits: dict[str, SelfAudit] = {}
         total = reference.total_of(segment)
+        reach: dict[str, float] = {}
+        places = timeline.places(profiles.select(segment))
         for profile in profiles.select(segment):
             if not profile.n:
                 continue
-            for name, outcome in estimator(profile).outcomes.items():
+            when = places[profile.chunk.key]
+            for name, outcome in estimator(profile, when).outcomes.items():
                 if not applies(catalogue()["performance", name], reference.yardstick, None):
                     continue
                 if name not in watched:
@@ -82,10 +92,13 @@ def evaluate_estimates(
                 published, error = outcome, None
                 if isinstance(outcome, Estimate):
                     audit = audits.get(name, SelfAudit())
-                    published = widen(outcome, audit, bounds=monitor.metric)
-                    error = published.standard_error
+                    widened = widen(outcome, audit, bounds=monitor.metric)
+                    published, error = widened, widened.standard_error
+                    if when.middle > reach.get(name, 1.0) + HORIZON:
+                        published, error = Undefined(TOO_FAR), None
                     if (truth := known.get((name, segment, profile.chunk.key))) is not None:
-                        audits[name] = compare(audit, published, truth)
+                        audits[name] = compare(audit, widened, truth)
+                        reach[name] = max(reach.get(name, 1.0), when.middle)
                 row = result(
                     monitor,
                     profile,
@@ -132,41 +145,43 @@ def _watched(
     return monitor, Yardmark(outcome, Variability(), least=least_tolerance(metric, total))
 
 
-def estimator_of(
-    reference: Reference, *, values: tuple[float, float, float, float] | None = None
-) -> Callable[[Profile], Estimated] | None:
+def estimator_of(reference: Reference, *, values: tuple[float, float, float, float] | None = None) -> Estimator | None:
     """Return the function that estimates the performance of a profile; None without labelled reference rows."""
     total = reference.total
     outcomes = total.outcomes
     if outcomes is None or not outcomes.n:
         return None
     blocks = [(block.cells, block.outcomes) for block in reference.blocks.select() if block.outcomes is not None]
-    out_of_time = out_of_time_sd(blocks, values=values)
+    experience = learn(residuals(blocks, Timeline.of(reference).blocks, values=values))
+
+    def out_of_time(when: When) -> Callable[[Mapping[str, Expectation]], Mapping[str, float]]:
+        return lambda found: experience.excess(found, when) if experience is not None else {}
+
     if isinstance(outcomes, ScoreTable):
         if not outcomes.by_score.sum():
             return None
         binary = calibrate(total.cells[0], outcomes)
 
-        def of_binary(profile: Profile) -> Estimated:
+        def of_binary(profile: Profile, when: When) -> Estimated:
             table = profile.outcomes
             assert isinstance(table, ScoreTable)
-            return estimate_binary(binary, profile.cells[0], table, out_of_time=out_of_time, values=values)
+            return estimate_binary(binary, profile.cells[0], table, out_of_time=out_of_time(when), values=values)
 
         return of_binary
     if isinstance(outcomes, ClassTables):
         classes = calibrate_classes(total.cells, outcomes)
 
-        def of_classes(profile: Profile) -> Estimated:
+        def of_classes(profile: Profile, when: When) -> Estimated:
             table = profile.outcomes
             assert isinstance(table, ClassTables)
-            return estimate_classes(classes, profile.cells, table, out_of_time=out_of_time)
+            return estimate_classes(classes, profile.cells, table, out_of_time=out_of_time(when))
 
         return of_classes
     regression = calibrate_regression(outcomes)
 
-    def of_regression(profile: Profile) -> Estimated:
+    def of_regression(profile: Profile, when: When) -> Estimated:
         cells = profile.outcomes
         assert isinstance(cells, RegressionCells)
-        return estimate_regression(regression, cells, out_of_time=out_of_time)
+        return estimate_regression(regression, cells, out_of_time=out_of_time(when))
 
     return of_regression
