@@ -47,7 +47,7 @@ def restate(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int,
         return Restated(again_us=rested_us)
     started, done = monotonic_ns(), 0
     tables = ctx.tables_of(live)
-    rows = {start: piece.rows for start, (_, piece) in known.pieces.items()}
+    rows = {start: head.rows for start, head in known.heads.items()}
     for run in _runs(live, marked, rows):
         ctx.check()
         counted = sum(rows.get(chunk.start_us, 0) for chunk in run)
@@ -55,9 +55,9 @@ def restate(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int,
         pieces = [p for p in _rebuilt(live, tables, run, at, rows=counted) if p.rows >= rows.get(p.start_us, 0)]
         with ctx.write(live.project_id) as scope:
             leases.check(scope.connection, lease)
-            revisions = write_pieces(scope, live, pieces, now_us=now_us)
+            written = write_pieces(scope, live, pieces, now_us=now_us)
             profiles.clear_dirty(scope, live.reference_id, run)
-        remember(known, pieces, revisions)
+        remember(known, pieces, written)
         done += len(run)
         if (monotonic_ns() - started) / 1e9 > SECONDS:
             break

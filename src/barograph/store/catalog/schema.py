@@ -198,6 +198,27 @@ profiles = sa.Table(
     _of_reference(),
 )
 
+# What is known of profiles without their bytes, which lie on pages of their own: those are not read for it.
+sa.Index(
+    "ix_profiles_heads",
+    *(
+        profiles.c[name]
+        for name in (
+            "reference_id",
+            "grain",
+            "start_us",
+            "project_id",
+            "revision",
+            "updated_us",
+            "end_us",
+            "chunk",
+            "rows",
+            "first_us",
+            "last_us",
+        )
+    ),
+)
+
 positions = sa.Table(
     "positions",
     METADATA,
