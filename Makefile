@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean
+.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean sdk-wheel
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -53,6 +53,9 @@ load: $(STAMP)  ## what the service takes, for 45 minutes on an idle machine; wr
 replays: $(STAMP)  ## real streams through the live service: make replays DATA=folder, writes docs/replays.md
 	$(BIN)/python benchmarks/replays.py incidents $(DATA)
 	$(BIN)/python benchmarks/replays.py flights $(DATA)
+
+sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for Python 3.9 and newer
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk
 
 docs: $(STAMP)  ## the catalogue of metrics, from the docstrings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "barograph"
 ORDER = [
+    ("sdk",),
     ("arrays", "errors", "outcome", "times"),
     ("chunks",),
     ("spec",),
@@ -40,7 +41,7 @@ ORDER = [
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}
-CORE = [name for names in ORDER[: ORDER.index(("checks",)) + 1] for name in names]
+CORE = [name for names in ORDER[1 : ORDER.index(("checks",)) + 1] for name in names]
 
 
 def modules() -> Iterator[tuple[Path, str]]:

@@ -1,0 +1,339 @@
+"""The client: what a serving process calls."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .counts import Counts
+from .post import Server
+from .rows import ABSENT, Event, Label
+from .sender import Limits, Sender
+from .spill import Spill, default_folder
+from .values import PLAIN, held
+
+QUEUE_ROWS = 50_000
+BATCH_ROWS = 2_000
+BATCH_BYTES = 1024 * 1024
+SPILL_BYTES = 256 * 1024 * 1024
+INTERVAL_S = 0.25
+TIMEOUT_S = 10.0
+EXIT_S = 5.0
+
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+
+
+class Client:
+    """Logs what one model says, and later what was true, to one server.
+
+    `columns` names the features of rows that are given as sequences. `key` is an API key of the action `ingest`;
+    without one it is taken from the environment variable `BAROGRAPH_KEY`. `version` is the model's, for events that
+    name none.
+
+    `log` and `label` put a row into a queue of `queue_rows` and return: they wait for nothing, and raise nothing. When
+    the queue is full the oldest rows go, and are counted. A thread sends every `interval_s`, or as soon as a batch is
+    full. While the server is away, batches wait in the folder `spill` (None: in the user's cache folder; False: not at
+    all) of at most `spill_bytes` for each process, readable by this user alone; then the oldest go. What an earlier
+    process left there is delivered, too. Rows have ids, so that what is sent twice counts once.
+
+    The process ends at most `exit_s` later than without a client: what has not been delivered by then stays in the
+    folder. That holds for SIGTERM, too, if nobody else handles it when the client is made, on the main thread.
+
+    A forked process has a queue and a thread of its own; what waited is sent by the process it was logged in.
+    `enabled=False` makes a client that does nothing, for tests. Raises ValueError for a `url` that is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        key: str | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        version: str | None = None,
+        queue_rows: int = QUEUE_ROWS,
+        batch_rows: int = BATCH_ROWS,
+        interval_s: float = INTERVAL_S,
+        timeout_s: float = TIMEOUT_S,
+        spill: Any = None,
+        spill_bytes: int = SPILL_BYTES,
+        exit_s: float = EXIT_S,
+        signals: bool = True,
+        tls: Any = None,
+        enabled: bool = True,
+    ) -> None:
+        key = key or os.environ.get("BAROGRAPH_KEY") or None
+        self.model = model
+        self.enabled = enabled
+        self._columns = None if columns is None else list(columns)
+        self._version = version
+        self._exit_s = exit_s
+        self._batch_rows = min(batch_rows, queue_rows)
+        self._queue: deque[Any] = deque(maxlen=queue_rows)
+        self._numbers = itertools.count()
+        server = Server(url, key, timeout_s=timeout_s, tls=tls)
+        folder = None if spill is False else os.fspath(spill or default_folder(url, model, key or ""))
+        self._sender = Sender(
+            self._queue,
+            self._numbers,
+            server,
+            None if folder is None else Spill(folder, spill_bytes),
+            model,
+            Limits(queue_rows, self._batch_rows, BATCH_BYTES, interval_s),
+        )
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closed = False
+        self._prefix = _new_prefix()
+        _clients.add(self)
+        if enabled:
+            atexit.register(self.close)
+            if signals:
+                _flush_on_sigterm()
+
+    def log(
+        self,
+        features: Any = None,
+        prediction: Any = ABSENT,
+        score: Any = ABSENT,
+        *,
+        id: Any = None,
+        timestamp: Any = None,
+        version: str | None = None,
+        trace_id: str | None = None,
+        **context: Any,
+    ) -> str:
+        """Log one event, and return its id, by which a label is told of later.
+
+        `features` is a mapping from names to values, or a sequence in the order of the client's `columns`. `score` is
+        the probability of the positive class, or a mapping from the names of classes to theirs. A `prediction` of None
+        says that the model gave none; one that is left out says nothing. Without `timestamp` it happened now; a time
+        without a zone is in that of the model. Everything else is kept beside the event.
+        """
+        number = next(self._numbers)
+        if id is None:
+            id = f"{self._prefix}{number}"
+        try:
+            version = version or self._version
+            if version is not None:
+                context["version"] = version
+            if trace_id is not None:
+                context["trace_id"] = trace_id
+            if type(features) is dict:
+                for value in features.values():
+                    if type(value) not in PLAIN:
+                        features = {name: held(inner) for name, inner in features.items()}
+                        break
+                else:
+                    features = features.copy()
+            elif features is not None:
+                features = self._named(features)
+            if type(score) not in PLAIN:
+                score = held(score)
+            self._put(Event(time.time_ns(), id, timestamp, features, prediction, score, context))
+        except Exception as error:  # of what the caller gave, of any class
+            self._unusable(error)
+        return str(id)
+
+    def label(self, id: Any, value: Any, *, timestamp: Any = None) -> None:
+        """Tell what was true for an event, known at `timestamp`, or now; a later label corrects an earlier one."""
+        next(self._numbers)
+        try:
+            self._put(Label(time.time_ns(), id, timestamp, value))
+        except Exception as error:
+            self._unusable(error)
+
+    def log_frame(
+        self,
+        frame: Any,
+        *,
+        id: str | None = None,
+        timestamp: str | None = None,
+        prediction: str | None = None,
+        score: str | None = None,
+        label: str | None = None,
+        features: Sequence[str] | None = None,
+        version: str | None = None,
+        wait_s: float = 60.0,
+    ) -> list[str]:
+        """Log the rows of a frame (pandas, polars, Arrow) or of an iterable of mappings; return their ids.
+
+        `id`, `timestamp`, `prediction`, `score` and `label` name columns; the others are features, unless `features`
+        names these. It waits for room in the queue, `wait_s` in all, so that a batch job loses nothing; then the oldest
+        rows go. An error in the frame itself, such as a column that is not there, is raised.
+        """
+        from .frames import frame_rows
+
+        roles = {"id": id, "timestamp": timestamp, "prediction": prediction, "score": score, "label": label}
+        named = {role: name for role, name in roles.items() if name is not None}
+        until = time.monotonic() + wait_s
+        ids = []
+        for row in frame_rows(frame, tuple(named.values()), features):
+            given = {role: row.pop(name, ABSENT) for role, name in named.items()}
+            true = given.pop("label", ABSENT)
+            self._wait_for_room(until)
+            ids.append(self.log(row, version=version, **given))
+            if true is not ABSENT and true is not None and true == true:
+                self.label(ids[-1], true)
+        return ids
+
+    def counts(self) -> Counts:
+        """Return what became of what was logged in this process."""
+        return self._sender.counts()
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until the server has everything that was logged; return whether it has."""
+        until = time.monotonic() + timeout_s
+        while not self._sender.idle():
+            if time.monotonic() >= until:
+                return False
+            self._begin()
+            self._sender.ring()
+            time.sleep(0.002)
+        return True
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Deliver what can be delivered within `timeout_s` (`exit_s`), leave the rest in the folder, and end.
+
+        What is logged afterwards is dropped, and counted.
+        """
+        seconds = self._exit_s if timeout_s is None else timeout_s
+        if not self._closed:
+            self._closed = True
+            atexit.unregister(self.close)
+            if self._thread is None and not self._queue:
+                self._sender.ended = True
+            else:
+                self._sender.finish(seconds)
+                if self._thread is None:
+                    self._sender.run()
+        # Also a second call waits: a signal may have come during the first.
+        if not self._ended_within(seconds):
+            self._sender.interrupt()
+            self._ended_within(1.0)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ended_within(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not self._sender.ended and time.monotonic() < until:
+            time.sleep(0.002)
+        return self._sender.ended
+
+    # What the log calls
+
+    def _put(self, row: Any) -> None:
+        if not self.enabled or self._closed:
+            return
+        queue = self._queue
+        queue.append(row)
+        if self._thread is None:
+            self._begin()
+        elif len(queue) == self._batch_rows:
+            self._sender.ring()
+
+    def _named(self, features: Any) -> dict[str, Any]:
+        if isinstance(features, Mapping):
+            return {name: held(value) for name, value in features.items()}
+        for method in ("_asdict", "model_dump", "to_dict"):
+            if hasattr(features, method):
+                return dict(getattr(features, method)())
+        if self._columns is None:
+            raise TypeError(
+                f"features: expected a mapping from names to values, got {type(features).__name__}. "
+                "Name the features with Client(columns=[…])."
+            )
+        values = features.tolist() if hasattr(features, "tolist") else list(features)
+        if len(values) != len(self._columns):
+            raise ValueError(f"features: expected {len(self._columns)} values, got {len(values)}")
+        return dict(zip(self._columns, values))
+
+    def _unusable(self, error: Exception) -> None:
+        """Count a row of which nothing can be made; the sender does it, so that no two threads count at once."""
+        try:
+            self._put(error)
+        except Exception:  # there is nobody left to tell
+            pass
+
+    def _wait_for_room(self, until: float) -> None:
+        most = self._queue.maxlen or QUEUE_ROWS
+        while len(self._queue) >= most - 1 and time.monotonic() < until and not self._closed and self.enabled:
+            self._sender.ring()
+            time.sleep(0.001)
+
+    def _begin(self) -> None:
+        """Start the thread, if there is none in this process."""
+        if not self._starting.acquire(blocking=False):
+            return  # another thread does
+        try:
+            if self._thread is None:
+                _flush_in_children()
+                thread = threading.Thread(target=self._sender.run, name="barograph", daemon=True)
+                thread.start()
+                self._thread = thread
+        except RuntimeError:  # the interpreter ends: what is in the queue is sent by the end itself
+            pass
+        finally:
+            self._starting.release()
+
+    def _after_fork(self) -> None:
+        self._thread = None
+        self._starting = threading.Lock()
+        self._prefix = _new_prefix()
+        self._sender.after_fork()
+
+
+def _new_prefix() -> str:
+    """Return what begins the ids of one process: 60 random bits, so that no two processes give the same."""
+    return os.urandom(8).hex()[:15] + "-"
+
+
+def _after_fork() -> None:
+    for client in list(_clients):
+        client._after_fork()
+
+
+def _close_all() -> None:
+    for client in list(_clients):
+        client.close()
+
+
+def _flush_in_children() -> None:
+    """See to it that a process of `multiprocessing`, which ends without `atexit`, delivers before it does."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is None or process is None or process.parent_process() is None:
+        return
+    util.Finalize(None, _close_all, exitpriority=100)
+
+
+def _flush_on_sigterm() -> None:
+    """Deliver before SIGTERM ends the process, where it would end it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+
+    def end(number: int, _frame: Any) -> None:
+        _close_all()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
