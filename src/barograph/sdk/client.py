@@ -11,8 +11,8 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .counts import Counts
 from .post import Server
@@ -21,6 +21,10 @@ from .sender import Limits, Sender
 from .spill import Spill, default_folder
 from .values import PLAIN, held
 
+if TYPE_CHECKING:
+    from .calls import Prediction
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 QUEUE_ROWS = 50_000
 BATCH_ROWS = 2_000
 BATCH_BYTES = 1024 * 1024
@@ -80,6 +84,7 @@ class Client:
         self._batch_rows = min(batch_rows, queue_rows)
         self._queue: deque[Any] = deque(maxlen=queue_rows)
         self._numbers = itertools.count()
+        self._ids = itertools.count()
         server = Server(url, key, timeout_s=timeout_s, tls=tls)
         folder = None if spill is False else os.fspath(spill or default_folder(url, model, key or ""))
         self._sender = Sender(
@@ -185,6 +190,121 @@ class Client:
             if true is not ABSENT and true is not None and true == true:
                 self.label(ids[-1], true)
         return ids
+
+    def predicting(self, features: Any = None, *, id: Any = None, **context: Any) -> Prediction:
+        """Return what logs one prediction when its block ends: how long it took, what came out, or which error.
+
+        ::
+
+            with client.predicting({"distance": 1400}) as now:
+                now.score = model.predict_proba(...)
+        """
+        from .calls import Prediction
+
+        return Prediction(self, features, id, context)
+
+    @overload
+    def watched(
+        self,
+        function: None = None,
+        *,
+        inputs: Callable[..., Any] | None = None,
+        outputs: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> Callable[[Function], Function]: ...
+
+    @overload
+    def watched(
+        self,
+        function: Function,
+        *,
+        inputs: Callable[..., Any] | None = None,
+        outputs: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> Function: ...
+
+    def watched(
+        self,
+        function: Any = None,
+        *,
+        inputs: Callable[..., Any] | None = None,
+        outputs: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> Any:
+        """Log every call of a function, plain or `async`: features, result, latency, and the class of its exception.
+
+        The features are the one mapping that it is given, or its arguments by their names, or what `inputs` makes of
+        these. The result is the prediction, or says itself what it is in a mapping with `prediction`, `score` or
+        `scores`; or `outputs` returns such a mapping, with anything else that shall be kept. What the function raises
+        is raised.
+        """
+        from .calls import watched
+
+        if function is None:
+            return lambda given: watched(self, given, inputs, outputs)
+        return watched(self, function, inputs, outputs)
+
+    def watch(
+        self,
+        model: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        methods: Mapping[str, str] | None = None,
+        ids: Callable[[Any], Sequence[Any]] | None = None,
+    ) -> Any:
+        """Return a model that is used like `model`, and whose calls are logged, each row an event.
+
+        `columns` names the features, where neither the model nor its input does. `methods` says which methods are
+        logged, and whether they give the `prediction` or the `score`: `predict`, `predict_proba`, `run` of ONNX Runtime
+        and a call of the model itself, if nothing is said; `{"predict": "score"}` is right for boosters of LightGBM and
+        XGBoost. `ids` returns the ids of the rows that a call was given. Of one call at most 10,000 rows are logged,
+        the last; the others are counted as dropped. It costs the caller some microseconds a row.
+        """
+        from .models import METHODS, Watched
+
+        return Watched(self, model, columns or self._columns, METHODS if methods is None else methods, ids)
+
+    def wsgi(
+        self,
+        app: Any,
+        *,
+        paths: Sequence[str],
+        inputs: Callable[[Any], Any] | None = None,
+        outputs: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Return a WSGI application (Flask, Django …) whose `POST`s to `paths` are logged.
+
+        `inputs` returns the features, or a list of them, in the JSON of a request; without one they are in `instances`,
+        `inputs` or `features`, or all of it. `outputs` returns what is said of each in the JSON of the answer, as
+        mappings with `prediction`, `score` or `scores`; without one that is in `predictions` or `outputs`, or all of
+        it. Latency, status, errors and the trace of a `traceparent` header are logged, and the answer has the event's
+        id in `X-Prediction-Id`, with `-0`, `-1` … after it where there are several rows. Bodies above 1 MiB are passed
+        on and not looked at.
+        """
+        from .exchange import Reading
+        from .wsgi import Wsgi
+
+        return Wsgi(app, Reading(self, paths, inputs, outputs))
+
+    def asgi(
+        self,
+        app: Any,
+        *,
+        paths: Sequence[str],
+        inputs: Callable[[Any], Any] | None = None,
+        outputs: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Return an ASGI application (FastAPI, Starlette, Django …) whose `POST`s to `paths` are logged, as `wsgi`."""
+        from .asgi import Asgi
+        from .exchange import Reading
+
+        return Asgi(app, Reading(self, paths, inputs, outputs))
+
+    def new_id(self) -> str:
+        """Return an id for an event that will be logged."""
+        return f"{self._prefix}n{next(self._ids)}"
+
+    def skip(self, rows: int) -> None:
+        """Count rows that are not logged, as they are too many at once: dropped like those of a full queue."""
+        for _ in range(rows):
+            next(self._numbers)
 
     def counts(self) -> Counts:
         """Return what became of what was logged in this process."""
