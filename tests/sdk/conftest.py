@@ -35,7 +35,7 @@ def make(taker: Taker, tmp_path: Path) -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
     def new(**options: Any) -> Client:
-        given = {"spill": tmp_path / "spill", "interval_s": 0.01, "signals": False, **options}
+        given = {"spill": tmp_path / "spill", "interval_s": 0.01, "signals": False, "environment": False, **options}
         client = Client(given.pop("url", taker.url), MODEL, **given)
         made.append(client)
         return client

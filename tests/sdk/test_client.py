@@ -382,3 +382,18 @@ def test_a_frame_waits_for_room_and_loses_nothing(make: Make, taker: Taker) -> N
     assert client.flush(20)
     assert set(taker.events) == set(ids)
     assert client.counts().dropped == 0
+
+
+def test_a_server_that_is_slow_costs_nothing_where_there_is_a_disk(make: Make, taker: Taker) -> None:
+    """Half a queue is left to the network; what comes faster than that waits on the disk, and is not dropped."""
+    gate = threading.Event()
+    taker.trouble = lambda n, path, body: gate.wait(30) and None  # type: ignore[func-returns-value]  # it goes on then
+    client = make(queue_rows=2_000, batch_rows=50, interval_s=0.005)
+    ids = [client.log(FEATURES) for _ in range(100)]
+    until(lambda: len(taker.requests) == 1, "it waits for the server")
+    ids += [client.log(FEATURES) for _ in range(1_500)]
+    gate.set()
+    until(lambda: client.counts().queued < 1_000, "there is room")
+    assert client.flush(30)
+    assert set(taker.events) == set(ids)
+    assert client.counts().dropped == 0

@@ -20,7 +20,7 @@ SOURCE = str(Path(barograph.__file__).parents[1])
 
 def begin(code: str, taker: Taker, folder: Path, **options: object) -> subprocess.Popen[str]:
     """Start a program whose `client` sends to the server."""
-    given = {"spill": str(folder), "interval_s": 0.05, **options}
+    given = {"spill": str(folder), "interval_s": 0.05, "environment": False, **options}
     program = f"""import os, sys, time
 sys.path.insert(0, {SOURCE!r})
 from barograph.sdk import Client
@@ -73,7 +73,7 @@ while True: time.sleep(0.05)"""
     program = f"""{before}import os, time
 sys.path.insert(0, {SOURCE!r})
 from barograph.sdk import Client
-client = Client({taker.url!r}, {MODEL!r}, interval_s=60, spill={str(tmp_path)!r})
+client = Client({taker.url!r}, {MODEL!r}, interval_s=60, spill={str(tmp_path)!r}, environment=False)
 client.log({{"amount": 1}}, id="logged")
 {code}"""
     process = subprocess.Popen(
@@ -127,7 +127,7 @@ def test_processes_of_multiprocessing_deliver_before_they_end(taker: Taker, tmp_
     program.write_text(f"""import sys
 sys.path.insert(0, {SOURCE!r})
 from barograph.sdk import Client
-client = Client({taker.url!r}, {MODEL!r}, interval_s=60, spill={str(tmp_path / "spill")!r})
+client = Client({taker.url!r}, {MODEL!r}, interval_s=60, spill={str(tmp_path / "spill")!r}, environment=False)
 
 def work(n):
     print(*[client.log({{"amount": i}}) for i in range(n)], flush=True)

@@ -154,6 +154,8 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             content = b"{}"
         if rule.path.endswith("/changes"):
             content = b'{"title": "x"}'
+        if rule.path.endswith("/producers"):
+            content = b'{"producer": "x"}'
         if rule.path.endswith("/comments"):
             content = b'{"text": "x"}'
         if rule.path.endswith(("/pause", "/retire", "/resume")):

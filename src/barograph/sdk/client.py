@@ -19,6 +19,7 @@ from .post import Server
 from .rows import ABSENT, Event, Label
 from .sender import Limits, Sender
 from .spill import Spill, default_folder
+from .tell import warn
 from .values import PLAIN, held
 
 if TYPE_CHECKING:
@@ -49,8 +50,14 @@ class Client:
     all) of at most `spill_bytes` for each process, readable by this user alone; then the oldest go. What an earlier
     process left there is delivered, too. Rows have ids, so that what is sent twice counts once.
 
-    The process ends at most `exit_s` later than without a client: what has not been delivered by then stays in the
-    folder. That holds for SIGTERM, too, if nobody else handles it when the client is made, on the main thread.
+    The process ends at most `exit_s` later than without a client: half of that is for delivering, the other half for
+    leaving the rest in the folder. That holds for SIGTERM, too, if nobody else handles it when the client is made, on
+    the main thread.
+
+    With the first batch goes what this process runs on: Python, operating system, processor, packages, the git revision
+    of the working folder, hashes of `files` (such as that of the model), and of environment variables those named in
+    `variables`. The server says what differs from the start before of the same `producer` (the program's name).
+    `environment=False` sends nothing of it.
 
     A forked process has a queue and a thread of its own; what waited is sent by the process it was logged in.
     `enabled=False` makes a client that does nothing, for tests. Raises ValueError for a `url` that is none.
@@ -73,6 +80,10 @@ class Client:
         exit_s: float = EXIT_S,
         signals: bool = True,
         tls: Any = None,
+        producer: str | None = None,
+        files: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        environment: bool = True,
         enabled: bool = True,
     ) -> None:
         key = key or os.environ.get("BAROGRAPH_KEY") or None
@@ -95,6 +106,14 @@ class Client:
             model,
             Limits(queue_rows, self._batch_rows, BATCH_BYTES, interval_s),
         )
+        self._described: dict[str, Any] = {
+            "producer": producer or os.path.basename(sys.argv[0] if sys.argv else "") or "python",
+            "version": version,
+            "files": [os.fspath(path) for path in files],
+            "variables": list(variables),
+        }
+        if environment:
+            self._sender.greeting = self._greeting
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed = False
@@ -333,13 +352,15 @@ class Client:
             if self._thread is None and not self._queue:
                 self._sender.ended = True
             else:
-                self._sender.finish(seconds)
+                self._sender.finish(seconds / 2)
                 if self._thread is None:
                     self._sender.run()
-        # Also a second call waits: a signal may have come during the first.
-        if not self._ended_within(seconds):
+        # Also a second call waits: a signal may have come during the first. Half of the time is for the network, the
+        # other half for the disk.
+        if not self._ended_within(seconds / 2):
             self._sender.interrupt()
-            self._ended_within(1.0)
+            if not self._ended_within(seconds / 2):
+                warn("barograph: there was no time to deliver or keep %d rows.", self.counts().queued)
 
     def __enter__(self) -> Client:
         return self
@@ -408,6 +429,12 @@ class Client:
             pass
         finally:
             self._starting.release()
+
+    def _greeting(self) -> bytes:
+        from .environment import snapshot
+        from .values import to_json
+
+        return to_json(snapshot(**self._described))
 
     def _after_fork(self) -> None:
         self._thread = None

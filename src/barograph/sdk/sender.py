@@ -174,13 +174,17 @@ class Sender:
     def _turn(self) -> None:
         while True:
             self._pull()
-            if time.monotonic() < self._not_before:
+            if time.monotonic() < self._not_before or self._crowded():
                 if not self._put_aside():
                     return
                 continue  # there may be more in the queue
             worked = self._deliver_held() and self._deliver_open() and self._deliver_spilled()
             if self._stop_at is not None or not (worked or self._full()):
                 return
+
+    def _crowded(self) -> bool:
+        """Return whether the server takes more slowly than is logged, so that the disk must take some of it."""
+        return self._spill is not None and not self._held and len(self.queue) > self._limits.queue_rows // 2
 
     def _full(self) -> bool:
         return len(self.queue) >= self._limits.batch_rows

@@ -8,10 +8,12 @@ from typing import Any, Literal  # Any: JSON values
 
 import sqlalchemy as sa
 
-from barograph.store.catalog.schema import changes
+from barograph.store.catalog.schema import changes, models
 from barograph.store.catalog.scope import Scope
 
-ChangeKind = Literal["deployment", "data", "config", "incident", "other"]
+ChangeKind = Literal["deployment", "data", "config", "environment", "incident", "other"]
+
+_PRODUCERS = 100  # changes of environment among which the last one of a producer is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,27 @@ def add_change(
     """Add a change. Raises NotFoundError for an unknown model."""
     values = {"model_id": model_id, "at_us": at_us, "kind": kind, "title": title, "detail": dict(detail or {})}
     return scope.add(Change, changes, {**values, "version": version, "created_us": now_us, "created_by": created_by})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What a producer ran on when it was last told that this is another one than before."""
+
+    environment: Mapping[str, Mapping[str, str]]
+    version: str | None
+
+
+def latest_environment(scope: Scope, model_id: int, producer: str) -> Started | None:
+    """Return what a producer ran on when it last started, None if it never did. Changes of the model wait until then.
+
+    Of the last hundred changes of environment of the model, which may have several producers.
+    """
+    scope.rows(scope.select(models, models.c.id).where(models.c.id == model_id).with_for_update())
+    statement = scope.pick(changes, Change).where(changes.c.model_id == model_id, changes.c.kind == "environment")
+    for change in scope.records(Change, statement.order_by(changes.c.id.desc()).limit(_PRODUCERS)):
+        if change.detail.get("producer") == producer:
+            return Started(environment=change.detail.get("environment", {}), version=change.version)
+    return None
 
 
 def list_changes(
