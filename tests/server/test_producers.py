@@ -68,7 +68,7 @@ def test_an_upgraded_library_and_another_model_file_are_on_the_timeline(
         client = Client(
             *(served.url, "p3", served.key("ingest")),
             spill=False,
-            files=[model],
+            files=[str(model)],
             producer="scorer",
             interval_s=0.01,
             signals=False,

@@ -68,20 +68,20 @@ def started(model: str, asked: ProducerAsked, service: ServiceOf, caller: Caller
                 found = (version, *found)
             if not found:
                 return ProducerAnswer(change=None, differences=[])
-        told = [_plain(difference) for difference in found]
+        told = [DifferenceAnswer(group=d.group, name=d.name, before=d.before, now=d.now) for d in found]
         change = add_change(
             scope,
             model_id,
             at_us=now_us if asked.started_at is None else min(to_microseconds(asked.started_at) or 0, now_us),
             kind="environment",
             title=title(asked.producer, found) if found else f"{asked.producer}: first start",
-            detail={"producer": asked.producer, "differences": told, "environment": environment},
+            detail={
+                "producer": asked.producer,
+                "differences": [d.model_dump() for d in told],
+                "environment": environment,
+            },
             version=asked.version,
             created_by=caller.name,
             now_us=now_us,
         )
-    return ProducerAnswer(change=change.id, differences=[DifferenceAnswer(**one) for one in told])
-
-
-def _plain(found: Difference) -> dict[str, str | None]:
-    return {"group": found.group, "name": found.name, "before": found.before, "now": found.now}
+    return ProducerAnswer(change=change.id, differences=told)
