@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean sdk-wheel
+.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean producers sdk-bench sdk-soak sdk-wheel
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -56,6 +56,15 @@ replays: $(STAMP)  ## real streams through the live service: make replays DATA=f
 
 sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for Python 3.9 and newer
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk
+
+producers: $(STAMP)  ## every client and language against real servers; those whose toolchain is not installed are named
+	$(BIN)/python -m pytest -rs tests/sdk tests/server/test_sdk.py tests/server/test_producers.py tests/server/test_languages.py
+
+sdk-bench: $(STAMP)  ## what the client costs and delivers, on an idle machine
+	for what in import call flood deliver; do $(BIN)/python benchmarks/sdk.py $$what || exit 1; done
+
+sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stopped for two and killed five times
+	$(BIN)/python benchmarks/sdk.py soak
 
 docs: $(STAMP)  ## the catalogue of metrics, from the docstrings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md

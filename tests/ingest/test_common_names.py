@@ -132,3 +132,21 @@ def test_a_column_that_comes_as_null_under_a_common_name_is_not_missing(given: M
     row = {"id": "a", "timestamp": "2025-06-01T10:00:00Z", "prediction": None}
     decoded = decode_events(json.dumps(row).encode(), JSON, event_layout(schema), now_us=given.NOW)
     assert set(decoded.missing) == {"p_cat", "p_dog"}
+
+
+@pytest.mark.parametrize("content_type", [JSON, NDJSON, ARROW])
+@pytest.mark.parametrize("n", [3, 200])
+def test_whole_numbers_that_may_have_lost_digits_are_a_doubt(given: ModuleType, content_type: str, n: int) -> None:
+    def doubts(amount: Any) -> tuple[str, ...]:
+        rows = [common(i) for i in range(n)]
+        rows[1]["features"]["amount"] = amount
+        decoded = decode_events(
+            given.body(rows, content_type), content_type, event_layout(given.SCHEMA), now_us=given.NOW
+        )
+        assert decoded.accepted == n
+        found: tuple[str, ...] = decoded.doubts
+        return found
+
+    assert doubts(2.0**53 - 1) == doubts(-1.5) == doubts(1e300) == doubts(float("2") ** 70) == ()
+    (said,) = doubts(-(2.0**53))
+    assert said.startswith("amount: 1 row has a number beyond 2^53")

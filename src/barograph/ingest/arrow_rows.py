@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from barograph.errors import InputError
 from barograph.ingest.arrow_columns import Batch, Column, read_batch
 from barograph.ingest.common_names import under_own_names
-from barograph.ingest.decoded import Decoded, assemble, score_doubts
+from barograph.ingest.decoded import Decoded, assemble, score_doubts, whole_doubts
 from barograph.ingest.expand import Body
 from barograph.ingest.layouts import LABEL_BYTES, EventLayout, LabelLayout, class_texts
 from barograph.ingest.memory import Reserve
@@ -66,7 +66,8 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve
         texts=batch.row_texts(),
         unknown=Counter({name: n for name in others if name != CONTEXT}),
         missing=tuple(f.name for f in layout.fields[2 : layout.kept] if f.name not in batch.columns),
-        doubts=score_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.scores),
+        doubts=score_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.scores)
+        + whole_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.numbers),
     )
 
 

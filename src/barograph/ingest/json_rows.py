@@ -227,5 +227,7 @@ def _count_unknown(unknown: Counter[str], names: Iterable[str]) -> None:
 def _why(text: Body, error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "not JSON: nested too deeply"
-    hint = "; NaN and Infinity are not JSON, send null" if b"NaN" in text or b"Infinity" in text else ""
+    hint = (
+        '; NaN and Infinity are not JSON: send null, or "NaN" as text' if b"NaN" in text or b"Infinity" in text else ""
+    )
     return f"not JSON: {error}{hint}"

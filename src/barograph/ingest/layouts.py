@@ -131,6 +131,13 @@ class EventLayout:
         return tuple(i for i, f in enumerate(self.fields[2 : self.kept]) if f.name in names)
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """Return where numbers are, but for scores, in the columns after id and timestamp."""
+        scores = set(self.schema.scores.values())
+        kept = enumerate(self.fields[2 : self.kept])
+        return tuple(i for i, f in kept if f.kind == "number" and f.name not in scores)
+
+    @property
     def embeddings(self) -> tuple[int, ...]:
         """Return where embeddings are in the columns after id and timestamp."""
         return tuple(i for i, f in enumerate(self.fields[2 : self.kept]) if f.kind == "embedding")
