@@ -233,7 +233,7 @@ def _on_demand(results: Sequence[Result]) -> Iterator[NotChecked]:
     computed = {row.metric for row in results}
     names = [within(metric_title(name)) for name in ("domain_classifier", "mmd") if name not in computed]
     if names:
-        why = "seconds a chunk: computed only when the specification asks for it under [[monitors]]"
+        why = "they compare rows, not counts: computed only when the specification asks for it under [[monitors]]"
         yield NotChecked(what=" and ".join(names), why=why)
 
 

@@ -9,7 +9,6 @@ from typing import Any  # Any: roles of several types, arrays of any type
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -174,6 +173,8 @@ def _latest(table: pa.Table, on: str, time: str | None) -> npt.NDArray[np.int64]
 
 
 def _hashes(ids: pa.StringArray, seed: int) -> npt.NDArray[np.uint64]:
+    import polars as pl
+
     return pl.Series(pl.from_arrow(ids)).hash(seed).to_numpy()
 
 

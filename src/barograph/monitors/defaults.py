@@ -35,8 +35,8 @@ def default_monitors(
     """Return the monitors of a model: everything in the catalogue that its columns and predictions allow.
 
     Segments are watched for performance only: every monitor takes its part of the false-alarm budget. `values` is the
-    value of a TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics that train a model on
-    the samples (`domain_classifier`, `mmd`) take seconds and are computed on demand only.
+    value of a TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics of the
+    sampled rows (`domain_classifier`, `mmd`) cost far more than those of counts and are computed on demand only.
     """
     monitors = []
     for metric in catalogue().values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import cache
+from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,15 @@ from barograph.alerts.severity import Severity
 from barograph.charts.style import Chart
 from barograph.charts.words import count, metric_title, percent, printable, quantity, unit_of
 from barograph.checks.not_checked import NotChecked
+from barograph.errors import InputError
+from barograph.extras import needs
 from barograph.report.explanations import why
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
 from barograph.report.ranking import Digest, digest
 from barograph.report.report import Report
 from barograph.report.svg import Drawing, draw
 from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
+from barograph.report.terminal import as_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -106,13 +110,31 @@ class PageContext:
     version: str
 
 
+def check_packages() -> None:
+    """Raise InputError, which says what to install, where what draws pages is not installed."""
+    with needs("report", "A report as a page"):
+        import jinja2  # noqa: F401  # only whether they are there
+        import vl_convert  # noqa: F401
+
+
 def page(report: Report) -> str:
-    """Return the report as a page: complete, self-contained, the same for the same report."""
+    """Return the report as a page: complete, self-contained, the same for the same report.
+
+    Raises InputError where the packages that draw pages are not installed.
+    """
+    check_packages()
     return _environment().get_template("page.html").render(_as_dict(context(report)))
 
 
 def fragment(report: Report) -> str:
-    """Return the report for a notebook: verdict, incidents, the main chart and what moved, without JavaScript."""
+    """Return the report for a notebook: verdict, incidents, the main chart and what moved, without JavaScript.
+
+    Where the packages that draw it are not installed, it is the text of the terminal, and says what to install.
+    """
+    try:
+        check_packages()
+    except InputError as error:
+        return f"<pre>{escape(as_text(report))}</pre>\n<p>{escape(str(error))}</p>"
     return _environment().get_template("fragment.html").render(_as_dict(context(report, brief=True)))
 
 

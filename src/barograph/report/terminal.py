@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
@@ -65,6 +66,16 @@ def print_summary(report: Report, *, console: Console | None = None, width: int 
         if not console.is_terminal:
             console = Console(width=100)
     console.print(summary(report), width=width)
+
+
+def as_text(report: Report, *, width: int = 100) -> str:
+    """Return what `print_summary` prints without a terminal."""
+    from rich.console import Console
+
+    console = Console(file=StringIO(), width=width, force_terminal=False)
+    with console.capture() as capture:
+        print_summary(report, console=console, width=width)
+    return capture.get()
 
 
 def _verdict(report: Report, ranked: Digest) -> Iterator[RenderableType]:
