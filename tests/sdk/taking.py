@@ -49,7 +49,7 @@ class Taker:
                 return told
             self.bodies.append(data)
             kind = path.rpartition("/")[2]
-            if kind == "producers":
+            if kind in ("producers", "probes"):
                 self.producers.append(json.loads(data))
                 return 201, {}, {}
             now_us = wall_clock_us()

@@ -17,6 +17,7 @@ from barograph.cli import (
     metrics,
     migrate,
     poison,
+    probe,
     profile,
     replay,
     rules,
@@ -46,6 +47,7 @@ app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
+app.command("probe")(probe.probe)
 app.command("migrate")(migrate.migrate)
 app.add_typer(keys.app, name="keys")
 app.add_typer(poison.app, name="poison")

@@ -89,6 +89,7 @@ class Client:
         key = key or os.environ.get("BAROGRAPH_KEY") or None
         self.model = model
         self.enabled = enabled
+        self._server, self._tls = (url, model, key), tls
         self._columns = None if columns is None else list(columns)
         self._version = version
         self._exit_s = exit_s
@@ -315,6 +316,21 @@ class Client:
         from .exchange import Reading
 
         return Asgi(app, Reading(self, paths, inputs, outputs))
+
+    def probe(self, golden: str, ask: Callable[[Any], Any], *, name: str = "golden", limits: Any = None) -> Any:
+        """Ask a model for the answers to the golden rows of a file, tell the server, and return what was found.
+
+        The caller waits for it. `ask` takes an input and returns an answer; `limits` are `probe.Limits`. Raises OSError
+        and ValueError for a file that is none, and nothing else. See `barograph_sdk.probe`.
+        """
+        from . import probe
+
+        found = probe.replay(probe.read_golden(golden), ask, limits or probe.Limits())
+        if self.enabled:
+            answer = probe.tell(*self._server, found.plain(name, self._version), tls=self._tls)
+            if answer.what != "taken":
+                warn("barograph: the server was not told of a probe: %s", answer.why)
+        return found
 
     def new_id(self) -> str:
         """Return an id for an event that will be logged."""

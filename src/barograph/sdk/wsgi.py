@@ -15,16 +15,16 @@ class Wsgi:
     def __init__(self, app: Callable[..., Iterable[bytes]], reading: Reading) -> None:
         self._app, self._reading = app, reading
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, request: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        if not self._reading.wanted(environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")):
-            return self._app(environ, start_response)
-        exchange = Exchange(self._reading, environ.get("HTTP_TRACEPARENT", ""))
-        length = environ.get("CONTENT_LENGTH") or ""
+        if not self._reading.wanted(request.get("REQUEST_METHOD", ""), request.get("PATH_INFO", "")):
+            return self._app(request, start_response)
+        exchange = Exchange(self._reading, request.get("HTTP_TRACEPARENT", ""))
+        length = request.get("CONTENT_LENGTH") or ""
         if length.isdigit() and int(length) <= BODY_BYTES:
-            body = environ["wsgi.input"].read(int(length))
+            body = request["wsgi.input"].read(int(length))
             exchange.add(exchange.request, body)
-            environ["wsgi.input"] = io.BytesIO(body)
+            request["wsgi.input"] = io.BytesIO(body)
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], Any]:
             exchange.status = int(status[:3])
@@ -37,7 +37,7 @@ class Wsgi:
             return written
 
         try:
-            return _Answer(self._app(environ, start), exchange)
+            return _Answer(self._app(request, start), exchange)
         except BaseException as error:
             exchange.end(error)
             raise

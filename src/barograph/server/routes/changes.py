@@ -15,7 +15,7 @@ from barograph.store.catalog.changes import Change, add_change, list_changes
 from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["changes"])
-Kind = Literal["deployment", "data", "config", "environment", "incident", "other"]
+Kind = Literal["deployment", "data", "config", "environment", "probe", "incident", "other"]
 
 
 class ChangeAsked(Asked):

@@ -10,7 +10,7 @@ from pydantic import Field
 from barograph.ingest.environments import GROUPS, Difference, differences, title
 from barograph.server.api_models import Answer, Asked, CallerOf, ServiceOf, Time
 from barograph.server.catalog_lookup import model_named
-from barograph.store.catalog.changes import add_change, latest_environment
+from barograph.store.catalog.changes import add_change, latest_change
 from barograph.times import to_microseconds
 
 router = APIRouter(tags=["changes"])
@@ -59,10 +59,10 @@ def started(model: str, asked: ProducerAsked, service: ServiceOf, caller: Caller
     environment = {group: dict(getattr(asked, group)) for group in GROUPS}
     with service.write(caller) as scope:
         model_id = model_named(scope, model).id
-        before = latest_environment(scope, model_id, asked.producer)
+        before = latest_change(scope, model_id, kind="environment", name=("producer", asked.producer))
         found: tuple[Difference, ...] = ()
         if before is not None:
-            found = differences(before.environment, environment)
+            found = differences(before.detail["environment"], environment)
             if before.version != asked.version:
                 version = Difference(group="model", name="version", before=before.version, now=asked.version)
                 found = (version, *found)

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from barograph.store.catalog.schema import changes, models
 from barograph.store.catalog.scope import Scope
 
-ChangeKind = Literal["deployment", "data", "config", "environment", "incident", "other"]
+ChangeKind = Literal["deployment", "data", "config", "environment", "probe", "incident", "other"]
 
-_PRODUCERS = 100  # changes of environment among which the last one of a producer is looked for
+_LOOKED_AT = 100  # changes of a kind among which the last one of a name is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,25 +49,17 @@ def add_change(
     return scope.add(Change, changes, {**values, "version": version, "created_us": now_us, "created_by": created_by})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """What a producer ran on when it was last told that this is another one than before."""
+def latest_change(scope: Scope, model_id: int, *, kind: ChangeKind, name: tuple[str, str]) -> Change | None:
+    """Return the last change of a kind whose detail has a name, as in `("producer", "scorer")`; None if there is none.
 
-    environment: Mapping[str, Mapping[str, str]]
-    version: str | None
-
-
-def latest_environment(scope: Scope, model_id: int, producer: str) -> Started | None:
-    """Return what a producer ran on when it last started, None if it never did. Changes of the model wait until then.
-
-    Of the last hundred changes of environment of the model, which may have several producers.
+    Until the transaction ends, another that asks the same of this model waits. It looks among the last hundred changes
+    of the kind.
     """
     scope.rows(scope.select(models, models.c.id).where(models.c.id == model_id).with_for_update())
-    statement = scope.pick(changes, Change).where(changes.c.model_id == model_id, changes.c.kind == "environment")
-    for change in scope.records(Change, statement.order_by(changes.c.id.desc()).limit(_PRODUCERS)):
-        if change.detail.get("producer") == producer:
-            return Started(environment=change.detail.get("environment", {}), version=change.version)
-    return None
+    statement = scope.pick(changes, Change).where(changes.c.model_id == model_id, changes.c.kind == kind)
+    key, value = name
+    found = scope.records(Change, statement.order_by(changes.c.id.desc()).limit(_LOOKED_AT))
+    return next((change for change in found if change.detail.get(key) == value), None)
 
 
 def list_changes(
