@@ -5,17 +5,16 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import signal
 import sys
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .counts import Counts
 from .post import Server
+from .process import flush_in_children, flush_on_sigterm, new_prefix, register
 from .rows import ABSENT, Event, Label
 from .sender import Limits, Sender
 from .spill import Spill, default_folder
@@ -33,8 +32,6 @@ SPILL_BYTES = 256 * 1024 * 1024
 INTERVAL_S = 0.25
 TIMEOUT_S = 10.0
 EXIT_S = 5.0
-
-_clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
 class Client:
@@ -118,12 +115,12 @@ class Client:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed = False
-        self._prefix = _new_prefix()
-        _clients.add(self)
+        self._prefix = new_prefix()
+        register(self)
         if enabled:
             atexit.register(self.close)
             if signals:
-                _flush_on_sigterm()
+                flush_on_sigterm()
 
     def log(
         self,
@@ -437,7 +434,7 @@ class Client:
             return  # another thread does
         try:
             if self._thread is None:
-                _flush_in_children()
+                flush_in_children()
                 thread = threading.Thread(target=self._sender.run, name="barograph", daemon=True)
                 thread.start()
                 self._thread = thread
@@ -452,51 +449,9 @@ class Client:
 
         return to_json(snapshot(**self._described))
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """Begin anew in a process that was forked: what waited is the other process's to send."""
         self._thread = None
         self._starting = threading.Lock()
-        self._prefix = _new_prefix()
+        self._prefix = new_prefix()
         self._sender.after_fork()
-
-
-def _new_prefix() -> str:
-    """Return what begins the ids of one process: 60 random bits, so that no two processes give the same."""
-    return os.urandom(8).hex()[:15] + "-"
-
-
-def _after_fork() -> None:
-    for client in list(_clients):
-        client._after_fork()
-
-
-def _close_all() -> None:
-    for client in list(_clients):
-        client.close()
-
-
-def _flush_in_children() -> None:
-    """See to it that a process of `multiprocessing`, which ends without `atexit`, delivers before it does."""
-    util = sys.modules.get("multiprocessing.util")
-    process = sys.modules.get("multiprocessing.process")
-    if util is None or process is None or process.parent_process() is None:
-        return
-    util.Finalize(None, _close_all, exitpriority=100)
-
-
-def _flush_on_sigterm() -> None:
-    """Deliver before SIGTERM ends the process, where it would end it at once."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return
-
-    def end(number: int, _frame: Any) -> None:
-        _close_all()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, end)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
