@@ -16,8 +16,7 @@ from conftest import events
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "barograph"
 ORDER = [
-    ("sdk",),
-    ("arrays", "errors", "outcome", "plain_arrays", "times"),
+    ("arrays", "errors", "outcome", "plain_arrays", "plugins", "text", "times"),
     ("extras",),
     ("chunks",),
     ("spec",),
@@ -41,10 +40,11 @@ ORDER = [
     ("client",),
     ("worker",),
     ("server",),
+    ("sdk",),
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}
-CORE = [name for names in ORDER[1 : ORDER.index(("checks",)) + 1] for name in names]
+CORE = [name for names in ORDER[: ORDER.index(("checks",)) + 1] for name in names]
 
 
 def modules() -> Iterator[tuple[Path, str]]:
@@ -92,6 +92,30 @@ def test_the_core_reads_no_clock_and_no_network() -> None:
         wrong += [f"{path.relative_to(ROOT)}: {found}" for found in forbidden.findall(text)]
         wrong += [f"{path.relative_to(ROOT)}:{line} imports {m}" for line, m in imports(path) if m in networks]
     assert not wrong
+
+
+def test_metrics_are_told_apart_by_their_facts() -> None:
+    """What a metric is stands on its `@metric`; only what is a formula of a certain metric may name it."""
+    from barograph.metrics import catalogue
+
+    allowed = {
+        "estimation": "estimates are formulas of certain metrics",
+        "causes/explain.py": "it decomposes certain losses",
+        "checks/loss.py": "it shows what was decomposed",
+        "monitors/asked.py": "rules that watch cells or distributions of them are fed for certain metrics",
+        "alerts/titles.py": "a word of a sentence on concept drift",
+        "server/routes/results.py": "examples",
+    }
+    names = {name for _, name in catalogue()}
+    wrong = []
+    for path, part in modules():
+        where = path.relative_to(SOURCE).as_posix()
+        if part in ("metrics", *allowed) or where in allowed:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and node.value in names:
+                wrong.append(f"{where}:{node.lineno} names {node.value!r}")
+    assert not wrong, "Say it on the metric's decorator, and ask metrics/facts.py."
 
 
 def test_source_files_stay_readable() -> None:

@@ -14,14 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from barograph.alerts.alert import State
-from barograph.alerts.breaches import MAIN_METRIC
+from barograph.alerts.breaches import main_metric
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.style import Chart
-from barograph.charts.words import count, metric_title, percent, printable, quantity, unit_of
 from barograph.checks.not_checked import NotChecked
 from barograph.errors import InputError
 from barograph.extras import needs
+from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.explanations import why
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
 from barograph.report.ranking import Digest, digest
@@ -29,6 +29,7 @@ from barograph.report.report import Report
 from barograph.report.svg import Drawing, draw
 from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
 from barograph.report.terminal import as_text
+from barograph.text.format import count, number, percent, printable, quantity, unbroken
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -209,7 +210,7 @@ def _figures(report: Report, ranked: Digest) -> list[Figure]:
         reference = "" if latest.reference_value is None else f"reference {quantity(latest.reference_value, unit)}, "
         found.append(
             Figure(
-                label=f"{metric_title(main.metric)}{', estimated' if guess else ''}",
+                label=f"{heading_of(main.metric)}{', estimated' if guess else ''}",
                 value=quantity(latest.value, unit),
                 note=f"{reference}latest chunk {printable(latest.chunk)}",
                 state="breach" if latest.status == "breach" else "",
@@ -250,7 +251,8 @@ def _harm(incident: Incident, report: Report) -> str:
     """Return the harm of an incident in words; "" where it is unknown, or not material."""
     if incident.harm is None or incident.harm <= 0 or incident.severity is Severity.NOTICE:
         return ""
-    return f"{metric_title(MAIN_METRIC[report.reference.schema.task][0])} worse by {quantity(incident.harm, '')}"
+    main = main_metric(report.rows, report.reference.schema.task)
+    return f"{heading_of(main)} worse by {number(incident.harm)}" if main else ""
 
 
 def _version() -> str:
@@ -279,5 +281,5 @@ def _prose(text: str) -> Markup:
     """Return text, escaped, with names in `backticks` as code, in which a line does not end within a date."""
     from markupsafe import Markup, escape
 
-    plain = _DATE.sub(r'<span class="nb">\g<0></span>', str(escape(text)))
+    plain = _DATE.sub(r'<span class="nb">\g<0></span>', str(escape(unbroken(text))))
     return Markup(_CODE.sub(r"<code>\1</code>", plain))

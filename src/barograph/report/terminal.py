@@ -8,11 +8,12 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
-from barograph.charts.words import count, cut, metric_title, percent, printable, quantity, unit_of
+from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.explanations import why
 from barograph.report.ranking import Digest, Drift, Performance, digest
 from barograph.report.report import Report
 from barograph.rules.limits import Status
+from barograph.text.format import count, cut, percent, printable, quantity
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -148,7 +149,7 @@ def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]
         return Text("–" if row_value is None else quantity(row_value, unit), "bold red" if bad else "")
 
     guess = "≈ " if rows[0].family == "estimation" else ""
-    yield Text(guess + metric_title(performance.metric))
+    yield Text(guess + heading_of(performance.metric))
     yield value(reference)
     yield value(latest.value, bad=latest.status == Status.BREACH)
     yield value(worst.value, bad=worst.status == Status.BREACH)

@@ -7,8 +7,9 @@ from pydantic import Field
 
 from barograph.server.api_models import Answer, Asked, CallerOf, ServiceOf, Time
 from barograph.server.catalog_lookup import model_named
-from barograph.server.problems import Problem, Wrong, count
+from barograph.server.problems import Problem, Wrong
 from barograph.store.catalog.changes import add_change, latest_change
+from barograph.text.format import count
 from barograph.times import to_microseconds
 
 router = APIRouter(tags=["changes"])
