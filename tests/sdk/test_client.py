@@ -412,3 +412,20 @@ def test_what_comes_faster_than_the_server_takes_waits_on_the_disk(make: Make, t
     assert sum(kept) >= 500
     assert set(taker.events) == set(ids)
     assert client.counts().dropped == 0
+
+
+def test_asking_for_the_counts_from_many_threads_changes_none(make: Make, taker: Taker) -> None:
+    client = make()
+
+    def work() -> None:
+        for _ in range(500):
+            client.log(FEATURES)
+            client.counts()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert client.flush(30)
+    assert client.counts()[:6] == (3_000, 3_000, 0, 0, 0, 0)

@@ -21,6 +21,7 @@ NDJSON = "application/x-ndjson"
 LINE_BYTES = 1024 * 1024  # of one event, as the server takes it
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 60.0
 _TELL_S = 60.0  # at most so often is told what was given up
+_GREET_S = 60.0  # after which it is told again what this process is, if the server could not take it
 _ADOPT_S = 60.0  # so often is looked for what other processes left
 _FEW = 64  # spilled batches delivered before new ones have their turn again
 
@@ -73,6 +74,7 @@ class Sender:
         self._limits = limits
         self._moments = Moments()
         self.greeting: Callable[[], bytes | None] | None = None  # what is sent once, before the first batch
+        self._before = 0  # numbers that were given before this process was forked
         self._reset()
 
     def _reset(self) -> None:
@@ -80,7 +82,8 @@ class Sender:
         self._bell.acquire()
         self._open = {EVENTS: Open(), LABELS: Open()}
         self._held: deque[Batch] = deque()  # what can neither be delivered nor kept on the disk now
-        self._taken = self._asked = 0
+        self._taken = 0
+        self._asked = itertools.count()
         self._delivered = self._rejected = self._adopted = 0
         self._lost_spill = self._lost_unsendable = self._lost_refused = 0
         self._failures = 0
@@ -89,6 +92,7 @@ class Sender:
         self._told, self._told_at = 0, -_TELL_S
         self._away = ""
         self._greeted = False
+        self._greet_at = 0.0
         self._busy = False
         self._stop_at: float | None = None
         self.ended = False
@@ -100,7 +104,7 @@ class Sender:
         if self._spill is not None:
             self._spill.forget()
         self._reset()
-        self._asked = next(self._numbers) + 1  # so that those of the other process are not counted here
+        self._before = next(self._numbers) + 1  # those of the other process are not counted here
 
     # What other threads call
 
@@ -112,9 +116,12 @@ class Sender:
             pass
 
     def logged(self) -> int:
-        """Return how many rows have been logged: the counter can only be read by counting on."""
-        self._asked += 1
-        return next(self._numbers) + 1 - self._asked
+        """Return how many rows have been logged: the counter can only be read by counting on.
+
+        It is right also when several threads ask: how often was asked is counted in the same way, without a lock.
+        """
+        asked = next(self._asked)
+        return next(self._numbers) - asked - self._before
 
     def counts(self) -> Counts:
         """Return what became of what was logged; exact when nothing is under way."""
@@ -317,7 +324,7 @@ class Sender:
 
     def _greet(self) -> bool:
         """Send what goes before the first batch; return whether events may be sent. It is not worth an event."""
-        if self._greeted or self.greeting is None:
+        if self._greeted or self.greeting is None or time.monotonic() < self._greet_at:
             return True
         try:
             body = self.greeting()
@@ -326,9 +333,12 @@ class Sender:
             body = None
         if body is not None:
             answer = self._server.post(self._path + "producers", body, "application/json")
-            if answer.what == "later":
+            if not answer.reached:
                 self._failed(answer.why, answer.wait_s)
                 return False
+            if answer.what == "later":  # events may be taken all the same
+                self._greet_at = time.monotonic() + _GREET_S
+                return True
             if answer.what != "taken":
                 warn("barograph: the server does not take what this process is: %s", answer.why)
         self._greeted = True
