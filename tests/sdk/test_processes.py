@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import barograph
 from barograph.sdk import Client
 
 SOURCE = str(Path(barograph.__file__).parents[1])
+PACKAGE = Path(barograph.__file__).parent / "sdk"
 
 
 def begin(code: str, taker: Taker, folder: Path, **options: object) -> subprocess.Popen[str]:
@@ -174,3 +176,52 @@ time.sleep(60)"""
         time.sleep(0.01)
     assert heir.flush(20)
     assert set(running.taker.events) == {"alive", "heir", *(f"e{i}" for i in range(300))}
+
+
+def python(version: str) -> str:
+    """Return an interpreter of another version; skip where there is none."""
+    kept = map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    for place in (shutil.which(f"python{version}"), *kept):
+        if place and subprocess.run([place, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return place
+    pytest.skip(f"Python {version} is not installed")
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13", "3.14"])
+def test_every_version_of_python_delivers_forks_and_ends(taker: Taker, tmp_path: Path, version: str) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "barograph_sdk", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "golden").write_text('{"id": "a", "input": {"x": 1}, "answer": {"y": 2}}\n', "utf-8")
+    code = f"""import os, sys, time
+sys.path.insert(0, {str(tmp_path)!r})
+from barograph_sdk import Client
+client = Client({taker.url!r}, {MODEL!r}, spill={str(tmp_path / "spill")!r}, interval_s=60)
+ids = [client.log({{"amount": i}}, score=0.5) for i in range(50)]
+child = os.fork()
+if child == 0:
+    client.log({{"amount": 1}}, id="child")
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+
+@client.watched
+def predict(amount):
+    return amount + 1
+
+predict(1.0)
+with client.predicting({{"amount": 1}}, id="block") as now:
+    now.score = 0.5
+class Model:
+    def predict(self, rows):
+        return [1.0 for _ in rows]
+client.watch(Model(), columns=["amount"]).predict([[1.0], [2.0]])
+client.label(ids[0], 1)
+assert client.probe({str(tmp_path / "golden")!r}, lambda row: {{"y": row["x"] * 2}}).passed
+print(*ids)"""
+    process = subprocess.Popen(
+        [python(version), "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    ids = ended(process).split()
+    assert len(taker.events) == 50 + 2 + 1 + 2
+    assert {*ids, "child", "block"} <= set(taker.events)
+    assert taker.labels == [(ids[0], "1")]
+    started = [told for told in taker.producers if "system" in told]
+    assert {told["system"]["python"].rpartition(".")[0] for told in started} == {version}
