@@ -11,6 +11,7 @@ import typer
 from barograph.cli import (
     check,
     demo,
+    erase,
     ingest,
     init,
     keys,
@@ -19,6 +20,8 @@ from barograph.cli import (
     poison,
     probe,
     profile,
+    purge,
+    removals,
     replay,
     rules,
     serve,
@@ -49,7 +52,10 @@ app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
 app.command("probe")(probe.probe)
 app.command("migrate")(migrate.migrate)
+app.command("purge")(purge.purge)
+app.command("erase")(erase.erase)
 app.add_typer(keys.app, name="keys")
+app.add_typer(removals.app, name="removals")
 app.add_typer(poison.app, name="poison")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
