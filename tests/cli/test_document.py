@@ -14,8 +14,9 @@ from barograph.store.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "barograph"
 # Who gets all variables at once: the settings, which look for their own, the object storage, for those of AWS, and what
-# is delivered, for the secrets that the operator's file names.
-WHOLE = {"cli/needs.py", "store/delta/place.py", "delivery/wire.py"}
+# is delivered, for the secrets that the operator's file names. The client sends those that its caller has named.
+NAMED_BY_OTHERS = ("sdk/environment.py", "delivery/secret.py")
+WHOLE = {"cli/needs.py", "store/delta/place.py", "delivery/wire.py", "sdk/environment.py"}
 OBJECTS = {"environ", "environment", "known"}  # what variables are looked up in
 
 
@@ -63,8 +64,8 @@ def variables(path: Path) -> Iterator[str]:
                 elif isinstance(part, ast.Constant):
                     yield str(part.value)
                 else:
-                    # Settings are named by their fields, and secrets by the operator's own file.
-                    assert path.name in ("settings.py", "secret.py"), f"{path}: {ast.unparse(node)}: name the variable."
+                    named = path.name == "settings.py" or path in [SOURCE / other for other in NAMED_BY_OTHERS]
+                    assert named, f"{path}: {ast.unparse(node)}: name the variable."
 
 
 def keys(node: ast.AST) -> Iterator[ast.expr]:

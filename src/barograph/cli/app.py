@@ -19,6 +19,7 @@ from barograph.cli import (
     metrics,
     migrate,
     poison,
+    probe,
     profile,
     purge,
     removals,
@@ -51,6 +52,7 @@ app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
+app.command("probe")(probe.probe)
 app.command("migrate")(migrate.migrate)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("purge")(purge.purge)

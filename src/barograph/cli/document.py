@@ -37,7 +37,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "`barograph.toml` in the folder of the data",
         "who is told of incidents; see docs/delivery.md",
     ),
-    "BAROGRAPH_KEY": ("none", "the key that `barograph ingest` shows to the service"),
+    "BAROGRAPH_KEY": (
+        "none",
+        "the key that `barograph ingest`, `barograph probe` and the client show to the service",
+    ),
     "BAROGRAPH_TRACEBACK": ("none", "set to anything: a fault of barograph itself ends with its traceback"),
     "AWS_ACCESS_KEY_ID": ("none", "of the object storage"),
     "AWS_SECRET_ACCESS_KEY": ("none", "of the object storage"),
