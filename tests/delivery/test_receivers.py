@@ -21,8 +21,8 @@ from barograph.delivery.receivers import Receiver, kinds
 from barograph.delivery.wire import Wire
 from barograph.errors import DeliveryError
 
-sys.path.insert(0, str(Path(__file__).parent))
-from mailbox import Mailbox, mailbox_on_loopback
+sys.path.append(str(Path(__file__).parent))
+from post_box import Mailbox, mailbox_on_loopback
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text("utf-8")
 NASTY = "<script>alert(1)</script> <!channel> [x](javascript:1) & ROC\r\nBcc: eve@example.org"

@@ -19,7 +19,7 @@ from barograph.store.catalog.database import writing
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "delivery"))
+sys.path.append(str(Path(__file__).parents[1] / "delivery"))
 from sink import Sink, sink_on_loopback
 
 FILE = """
