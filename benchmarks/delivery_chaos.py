@@ -166,7 +166,8 @@ def http_sink(heard: dict[str, Heard]) -> Iterator[str]:
 
 class _AnyPort(Controller):
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # it has begun
+        assert self.server is not None  # it has begun
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # of asyncio's own kind
         super()._trigger_server()  # type: ignore[no-untyped-call]  # of the library
 
 
@@ -199,11 +200,11 @@ def mail_sink(of: Heard) -> Iterator[int]:
             return "250 OK"
 
     controller = _AnyPort(Handler(), hostname="127.0.0.1", port=0)
-    controller.start()  # type: ignore[no-untyped-call]  # of the library
+    controller.start()
     try:
         yield controller.port
     finally:
-        controller.stop()  # type: ignore[no-untyped-call]  # of the library
+        controller.stop()
 
 
 @dataclass
@@ -404,8 +405,8 @@ def table(result: Result) -> str:
     head = f"{result.incidents:,} incidents, each told as new and as resolved to {len(result.heard)} receivers"
     head += f" ({sent:,} messages); {sum(result.kills.values())} kills ({kills}); {result.attempts:,} attempts in"
     head += f" {result.seconds:.0f} s; {result.dead} given up.\n"
-    columns = ("refused", "reset before taking", "reset after taking", "hung", "lost", "twice, same key")
-    columns += ("twice, other key", "out of order")
+    columns = ["refused", "reset before taking", "reset after taking", "hung", "lost", "twice, same key"]
+    columns += ["twice, other key", "out of order"]
     lines = [head, f"| receiver | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     titles = {"hook": "webhook", "slack": "Slack (mock)", "pager": "PagerDuty (mock)", "mail": "SMTP"}
     for name, heard in result.heard.items():
