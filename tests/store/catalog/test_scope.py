@@ -97,6 +97,9 @@ def test_only_the_scope_makes_statements() -> None:
     assert not wrong
 
 
+DETAIL = {"by": "x"}
+
+
 class Theirs:
     """One of everything in a project, and a call of every repository function that names it."""
 
@@ -113,7 +116,7 @@ class Theirs:
             results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
             results.write_points(scope, m, [result()], now_us=NOW)
             states.set_state(scope, m, events=1)
-            self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", now_us=NOW).id
+            self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", detail=DETAIL, now_us=NOW).id
             self.job = jobs.add_job(scope, m, "fit", detail={}, now_us=NOW)
             running = jobs.claim(scope, self.job.id, owner="a", now_us=NOW, seconds=30)
             assert running is not None
@@ -248,6 +251,7 @@ class Theirs:
             ],
             "changes.add_change": lambda s: changes.add_change(s, m, at_us=NOW, kind="data", title="x", **at),
             "changes.get_change": lambda s: changes.get_change(s, m, self.change),
+            "changes.latest_change": lambda s: changes.latest_change(s, m, kind="data", name=("by", "x")),
             "changes.edit_change": lambda s: changes.edit_change(s, m, self.change, title="x", by="x", **at),
             "changes.delete_change": lambda s: changes.delete_change(s, m, self.change),
             "changes.list_changes": lambda s: changes.list_changes(s, **page),
