@@ -75,6 +75,12 @@ replays: $(STAMP)  ## real streams through the live service: make replays DATA=f
 	$(BIN)/python benchmarks/replays.py incidents $(DATA)
 	$(BIN)/python benchmarks/replays.py flights $(DATA)
 
+history: $(STAMP)  ## what an update costs by how long a model has been watched; writes docs/benchmarks.md
+	$(BIN)/python benchmarks/history.py --write
+
+histories: $(STAMP)  ## 500 random histories: what is carried on gives what evaluating everything gives
+	BAROGRAPH_HISTORIES=500 $(BIN)/python -m pytest tests/checks/test_carried.py -q
+
 docs: $(STAMP)  ## the pages that are written from the source: metrics, settings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
 	$(BIN)/python -m barograph.cli.document docs/settings.md

@@ -66,6 +66,7 @@ class Carried:
     known: tuple[Known, ...] = ()
     courses: Mapping[int, tuple[Course, frozenset[str]]] = field(default_factory=dict)
     watched: Mapping[int, Watched] = field(default_factory=dict)
+    plan: Plan | None = None
     measured_by: object = None
     main: str | None = None
 
@@ -98,7 +99,10 @@ def assess_again(
     known = _sized(before, reference, chunks, revisions, load)
     found = [one.size for one in known]
     watched = segments_of(segments, found)
-    monitors = plan.monitors(reference.yardstick, segments=watched)
+    if before.whole is not None and (before.plan, before.whole.segments) == (plan, watched):
+        monitors: Sequence[Monitor] = before.whole.monitors
+    else:
+        monitors = plan.monitors(reference.yardstick, segments=watched)
     typical = typical_sizes(segments, found)
     measured_by = _measured_by(plan, monitors, typical)
     if measured_by != before.measured_by:
@@ -163,6 +167,7 @@ def assess_again(
         known=tuple(known),
         courses=_thinned(courses, len(chunks)),
         watched={k: kept for k, kept in before.watched.items() if k <= begin},
+        plan=plan,
         measured_by=measured_by,
         main=main,
     )

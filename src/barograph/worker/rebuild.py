@@ -53,9 +53,10 @@ def restate(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int,
         counted = sum(rows.get(chunk.start_us, 0) for chunk in run)
         # Where fewer events are left than were counted, the others were too old to be kept: the profile stays as it is.
         pieces = [p for p in _rebuilt(live, tables, run, at, rows=counted) if p.rows >= rows.get(p.start_us, 0)]
+        packed = [piece.stored() for piece in pieces]
         with ctx.write(live.project_id) as scope:
             leases.check(scope.connection, lease)
-            written = write_pieces(scope, live, pieces, now_us=now_us)
+            written = write_pieces(scope, live, packed, now_us=now_us)
             profiles.clear_dirty(scope, live.reference_id, run)
         remember(known, pieces, written)
         done += len(run)
