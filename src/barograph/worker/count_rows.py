@@ -28,7 +28,7 @@ from barograph.worker.context import ServedModel, WorkerContext
 from barograph.worker.missing_events import watch_silence
 from barograph.worker.profile_cache import pieces_at, remember, remembered, write_pieces
 
-MANY_ROWS = 200_000  # that are counted in one transaction
+MANY_ROWS = 100_000  # that are counted in one transaction
 ADOPT_US = 5_000_000  # from one look for the events of waiting labels to the next
 REST = 10  # times as long as a look took, there is none
 SAMPLED = 200  # rows whose unknown fields are looked at

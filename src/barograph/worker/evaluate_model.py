@@ -27,7 +27,7 @@ from barograph.worker.chunk_profile import Cut, closed_chunks, cut, times_of
 from barograph.worker.context import ModelCache, ServedModel, WorkerContext
 from barograph.worker.profile_cache import pieces_at, remembered
 
-ROWS_AT_ONCE = 10_000  # results that are compared and written in one transaction
+ROWS_AT_ONCE = 5_000  # results that are compared and written in one transaction
 
 
 def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int) -> int:
