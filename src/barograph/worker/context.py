@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 from barograph.store.tables import ModelTables
 from barograph.worker.chunk_profile import ChunkProfile
+
+Learned: TypeAlias = tuple[int, int]  # the id of a reference, and when it was last learned
 
 REFERENCES = 64  # kept in memory: a few MB each
 MODELS = 16  # whose profiles are: a few hundred kB a chunk
@@ -76,8 +79,8 @@ class WorkerContext:
     running: dict[int, Job] = field(default_factory=dict)
     held: dict[str, Lease] = field(default_factory=dict)
     tidied: dict[int, object] = field(default_factory=dict)
-    references: LruCache[int, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
-    remembered: LruCache[int, ModelCache] = field(default_factory=lambda: LruCache(MODELS))
+    references: LruCache[Learned, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
+    remembered: LruCache[Learned, ModelCache] = field(default_factory=lambda: LruCache(MODELS))
     tables: LruCache[tuple[int, str, str], ModelTables] = field(default_factory=lambda: LruCache(MODELS * 4))
 
     def check(self) -> None:
@@ -144,3 +147,9 @@ class ServedModel:
     rule: TimeChunks
     reference_id: int
     reference: Reference
+    learned_us: int
+
+    @property
+    def learned(self) -> Learned:
+        """Return what tells what was learned from this reference from what was before."""
+        return self.reference_id, self.learned_us

@@ -20,7 +20,7 @@ def remembered(ctx: WorkerContext, live: ServedModel) -> ModelCache:
 
     Whoever calls this holds the model's lease: nobody else changes them meanwhile, so one look is enough.
     """
-    known, lease = ctx.remembered.get(live.reference_id, ModelCache), ctx.held.get(f"model/{live.model_id}")
+    known, lease = ctx.remembered.get(live.learned, ModelCache), ctx.held.get(f"model/{live.model_id}")
     if lease is not None and known.looked_under is lease:
         return known
     with ctx.read(live.project_id) as scope:

@@ -16,6 +16,7 @@ from barograph.store.catalog import jobs, leases, profiles, states, work
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import StoredProfile
+from barograph.store.model_files import delete_files
 from barograph.store.tables import TableKind
 from barograph.times import from_microseconds, to_microseconds
 from barograph.worker.chunk_profile import ChunkProfile
@@ -27,6 +28,7 @@ from barograph.worker.served_model import live_model
 
 SHORT = ("min", "h")  # units of chunks that become days in the end
 EVALUATED_EVERY_US = 6 * 3_600_000_000  # at least, also when nothing comes
+LATE_US = 3_600_000_000  # for which an upload may still have been under way when its model was deleted
 VACUUM_HOURS = 24  # for which files that no version needs stay: a reader may still have them open
 ROLLED_BEYOND = 1.25  # times `keep_hours`: hours are rolled up in large steps, as each step restates evidence
 
@@ -37,6 +39,9 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
     """Look after all models once."""
     with reading(ctx.engine) as connection:
         fleet = everywhere.fleet(connection)
+        deleted = everywhere.deleted_models(connection, since_us=now_us - LATE_US)
+    for project_id, model_id in deleted:
+        delete_files(ctx.settings, project_id, model_id)
     for model in fleet:
         with ctx.write(model.project_id) as scope:
             watch_silence(scope, model.model_id, now_us=now_us)
@@ -55,7 +60,10 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
         if live is None:
             continue
         try:
-            _tidy(ctx, live)
+            with hold(ctx, f"tidy/{model.model_id}", now_us=now_us) as lease:
+                if lease is None:  # something of it is being removed
+                    continue
+                _tidy(ctx, live)
             if live.rule.unit in SHORT:
                 with hold(ctx, f"model/{model.model_id}", now_us=now_us) as lease:
                     if lease is not None:

@@ -114,6 +114,18 @@ def delete_profiles(scope: Scope, reference_id: int, grain: Grain, starts_us: Co
     return scope.change(statement.where(profiles.c.start_us.in_(starts_us)))
 
 
+def forget_profiles(scope: Scope, model_id: int, *, keep: int | None = None) -> int:
+    """Delete all profiles of a model, its marks and how far they have got, but for those of the reference `keep`.
+
+    What is built with one of these references begins anew. Returns how many profiles there were.
+    """
+    deleted = 0
+    for table in (dirty, positions, profiles):
+        statement = scope.delete(table).where(table.c.model_id == model_id)
+        deleted = scope.change(statement if keep is None else statement.where(table.c.reference_id != keep))
+    return deleted
+
+
 def get_position(scope: Scope, model_id: int, reference_id: int) -> Position:
     """Return how far the profiles of a reference have got."""
     statement = scope.pick(positions, Position).where(_at(model_id, reference_id))
