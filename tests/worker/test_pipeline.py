@@ -11,7 +11,7 @@ from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 
 from barograph.report.check import check
 from barograph.report.report import Report
-from barograph.store.catalog import incidents, profiles, proposals, quarantine, results, states
+from barograph.store.catalog import incidents, models, profiles, proposals, quarantine, results, states, work
 from barograph.times import to_microseconds
 from barograph.worker import rebuild as restating
 
@@ -227,3 +227,18 @@ def test_a_new_process_writes_nothing_that_is_there_and_all_that_is_not(tmp_path
             now = {p.chunk for p in results.rows(scope, model_id, limit=10**6) if p.from_us > before}
         assert now == {f"2024-01-{day}" for day in range(16, 21)}
         assert_equal(second, CURRENT)
+
+
+def test_what_another_process_judged_by_another_specification_is_judged_again(tmp_path: Path) -> None:
+    with plant_in(tmp_path / "data") as first, plant_in(tmp_path / "data") as second:
+        first.register(REFERENCE)
+        second.model_id = first.model_id
+        first.send(CURRENT)
+        first.work()
+        said = first.model.spec
+        for plant, spec in ((second, {**said, "budget": "1 false alarm per day"}), (first, said)):
+            with plant.ctx.write(PROJECT) as scope:
+                models.update_model(scope, plant.model_id, spec=spec, now_us=plant.now_us)
+                work.mark(scope, plant.model_id, due_us=plant.now_us)
+            plant.work()
+            assert_equal(plant, CURRENT)
