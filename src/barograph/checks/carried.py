@@ -240,10 +240,14 @@ def _measure(
 def _limited(known: Sequence[Known], whole: Overview) -> list[Known]:
     """Return what is known, with what the whole says of each chunk."""
     shorts = list(whole.short.values())
+    some = whole.early.union(*shorts)
+    none: tuple[str | None, ...] = (None,) * (len(shorts) + 1)
     limited = []
     for one in known:
         key = one.chunk.key
-        limits = (*(short.get(key) for short in shorts), whole.why_early if key in whole.early else None)
+        limits = none
+        if key in some:
+            limits = (*(short.get(key) for short in shorts), whole.why_early if key in whole.early else None)
         limited.append(one if limits == one.limits else replace(one, limits=limits))
     return limited
 
