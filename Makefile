@@ -80,6 +80,7 @@ history: $(STAMP)  ## what an update costs by how long a model has been watched;
 
 histories: $(STAMP)  ## 500 random histories: what is carried on gives what evaluating everything gives
 	BAROGRAPH_HISTORIES=500 $(BIN)/python -m pytest tests/checks/test_carried.py -q
+
 sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for Python 3.9 and newer
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk
 
