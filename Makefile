@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery docs format lock clean producers sdk-bench sdk-soak sdk-wheel
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -77,6 +77,12 @@ replays: $(STAMP)  ## real streams through the live service: make replays DATA=f
 
 delivery: $(STAMP)  ## kill the service 50 times while receivers fail at random; writes docs/delivery.md
 	$(BIN)/python benchmarks/delivery_chaos.py --write
+
+history: $(STAMP)  ## what an update costs by how long a model has been watched; writes docs/benchmarks.md
+	$(BIN)/python benchmarks/history.py --write
+
+histories: $(STAMP)  ## 500 random histories: what is carried on gives what evaluating everything gives
+	BAROGRAPH_HISTORIES=500 $(BIN)/python -m pytest tests/checks/test_carried.py -q
 
 sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for Python 3.9 and newer
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk

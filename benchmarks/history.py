@@ -194,14 +194,41 @@ def measure(chunks: int, *, segments: bool = False, profile: str = "") -> dict[s
         }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
+DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- history: written by benchmarks/history.py -->", "<!-- end of history -->"
+
+
+def write_table(found: list[dict[str, float]]) -> None:
+    """Put what was measured into its place in the document."""
+    rows = [
+        f"| {one['chunks']:,} | {one['update_cpu_s']:.3f} | {one['update_cpu_s'] / found[0]['update_cpu_s']:.2f} | "
+        f"{one['filled_cpu_s']:.1f} | {1000 * one['filled_cpu_s'] / one['chunks']:.0f} | {one['peak_mb']:,.0f} |"
+        for one in found
+    ]
+    head = [
+        "| chunks | update, CPU s | ratio | back-filled, CPU s | a chunk, ms | peak MB |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    text = DOCUMENT.read_text("utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    DOCUMENT.write_text("\n".join([before + BEGIN, "", *head, *rows, "", END]) + after, "utf-8")
+
+
+def main() -> None:
+    """Measure, print, and write where that is asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("chunks", nargs="*", type=int, default=[100, 1000, 3000])
-    parser.add_argument("--segments", action="store_true")
-    parser.add_argument("--profile", default="")
+    parser.add_argument("--segments", action="store_true", help="with three segments")
+    parser.add_argument("--profile", default="", help="a file for the profile of one update more")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     given = parser.parse_args()
+    found = []
     for chunks in given.chunks:
-        print(
-            {k: round(v, 3) for k, v in measure(chunks, segments=given.segments, profile=given.profile).items()},
-            flush=True,
-        )
+        found.append(measure(chunks, segments=given.segments, profile=given.profile))
+        print({name: round(value, 3) for name, value in found[-1].items()}, flush=True)
+    if given.write:
+        write_table(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,8 +8,9 @@ from measuring import CHUNKS, FEATURES, Clock, main
 
 import barograph
 from barograph.monitors.defaults import default_monitors
-from barograph.monitors.estimates import evaluate_estimates
+from barograph.monitors.estimates import estimating, evaluate_estimates
 from barograph.monitors.evaluate import evaluate
+from barograph.profiles.profiles import ALL
 
 NOT_FEATURES = ["score", "label", "event_id"]
 
@@ -32,7 +33,7 @@ def estimated_performance(reference: Path, current: Path, clock: Clock) -> int:
         fitted = barograph.fit(reference, features=FEATURES)
     with clock("run"):
         profiles = fitted.profile(current, chunk="1d")
-        results, _ = evaluate_estimates(fitted, profiles)
+        results, _ = evaluate_estimates(fitted, profiles, estimating(fitted, [ALL]))
     assert len(profiles.chunks) == CHUNKS
     return sum(result.value is not None for result in results)
 

@@ -139,7 +139,8 @@ def outcome(
     why = np.zeros(shape, np.uint8)
     for code in range(len(undefined), 0, -1):
         why[_like(np.asarray(undefined[code - 1][0]), shape)] = code
-    if not np.isfinite(values[why == 0]).all():
+    finite = np.isfinite(values)
+    if not finite.all() and not (finite | (why > 0)).all():
         raise ValueError("A value that is not finite needs a reason: name it among `undefined`.")
     many = Outcomes(
         value=values,

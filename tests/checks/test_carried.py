@@ -215,9 +215,9 @@ STEPS = st.one_of(
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=HISTORIES <= 50)
 @given(
-    length=st.integers(1, 24),
+    length=st.integers(1, 16),
     likes=st.lists(LIKES, min_size=1, max_size=4),
-    steps=st.lists(STEPS, min_size=1, max_size=8),
+    steps=st.lists(STEPS, min_size=1, max_size=6),
     closed=st.integers(0, 2),
 )
 def test_any_history_ends_with_what_assessing_everything_gives(

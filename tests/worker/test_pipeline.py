@@ -11,7 +11,7 @@ from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 
 from barograph.report.check import check
 from barograph.report.report import Report
-from barograph.store.catalog import incidents, profiles, proposals, quarantine, results, states
+from barograph.store.catalog import incidents, models, profiles, proposals, quarantine, results, states, work
 from barograph.times import to_microseconds
 from barograph.worker import rebuild as restating
 
@@ -197,3 +197,48 @@ def test_rejected_rows_are_listed_and_taken_again(plant: Plant) -> None:
         kept = quarantine.list_rows(scope, plant.model_id, limit=10)
     assert len(kept) == 2
     assert all("x" in reason for row in kept for reason in row.reasons)
+
+
+def test_new_events_of_the_newest_chunk_restate_that_chunk_alone(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    plant.send(CURRENT.head(1_950))
+    plant.work()
+    plant.now_us += 3_600_000_000  # what is younger would be replaced in place
+    before = plant.now_us
+    plant.send(CURRENT.tail(50))
+    plant.work()
+    with plant.ctx.read(PROJECT) as scope:
+        now = [p.chunk for p in results.rows(scope, plant.model_id, limit=10**6) if p.from_us > before]
+    assert set(now) == {"2024-01-20"}
+    assert_equal(plant, CURRENT)
+
+
+def test_a_new_process_writes_nothing_that_is_there_and_all_that_is_not(tmp_path: Path) -> None:
+    with plant_in(tmp_path / "data") as first:
+        first.register(REFERENCE)
+        first.send(CURRENT.head(1_500))
+        first.work()
+        model_id, before = first.model_id, first.now_us + 3_600_000_000
+    with plant_in(tmp_path / "data") as second:
+        second.model_id, second.now_us = model_id, before
+        second.send(CURRENT.tail(500))
+        second.work()
+        with second.ctx.read(PROJECT) as scope:
+            now = {p.chunk for p in results.rows(scope, model_id, limit=10**6) if p.from_us > before}
+        assert now == {f"2024-01-{day}" for day in range(16, 21)}
+        assert_equal(second, CURRENT)
+
+
+def test_what_another_process_judged_by_another_specification_is_judged_again(tmp_path: Path) -> None:
+    with plant_in(tmp_path / "data") as first, plant_in(tmp_path / "data") as second:
+        first.register(REFERENCE)
+        second.model_id = first.model_id
+        first.send(CURRENT)
+        first.work()
+        said = first.model.spec
+        for plant, spec in ((second, {**said, "budget": "1 false alarm per day"}), (first, said)):
+            with plant.ctx.write(PROJECT) as scope:
+                models.update_model(scope, plant.model_id, spec=spec, now_us=plant.now_us)
+                work.mark(scope, plant.model_id, due_us=plant.now_us)
+            plant.work()
+            assert_equal(plant, CURRENT)

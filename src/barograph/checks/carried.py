@@ -66,6 +66,7 @@ class Carried:
     known: tuple[Known, ...] = ()
     courses: Mapping[int, tuple[Course, frozenset[str]]] = field(default_factory=dict)
     watched: Mapping[int, Watched] = field(default_factory=dict)
+    plan: Plan | None = None
     measured_by: object = None
     main: str | None = None
 
@@ -98,7 +99,10 @@ def assess_again(
     known = _sized(before, reference, chunks, revisions, load)
     found = [one.size for one in known]
     watched = segments_of(segments, found)
-    monitors = plan.monitors(reference.yardstick, segments=watched)
+    if before.whole is not None and (before.plan, before.whole.segments) == (plan, watched):
+        monitors: Sequence[Monitor] = before.whole.monitors
+    else:
+        monitors = plan.monitors(reference.yardstick, segments=watched)
     typical = typical_sizes(segments, found)
     measured_by = _measured_by(plan, monitors, typical)
     if measured_by != before.measured_by:
@@ -163,6 +167,7 @@ def assess_again(
         known=tuple(known),
         courses=_thinned(courses, len(chunks)),
         watched={k: kept for k, kept in before.watched.items() if k <= begin},
+        plan=plan,
         measured_by=measured_by,
         main=main,
     )
@@ -235,10 +240,14 @@ def _measure(
 def _limited(known: Sequence[Known], whole: Overview) -> list[Known]:
     """Return what is known, with what the whole says of each chunk."""
     shorts = list(whole.short.values())
+    some = whole.early.union(*shorts)
+    none: tuple[str | None, ...] = (None,) * (len(shorts) + 1)
     limited = []
     for one in known:
         key = one.chunk.key
-        limits = (*(short.get(key) for short in shorts), whole.why_early if key in whole.early else None)
+        limits = none
+        if key in some:
+            limits = (*(short.get(key) for short in shorts), whole.why_early if key in whole.early else None)
         limited.append(one if limits == one.limits else replace(one, limits=limits))
     return limited
 

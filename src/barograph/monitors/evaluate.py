@@ -10,14 +10,14 @@ from math import log2
 import numpy as np
 import numpy.typing as npt
 
-from barograph.arrays import Bools, Floats, Ints, Number
+from barograph.arrays import Floats, Ints, Number
 from barograph.chunks import Chunk
 from barograph.metrics import Metric
 from barograph.metrics.broken import Broken
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Outcomes, Undefined
-from barograph.profiles.profiles import ALL, Profile, Profiles
+from barograph.profiles.profiles import Profile, Profiles
 from barograph.profiles.yardstick import CategoricalBins, ColumnBins, Yardstick
 from barograph.reference.measure import least_tolerance, measure, measure_across, wanted
 from barograph.reference.reference import Reference
@@ -166,20 +166,19 @@ def _rows(
     """Return the rows of one monitor, judged by the limits around the reference."""
     n, metric, name, segment = len(rows), monitor.metric.name, monitor.name, monitor.segment or None
     limits, why = _limits_across(monitor, profiles, found, mark, known.alpha)
-    levels = np.where(found.defined, 0 if limits is None else limits.levels(found.value), 3).tolist()
+    codes, ns, all_rows = found.why.tolist(), found.n.tolist(), rows.tolist()
+    levels = [0] * n if limits is None else limits.levels(found.value).tolist()
     value, lower, upper, error, below, above = (
-        _column(array, n, found.defined)
+        _column(array, n, codes)
         for array in (
             found.value,
             found.lower,
             found.upper,
             found.standard_error,
-            limits and limits.lower,
-            limits and limits.upper,
+            None if limits is None else limits.lower,
+            None if limits is None else limits.upper,
         )
     )
-    counts = np.where(found.defined, found.n, rows).tolist()
-    codes, there = found.why.tolist(), (rows > 0).tolist() if monitor.segment != ALL else [True] * n
     reference_value = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
     return [
         Result(
@@ -193,37 +192,31 @@ def _rows(
             chunk=chunk.key,
             chunk_start=chunk.start,
             chunk_end=chunk.end,
-            n=counts[i],
+            n=all_rows[i] if codes[i] else ns[i],
             value=value[i],
             lower=lower[i],
             upper=upper[i],
             reference_value=reference_value,
             limit_lower=below[i],
             limit_upper=above[i],
-            status=_STATUS[levels[i]],
+            status=Status.UNDEFINED if codes[i] else LEVELS[levels[i]],
             reason=found.reasons[codes[i] - 1] if codes[i] else why[i],
             as_of=known.as_of,
             label_coverage=known.coverage[i],
             standard_error=error[i],
         )
         for i, chunk in enumerate(profiles.chunks)
-        if there[i]
+        if all_rows[i] or segment is None
     ]
 
 
-_STATUS = (*LEVELS, Status.UNDEFINED)
-
-
-def _column(array: Number | None, n: int, defined: Bools) -> list[float | None]:
-    """Return the numbers of each chunk; None where there is none."""
+def _column(array: Number | None, n: int, codes: Sequence[int]) -> list[float | None]:
+    """Return the numbers of each chunk; None where there is none, or no outcome."""
     if array is None:
         return [None] * n
     array = np.asarray(array)
-    some = defined & ~np.isnan(array)
-    listed: list[float | None] = (array if array.shape == (n,) else np.broadcast_to(array, n)).tolist()
-    if not some.all():
-        listed = [x if known else None for x, known in zip(listed, some.tolist(), strict=True)]
-    return listed
+    listed = (array if array.shape == (n,) else np.broadcast_to(array, n)).tolist()
+    return [None if code or x != x else x for x, code in zip(listed, codes, strict=True)]  # NaN
 
 
 def result(

@@ -34,13 +34,10 @@ class Monitor:
     hold: int | None = None
     quiet: int | None = None
     family: str = ""  # of its results; default: the metric's
+    name: str = field(init=False)  # unique within a model: family, metric, column and segment
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.family or self.metric.family)
         object.__setattr__(self, "rule", self.metric.rule if self.rule == "" else self.rule)
-
-    @property
-    def name(self) -> str:
-        """Return the monitor's name, unique within a model: family, metric, column and segment."""
         parts = [self.family, self.metric.name, self.column, self.segment]
-        return ".".join(part for part in parts if part)
+        object.__setattr__(self, "name", ".".join(part for part in parts if part))

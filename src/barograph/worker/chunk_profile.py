@@ -24,7 +24,8 @@ from barograph.reference.reference import Reference
 from barograph.store.catalog.profiles import ProfileHead, StoredProfile
 from barograph.times import DAY_US, day_of, to_microseconds
 
-MOST_CHUNKS = 3_000  # that are evaluated; with one wrong year among the times, the newest ones are
+MOST_CHUNKS = 10_000  # that are evaluated; with one wrong year among the times, the newest ones are
+LET_GO = MOST_CHUNKS // 10  # chunks at a time, as each change of the first one restates the evidence of all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,8 +158,13 @@ def _believed(times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 def _newest(ordered: list[ProfileHead]) -> list[ProfileHead]:
     if not ordered:
         return []
-    oldest = ordered[-1].start_us - (MOST_CHUNKS - 1) * (ordered[-1].end_us - ordered[-1].start_us)
-    return [head for head in ordered if head.start_us >= oldest] if ordered[0].start_us < oldest else ordered
+    newest = ordered[-1]
+    length = newest.end_us - newest.start_us
+    step = LET_GO * length
+    if newest.start_us - ordered[0].start_us < MOST_CHUNKS * length:
+        return ordered
+    oldest = -(-(newest.end_us - MOST_CHUNKS * length) // step) * step
+    return [head for head in ordered if head.start_us >= oldest]
 
 
 def _chunks(span: Span, rule: TimeChunks, before: tuple[Chunk, ...]) -> tuple[Chunk, ...]:

@@ -39,18 +39,20 @@ MODELS = 16  # whose profiles are: a few hundred kB a chunk
 class ModelCache:
     """What is known of a model's chunks with one reference; derived from the catalog, and only used under its lease.
 
-    `heads` are what the catalog has of the profile of each chunk, by start, when its `stamp` was read; `pieces` are the
-    profiles of some of them, with their revisions. `chunks` are those that were evaluated last, and `carried` is what
-    was found when their results were written. `restated_us` and `restating_us` are when chunks were last rebuilt, and
-    how long it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and
-    `adopted_at` the versions of both tables that were searched.
+    `heads` are what the catalog has of the profile of each chunk, by start, when its `stamp` was read, under a lease;
+    `pieces` are the profiles of some of them, with their revisions. `chunks` are those that were evaluated last,
+    `carried` is what was found when their results were written, and `judged_by` tells by what. `restated_us` and
+    `restating_us` are when chunks were last rebuilt, and how long it took; `adopted_us` and `adopting_us` the same of
+    the search for the events of waiting labels, and `adopted_at` the versions of both tables that were searched.
     """
 
     heads: dict[int, ProfileHead] = field(default_factory=dict)
     stamp: tuple[int, ...] | None = None
+    looked_under: Lease | None = None
     pieces: dict[int, tuple[int, ChunkProfile]] = field(default_factory=dict)
     chunks: tuple[Chunk, ...] = ()
     carried: Carried = field(default_factory=Carried)
+    judged_by: str | None = None
     restated_us: int = 0
     restating_us: int = 0
     adopted_us: int = 0

@@ -28,7 +28,7 @@ from barograph.worker.context import ServedModel, WorkerContext
 from barograph.worker.missing_events import watch_silence
 from barograph.worker.profile_cache import pieces_at, remember, remembered, write_pieces
 
-MANY_ROWS = 1_000_000  # that are counted in one transaction
+MANY_ROWS = 100_000  # that are counted in one transaction
 ADOPT_US = 5_000_000  # from one look for the events of waiting labels to the next
 REST = 10  # times as long as a look took, there is none
 SAMPLED = 200  # rows whose unknown fields are looked at
@@ -78,9 +78,10 @@ def profile_added(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us
     known = remembered(ctx, live)
     there = pieces_at(ctx, live, known, [p.start_us for p in added])
     merged = [there[p.start_us].merge(p) if p.start_us in there else p for p in added]
+    packed = [piece.stored() for piece in merged]  # not while others wait for the catalog
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
-        written = write_pieces(scope, live, merged, now_us=now_us)
+        written = write_pieces(scope, live, packed, now_us=now_us)
         starts = starts_of_days(live.rule, days - {UNKNOWN})
         profiles.mark_dirty(scope, live.model_id, live.reference_id, starts, now_us=now_us)
         profiles.set_position(scope, live.model_id, live.reference_id, to, expected=at)

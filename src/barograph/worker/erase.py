@@ -18,6 +18,7 @@ from barograph.store.catalog.scope import Scope
 from barograph.store.tables import TableKind
 from barograph.times import from_microseconds, to_microseconds
 from barograph.worker.backfill import begin
+from barograph.worker.chunk_profile import times_of
 from barograph.worker.context import ServedModel
 from barograph.worker.count_rows import profile_added
 from barograph.worker.erase_aside import erase_aside
@@ -83,7 +84,7 @@ def settle(turn: Turn, live: ServedModel, *, events: int, labels: int) -> None:
     """Judge the model by what is left of it. Counts and times of its state are those of what is left, too."""
     ctx = turn.ctx
     turn.told("results")
-    last = max((piece.last_us for _, piece in remembered(ctx, live).pieces.values()), default=None)
+    last = max((times_of(head)[1] for head in remembered(ctx, live).heads.values()), default=None)
     with turn.write() as scope:
         if not turn.now().detail.get("told"):
             states.count_rows(scope, live.model_id, events=-events, labels=-labels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from hashlib import sha256
 
 from barograph.alerts.habits import Habits
 from barograph.alerts.incident import group
@@ -31,7 +32,8 @@ from barograph.worker.chunk_profile import Cut, closed_chunks, cut, times_of
 from barograph.worker.context import ModelCache, ServedModel, WorkerContext
 from barograph.worker.profile_cache import pieces_at, remembered
 
-ROWS_AT_ONCE = 10_000  # results that are compared and written in one transaction
+JUDGED_BY = "judged_by"  # in `detail` of a state
+ROWS_AT_ONCE = 5_000  # results that are compared and written in one transaction
 
 TOLD = "told"  # in `detail` of a state: incidents of the model were evaluated for people since it is live
 
@@ -44,9 +46,12 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
     known = remembered(ctx, live)
     heads = known.heads.values()
     found = cut(heads, live.rule, before=known.chunks)
-    again = _assessed(ctx, live, known, found)
     with ctx.read(live.project_id) as scope:
         state = states.get_state(scope, live.model_id)
+    # What another process wrote after it judged by other rules is not what this one remembers.
+    judged_by = (state.detail if state else {}).get(JUDGED_BY)
+    before = known.carried if judged_by == known.judged_by else Carried()
+    again = _assessed(ctx, live, known, found, before)
     first = min(known.heads, default=0)
     last = max((times_of(head)[1] for head in heads), default=None)
     lateness = round(seconds_of(live.spec.service.lateness) * 1e6)
@@ -57,7 +62,7 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
     closed = closed_chunks(found.chunks, watermark)
     carried, watched = watched_until(again.carried, closed)
     alerts, troubles = group(watched.alerts, found.chunks[:closed], outputs=outputs_of(live.reference))
-    written = _write_results(ctx, live, lease, again, known.carried, since_us=first, now_us=now_us)
+    written = _write_results(ctx, live, lease, again, before, since_us=first, now_us=now_us)
     sizes = [one.size for one in carried.known]
     judged = judge_by(
         live.reference,
@@ -65,13 +70,15 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         labelled=any(size.coverage[0] for size in sizes),
         by=[one.basis for one in carried.known],
     )
+    judged_by = _fingerprint(live, carried)
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
         state = states.get_state(scope, live.model_id)
         tells = _tells(state)
         write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us, tells=tells)
-        if state is not None and tells is Tells.ALL:
-            states.set_state(scope, live.model_id, detail={**state.detail, TOLD: True})
+        detail = {**(state.detail if state else {}), JUDGED_BY: judged_by}
+        if tells is Tells.ALL:
+            detail[TOLD] = True
         states.set_state(
             scope,
             live.model_id,
@@ -79,8 +86,9 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
             evaluated_us=now_us,
             watermark_us=watermark,
             missing_columns=_missing(ctx, live, known),
+            detail=detail,
         )
-    known.carried, known.chunks = carried, found.chunks
+    known.carried, known.chunks, known.judged_by = carried, found.chunks, judged_by
     return written
 
 
@@ -91,7 +99,14 @@ def _tells(state: ModelState | None) -> Tells:
     return Tells.NEW if state.detail.get(TOLD) else Tells.ALL
 
 
-def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: Cut) -> Again:
+def _fingerprint(live: ServedModel, carried: Carried) -> str:
+    """Return what tells by what the results of a model were judged."""
+    whole = carried.whole
+    by = (live.learned, str(live.rule), whole and whole.key)
+    return sha256(repr(by).encode()).hexdigest()[:16]
+
+
+def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: Cut, before: Carried) -> Again:
     chunks, by_key = found.chunks, {head.chunk: head for head in found.heads}
     of_chunks = [by_key.get(chunk.key) for chunk in chunks]
     newest = found.heads[-1:]
@@ -107,7 +122,7 @@ def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: C
         return join(live.reference.yardstick, [chunks[i] for i in places], parts or other)
 
     return assess_again(
-        known.carried,
+        before,
         live.reference,
         chunks,
         [-1 if head is None else head.revision for head in of_chunks],

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from barograph.store.catalog import profiles
-from barograph.store.catalog.profiles import Grain, ProfileHead
+from barograph.store.catalog.profiles import Grain, ProfileHead, StoredProfile
 from barograph.store.catalog.scope import Scope
 from barograph.worker.chunk_profile import ChunkProfile
 from barograph.worker.context import ModelCache, ServedModel, WorkerContext
@@ -18,9 +18,11 @@ KEPT = 128  # profiles of a model that stay in memory; a few hundred kB each
 def remembered(ctx: WorkerContext, live: ServedModel) -> ModelCache:
     """Return what is remembered of a model's chunks, after looking for what another process has changed.
 
-    Whoever calls this holds the model's lease: nobody else changes them meanwhile.
+    Whoever calls this holds the model's lease: nobody else changes them meanwhile, so one look is enough.
     """
-    known = ctx.remembered.get(live.learned, ModelCache)
+    known, lease = ctx.remembered.get(live.learned, ModelCache), ctx.held.get(f"model/{live.model_id}")
+    if lease is not None and known.looked_under is lease:
+        return known
     with ctx.read(live.project_id) as scope:
         stamp = profiles.stamp(scope, live.reference_id, "chunk")
         if stamp != known.stamp:
@@ -31,6 +33,7 @@ def remembered(ctx: WorkerContext, live: ServedModel) -> ModelCache:
         head = known.heads.get(start)
         if head is None or head.revision != revision:
             del known.pieces[start]
+    known.looked_under = lease
     return known
 
 
@@ -59,13 +62,12 @@ class Written:
 
 
 def write_pieces(
-    scope: Scope, live: ServedModel, pieces: Sequence[ChunkProfile], *, now_us: int, grain: Grain = "chunk"
+    scope: Scope, live: ServedModel, pieces: Sequence[StoredProfile], *, now_us: int, grain: Grain = "chunk"
 ) -> Written:
     """Write the profiles of chunks, new or in place of what was there, and return what the catalog then knows."""
     if not pieces:
         return Written()
-    stored = [piece.stored() for piece in pieces]
-    profiles.write_profiles(scope, live.model_id, live.reference_id, grain, stored, now_us=now_us)
+    profiles.write_profiles(scope, live.model_id, live.reference_id, grain, pieces, now_us=now_us)
     heads: list[ProfileHead] = []
     for i in range(0, len(pieces), AT_ONCE):
         starts = [piece.start_us for piece in pieces[i : i + AT_ONCE]]

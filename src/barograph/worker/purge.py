@@ -68,7 +68,7 @@ def _older(turn: Turn, live: ServedModel, until_us: int) -> tuple[Shrunk, list[i
     found, daily = Shrunk(), TimeChunks("d", live.rule.zone)
     with turn.ctx.read(live.project_id) as scope:
         days = [head.start_us for head in profiles.profile_heads(scope, live.reference_id, "day", end_us=until_us)]
-    chunks = [start for start in remembered(turn.ctx, live).pieces if start < until_us]
+    chunks = [start for start in remembered(turn.ctx, live).heads if start < until_us]
     ends = {start: to_microseconds(live.rule.next(from_microseconds(start))) for start in chunks}
     cut = [start for start in chunks if ends[start] > until_us]
     cut_days = [day for day in days if to_microseconds(daily.next(from_microseconds(day))) > until_us]

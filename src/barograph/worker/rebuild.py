@@ -56,9 +56,10 @@ def restate(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int,
         end_us = _end_us(live, run[-1].start_us)
         found = rebuilt(live, tables, run[0].start_us, end_us, at, rows=counted, rule=live.rule)
         pieces = [p for p in found if p.rows >= rows.get(p.start_us, 0)]
+        packed = [piece.stored() for piece in pieces]
         with ctx.write(live.project_id) as scope:
             leases.check(scope.connection, lease)
-            written = write_pieces(scope, live, pieces, now_us=now_us)
+            written = write_pieces(scope, live, packed, now_us=now_us)
             profiles.clear_dirty(scope, live.reference_id, run)
         remember(known, pieces, written)
         done += len(run)

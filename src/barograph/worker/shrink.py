@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from barograph.store.catalog.scope import Scope
 from barograph.times import from_microseconds, to_microseconds
 from barograph.worker.chunk_profile import ChunkProfile
 from barograph.worker.context import ServedModel, WorkerContext
-from barograph.worker.profile_cache import remembered, write_pieces
+from barograph.worker.profile_cache import pieces_at, remembered, write_pieces
 from barograph.worker.rebuild import rebuilt
 from barograph.worker.removal_turn import Turn
 from barograph.worker.upkeep import SHORT
@@ -69,14 +69,14 @@ def shrink(turn: Turn, live: ServedModel, lost: Mapping[int, float], *, hash: np
 def write_shrunk(scope: Scope, live: ServedModel, found: Shrunk, *, now_us: int) -> None:
     """Write what `shrink` found. What this process remembers of the profiles must be forgotten once it is committed."""
     for grain, pieces in found.pieces.items():
-        write_pieces(scope, live, pieces, grain=grain, now_us=now_us)
+        write_pieces(scope, live, [piece.stored() for piece in pieces], grain=grain, now_us=now_us)
         profiles.delete_profiles(scope, live.reference_id, grain, found.gone[grain])
 
 
 def _shrink_chunk(
     ctx: WorkerContext, live: ServedModel, start: int, lost: float, hash: np.uint64 | None, found: Shrunk
 ) -> None:
-    piece = _known(ctx, live).get(start)
+    piece = _known(ctx, live, [start]).get(start)
     end = to_microseconds(live.rule.next(from_microseconds(start)))
     new = _rebuilt(ctx, live, start, end, live.rule, rows=piece.rows if piece else 0)
     if (new.rows if new else 0) >= (piece.rows if piece else 0) - lost:
@@ -95,7 +95,7 @@ def _shrink_day(
     found: Shrunk,
 ) -> None:
     end = to_microseconds(daily.next(from_microseconds(day)))
-    hours = {start: piece for start, piece in _known(ctx, live).items() if day <= start < end}
+    hours = _known(ctx, live, [start for start in remembered(ctx, live).heads if day <= start < end])
     whole = _read(ctx, live, [day])[0]
     rows = whole.rows + sum(piece.rows for piece in hours.values())
     new = _rebuilt(ctx, live, day, end, daily, rows=rows)
@@ -110,8 +110,10 @@ def _shrink_day(
 
 def _relieve_others(turn: Turn, live: ServedModel, days: set[int], hash: np.uint64, found: Shrunk) -> None:
     done = {grain: {p.start_us for p in found.pieces[grain]} | set(found.gone[grain]) for grain in found.pieces}
-    for start, piece in _known(turn.ctx, live).items():
-        if start not in done["chunk"]:
+    others = [start for start in remembered(turn.ctx, live).heads if start not in done["chunk"]]
+    for i in range(0, len(others), AT_ONCE):
+        turn.check()
+        for piece in _known(turn.ctx, live, others[i : i + AT_ONCE]).values():
             _relieve(found, "chunk", piece, hash)
     left = sorted(days - done["day"])
     for i in range(0, len(left), AT_ONCE):
@@ -143,8 +145,8 @@ def _rebuilt(
     return pieces[0] if pieces else None
 
 
-def _known(ctx: WorkerContext, live: ServedModel) -> dict[int, ChunkProfile]:
-    return {start: piece for start, (_, piece) in remembered(ctx, live).pieces.items()}
+def _known(ctx: WorkerContext, live: ServedModel, starts: Sequence[int]) -> dict[int, ChunkProfile]:
+    return dict(sorted(pieces_at(ctx, live, remembered(ctx, live), starts).items()))
 
 
 def _days(ctx: WorkerContext, live: ServedModel) -> set[int]:

@@ -125,10 +125,12 @@ def roll_up(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int)
     with ctx.read(live.project_id) as scope:
         there = {p.start_us: p for p in profiles.read_profiles_at(scope, live.reference_id, "day", list(by_day))}
     daily = [_day(live, days, start, pieces, there.get(start)) for start, pieces in by_day.items()]
+    packed = [piece.stored() for piece in daily]
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
-        write_pieces(scope, live, daily, grain="day", now_us=now_us)
+        write_pieces(scope, live, packed, grain="day", now_us=now_us)
         profiles.delete_profiles(scope, live.reference_id, "chunk", gone)
+    known.looked_under = None
     return len(gone)
 
 

@@ -119,6 +119,13 @@ def test_a_filling_chunk_is_restated_in_place_within_the_resolution(catalog: Cat
     assert spans == {(0, 3), (4 * SECOND, 7), (8 * SECOND, 9)}
 
 
+def test_numbers_that_differ_by_rounding_say_the_same(catalog: Catalog) -> None:
+    model = catalog.model()
+    write(catalog, model.id, result(value=0.429332456329152))
+    assert write(catalog, model.id, result(value=0.42933245632915207), at=NOW + 1) == 0
+    assert write(catalog, model.id, result(value=0.4293324563), at=NOW + 2) == 1
+
+
 def test_chunks_are_compared_by_their_starts_however_many_they_are(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

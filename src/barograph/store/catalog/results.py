@@ -7,7 +7,7 @@ results can be read as of any time. Within one series and chunk, these spans nev
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from math import isnan
+from math import isclose, isnan
 from typing import Any, NamedTuple  # Any: values of points, of every kind
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from barograph.store.catalog.schema import FOREVER, points
 from barograph.store.catalog.scope import Scope
 from barograph.times import to_microseconds
 
+ROUNDING = 1e-12  # of a number: what differs by less is the same
 _MOST_NAMED = 10_000  # chunks in one condition; above, all between the first and the last are read
 
 # What a point says. All of it equal: nothing to restate.
@@ -108,7 +109,7 @@ def write_points(
 
     closed, replaced, added = [], [], []
     for key, (since, said) in current.items():
-        if wanted.get(key) == said:
+        if _is_same(wanted.get(key), said):
             continue
         if key in wanted and now_us - since < resolution_us:
             replaced.append(_row(model_id, key, since, wanted[key]))
@@ -284,6 +285,17 @@ def _wanted(results: Sequence[Result], ids: Mapping[str, int]) -> dict[tuple[int
             *(_number(getattr(r, name)) for name in _NUMBERS),
         )
     return wanted
+
+
+def _is_same(new: tuple[Any, ...] | None, old: tuple[Any, ...]) -> bool:
+    """Return whether two points say the same: numbers of many chunks together are rounded otherwise than of few."""
+    return new == old or (
+        new is not None
+        and all(
+            a == b or (isinstance(a, float) and isinstance(b, float) and isclose(a, b, rel_tol=ROUNDING))
+            for a, b in zip(new, old, strict=True)
+        )
+    )
 
 
 def _number(value: float | None) -> float | None:
