@@ -126,7 +126,9 @@ def severity(row: Result) -> Severity:
         lost = (row.value or 0.0) - (row.reference_value or 0.0)
         return Severity.CRITICAL if lost >= MANY_UNUSABLE or (row.value or 0.0) >= NEARLY_ALL else Severity.WARNING
     if row.family in ("performance", "estimation"):
-        return Severity.WARNING if row.segment else Severity.CRITICAL
+        # That it is worse is known before it is known to be materially worse.
+        material = row.change is None or row.change.is_material
+        return Severity.CRITICAL if material and not row.segment else Severity.WARNING
     if row.family == "concept":
         return Severity.WARNING if _worse(row) else Severity.NOTICE
     if row.family == "quality" and not row.segment:

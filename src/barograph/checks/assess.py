@@ -22,11 +22,12 @@ from barograph.monitors.evaluate import evaluate, rounded
 from barograph.monitors.evidence import Watch, weigh
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
+from barograph.monitors.shares import CONCEPT as OF_CONCEPT
+from barograph.monitors.shares import run_lengths
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
-from barograph.rules.budget import divide
 from barograph.rules.limits import Status
 from barograph.spec.budget import Budget
 
@@ -200,7 +201,7 @@ def _arl_in_labels(profiles: Profiles, alerting: Sequence[Monitor], budget: Budg
     """Return the mean number of labels until a false alarm of concept drift that its part of the budget allows."""
     labels = sum((p.label_coverage or 0.0) * p.n for p in profiles.select())
     days = sum((c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks)
-    arl_days = float(divide(budget, [*(m.family for m in alerting), "concept"])[-1])
+    arl_days = run_lengths(alerting, profiles, budget)[OF_CONCEPT]
     return max(ARL_LABELS, rounded(arl_days * labels / max(days, 1.0)))
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar  # Any: the sketches that a metric take
 
 from barograph.arrays import Number
 from barograph.errors import SpecError, did_you_mean
+from barograph.metrics.scales import Scale, scale_of
 from barograph.outcome import Outcome, Outcomes
 
 MetricFunction = Callable[..., Outcome | Outcomes]
@@ -42,9 +43,9 @@ class Metric:
     `tolerance` (in the metric's unit) and `relative_tolerance` (a share of the reference value) say which change
     is material by default; the larger one counts. `bins` says whether a drift metric compares the reference's fine bins
     (about 256) or its coarse ones (about 10, for metrics whose noise grows with the number of bins). `rule` is the
-    name of the rule that weighs its evidence where the user names none: performance is weighed by `summary` unless it
-    says "none", and what has no rule is judged by its limits alone. `part` gives, for a
-    share of rows, how many of how many.
+    name of the rule that weighs its evidence where the user names none: performance is weighed by `predictive` unless
+    it says "none", and what has no rule is judged by its limits alone. `part` gives, for a share of rows, how many of
+    how many.
     """
 
     name: str
@@ -59,6 +60,11 @@ class Metric:
     bins: Literal["fine", "coarse"]
     rule: str | None
     part: Part | None
+
+    @property
+    def scale(self) -> Scale:
+        """Return the scale on which its error hardly depends on its level."""
+        return scale_of(self.unit, self.bounds)
 
     @property
     def is_own(self) -> bool:
@@ -119,7 +125,7 @@ def metric(
             tolerance=tolerance,
             relative_tolerance=relative_tolerance,
             bins=bins,
-            rule=None if rule == "none" else rule or ("summary" if where == "performance" else None),
+            rule=None if rule == "none" else rule or ("predictive" if where == "performance" else None),
             part=part,
         )
         return function

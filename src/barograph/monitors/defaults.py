@@ -7,17 +7,13 @@ from collections.abc import Mapping, Sequence
 from barograph.metrics import Metric, catalogue
 from barograph.monitors.monitor import Monitor
 from barograph.profiles.yardstick import NumericBins, Yardstick
+from barograph.reference.history import HEADLINE
 from barograph.reference.measure import applies, is_per_column, wanted
 from barograph.sketches.sample import Sample
-from barograph.spec.schema import Task
 
 # Breaches of these are told to people; the rest of the catalogue is computed beside them and shown. One metric tells of
 # drift of a column: nine that say the same thing would only be nine chances of a false alarm.
-ALERTING: Mapping[Task, tuple[str, ...]] = {
-    Task.BINARY: ("roc_auc", "accuracy", "f1", "log_loss"),
-    Task.MULTICLASS: ("accuracy", "f1", "log_loss"),
-    Task.REGRESSION: ("mae", "rmse"),
-}
+ALERTING = HEADLINE
 OF_LABELS = ("unseen_share", "type_error_share")  # labels that came and cannot be used
 NUMERIC_DRIFT = "kolmogorov_smirnov"
 MANY_COLUMNS = 100  # above, only the primary drift metric of each column is computed by default

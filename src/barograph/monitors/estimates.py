@@ -126,6 +126,7 @@ def _watched(
         alerts=name in (*ALERTING[reference.schema.task], "business_value"),
         tolerance=(tolerances or {}).get(name),
         options=options,
+        rule="summary",
         family=FAMILY,
     )
     outcome = measure(metric, total, options=options)

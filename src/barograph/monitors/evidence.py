@@ -6,30 +6,37 @@ reaches what the false-alarm budget asks for; a chunk that is only beyond its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import log
 
 import numpy as np
 
-from barograph.arrays import Bools, Floats
+from barograph.arrays import Bools, Floats, Ints
+from barograph.chunks import Chunk
 from barograph.monitors.evaluate import typical_rows
-from barograph.monitors.feeds import days_of, feed_of_chunks, feed_of_reference
+from barograph.monitors.feeds import (
+    days_of,
+    feed_of_chunks,
+    feed_of_history,
+    feed_of_reference,
+    feed_of_whole,
+    history_like,
+)
 from barograph.monitors.monitor import Monitor
-from barograph.monitors.results import Result
+from barograph.monitors.results import Result, Worse
+from barograph.monitors.shares import alarm_of, run_lengths
 from barograph.outcome import Estimate
-from barograph.profiles.profiles import ALL, Profiles
+from barograph.profiles.profiles import Profiles
+from barograph.reference.history import History
 from barograph.reference.measure import least_tolerance, measure
 from barograph.reference.reference import Reference
-from barograph.rules import LONGEST_DAYS, Context, Feed, Judged, RuleKind, catalogue
-from barograph.rules.budget import describe_detectable, divide
+from barograph.rules import LONGEST_DAYS, Change, Context, Feed, Judged, RuleKind, catalogue
+from barograph.rules.budget import describe_detectable, run_in_chunks
 from barograph.rules.limits import Status, default_tolerance
 from barograph.spec.budget import Budget
 
-LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
-ENOUGH = 50  # rows, of which it is no chance that they are all alike
-MOSTLY = 0.5  # of the labels have arrived
 ENOUGH = 50  # rows, of which it is no chance that they are all alike
 LEAST_PART = 0.01  # of the rows: a smaller share that changes does not matter, unless the user says so
 
@@ -39,9 +46,11 @@ class Watch:
     """What a monitor with evidence can do: its rule, its ARL in days, and the smallest change that it can find.
 
     `change` is that change in the unit of the rule (infinite: it can find none), `detectable` says it in words.
+    Monitors with the same `alarm` share it: all of them together are wrong once in `arl_days`.
     """
 
     monitor: str
+    alarm: str
     rule: str
     arl_days: float
     log_threshold: float
@@ -69,30 +78,29 @@ def weigh(
     watched = [m for m in monitors if m.name in rows and m.rule]
     if not watched or not profiles.chunks:
         return list(results), []
-    arl = _run_lengths(watched, profiles, budget)
+    arl = run_lengths(watched, profiles, budget)
     found: dict[tuple[str, str], _Found] = {}
     watches: dict[str, Watch] = {}
     for (name, segment, _), group in groupby(sorted(watched, key=_order), key=_order):
-        members = list(group)
         kind = catalogue()[name]
-        judged, seen = _weigh_group(reference, profiles, kind, segment, members, rows, arl)
-        found |= judged
-        watches |= {w.monitor: w for w in seen}
+        for history, members in _by_what_is_known(reference, profiles, kind, list(group)):
+            judged, seen = _weigh_group(reference, profiles, kind, segment, members, rows, arl, history)
+            found |= judged
+            watches |= {w.monitor: w for w in seen}
     judged_rows = [_judged(row, found.get((row.monitor, row.chunk))) for row in results]
     return judged_rows, [watches[m.name] for m in watched if m.name in watches]
 
 
-def _run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) -> dict[str, float]:
-    """Return the mean days between false alarms of each monitor, so that all of them keep the budget."""
-    with_evidence = [m for m in watched if catalogue()[m.rule or ""].has_evidence]
-    # All segments of a metric together get as much of the budget as the model as a whole.
-    segments = max(len({m.segment for m in with_evidence} - {ALL}), 1)
-    own = [m.weight if m.segment == ALL else m.weight / segments for m in with_evidence]
-    labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
-    # Where labels are there to judge by, estimates hardly need to.
-    weights = {"estimation": LITTLE} if float(np.mean(labelled)) >= MOSTLY else None
-    shares = divide(budget, [m.family for m in with_evidence], weights=weights, own=own).tolist()
-    return {m.name: np.inf for m in watched} | dict(zip((m.name for m in with_evidence), shares, strict=True))
+def _by_what_is_known(
+    reference: Reference, profiles: Profiles, kind: RuleKind, monitors: Sequence[Monitor]
+) -> Iterator[tuple[History | None, list[Monitor]]]:
+    """Yield the monitors whose values are known of blocks like the chunks, with these, and then the others."""
+    history = history_like(reference, profiles) if kind.by_chunk else None
+    like = [m for m in monitors if history and m.is_headline and history.has(m.metric.name, m.segment)]
+    if like:
+        yield history, like
+    if others := [m for m in monitors if m not in like]:
+        yield None, others
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,9 @@ class _Found:
     has_limits: bool
     lower: float | None
     upper: float | None
+    beyond: bool
     note: str
+    change: Worse | None
 
 
 def _weigh_group(
@@ -116,10 +126,14 @@ def _weigh_group(
     monitors: Sequence[Monitor],
     rows: Mapping[str, Mapping[str, Result]],
     arl_days: Mapping[str, float],
+    history: History | None,
 ) -> tuple[dict[tuple[str, str], _Found], list[Watch]]:
     """Run one rule over the monitors of a segment that it watches; of a new segment there is nothing to learn."""
     total = reference.total_of(segment)
-    blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
+    if history is None:
+        blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
+    else:
+        blocks = feed_of_history(history, monitors, zone=reference.schema.timezone)
     if not len(blocks):
         return {}, []
     like_blocks = reference.blocks_like(typical_rows(list(profiles.select())))
@@ -134,6 +148,9 @@ def _weigh_group(
         tolerance=np.array([_tolerance(m, kind, _values(like, j), reference) for j, m in enumerate(monitors)]),
         better=tuple(m.metric.better for m in monitors),
         like=like,
+        whole=feed_of_whole(total, monitors) if kind.by_chunk else None,
+        scales=tuple(m.metric.scale for m in monitors),
+        together=_together(monitors),
         options=monitors[0].rule_options,
     )
     rule = kind.learn(blocks, context)
@@ -141,7 +158,7 @@ def _weigh_group(
     _, judged = rule.run(rule.start(), feed, arl=arl)
     mute = _mute(kind, monitors, feed, reference, segment)
     found = {
-        (monitor.name, chunk.key): _one(judged, i, j)
+        (monitor.name, chunk.key): _one(judged, i, j, profiles.chunks)
         for i, chunk in enumerate(profiles.chunks)
         if feed.came[i] or not kind.has_evidence
         for j, monitor in enumerate(monitors)
@@ -150,19 +167,29 @@ def _weigh_group(
     if not kind.has_evidence:
         return found, []
     changes = rule.smallest_change(feed, context)
-    run_lengths = np.maximum(arl, 2 * context.step)
+    least = run_in_chunks(arl, context.step) * context.step if kind.by_chunk else 2 * context.step
+    run_lengths = np.maximum(arl, least)
+    thresholds = run_lengths if judged.threshold is None else judged.threshold
     return found, [
         Watch(
             monitor=monitor.name,
+            alarm=alarm_of(monitor, monitors),
             rule=kind.name,
             arl_days=float(days),
-            log_threshold=log(days),
+            log_threshold=log(threshold),
             change=float(change),
             detectable=kind.finds
             or describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
         )
-        for monitor, days, change in zip(monitors, run_lengths, changes, strict=True)
+        for monitor, days, threshold, change in zip(monitors, run_lengths, thresholds, changes, strict=True)
     ]
+
+
+def _together(monitors: Sequence[Monitor]) -> Ints:
+    """Return a number for each alarm, the same for the monitors that share it."""
+    names = [alarm_of(m, monitors) for m in monitors]
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.int64)
 
 
 def _mute(kind: RuleKind, monitors: Sequence[Monitor], feed: Feed, reference: Reference, segment: str) -> Bools:
@@ -171,7 +198,7 @@ def _mute(kind: RuleKind, monitors: Sequence[Monitor], feed: Feed, reference: Re
     A bet needs to know how much a value varies. Errors that are all alike, in a reference without any error or in a
     chunk, have no standard error: not because there are few rows, but because there is nothing to vary.
     """
-    if kind.name != "summary" or feed.values is None or feed.errors is None or feed.rows is None:
+    if kind.name not in ("predictive", "summary") or feed.values is None or feed.errors is None or feed.rows is None:
         return np.zeros((len(feed), len(monitors)), np.bool_)
     total = reference.total_of(segment)
     wholes = [measure(m.metric, total, options=m.options) for m in monitors]
@@ -180,7 +207,7 @@ def _mute(kind: RuleKind, monitors: Sequence[Monitor], feed: Feed, reference: Re
     return np.asarray(alike | (np.isfinite(feed.values) & np.array(constant)))
 
 
-def _one(judged: Judged, i: int, j: int) -> _Found:
+def _one(judged: Judged, i: int, j: int, chunks: Sequence[Chunk]) -> _Found:
     def number(array: Floats | None) -> float | None:
         return float(array[i, j]) if array is not None and np.isfinite(array[i, j]) else None
 
@@ -191,16 +218,29 @@ def _one(judged: Judged, i: int, j: int) -> _Found:
         has_limits=judged.lower is not None,
         lower=number(judged.lower),
         upper=number(judged.upper),
+        beyond=judged.beyond is not None and bool(judged.beyond[i, j]),
         note=judged.notes.get((i, j), ""),
+        change=_worse(judged.changes.get((i, j)), chunks),
+    )
+
+
+def _worse(change: Change | None, chunks: Sequence[Chunk]) -> Worse | None:
+    if change is None:
+        return None
+    since = chunks[change.since].key if 0 <= change.since < len(chunks) else None
+    return Worse(
+        since=since, value=change.value, lower=change.lower, upper=change.upper, is_material=change.is_material
     )
 
 
 def _judged(row: Result, found: _Found | None) -> Result:
     if found is None or row.status is Status.UNDEFINED:
         return row
-    beyond = row.status in (Status.BREACH, Status.WARNING) and not found.has_limits
+    if found.has_limits and not found.known and row.value is not None:
+        return row  # the rule has nothing to go by: the limits alone decide
+    beyond = row.status in (Status.BREACH, Status.WARNING) if not found.has_limits else found.beyond
     status = Status.BREACH if found.breach else Status.WARNING if beyond else Status.OK
-    row = replace(row, evidence=found.evidence, status=status)
+    row = replace(row, evidence=found.evidence, status=status, change=found.change)
     if found.has_limits:
         row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=found.note or None)
     return row

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any  # options of metrics are of any type
 
 from barograph.metrics import Metric
+from barograph.reference.history import HEADLINE
 from barograph.spec.frozen import Frozen
 
 _NO_OPTIONS: Mapping[str, Any] = Frozen({})
@@ -38,6 +39,11 @@ class Monitor:
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.family or self.metric.family)
         object.__setattr__(self, "rule", self.metric.rule if self.rule == "" else self.rule)
+
+    @property
+    def is_headline(self) -> bool:
+        """Return whether it is one of the metrics that say how a model is, as they are by default."""
+        return not self.options and any(self.metric.name in names for names in HEADLINE.values())
 
     @property
     def name(self) -> str:

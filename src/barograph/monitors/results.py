@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worse:
+    """Since which chunk, and by how much on average, a metric is worse; the bounds hold with 95 % after every chunk.
+
+    `is_material` says whether more than the tolerance is certain.
+    """
+
+    since: str | None
+    value: float
+    lower: float
+    upper: float
+    is_material: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One metric of one column, segment and chunk, and what the rule says of it. None: there is no such value."""
 
@@ -40,6 +54,7 @@ class Result:
     label_coverage: float | None = None
     # Not columns of the output:
     standard_error: float | None = None  # for the evidence
+    change: Worse | None = None  # what is known of it since its onset, for the severity
     judged: bool = True  # False: the value is only shown; `reason` says why
 
     @property
@@ -48,7 +63,7 @@ class Result:
         return self.value is not None and self.judged
 
 
-COLUMNS = tuple(field.name for field in fields(Result) if field.name not in ("standard_error", "judged"))
+COLUMNS = tuple(field.name for field in fields(Result) if field.name not in ("standard_error", "change", "judged"))
 _TIMES = ("chunk_start", "chunk_end", "as_of")
 _TEXTS = ("model", "version", "monitor", "metric", "family", "column", "segment", "chunk", "status", "reason")
 

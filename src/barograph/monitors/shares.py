@@ -1,0 +1,76 @@
+"""Who shares an alarm, and how the false-alarm budget is divided: half of it for performance, the rest for inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from barograph.monitors.monitor import Monitor
+from barograph.profiles.profiles import ALL, Profiles
+from barograph.rules import catalogue
+from barograph.rules.budget import FAMILIES, divide
+from barograph.spec.budget import Budget
+
+MOSTLY = 0.5  # of the labels have arrived: then estimates hardly need to alarm
+LITTLE = 0.5  # weight of a family; see rules.budget.FAMILIES
+OF_PREVALENCE = "f1"  # falls also where only the share of positives does: it has an alarm of its own,
+BESIDE = "roc_auc"  # where a metric that does not depend on it is there
+APART = 0.25  # weight of that alarm beside the one of the others
+CONCEPT = "concept"
+
+
+def alarm_of(monitor: Monitor, monitors: Sequence[Monitor]) -> str:
+    """Return the name of the alarm that a monitor is part of: its own, or the one that all headline metrics share.
+
+    Nearly the same rows are counted in all of them: their alarms would be one alarm several times, and each of them
+    less ready for the sake of the others.
+    """
+    rule = catalogue().get(monitor.rule or "")
+    if rule is None or not rule.by_chunk or monitor.rule_options or monitor.family != "performance":
+        return monitor.name
+    if not monitor.is_headline:
+        return monitor.name
+    together = {m.metric.name for m in monitors if m.segment == monitor.segment and m.family == monitor.family}
+    if monitor.metric.name == OF_PREVALENCE and BESIDE in together:
+        return monitor.name
+    return f"performance of {monitor.segment}" if monitor.segment else "performance"
+
+
+def run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) -> dict[str, float]:
+    """Return the mean days between false alarms of each monitor, so that all alarms keep the budget; and of concept.
+
+    Monitors that share an alarm have the same number. All segments of a metric together get as much as the model as a
+    whole. Half of the budget goes to performance, as far as labels come, and to estimates of it, as far as they do not.
+    """
+    with_evidence = [m for m in watched if m.rule and catalogue()[m.rule].has_evidence]
+    segments = max(len({m.segment for m in with_evidence} - {ALL}), 1)
+    alarms: dict[str, list[Monitor]] = {}
+    for monitor in with_evidence:
+        alarms.setdefault(alarm_of(monitor, with_evidence), []).append(monitor)
+    families = [members[0].family for members in alarms.values()]
+    own = [
+        float(np.mean([m.weight for m in members]))
+        / (1 if members[0].segment == ALL else segments)
+        * (APART if members[0].metric.name == OF_PREVALENCE and BESIDE in _names(with_evidence, members[0]) else 1.0)
+        for members in alarms.values()
+    ]
+    labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
+    weights = _weights({*families, CONCEPT}, float(np.mean(labelled)) if labelled else 0.0)
+    shares = divide(budget, [*families, CONCEPT], weights=weights, own=[*own, 1.0]).tolist()
+    found = {m.name: np.inf for m in watched}
+    for members, days in zip(alarms.values(), shares[:-1], strict=True):
+        found |= dict.fromkeys((m.name for m in members), days)
+    return found | {CONCEPT: shares[-1]}
+
+
+def _names(monitors: Sequence[Monitor], like: Monitor) -> set[str]:
+    return {m.metric.name for m in monitors if m.segment == like.segment and m.family == like.family}
+
+
+def _weights(families: set[str], coverage: float) -> dict[str, float]:
+    """Return the weights of performance, measured and estimated, that give both together half of the budget."""
+    weights = {"estimation": LITTLE} if coverage >= MOSTLY and "performance" in families else {}
+    own = families & ({"performance"} if weights else {"performance", "estimation"})
+    others = sum(weights.get(name, FAMILIES[name]) for name in families - own)
+    return weights | {name: others / len(own) for name in own}
