@@ -130,6 +130,8 @@ def severity(row: Result) -> Severity:
         material = row.change is None or row.change.is_material
         return Severity.CRITICAL if material and not row.segment else Severity.WARNING
     if row.family == "concept":
+        if row.change is not None:  # part of the alarm of performance
+            return Severity.CRITICAL if row.change.is_material else Severity.WARNING
         return Severity.WARNING if _worse(row) else Severity.NOTICE
     if row.family == "quality" and not row.segment:
         broken = row.metric != "constant_column" and (row.value or 0.0) >= NEARLY_ALL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from barograph.alerts.breach import Breach
@@ -15,6 +15,7 @@ from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
 from barograph.labels.self_audit import SelfAudit
 from barograph.labels.trust import ARL_LABELS
+from barograph.metrics.performance._excess import RESIDUAL
 from barograph.monitors.asked import Asked, planned_monitors
 from barograph.monitors.coverage import only_shown, short_of_labels, without_a_class
 from barograph.monitors.estimates import evaluate_estimates
@@ -27,6 +28,7 @@ from barograph.monitors.shares import run_lengths
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
 from barograph.profiles.yardstick import Yardstick
+from barograph.reference.measure import applies, measure_across
 from barograph.reference.reference import Reference
 from barograph.rules.limits import Status
 from barograph.spec.budget import Budget
@@ -122,12 +124,16 @@ def assess(
     } | _before_traffic(results)
     results = [*results, *estimates.results]
     counted = [row for row in results if (row.monitor, row.chunk) not in shown]
-    weighed, watches = weigh(reference, profiles, alerting, counted, plan.budget)
+    residual = _residual(reference, profiles, short[ALL]) if any(m.is_headline for m in alerting) else []
+    together = [*alerting, *([Monitor(metric=RESIDUAL)] if residual else [])]
+    weighed, watches = weigh(reference, profiles, together, [*counted, *residual], plan.budget)
+    of_concept = {row.chunk: row for row in weighed if row.monitor == CONCEPT}
     by_chunk = {(row.monitor, row.chunk): row for row in weighed} | shown
     rows = [by_chunk[row.monitor, row.chunk] for row in results]
     trust = trust_over(reference, profiles, arl=_arl_in_labels(profiles, alerting, plan.budget), short=short[ALL])
     if trust is not None:
-        rows += concept_rows(profiles, trust, model=model, version=version, as_of=as_of)
+        found_rows = concept_rows(profiles, trust, model=model, version=version, as_of=as_of)
+        rows += [_with_alarm(row, of_concept.get(row.chunk)) for row in found_rows]
     found = breaches(
         rows,
         profiles.chunks,
@@ -138,7 +144,7 @@ def assess(
     )
     return Assessment(
         rows=rows,
-        watches=watches,
+        watches=[w for w in watches if w.monitor != CONCEPT],
         breaches=found,
         alerting=(*(m.name for m in alerting), *((CONCEPT,) if trust is not None else ())),
         patience={
@@ -150,6 +156,43 @@ def assess(
         trust=trust,
         audits=estimates.audits,
     )
+
+
+def _residual(reference: Reference, profiles: Profiles, short: Collection[str]) -> list[Result]:
+    """Return how much more is lost in each chunk than is expected of its rows: for the evidence, and not for people."""
+    if not applies(RESIDUAL, reference.yardstick, None) or not reference.total.label_coverage:
+        return []
+    found = measure_across(RESIDUAL, profiles, reference.total)
+    rows = []
+    for i, chunk in enumerate(profiles.chunks):
+        outcome = found[i]
+        if isinstance(outcome, Undefined) or chunk.key in short:
+            continue
+        rows.append(
+            Result(
+                model="",
+                version="",
+                monitor=CONCEPT,
+                metric=RESIDUAL.name,
+                family=RESIDUAL.family,
+                column=None,
+                segment=None,
+                chunk=chunk.key,
+                chunk_start=chunk.start,
+                chunk_end=chunk.end,
+                n=outcome.n,
+                value=outcome.value,
+                standard_error=outcome.standard_error,
+            )
+        )
+    return rows
+
+
+def _with_alarm(row: Result, weighed: Result | None) -> Result:
+    """Return a row of concept drift with what the alarm that it shares with performance says of its chunk."""
+    if weighed is None or weighed.status is not Status.BREACH:
+        return row
+    return replace(row, status=Status.BREACH, change=weighed.change)
 
 
 def unjudged(

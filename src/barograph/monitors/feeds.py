@@ -76,7 +76,10 @@ def feed_of_reference(
         days=feed.days[some],
         came=feed.came[some],
         order=feed.order[some],
-        **{name: array[some] for name, array in arrays.items()},
+        values=_some(arrays, "values", some),
+        errors=_some(arrays, "errors", some),
+        counts=_some(arrays, "counts", some),
+        rows=_some(arrays, "rows", some),
     )
 
 
@@ -129,7 +132,19 @@ def days_of(profiles: Profiles) -> Floats:
 def _feed(profiles: Profiles, across: Profile, **arrays: Floats) -> Feed:
     came: Bools = across.tables["rows"] > 0
     order: Ints = np.arange(len(profiles.chunks))
-    return Feed(days=days_of(profiles), came=came, order=order, **arrays)
+    return Feed(
+        days=days_of(profiles),
+        came=came,
+        order=order,
+        values=arrays.get("values"),
+        errors=arrays.get("errors"),
+        counts=arrays.get("counts"),
+        rows=arrays.get("rows"),
+    )
+
+
+def _some(arrays: Mapping[str, Floats], name: str, which: Bools) -> Floats | None:
+    return arrays[name][which] if name in arrays else None
 
 
 def _number(value: float | None) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any  # options of metrics are of any type
 
 from barograph.metrics import Metric
+from barograph.metrics.performance._excess import RESIDUAL
 from barograph.reference.history import HEADLINE
 from barograph.spec.frozen import Frozen
 
@@ -43,7 +44,8 @@ class Monitor:
     @property
     def is_headline(self) -> bool:
         """Return whether it is one of the metrics that say how a model is, as they are by default."""
-        return not self.options and any(self.metric.name in names for names in HEADLINE.values())
+        known = any(self.metric.name in names for names in HEADLINE.values()) or self.metric is RESIDUAL
+        return known and not self.options
 
     @property
     def name(self) -> str:

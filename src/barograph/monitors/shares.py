@@ -27,11 +27,10 @@ def alarm_of(monitor: Monitor, monitors: Sequence[Monitor]) -> str:
     less ready for the sake of the others.
     """
     rule = catalogue().get(monitor.rule or "")
-    if rule is None or not rule.by_chunk or monitor.rule_options or monitor.family != "performance":
+    by_default = rule is not None and rule.by_chunk and not monitor.rule_options
+    if not by_default or monitor.family not in ("performance", CONCEPT) or not monitor.is_headline:
         return monitor.name
-    if not monitor.is_headline:
-        return monitor.name
-    together = {m.metric.name for m in monitors if m.segment == monitor.segment and m.family == monitor.family}
+    together = _names(monitors, monitor)
     if monitor.metric.name == OF_PREVALENCE and BESIDE in together:
         return monitor.name
     return f"performance of {monitor.segment}" if monitor.segment else "performance"
@@ -58,14 +57,14 @@ def run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) 
     labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
     weights = _weights({*families, CONCEPT}, float(np.mean(labelled)) if labelled else 0.0)
     shares = divide(budget, [*families, CONCEPT], weights=weights, own=[*own, 1.0]).tolist()
-    found = {m.name: np.inf for m in watched}
+    found = dict.fromkeys((m.name for m in watched), np.inf)
     for members, days in zip(alarms.values(), shares[:-1], strict=True):
         found |= dict.fromkeys((m.name for m in members), days)
     return found | {CONCEPT: shares[-1]}
 
 
 def _names(monitors: Sequence[Monitor], like: Monitor) -> set[str]:
-    return {m.metric.name for m in monitors if m.segment == like.segment and m.family == like.family}
+    return {m.metric.name for m in monitors if m.segment == like.segment and m.family in ("performance", CONCEPT)}
 
 
 def _weights(families: set[str], coverage: float) -> dict[str, float]:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from barograph.arrays import Floats, Ints
 from barograph.chunks import Chunk, ChunkRule, OneChunk, RowChunks, TimeChunks
 from barograph.frames.read import Rows
-from barograph.metrics import catalogue
+from barograph.metrics import Metric, catalogue
+from barograph.metrics.performance._excess import RESIDUAL
 from barograph.profiles.build import build_profiles
 from barograph.profiles.clock import clock_of, time_span
 from barograph.profiles.join import regroup
@@ -148,7 +149,9 @@ def histories(yardstick: Yardstick, rows: Rows, chunk: ChunkRule | None) -> tupl
     rows, are left out; so are segments, where the tables of all would be too large.
     """
     narrow = _outputs_only(yardstick)
-    names = [name for name in HEADLINE[yardstick.schema.task] if applies(_metric(name), narrow, None)]
+    names = [
+        name for name in (*HEADLINE[yardstick.schema.task], RESIDUAL.name) if applies(headline(name), narrow, None)
+    ]
     if not names or yardstick.schema.label is None:
         return ()
     if isinstance(chunk, OneChunk):
@@ -165,8 +168,9 @@ def histories(yardstick: Yardstick, rows: Rows, chunk: ChunkRule | None) -> tupl
     return _kept([_history(_longer(finest, rule), rule, names) for rule in lengths])
 
 
-def _metric(name: str) -> Any:  # a Metric; the mapping's type says so
-    return catalogue()["performance", name]
+def headline(name: str) -> Metric:
+    """Return the metric of one of the series of a history."""
+    return RESIDUAL if name == RESIDUAL.name else catalogue()["performance", name]
 
 
 def _kept(found: Sequence[History]) -> tuple[History, ...]:
@@ -231,10 +235,10 @@ def _longer(finest: Profiles, rule: TimeChunks) -> Profiles:
 
 def _history(profiles: Profiles, rule: TimeChunks | RowChunks, names: Sequence[str]) -> History:
     segments = [ALL, *(s for s in profiles.segments if profiles.total(s).n)]
-    series = tuple((name, segment) for segment in segments for name in names)
+    series = tuple((name, segment) for segment in segments for name in names if segment == ALL or name != RESIDUAL.name)
     columns: dict[str, list[Floats]] = {"values": [], "errors": [], "rows": []}
     for name, segment in series:
-        found = measure_across(_metric(name), profiles, profiles.total(segment), segment=segment)
+        found = measure_across(headline(name), profiles, profiles.total(segment), segment=segment)
         nothing = np.full(found.shape, np.nan)
         columns["values"].append(np.where(found.defined, found.value, np.nan))
         error = nothing if found.standard_error is None else found.standard_error

@@ -251,7 +251,7 @@ def learn(reference: Feed, context: Context) -> Predictive:
     assert reference.rows is not None
     assert reference.errors is not None
     monitors = len(context.arl)
-    scales = context.scales or ("identity",) * monitors
+    scales: tuple[Scale, ...] = context.scales or ("identity",) * monitors
     whole = context.whole or _pooled(reference)
     assert whole.values is not None
     assert whole.errors is not None

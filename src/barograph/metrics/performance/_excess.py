@@ -1,0 +1,92 @@
+"""Internal: how much larger the loss of rows is than the reference lets expect of rows like these.
+
+What a change of the inputs does to the loss is in both and cancels: what is left is a change of the rule behind the
+labels. It varies less than any metric does, so that it shows a change of that rule first.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from barograph.metrics import Metric
+from barograph.metrics.performance._score_bins import score_bins
+from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
+from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.scores import NEGATIVE, POSITIVE, SCORE_SUMS, ScoreTable
+
+LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log_complement")
+ABSOLUTE, SQUARED = REGRESSION_SUMS.index("absolute_error"), REGRESSION_SUMS.index("squared_error")
+PSEUDO_ROWS = 2.0  # that a score bin has beside those of the reference, as positive as their score says
+
+
+def excess_loss(current: ScoreTable | ClassTables | RegressionCells, reference: object) -> Outcome:
+    r"""Return the mean loss above what is expected of these rows, as a share of the reference's mean loss.
+
+    .. math:: \frac{1}{n \bar L} \sum_i \bigl(L_i - \mathsf{E} L_i\bigr)
+
+    The loss is log loss, expected from the share of positives that each score bin has in the reference, or the absolute
+    error, expected from the bins of the prediction. Of several classes, and without labels or scores, it is undefined.
+    """
+    if isinstance(current, ScoreTable) and isinstance(reference, ScoreTable):
+        return _of_scores(current, reference)
+    if isinstance(current, RegressionCells) and isinstance(reference, RegressionCells):
+        return _of_errors(current, reference)
+    return Undefined("what is expected of single rows is not known for several classes")
+
+
+RESIDUAL = Metric(
+    name="concept_residual",
+    family="concept",
+    function=excess_loss,
+    unit="share",
+    bounds=(-inf, inf),
+    better="lower",
+    symmetric=False,
+    tolerance=0.1,
+    relative_tolerance=0.0,
+    bins="fine",
+    rule="predictive",
+    part=None,
+)
+"""The residual as a metric that is in no catalogue: it has evidence, and the rows of concept drift show it."""
+
+
+def _of_scores(current: ScoreTable, reference: ScoreTable) -> Outcome:
+    bins, known = score_bins(current), score_bins(reference)
+    if not bins.n or not known.n:
+        return Undefined("no row has a valid score and a label")
+    sums, all_sums = (table.sums[:, (NEGATIVE, POSITIVE)] for table in (current, reference))
+    logs = np.minimum(sums[:, :, (LOG_COMPLEMENT, LOG_SCORE)], 0.0)
+    rows, mean = bins.rows.sum(axis=1), (bins.rows * bins.mean).sum(axis=1) / np.maximum(bins.rows.sum(axis=1), 1)
+    positive = (known.rows[:, POSITIVE] + PSEUDO_ROWS * mean) / (known.rows.sum(axis=1) + PSEUDO_ROWS)
+    realised = -(logs[:, NEGATIVE, 0] + logs[:, POSITIVE, 1])
+    of_negative, of_positive = -logs[:, :, 0].sum(axis=1), -logs[:, :, 1].sum(axis=1)
+    expected = (1 - positive) * of_negative + positive * of_positive
+    log_odds = (of_negative - of_positive) / np.maximum(rows, 1)
+    variance = rows * positive * (1 - positive) * log_odds**2
+    usual = -(all_sums[:, NEGATIVE, LOG_COMPLEMENT] + all_sums[:, POSITIVE, LOG_SCORE]).sum() / known.n
+    return _relative(float((realised - expected).sum()), float(variance.sum()), bins.n, float(usual))
+
+
+def _of_errors(current: RegressionCells, reference: RegressionCells) -> Outcome:
+    sums, known = current.sums.sum(axis=0), reference.sums.sum(axis=0)
+    rows, theirs = (cells.counts.sum(axis=0)[:, 0].astype(np.float64) for cells in (current, reference))
+    n = float(rows.sum())
+    if not n or not theirs.sum():
+        return Undefined("no row has a prediction and a label")
+    usual = float(known[:, ABSOLUTE].sum() / theirs.sum())
+    # A bin that the reference does not know is as all of it.
+    per_row = (known[:, ABSOLUTE] + PSEUDO_ROWS * usual) / (theirs + PSEUDO_ROWS)
+    square = (known[:, SQUARED] + PSEUDO_ROWS * usual**2) / (theirs + PSEUDO_ROWS)
+    variance = rows * np.maximum(square - per_row**2, 0.0)
+    return _relative(float(sums[:, ABSOLUTE].sum() - (rows * per_row).sum()), float(variance.sum()), int(n), usual)
+
+
+def _relative(total: float, variance: float, n: int, usual: float) -> Outcome:
+    if not usual > 0:
+        return Undefined("the reference has no loss to compare with")
+    error = float(np.sqrt(variance)) / (n * usual)
+    return Estimate(value=total / (n * usual), n=n, standard_error=error if error > 0 else None)
