@@ -22,6 +22,7 @@ MAIN_METRIC: Mapping[Task, tuple[str, ...]] = {
 }
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
 
+CONSTANT = "constant_column"
 PREDICTIONS = "unusable_prediction_share"
 MANY_UNUSABLE = 0.25  # of the predictions, beyond those of the reference: decisions are not made at all
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
@@ -44,7 +45,8 @@ def breaches(
     `chunks` are all that were evaluated, in the order of time. An estimate reports only where too few labels have
     arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to cost
     and whether that is material: then the drift is a warning. `outputs` are the columns that the model makes: where
-    hardly a row has a usable value in any of them, there are no predictions, and that is critical.
+    hardly a row has a usable value in any of them, or each has one and the same in all rows, there are no predictions,
+    and that is critical.
     """
     positions = {chunk.key: i for i, chunk in enumerate(chunks)}
     covered = {
@@ -53,7 +55,7 @@ def breaches(
         if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
     main = next((m for m in MAIN_METRIC[task] if any(r.metric == m and r.value is not None for r in results)), None)
-    silent = _without_predictions(results, outputs, task)
+    silent, constant = _without_predictions(results, outputs, task), _without_decisions(results, outputs)
     found = []
     for row in results:
         if row.status is not Status.BREACH or row.monitor not in alerting:
@@ -65,8 +67,19 @@ def breaches(
             breach = _with_harm(breach, harm(row.column, breach.position))
         if row.chunk in silent and _is_unusable(row, outputs, task):
             breach = replace(breach, severity=Severity.CRITICAL)
+        if row.chunk in constant and row.metric == CONSTANT and row.column in outputs:
+            breach = replace(breach, severity=Severity.CRITICAL)
         found.append(breach)
     return found
+
+
+def _without_decisions(results: Sequence[Result], outputs: Collection[str]) -> set[str]:
+    """Return the chunks in which each of the model's outputs has one value, as it never has in the reference."""
+    constant: defaultdict[str, set[str | None]] = defaultdict(set)
+    for row in results:
+        if row.metric == CONSTANT and row.status is Status.BREACH and row.column in outputs and not row.segment:
+            constant[row.chunk].add(row.column)
+    return {chunk for chunk, columns in constant.items() if columns >= set(outputs)}
 
 
 def _without_predictions(results: Sequence[Result], outputs: Collection[str], task: Task) -> set[str]:
@@ -134,7 +147,7 @@ def severity(row: Result) -> Severity:
             return Severity.CRITICAL if row.change.is_material else Severity.WARNING
         return Severity.WARNING if _worse(row) else Severity.NOTICE
     if row.family == "quality" and not row.segment:
-        broken = row.metric != "constant_column" and (row.value or 0.0) >= NEARLY_ALL
+        broken = row.metric != CONSTANT and (row.value or 0.0) >= NEARLY_ALL
         return Severity.WARNING if broken else Severity.NOTICE
     return Severity.NOTICE
 

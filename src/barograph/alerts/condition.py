@@ -46,13 +46,15 @@ HELD = (Lifecycle.PAUSED, Lifecycle.RETIRED)  # those that a person chooses
 class Judged:
     """By what the performance of `rows` in `chunks` was judged, as part of a sentence; and why that is not enough.
 
-    `how` is empty where nothing was judged, `doubt` where there is none.
+    `how` is empty where nothing was judged, `doubt` where there is none. `lost` counts the last chunks of which nothing
+    is known although there were labels or estimates before, once patience is over: that is at least a warning.
     """
 
     rows: int
     chunks: int
     how: str = ""
     doubt: str = ""
+    lost: int = 0
 
     @property
     def is_enough(self) -> bool:
@@ -208,6 +210,8 @@ def _judged(
     if broken:
         return Judgement.ATTENTION, severity, f"{_broken(broken[0], judged)}{_besides(silenced)}."
     judgement = Judgement.WELL if judged.is_enough else Judgement.NOT_KNOWN
+    if judged.lost:
+        severity = max(severity or Severity.WARNING, Severity.WARNING)
     return judgement, severity, _calm(troubles, judged, silenced)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
 from barograph.charts.words import count
+from barograph.checks.reference_review import review
 from barograph.monitors.defaults import ALERTING
+from barograph.monitors.feeds import history_like
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
 
 FEW_ROWS = 100  # below, the 95 % interval of an accuracy may be wider than ± 0.1
 ALL = 0.95  # of the labels have arrived
+PATIENCE, PATIENCE_PART = 3, 1 / 3  # chunks, and their part of all: so long labels may be on their way
 
 
 def checked_condition(judged: Judged, incidents: Sequence[Incident]) -> Condition:
@@ -37,10 +40,12 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         return replace(size, doubt=_why_not(reference, profiles, results))
     known = {row.chunk for row in realised}
     coming = {row.chunk for row in results if row.family == "performance" and not row.segment and not row.judged}
-    if realised and coming:
-        how = f"by the labels of {len(known)} of {len(known | coming)} chunks"
-        if coming <= {row.chunk for row in estimated}:
-            how += ", and by estimates where labels have yet to come"
+    filled = [profile.chunk.key for profile in profiles.select() if profile.n]
+    unknown, guessed = {*filled} - known, {row.chunk for row in estimated}
+    if realised and unknown:
+        how = f"by the labels of {len(known)} of {len(filled)} chunks"
+        if unknown <= guessed:
+            how += f", and by estimates where {'labels have yet to come' if unknown <= coming else 'there are none'}"
     elif realised:
         covered = [row.label_coverage or 0.0 for row in realised]
         mean = sum(covered) / len(covered)
@@ -56,10 +61,22 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         behind = count(n, "labelled row") if realised else count(n, "row")
         doubt = f"{behind} {'is' if n == 1 else 'are'} too few"
     elif len(coming) > len(known) > 0:
-        doubt = f"the labels of {len(coming)} of {len(known | coming)} chunks have yet to come"
+        doubt = f"the labels of {len(coming)} of {len(filled)} chunks have yet to come"
+    elif lost := _lost(filled, known | guessed | coming):
+        doubt = f"nothing is known of the last {count(lost, 'chunk')}"
+        size = replace(size, lost=lost)
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"
+    elif realised:
+        doubts = review(reference, history_like(reference, profiles))
+        doubt = next((found.verdict for found in doubts if found.verdict), "")
     return replace(size, how=how, doubt=doubt)
+
+
+def _lost(filled: Sequence[str], judged: Collection[str]) -> int:
+    """Return how many of the last chunks nothing is known of, once patience is over; 0 before."""
+    last = next((i for i, key in enumerate(reversed(filled)) if key in judged), 0)
+    return last if last >= PATIENCE and last >= PATIENCE_PART * len(filled) else 0
 
 
 def _judged(reference: Reference, results: Sequence[Result], family: str) -> list[Result]:
@@ -71,7 +88,7 @@ def _judged(reference: Reference, results: Sequence[Result], family: str) -> lis
         and not row.segment
         and row.metric in ALERTING[reference.schema.task]
         and row.is_judged
-        and not (row.limit_lower is None and row.limit_upper is None)
+        and not (row.limit_lower is None and row.limit_upper is None and row.evidence is None)
     ]
 
 

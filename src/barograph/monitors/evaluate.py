@@ -19,7 +19,7 @@ from barograph.profiles.yardstick import CategoricalBins, ColumnBins
 from barograph.reference.measure import least_tolerance, measure, wanted
 from barograph.reference.reference import Reference
 from barograph.reference.variability import NONE, Variability
-from barograph.rules.limits import ALPHA, Limits, Status, limit_of_distance, limits_around
+from barograph.rules.limits import ALPHA, OUT_OF_REACH, Limits, Status, limit_of_distance, limits_around
 from barograph.sketches.counts import Counts
 
 WITHOUT_ROWS = ("row_count",)  # metrics that say something about a chunk with no rows
@@ -168,6 +168,8 @@ def result(
         return Result(**common, n=profile.n, status=Status.UNDEFINED, reason=outcome.reason)  # type: ignore[arg-type]  # built from parts of known types
     limits, reason = _limits(monitor, profile, outcome, mark, alpha, standard_error)
     status = limits.status(outcome.value) if limits else Status.OK
+    if limits and limits.limit_nothing:
+        reason = OUT_OF_REACH
     return Result(
         **common,  # type: ignore[arg-type]  # built from parts of known types
         n=outcome.n,

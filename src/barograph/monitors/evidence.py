@@ -34,9 +34,10 @@ from barograph.reference.measure import least_tolerance, measure
 from barograph.reference.reference import Reference
 from barograph.rules import LONGEST_DAYS, Change, Context, Feed, Judged, RuleKind, catalogue
 from barograph.rules.budget import describe_detectable, run_in_chunks
-from barograph.rules.limits import Status, default_tolerance
+from barograph.rules.limits import OUT_OF_REACH, Status, default_tolerance
 from barograph.spec.budget import Budget
 
+FEW = 100  # rows, in which chance does more than an estimate knows
 ENOUGH = 50  # rows, of which it is no chance that they are all alike
 LEAST_PART = 0.01  # of the rows: a smaller share that changes does not matter, unless the user says so
 
@@ -136,10 +137,7 @@ def _weigh_group(
         blocks = feed_of_history(history, monitors, zone=reference.schema.timezone)
     if not len(blocks):
         return {}, []
-    like_blocks = reference.blocks_like(typical_rows(list(profiles.select())))
-    like = (
-        feed_of_reference(kind.takes, like_blocks, segment, monitors, total=total) if kind.takes == "values" else None
-    )
+    like = _like(reference, profiles, kind, segment, monitors)
     arl = np.array([arl_days[m.name] for m in monitors])
     context = Context(
         arl=arl,
@@ -155,6 +153,8 @@ def _weigh_group(
     )
     rule = kind.learn(blocks, context)
     feed = feed_of_chunks(kind.takes, profiles, segment, monitors, rows)
+    if kind.name == "summary":
+        feed = _with_chance(feed, feed_of_whole(total, monitors))
     _, judged = rule.run(rule.start(), feed, arl=arl)
     mute = _mute(kind, monitors, feed, reference, segment)
     found = {
@@ -183,6 +183,33 @@ def _weigh_group(
         )
         for monitor, days, threshold, change in zip(monitors, run_lengths, thresholds, changes, strict=True)
     ]
+
+
+def _like(
+    reference: Reference, profiles: Profiles, kind: RuleKind, segment: str, monitors: Sequence[Monitor]
+) -> Feed | None:
+    """Return the reference in blocks as long as the chunks, for rules of values: their mean is what is normal."""
+    if kind.takes != "values":
+        return None
+    history = history_like(reference, profiles)
+    if history and all(m.is_headline and history.has(m.metric.name, m.segment) for m in monitors):
+        return feed_of_history(history, monitors, zone=reference.schema.timezone)
+    blocks = reference.blocks_like(typical_rows(list(profiles.select())))
+    return feed_of_reference(kind.takes, blocks, segment, monitors, total=reference.total_of(segment))
+
+
+def _with_chance(feed: Feed, whole: Feed) -> Feed:
+    """Return a feed whose chunks of few rows have at least the standard errors that so few have in the reference.
+
+    In ten rows without a hit, an estimate of F1 is zero, and sure of it.
+    """
+    assert feed.errors is not None
+    assert feed.rows is not None
+    assert whole.errors is not None
+    assert whole.rows is not None
+    few = feed.rows < FEW
+    chance = whole.errors * np.sqrt(whole.rows / np.maximum(feed.rows, 1.0))
+    return replace(feed, errors=np.where(few & (chance > feed.errors), chance, feed.errors))
 
 
 def _together(monitors: Sequence[Monitor]) -> Ints:
@@ -242,7 +269,9 @@ def _judged(row: Result, found: _Found | None) -> Result:
     status = Status.BREACH if found.breach else Status.WARNING if beyond else Status.OK
     row = replace(row, evidence=found.evidence, status=status, change=found.change)
     if found.has_limits:
-        row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=found.note or None)
+        free = found.lower is None and found.upper is None
+        note = found.note or (OUT_OF_REACH if free else None)
+        row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=note)
     return row
 
 

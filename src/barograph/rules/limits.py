@@ -12,6 +12,9 @@ from barograph.outcome import Estimate
 ALPHA = 0.001  # a chunk's chance of a breach when nothing has changed and the tolerance is zero
 
 
+OUT_OF_REACH = "without a limit: no value that it can have is beyond what is normal"
+
+
 class Status(StrEnum):
     """What one evaluation says."""
 
@@ -29,6 +32,11 @@ class Limits:
     upper: float | None
     tolerated_lower: float | None
     tolerated_upper: float | None
+
+    @property
+    def limit_nothing(self) -> bool:
+        """Return whether no value is beyond them."""
+        return self.lower is None and self.upper is None
 
     def status(self, value: float) -> Status:
         """Return what these limits say of a value."""
@@ -71,9 +79,10 @@ def limits_around(
     chance = max(error * sqrt(max(reference.n, 1) / max(n, 1)), standard_error or 0.0)
     noise = quantile(alpha, blocks if sd > 0 else 0) * sqrt(chance**2 + error**2 + sd**2)
     middle = reference.value if center is None else center
-    lower, upper = middle - margin - noise, middle + margin + noise
+    # A limit at the end of what the metric can be, or beyond, is none.
+    lower, upper = _within(middle - margin - noise, middle + margin + noise, metric)
     # Without a tolerance there is nothing between "within noise" and "beyond it".
-    below, above = (middle - margin, middle + margin) if margin else (lower, upper)
+    below, above = _within(middle - margin, middle + margin, metric) if margin else (lower, upper)
     if metric.better == "higher":
         return Limits(lower=lower, upper=None, tolerated_lower=below, tolerated_upper=None)
     if metric.better == "lower":
@@ -102,7 +111,14 @@ def limit_of_distance(
     spread = sqrt((current.null_sd or 0.0) ** 2 + sd**2)
     noise = max(_gamma_quantile(alpha, center, spread), center + quantile(alpha, blocks if sd > 0 else 0) * spread)
     tolerated = margin + (center if margin else noise)
-    return Limits(lower=None, upper=margin + noise, tolerated_lower=None, tolerated_upper=tolerated)
+    _, upper = _within(-inf, margin + noise, metric)
+    return Limits(lower=None, upper=upper, tolerated_lower=None, tolerated_upper=_within(-inf, tolerated, metric)[1])
+
+
+def _within(lower: float, upper: float, metric: Metric) -> tuple[float | None, float | None]:
+    """Return limits that are within what the metric can be, None for each that is not."""
+    least, most = metric.bounds
+    return lower if lower > least else None, upper if upper < most else None
 
 
 def default_tolerance(metric: Metric, reference_value: float) -> float:

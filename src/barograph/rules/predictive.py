@@ -72,7 +72,7 @@ class Predictive:
         shape = (len(feed), len(self.middle))
         breach, known = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
         evidence = np.full(shape, NEVER)
-        y, s2, rows = self._scaled(feed)
+        y, s2, rows = self.scaled(feed)
         threshold = evidence_needed(self.copies * run_in_chunks(arl, self.step)) / self.copies
         before: list[Predicted] = []
         changes: dict[tuple[int, int], Change] = {}
@@ -114,7 +114,7 @@ class Predictive:
         and a chunk's :math:`\sigma`, sampling and natural variation together; here in the metric's unit.
         """
         found = np.full(len(self.middle), np.inf)
-        _, s2, _ = self._scaled(feed)
+        _, s2, _ = self.scaled(feed)
         average = self.learned.average()
         threshold = evidence_needed(self.copies * run_in_chunks(context.arl, self.step)) / self.copies
         for s, j in enumerate(self.of.tolist()):
@@ -128,7 +128,7 @@ class Predictive:
             found[j] = min(found[j], self._worse(s, float(average.level[s]), away))
         return found
 
-    def _scaled(self, feed: Feed) -> tuple[Floats, Floats, Floats]:
+    def scaled(self, feed: Feed) -> tuple[Floats, Floats, Floats]:
         """Return values on their scales, without the effects of phases, and their sampling variances; and their rows.
 
         All are (chunks, series), a larger value is worse, and NaN stands for no value.
@@ -251,7 +251,8 @@ def learn(reference: Feed, context: Context) -> Predictive:
     assert reference.rows is not None
     assert reference.errors is not None
     monitors = len(context.arl)
-    scales: tuple[Scale, ...] = context.scales or ("identity",) * monitors
+    as_they_are: Scale = "identity"
+    scales = context.scales or (as_they_are,) * monitors
     whole = context.whole or _pooled(reference)
     assert whole.values is not None
     assert whole.errors is not None
