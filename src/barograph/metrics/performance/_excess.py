@@ -10,16 +10,19 @@ from math import inf
 
 import numpy as np
 
+from barograph.arrays import Floats
 from barograph.metrics import Metric
-from barograph.metrics.performance._score_bins import score_bins
+from barograph.metrics.performance._score_bins import ScoreBins, score_bins
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import NEGATIVE, POSITIVE, SCORE_SUMS, ScoreTable
 
+LEAST = 1e-6  # an expected share
 LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log_complement")
 ABSOLUTE, SQUARED = REGRESSION_SUMS.index("absolute_error"), REGRESSION_SUMS.index("squared_error")
-PSEUDO_ROWS = 2.0  # that a score bin has beside those of the reference, as positive as their score says
+GROUP_ROWS, GROUPS = 200.0, 20  # of the reference, at least; at most: single bins would learn its noise by heart
+PSEUDO_ROWS = 20.0  # of a group, as positive as their score says; of a bin of predictions, with the usual error
 
 
 def excess_loss(current: ScoreTable | ClassTables | RegressionCells, reference: object) -> Outcome:
@@ -27,8 +30,9 @@ def excess_loss(current: ScoreTable | ClassTables | RegressionCells, reference: 
 
     .. math:: \frac{1}{n \bar L} \sum_i \bigl(L_i - \mathsf{E} L_i\bigr)
 
-    The loss is log loss, expected from the share of positives that each score bin has in the reference, or the absolute
-    error, expected from the bins of the prediction. Of several classes, and without labels or scores, it is undefined.
+    The loss is log loss, expected from the share of positives that scores like theirs have in the reference, or the
+    absolute error, expected from the bins of the prediction. Of several classes, and without labels or scores, it is
+    undefined.
     """
     if isinstance(current, ScoreTable) and isinstance(reference, ScoreTable):
         return _of_scores(current, reference)
@@ -60,8 +64,9 @@ def _of_scores(current: ScoreTable, reference: ScoreTable) -> Outcome:
         return Undefined("no row has a valid score and a label")
     sums, all_sums = (table.sums[:, (NEGATIVE, POSITIVE)] for table in (current, reference))
     logs = np.minimum(sums[:, :, (LOG_COMPLEMENT, LOG_SCORE)], 0.0)
-    rows, mean = bins.rows.sum(axis=1), (bins.rows * bins.mean).sum(axis=1) / np.maximum(bins.rows.sum(axis=1), 1)
-    positive = (known.rows[:, POSITIVE] + PSEUDO_ROWS * mean) / (known.rows.sum(axis=1) + PSEUDO_ROWS)
+    rows, score = bins.rows.sum(axis=1), (bins.rows * bins.mean).sum(axis=1)
+    mean = score / np.maximum(rows, 1)
+    positive = np.clip(mean + _off_by(known), LEAST, 1 - LEAST)
     realised = -(logs[:, NEGATIVE, 0] + logs[:, POSITIVE, 1])
     of_negative, of_positive = -logs[:, :, 0].sum(axis=1), -logs[:, :, 1].sum(axis=1)
     expected = (1 - positive) * of_negative + positive * of_positive
@@ -69,6 +74,20 @@ def _of_scores(current: ScoreTable, reference: ScoreTable) -> Outcome:
     variance = rows * positive * (1 - positive) * log_odds**2
     usual = -(all_sums[:, NEGATIVE, LOG_COMPLEMENT] + all_sums[:, POSITIVE, LOG_SCORE]).sum() / known.n
     return _relative(float((realised - expected).sum()), float(variance.sum()), bins.n, float(usual))
+
+
+def _off_by(known: ScoreBins) -> Floats:
+    """Return by how much more rows are positive than their score says, for each score bin, from groups of them."""
+    rows = known.rows.sum(axis=1)
+    groups = min(max(int(rows.sum() / GROUP_ROWS), 1), GROUPS)
+    middle = (np.cumsum(rows) - rows / 2) / max(float(rows.sum()), 1.0)
+    group = np.minimum((middle * groups).astype(np.int64), groups - 1)
+    n, positive, score = (
+        np.bincount(group, weights, groups)
+        for weights in (rows, known.rows[:, POSITIVE], (known.rows * known.mean).sum(axis=1))
+    )
+    off: Floats = (positive - score) / (n + PSEUDO_ROWS)
+    return off[group]
 
 
 def _of_errors(current: RegressionCells, reference: RegressionCells) -> Outcome:
