@@ -164,8 +164,13 @@ def histories(yardstick: Yardstick, rows: Rows, chunk: ChunkRule | None) -> tupl
     lengths = _lengths(yardstick, rows) if chunk is None else [chunk]
     if not lengths:
         return ()
-    finest = _counted(narrow, rows, lengths[0])
-    return _kept([_history(_longer(finest, rule), rule, names) for rule in lengths])
+    # The shortest blocks may be too many to be counted by segment: then that is done from the next length on.
+    cuts = [lengths] if _fits(narrow, rows, lengths[0]) or len(lengths) == 1 else [lengths[:1], lengths[1:]]
+    found = []
+    for same in cuts:
+        finest = _counted(narrow, rows, same[0])
+        found += [_history(_longer(finest, rule), rule, names) for rule in same]
+    return _kept(found)
 
 
 def headline(name: str) -> Metric:
@@ -205,14 +210,21 @@ def _lengths(yardstick: Yardstick, rows: Rows) -> list[TimeChunks]:
 
 
 def _counted(narrow: Yardstick, rows: Rows, rule: ChunkRule) -> Profiles:
-    """Count rows by blocks; without segments where they are too many."""
-    size = sum(array.size for array in empty_tables(narrow, 1, products=False).values())
-    each = 1 + sum(column.width for column in narrow.segments.values())
-    blocks = _blocks(narrow, rows, rule)
-    if size * each * blocks > MOST_NUMBERS:
+    """Count rows by blocks; without segments where the tables would be too large."""
+    if not _fits(narrow, rows, rule):
         narrow = replace(narrow, segments={}, schema=replace(narrow.schema, segments=()))
-    threads = 1 if 2 * size * blocks > MOST_NUMBERS else None
+    threads = 1 if 2 * _size(narrow) * _blocks(narrow, rows, rule) > MOST_NUMBERS else None
     return build_profiles(narrow, rows, chunk=rule, threads=threads)
+
+
+def _fits(narrow: Yardstick, rows: Rows, rule: ChunkRule) -> bool:
+    """Return whether rows can be counted by blocks and segments."""
+    each = 1 + sum(column.width for column in narrow.segments.values())
+    return _size(narrow) * each * _blocks(narrow, rows, rule) <= MOST_NUMBERS
+
+
+def _size(narrow: Yardstick) -> int:
+    return sum(array.size for array in empty_tables(narrow, 1, products=False).values())
 
 
 def _blocks(narrow: Yardstick, rows: Rows, rule: ChunkRule) -> float:
