@@ -86,8 +86,7 @@ def _off_by(known: ScoreBins) -> Floats:
         np.bincount(group, weights, groups)
         for weights in (rows, known.rows[:, POSITIVE], (known.rows * known.mean).sum(axis=1))
     )
-    off: Floats = (positive - score) / (n + PSEUDO_ROWS)
-    return off[group]
+    return np.asarray(((positive - score) / (n + PSEUDO_ROWS))[group])
 
 
 def _of_errors(current: RegressionCells, reference: RegressionCells) -> Outcome:
