@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from barograph.charts.words import count, metric_title, within
+from barograph.metrics.facts import title_of
 from barograph.monitors.feeds import feed_of_history, feed_of_whole
 from barograph.monitors.monitor import Monitor
-from barograph.reference.history import HEADLINE, History, headline
+from barograph.reference.history import History, headline, headlines
 from barograph.reference.reference import Reference
 from barograph.rules import Context
 from barograph.rules.predictive import learn
 from barograph.rules.trend import steadiness
+from barograph.text.format import count
 
 WANDERS = 0.5  # weight of the hypothesis that a metric wanders: it is then the likeliest
 TREND = 2.5  # Student's t: less than one steady reference in a hundred has more
@@ -63,7 +64,7 @@ def _unsteady(reference: Reference, history: History) -> Iterator[Doubt]:
     wandering = [s for s in found if s.wanders > WANDERS and s not in worse and s not in better]
     for group, way in ((worse, "worse"), (better, "better")):
         if group:
-            names = ", ".join(within(metric_title(s.name)) for s in group)
+            names = ", ".join(title_of(s.name) for s in group)
             halves = "; ".join(f"{s.first:.3g} in its first half, {s.second:.3g} in its second" for s in group[:1])
             said = f"the reference itself gets {way}"
             yield Doubt(
@@ -73,14 +74,14 @@ def _unsteady(reference: Reference, history: History) -> Iterator[Doubt]:
                 verdict=f"{said} from its begin to its end" if way == "worse" else "",
             )
     if wandering:
-        names = ", ".join(within(metric_title(s.name)) for s in wandering)
+        names = ", ".join(title_of(s.name) for s in wandering)
         why = f"they drift within the reference itself: only a change within a few chunks is told. {LONG_AS_IT_IS}"
         verdict = f"the reference itself drifts ({names}), and slow changes cannot be told from that"
         yield Doubt(what=f"slow changes of {names}", why=why, verdict=verdict)
 
 
 def _series(reference: Reference, history: History) -> list[_Series]:
-    names = [n for n in HEADLINE[reference.schema.task] if history.has(n, "")]
+    names = [n for n in headlines(reference.schema.task) if history.has(n, "")]
     if not names:
         return []
     monitors = [Monitor(metric=headline(name)) for name in names]

@@ -8,10 +8,15 @@ from typing import Any  # options of metrics are of any type
 
 from barograph.metrics import Metric
 from barograph.metrics.performance._excess import RESIDUAL
-from barograph.reference.history import HEADLINE
+from barograph.reference.history import headlines
 from barograph.spec.frozen import Frozen
+from barograph.spec.schema import Task
 
 _NO_OPTIONS: Mapping[str, Any] = Frozen({})
+
+
+def _headlines() -> set[str]:
+    return {name for task in Task for name in headlines(task)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +49,7 @@ class Monitor:
     @property
     def is_headline(self) -> bool:
         """Return whether it is one of the metrics that say how a model is, as they are by default."""
-        known = any(self.metric.name in names for names in HEADLINE.values()) or self.metric is RESIDUAL
-        return known and not self.options
+        return not self.options and (self.metric is RESIDUAL or self.metric.name in _headlines())
 
     @property
     def name(self) -> str:

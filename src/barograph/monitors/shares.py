@@ -14,9 +14,7 @@ from barograph.spec.budget import Budget
 
 MOSTLY = 0.5  # of the labels have arrived: then estimates hardly need to alarm
 LITTLE = 0.5  # weight of a family; see rules.budget.FAMILIES
-OF_PREVALENCE = "f1"  # falls also where only the share of positives does: it has an alarm of its own,
-BESIDE = "roc_auc"  # where a metric that does not depend on it is there
-APART = 0.25  # weight of that alarm beside the one of the others
+APART = 0.25  # weight of the alarm of what follows prevalence beside the one of the others
 CONCEPT = "concept"
 
 
@@ -30,8 +28,7 @@ def alarm_of(monitor: Monitor, monitors: Sequence[Monitor]) -> str:
     by_default = rule is not None and rule.by_chunk and not monitor.rule_options
     if not by_default or monitor.family not in ("performance", CONCEPT) or not monitor.is_headline:
         return monitor.name
-    together = _names(monitors, monitor)
-    if monitor.metric.name == OF_PREVALENCE and BESIDE in together:
+    if _is_apart(monitor, monitors):
         return monitor.name
     return f"performance of {monitor.segment}" if monitor.segment else "performance"
 
@@ -51,7 +48,7 @@ def run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) 
     own = [
         float(np.mean([m.weight for m in members]))
         / (1 if members[0].segment == ALL else segments)
-        * (APART if members[0].metric.name == OF_PREVALENCE and BESIDE in _names(with_evidence, members[0]) else 1.0)
+        * (APART if _is_apart(members[0], with_evidence) else 1.0)
         for members in alarms.values()
     ]
     labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
@@ -63,8 +60,10 @@ def run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) 
     return found | {CONCEPT: shares[-1]}
 
 
-def _names(monitors: Sequence[Monitor], like: Monitor) -> set[str]:
-    return {m.metric.name for m in monitors if m.segment == like.segment and m.family in ("performance", CONCEPT)}
+def _is_apart(monitor: Monitor, monitors: Sequence[Monitor]) -> bool:
+    """Return whether a metric follows prevalence, and others that do not are there beside it."""
+    beside = (m for m in monitors if m.segment == monitor.segment and m.family == monitor.family and m.is_headline)
+    return monitor.metric.follows_prevalence and any(m.metric.needs == "scores" for m in beside)
 
 
 def _weights(families: set[str], coverage: float) -> dict[str, float]:

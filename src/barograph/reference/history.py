@@ -18,6 +18,7 @@ from barograph.arrays import Floats, Ints
 from barograph.chunks import Chunk, ChunkRule, OneChunk, RowChunks, TimeChunks
 from barograph.frames.read import Rows
 from barograph.metrics import Metric, catalogue
+from barograph.metrics.facts import alerting
 from barograph.metrics.performance._excess import RESIDUAL
 from barograph.profiles.build import build_profiles
 from barograph.profiles.clock import clock_of, time_span
@@ -31,11 +32,6 @@ from barograph.reference.phases import NO_TIME, has_cycles, length_of, phases
 from barograph.spec.schema import Task
 from barograph.times import to_microseconds
 
-HEADLINE: Mapping[Task, tuple[str, ...]] = {
-    Task.BINARY: ("roc_auc", "accuracy", "f1", "log_loss"),
-    Task.MULTICLASS: ("accuracy", "f1", "log_loss"),
-    Task.REGRESSION: ("mae", "rmse"),
-}
 CALENDAR = ("h", "d", "w", "mo")  # lengths that are kept where the chunk is not known yet
 FEWEST = 8  # blocks of a length that are worth keeping
 ENOUGH_ROWS = 5.0  # of a block, on average
@@ -150,7 +146,7 @@ def histories(yardstick: Yardstick, rows: Rows, chunk: ChunkRule | None) -> tupl
     """
     narrow = _outputs_only(yardstick)
     names = [
-        name for name in (*HEADLINE[yardstick.schema.task], RESIDUAL.name) if applies(headline(name), narrow, None)
+        name for name in (*headlines(yardstick.schema.task), RESIDUAL.name) if applies(headline(name), narrow, None)
     ]
     if not names or yardstick.schema.label is None:
         return ()
@@ -171,6 +167,11 @@ def histories(yardstick: Yardstick, rows: Rows, chunk: ChunkRule | None) -> tupl
         finest = _counted(narrow, rows, same[0])
         found += [_history(_longer(finest, rule), rule, names) for rule in same]
     return _kept(found)
+
+
+def headlines(task: Task) -> list[str]:
+    """Return the metrics that say how a model of this task is, and that need nothing but what was said and true."""
+    return [name for name in alerting(task) if not catalogue()["performance", name].takes("values")]
 
 
 def headline(name: str) -> Metric:

@@ -127,7 +127,8 @@ class Reference:
         """Return a portable form."""
         meta, arrays = yardstick_parts(self.yardstick)
         arrays["blocks"] = np.frombuffer(self.blocks.to_bytes(), np.uint8)
-        arrays["leaf_codes"] = self.leaf_codes
+        # The smallest type that holds the counts: this is most of a file with many features.
+        arrays["leaf_codes"] = self.leaf_codes.astype(np.min_scalar_type(self.leaf_codes.max(initial=0)))
         plain = []
         for i, history in enumerate(self.histories):
             said, numbers = history.parts()
@@ -149,7 +150,8 @@ class Reference:
                 )
                 for i, plain in enumerate(meta["histories"])
             )
-            return cls(yardstick, blocks, arrays["leaf_codes"], tuple(meta["decisions"]), histories)
+            codes = arrays["leaf_codes"].astype(np.int64)
+            return cls(yardstick, blocks, codes, tuple(meta["decisions"]), histories)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise FormatError(f"This barograph reference is damaged: {error!r}. Learn it again.") from error
 

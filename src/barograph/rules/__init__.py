@@ -18,7 +18,8 @@ takes       the feed holds, with axes (chunks, monitors, …)                   
 `cells`     `counts` (…, cells) of errors among `rows` (…, cells)                     binary models
 =========== ========================================================================= ===============================
 
-To add a rule, add a file with a function `learn(reference, context)` under the decorator `@rule`, and its test.
+To add a rule, add a file with a function `learn(reference, context)` under the decorator `@rule`, and its test. The
+file may be one of a plug-in: see `barograph.plugins`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from typing import Any, Literal, Protocol, Self  # Any: options are of the type 
 import numpy as np
 
 from barograph.arrays import Bools, Floats, Ints
+from barograph.errors import SpecError
 from barograph.metrics.scales import Scale
+from barograph.plugins import load_plugins
 from barograph.rules.bets import bet_sizes
 
 Takes = Literal["values", "parts", "bins", "cells"]
@@ -222,10 +225,18 @@ def rule(
     by_chunk: bool = False,
     name: str = "",
 ) -> Callable[[Learn], Learn]:
-    """Register a rule under the name of its module (or `name`), and return its `learn` unchanged."""
+    """Register a rule under the name of its module (or `name`), and return its `learn` unchanged.
+
+    To register a rule again from the same module replaces it. Raises SpecError for a name that another module has.
+    """
 
     def register(learn: Learn) -> Learn:
         called = name or learn.__module__.rpartition(".")[2]
+        if not learn.__module__.startswith(f"{__name__}."):
+            taken = catalogue().get(called)
+            if taken is not None and taken.learn.__module__ != learn.__module__:
+                raise SpecError(f"There is a rule {called!r} already. Give yours another name.")
+            catalogue.cache_clear()
         _REGISTERED[called] = RuleKind(
             name=called,
             takes=takes,
@@ -247,11 +258,12 @@ def rule(
 
 @cache
 def catalogue() -> Mapping[str, RuleKind]:
-    """Return every rule by name.
+    """Return every rule by name, those of plug-ins too.
 
     >>> sorted(name for name, kind in catalogue().items() if not kind.has_evidence)
     ['constant', 'relative']
     """
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
         import_module(module.name)
+    load_plugins()
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

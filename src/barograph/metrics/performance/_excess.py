@@ -11,7 +11,7 @@ from math import inf
 import numpy as np
 
 from barograph.arrays import Floats
-from barograph.metrics import Metric
+from barograph.metrics import LAST, Metric
 from barograph.metrics.performance._score_bins import ScoreBins, score_bins
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
@@ -54,6 +54,15 @@ RESIDUAL = Metric(
     bins="fine",
     rule="predictive",
     part=None,
+    title="concept residual",
+    alerts=frozenset(),
+    rank=LAST,
+    harm_in=frozenset(),
+    needs="scores",
+    no_limits="",
+    counts_rows=False,
+    of_labels=False,
+    breaks=None,
 )
 """The residual as a metric that is in no catalogue: it has evidence, and the rows of concept drift show it."""
 
