@@ -1,6 +1,6 @@
 """Is a harm told early, and is there quiet where nothing has changed? End to end through `check`, on simulated models.
 
-    python benchmarks/power.py --seconds 600              # go on with runs that are not there yet, in power.jsonl
+    python benchmarks/power.py --seconds 600              # go on with runs that are not there yet, in build/power.jsonl
     python benchmarks/power.py --seconds 0 --write        # write docs/power.md from the runs that are there
 
 60 days of production; where something changes, it does so on day 30. Beside barograph stand a mean ± 3 standard
@@ -27,13 +27,29 @@ from scipy.stats import chi2
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 import barograph
+from barograph.rules import Context, Feed
+from barograph.rules.predictive import learn
+from barograph.spec.budget import parse_budget
 
 Floats = npt.NDArray[np.float64]
 DAYS, CHANGE, MONTH = 60, 30, 365.25 / 12
 MONDAY = datetime(2026, 1, 5)  # noqa: DTZ001  # a simulated day has no zone
 ACCURACY = 0.78  # of the model that is simulated
 K, H = 0.5, 5.0
-RUNS = Path("power.jsonl")
+HORIZON = 60  # days in which a loss is found, or not
+BUDGETS = ("1 false alarm per month", "1 false alarm per quarter", "1 false alarm per year")
+LOSSES = (
+    ("−2 points", 0.02, 0.0),
+    ("−5 points", 0.05, 0.0),
+    ("−2, day effects", 0.02, 0.12),
+    ("−5, day effects", 0.05, 0.12),
+)
+    ("−2 points", 0.02, 0.0),
+    ("−5 points", 0.05, 0.0),
+    ("−2, day effects", 0.02, 0.12),
+    ("−5, day effects", 0.05, 0.12),
+)
+RUNS = Path("build") / "power.jsonl"
 PAGE = Path(__file__).parents[1] / "docs" / "power.md"
 
 
@@ -199,6 +215,7 @@ def go_on(path: Path, seconds: float, runs: int, names: Sequence[str]) -> None:
             if time.monotonic() > end:
                 return
             if (world.name, reference, seed) not in done:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("a", encoding="utf-8") as file:
                     print(json.dumps(run(world, reference, seed)), file=file)
 
@@ -265,6 +282,41 @@ def table(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
+def of_budgets() -> Iterator[str]:
+    """Yield the lines of what a budget costs: accuracy alone, 1,000 rows a day, 40 days of reference, 200 models."""
+    yield "| budget | " + " | ".join(f"{label}" for label, _, _ in LOSSES) + " |"
+    yield "|---" * (len(LOSSES) + 1) + "|"
+    for said in BUDGETS:
+        days = 2 / parse_budget(said).per_day  # half of it is for performance
+        found = [_delays(days, loss, day_effects) for _, loss, day_effects in LOSSES]
+        yield f"| {said} | " + " | ".join(f"{np.mean(d < HORIZON):.0%} / {np.median(d):g}" for d in found) + " |"
+
+
+def _delays(arl: float, loss: float, day_effects: float, *, models: int = 200) -> Floats:
+    """Return the days until a lasting loss from .78 is told, `HORIZON` where it is not."""
+    rng = np.random.default_rng(5)
+
+    def days(n: int, accuracy: float) -> Feed:
+        odds = np.log(accuracy / (1 - accuracy)) + rng.normal(0, day_effects, (n, models))
+        values = rng.binomial(1000, _share(odds)) / 1000
+        errors = np.sqrt(values * (1 - values) / 1000)
+        rows = np.full(values.shape, 1000.0)
+        came, order = np.ones(n, np.bool_), np.arange(n)
+        return Feed(days=np.ones(n), came=came, order=order, values=values, errors=errors, rows=rows)
+
+    context = Context(
+        arl=np.full(models, arl),
+        step=1.0,
+        rows=1000.0,
+        tolerance=np.full(models, 0.02),
+        better=("higher",) * models,
+        scales=("share",) * models,
+    )
+    rule = learn(days(40, ACCURACY), context)
+    _, judged = rule.run(rule.start(), days(HORIZON, ACCURACY - loss), arl=context.arl)
+    return np.where(judged.breach.any(axis=0), judged.breach.argmax(axis=0), HORIZON).astype(np.float64)
+
+
 def _found(f: Figures) -> str:
     return "–" if f.found is None else f"{f.found:.0%} / {'–' if f.delay is None else f'{f.delay:g}'}"
 
@@ -285,6 +337,18 @@ stand a mean ± 3 standard deviations of the days of the reference, and a CUSUM 
 """
 
 
+OF_BUDGETS = """
+## What a budget costs
+
+How many days later a loss is told if alarms have to be rarer: accuracy alone, 1,000 rows a day, 40 days of reference;
+the share found within 60 days, and the median delay. The budget is for a whole model, and half of it for performance.
+One false alarm a month for each of forty models is more than one a day for those who look after them: for many models,
+one a quarter or a year for each costs the days that stand here. Chunks of a week or more have at most one in
+twelve chunks, as with fewer each chunk would be an alarm.
+
+"""
+
+
 def main() -> None:
     """Run, or write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -298,7 +362,8 @@ def main() -> None:
     go_on(given.file, given.seconds, given.runs, given.only)
     text = "\n".join(table(read(given.file))) + "\n"
     if given.write:
-        PAGE.write_text(INTRODUCTION + text, encoding="utf-8")
+        budgets = "\n".join(of_budgets()) + "\n"
+        PAGE.write_text(INTRODUCTION + text + OF_BUDGETS + budgets, encoding="utf-8")
     else:
         sys.stdout.write(text)
 
