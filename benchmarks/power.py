@@ -44,11 +44,6 @@ LOSSES = (
     ("−2, day effects", 0.02, 0.12),
     ("−5, day effects", 0.05, 0.12),
 )
-    ("−2 points", 0.02, 0.0),
-    ("−5 points", 0.05, 0.0),
-    ("−2, day effects", 0.02, 0.12),
-    ("−5, day effects", 0.05, 0.12),
-)
 RUNS = Path("build") / "power.jsonl"
 PAGE = Path(__file__).parents[1] / "docs" / "power.md"
 
