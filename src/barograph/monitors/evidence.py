@@ -10,33 +10,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import log
+from typing import Any  # see States
 
 import numpy as np
 
 from barograph.arrays import Bools, Floats, Ints
-from barograph.chunks import Chunk
-from barograph.monitors.evaluate import typical_rows
-from barograph.monitors.feeds import (
-    days_of,
-    feed_of_chunks,
-    feed_of_history,
-    feed_of_reference,
-    feed_of_whole,
-    history_like,
-)
+from barograph.metrics.performance._excess import RESIDUAL
+from barograph.monitors.feeds import feed_of_chunks, feed_of_history, feed_of_reference, feed_of_whole
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result, Worse
-from barograph.monitors.shares import alarm_of, run_lengths
+from barograph.monitors.shares import alarm_of
 from barograph.outcome import Estimate
-from barograph.profiles.profiles import Profiles
+from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.history import History
 from barograph.reference.measure import least_tolerance, measure
 from barograph.reference.reference import Reference
-from barograph.rules import LONGEST_DAYS, Change, Context, Feed, Judged, RuleKind, catalogue
+from barograph.rules import LONGEST_DAYS, Change, Context, Feed, Judged, Rule, RuleKind, catalogue
 from barograph.rules.budget import describe_detectable, run_in_chunks
 from barograph.rules.limits import OUT_OF_REACH, Status, default_tolerance
-from barograph.spec.budget import Budget
+from barograph.rules.predictive import Predictive
 
+WEIGHS_VALUES = ("predictive", "summary")  # rules that need to know how much a value varies
 FEW = 100  # rows, in which chance does more than an estimate knows
 ENOUGH = 50  # rows, of which it is no chance that they are all alike
 LEAST_PART = 0.01  # of the rows: a smaller share that changes does not matter, unless the user says so
@@ -64,39 +58,84 @@ class Watch:
         return self.change <= catalogue()[self.rule].useful
 
 
-def weigh(
-    reference: Reference, profiles: Profiles, monitors: Sequence[Monitor], results: Sequence[Result], budget: Budget
-) -> tuple[list[Result], list[Watch]]:
-    """Return the results as their rules judge them, with the evidence, and what each monitor with evidence can see.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weighing:
+    """What the rules of all monitors that are watched have learned, each for its part of the budget."""
 
-    `monitors` are those that alert; they share the budget. Without timestamps a chunk counts as a day.
+    groups: tuple[_Group, ...]
+    watched: tuple[Monitor, ...]
+
+    def start(self) -> States:
+        """Return the states of all rules before the first chunk."""
+        return tuple(group.rule.start() for group in self.groups)
+
+    def run(
+        self, states: States, profiles: Profiles, results: Sequence[Result], *, first: int = 0
+    ) -> tuple[States, list[Result], list[Feed]]:
+        """Return the states after these chunks, the results as the rules judge them, and what the rules were fed.
+
+        The first of the chunks, which are in the order of time, has the place `first` among all. Rows that are not to
+        be judged are left out of `results`.
+        """
+        names = {m.name for m in self.watched}
+        rows: dict[str, dict[str, Result]] = {}
+        for row in results:
+            if row.monitor in names:
+                rows.setdefault(row.monitor, {})[row.chunk] = row
+        found: dict[str, dict[str, _Found]] = {}
+        after, feeds = [], []
+        for group, state in zip(self.groups, states, strict=True):
+            feed = feed_of_chunks(group.kind.takes, profiles, group.segment, group.monitors, rows, first=first)
+            if group.kind.name == "summary" and group.whole is not None:
+                feed = _with_chance(feed, group.whole)
+            ended, judged = group.rule.run(state, feed, arl=group.arl)
+            found |= group.say(judged, feed, profiles)
+            after.append(ended)
+            feeds.append(feed)
+        return tuple(after), [_judged(row, found.get(row.monitor, _SILENT).get(row.chunk)) for row in results], feeds
+
+    def watches(self, feeds: Sequence[Feed]) -> list[Watch]:
+        """Return what each monitor with evidence can see in chunks like those that its rule was fed."""
+        seen = {
+            watch.monitor: watch
+            for group, feed in zip(self.groups, feeds, strict=True)
+            if group.kind.has_evidence
+            for watch in group.watches(feed)
+        }
+        return [seen[m.name] for m in self.watched if m.name in seen and m.metric is not RESIDUAL]
+
+
+States = tuple[Any, ...]  # Any: each rule has a state of its own kind
+
+
+def learn_rules(
+    reference: Reference,
+    watched: Sequence[Monitor],
+    arl: Mapping[str, float],
+    *,
+    step: float,
+    typical: Mapping[str, int],
+    cut: tuple[float, float | None],
+) -> Weighing:
+    """Return what the rules learn for chunks of `step` days with so many rows in each segment, cut as `cut_of` says.
+
+    Of a segment that the reference does not have, there is nothing to learn.
     """
-    rows: dict[str, dict[str, Result]] = {}
-    names = {m.name for m in monitors}
-    for row in results:
-        if row.monitor in names:
-            rows.setdefault(row.monitor, {})[row.chunk] = row
-    watched = [m for m in monitors if m.name in rows and m.rule]
-    if not watched or not profiles.chunks:
-        return list(results), []
-    arl = run_lengths(watched, profiles, budget)
-    found: dict[tuple[str, str], _Found] = {}
-    watches: dict[str, Watch] = {}
-    for (name, segment, _), group in groupby(sorted(watched, key=_order), key=_order):
-        kind = catalogue()[name]
-        for history, members in _by_what_is_known(reference, profiles, kind, list(group)):
-            judged, seen = _weigh_group(reference, profiles, kind, segment, members, rows, arl, history)
-            found |= judged
-            watches |= {w.monitor: w for w in seen}
-    judged_rows = [_judged(row, found.get((row.monitor, row.chunk))) for row in results]
-    return judged_rows, [watches[m.name] for m in watched if m.name in watches]
+    groups = []
+    for (name, segment, _), members in groupby(sorted(watched, key=_order), key=_order):
+        kind, days, rows = catalogue()[name], *cut
+        history = reference.history(days=days, rows=rows) if kind.takes == "values" else None
+        for like, known in _by_what_is_known(kind, list(members), history):
+            group = _learned(reference, kind, segment, known, arl, step=step, typical=typical, history=like)
+            if group is not None:
+                groups.append(group)
+    return Weighing(groups=tuple(groups), watched=tuple(watched))
 
 
 def _by_what_is_known(
-    reference: Reference, profiles: Profiles, kind: RuleKind, monitors: Sequence[Monitor]
+    kind: RuleKind, monitors: Sequence[Monitor], history: History | None
 ) -> Iterator[tuple[History | None, list[Monitor]]]:
     """Yield the monitors whose values are known of blocks like the chunks, with these, and then the others."""
-    history = history_like(reference, profiles) if kind.by_chunk else None
     like = [m for m in monitors if history and m.is_headline and history.has(m.metric.name, m.segment)]
     if like:
         yield history, like
@@ -104,7 +143,7 @@ def _by_what_is_known(
         yield None, others
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Found:
     """What a rule says of one chunk of one monitor. Limits are None where the rule has none of its own."""
 
@@ -114,88 +153,129 @@ class _Found:
     has_limits: bool
     lower: float | None
     upper: float | None
-    beyond: bool
     note: str
+    beyond: bool
     change: Worse | None
 
 
-def _weigh_group(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Group:
+    """One rule, and the monitors of a segment that it watches.
+
+    `constant` (monitors,) says whose value in the reference does not vary at all.
+    """
+
+    kind: RuleKind
+    segment: str
+    monitors: tuple[Monitor, ...]
+    rule: Rule
+    context: Context
+    arl: Floats
+    constant: Bools
+    whole: Feed | None
+
+    def say(self, judged: Judged, feed: Feed, profiles: Profiles) -> dict[str, dict[str, _Found]]:
+        """Return what the rule says by monitor and chunk, where it speaks."""
+        speaks = ~_mute(self.kind, feed, self.constant)
+        if self.kind.has_evidence:
+            speaks &= feed.came[:, None]
+        has_limits = judged.lower is not None
+        keys = [chunk.key for chunk in profiles.chunks]
+        arrays = [_listed(array, judged.breach) for array in (judged.evidence, judged.lower, judged.upper)]
+        breach, known, says = judged.breach.T.tolist(), judged.known.T.tolist(), speaks.T.tolist()
+        beyond = (np.zeros_like(judged.breach) if judged.beyond is None else judged.beyond).T.tolist()
+        return {
+            monitor.name: {
+                key: _Found(
+                    breach[j][i],
+                    known[j][i],
+                    arrays[0][j][i],
+                    has_limits,
+                    arrays[1][j][i],
+                    arrays[2][j][i],
+                    judged.notes.get((i, j), ""),
+                    beyond[j][i],
+                    _worse(judged.changes.get((i, j))),
+                )
+                for i, key in enumerate(keys)
+                if says[j][i]
+            }
+            for j, monitor in enumerate(self.monitors)
+        }
+
+    def watches(self, feed: Feed) -> list[Watch]:
+        """Return what each monitor can see."""
+        kind = self.kind
+        changes = self.rule.smallest_change(feed, self.context)
+        step = self.context.step
+        least = run_in_chunks(self.arl, step) * step if kind.by_chunk else 2 * step
+        run_lengths = np.maximum(self.arl, least)
+        thresholds = self.rule.threshold(self.arl) if isinstance(self.rule, Predictive) else run_lengths
+        return [
+            Watch(
+                monitor=monitor.name,
+                alarm=alarm_of(monitor, self.monitors),
+                rule=kind.name,
+                arl_days=float(days),
+                log_threshold=log(threshold),
+                change=float(change),
+                detectable=kind.finds
+                or describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
+            )
+            for monitor, days, threshold, change in zip(self.monitors, run_lengths, thresholds, changes, strict=True)
+        ]
+
+
+def _learned(
     reference: Reference,
-    profiles: Profiles,
     kind: RuleKind,
     segment: str,
     monitors: Sequence[Monitor],
-    rows: Mapping[str, Mapping[str, Result]],
     arl_days: Mapping[str, float],
+    *,
+    step: float,
+    typical: Mapping[str, int],
     history: History | None,
-) -> tuple[dict[tuple[str, str], _Found], list[Watch]]:
-    """Run one rule over the monitors of a segment that it watches; of a new segment there is nothing to learn."""
+) -> _Group | None:
+    """Return what a rule learns for the monitors of a segment that it watches."""
     total = reference.total_of(segment)
-    if history is None:
-        blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
+    zone = reference.schema.timezone
+    of_chunks = None if history is None else feed_of_history(history, monitors, zone=zone)
+    if of_chunks is not None and kind.by_chunk:
+        blocks = of_chunks
     else:
-        blocks = feed_of_history(history, monitors, zone=reference.schema.timezone)
+        blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
     if not len(blocks):
-        return {}, []
-    like = _like(reference, profiles, kind, segment, monitors)
+        return None
+    values = kind.takes == "values"
+    like = of_chunks
+    if like is None and values:
+        like_blocks = reference.blocks_like(typical[ALL])
+        like = feed_of_reference(kind.takes, like_blocks, segment, monitors, total=total)
+    whole = feed_of_whole(total, monitors) if values and (kind.by_chunk or kind.name == "summary") else None
     arl = np.array([arl_days[m.name] for m in monitors])
     context = Context(
         arl=arl,
-        step=float(np.median(days_of(profiles))),
-        rows=float(typical_rows(list(profiles.select(segment)))),
+        step=step,
+        rows=float(typical[segment]),
         tolerance=np.array([_tolerance(m, kind, _values(like, j), reference) for j, m in enumerate(monitors)]),
         better=tuple(m.metric.better for m in monitors),
         like=like,
-        whole=feed_of_whole(total, monitors) if kind.by_chunk else None,
+        whole=whole,
         scales=tuple(m.metric.scale for m in monitors),
         together=_together(monitors),
         options=monitors[0].rule_options,
     )
-    rule = kind.learn(blocks, context)
-    feed = feed_of_chunks(kind.takes, profiles, segment, monitors, rows)
-    if kind.name == "summary":
-        feed = _with_chance(feed, feed_of_whole(total, monitors))
-    _, judged = rule.run(rule.start(), feed, arl=arl)
-    mute = _mute(kind, monitors, feed, reference, segment)
-    found = {
-        (monitor.name, chunk.key): _one(judged, i, j, profiles.chunks)
-        for i, chunk in enumerate(profiles.chunks)
-        if feed.came[i] or not kind.has_evidence
-        for j, monitor in enumerate(monitors)
-        if not mute[i, j]
-    }
-    if not kind.has_evidence:
-        return found, []
-    changes = rule.smallest_change(feed, context)
-    least = run_in_chunks(arl, context.step) * context.step if kind.by_chunk else 2 * context.step
-    run_lengths = np.maximum(arl, least)
-    thresholds = run_lengths if judged.threshold is None else judged.threshold
-    return found, [
-        Watch(
-            monitor=monitor.name,
-            alarm=alarm_of(monitor, monitors),
-            rule=kind.name,
-            arl_days=float(days),
-            log_threshold=log(threshold),
-            change=float(change),
-            detectable=kind.finds
-            or describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
-        )
-        for monitor, days, threshold, change in zip(monitors, run_lengths, thresholds, changes, strict=True)
-    ]
-
-
-def _like(
-    reference: Reference, profiles: Profiles, kind: RuleKind, segment: str, monitors: Sequence[Monitor]
-) -> Feed | None:
-    """Return the reference in blocks as long as the chunks, for rules of values: their mean is what is normal."""
-    if kind.takes != "values":
-        return None
-    history = history_like(reference, profiles)
-    if history and all(m.is_headline and history.has(m.metric.name, m.segment) for m in monitors):
-        return feed_of_history(history, monitors, zone=reference.schema.timezone)
-    blocks = reference.blocks_like(typical_rows(list(profiles.select())))
-    return feed_of_reference(kind.takes, blocks, segment, monitors, total=reference.total_of(segment))
+    return _Group(
+        kind=kind,
+        segment=segment,
+        monitors=tuple(monitors),
+        rule=kind.learn(blocks, context),
+        context=context,
+        arl=arl,
+        constant=_constant(kind, monitors, total),
+        whole=whole,
+    )
 
 
 def _with_chance(feed: Feed, whole: Feed) -> Feed:
@@ -219,45 +299,48 @@ def _together(monitors: Sequence[Monitor]) -> Ints:
     return np.array([numbers[name] for name in names], np.int64)
 
 
-def _mute(kind: RuleKind, monitors: Sequence[Monitor], feed: Feed, reference: Reference, segment: str) -> Bools:
+def _worse(change: Change | None) -> Worse | None:
+    if change is None:
+        return None
+    return Worse(
+        since=change.since,
+        value=change.value,
+        lower=change.lower,
+        upper=change.upper,
+        is_material=change.is_material,
+    )
+
+
+def _constant(kind: RuleKind, monitors: Sequence[Monitor], total: Profile) -> Bools:
+    if kind.name not in WEIGHS_VALUES:
+        return np.zeros(len(monitors), np.bool_)
+    wholes = [measure(m.metric, total, options=m.options) for m in monitors]
+    return np.array([isinstance(w, Estimate) and w.standard_error is None and w.n >= ENOUGH for w in wholes])
+
+
+def _mute(kind: RuleKind, feed: Feed, constant: Bools) -> Bools:
     """Return, (chunks, monitors), where evidence cannot speak, so that the limits alone decide.
 
     A bet needs to know how much a value varies. Errors that are all alike, in a reference without any error or in a
     chunk, have no standard error: not because there are few rows, but because there is nothing to vary.
     """
-    if kind.name not in ("predictive", "summary") or feed.values is None or feed.errors is None or feed.rows is None:
-        return np.zeros((len(feed), len(monitors)), np.bool_)
-    total = reference.total_of(segment)
-    wholes = [measure(m.metric, total, options=m.options) for m in monitors]
-    constant = [isinstance(w, Estimate) and w.standard_error is None and w.n >= ENOUGH for w in wholes]
+    if kind.name not in WEIGHS_VALUES or feed.values is None or feed.errors is None or feed.rows is None:
+        return np.zeros((len(feed), len(constant)), np.bool_)
     alike = np.isfinite(feed.values) & np.isnan(feed.errors) & (feed.rows >= ENOUGH)
-    return np.asarray(alike | (np.isfinite(feed.values) & np.array(constant)))
+    return np.asarray(alike | (np.isfinite(feed.values) & constant))
 
 
-def _one(judged: Judged, i: int, j: int, chunks: Sequence[Chunk]) -> _Found:
-    def number(array: Floats | None) -> float | None:
-        return float(array[i, j]) if array is not None and np.isfinite(array[i, j]) else None
-
-    return _Found(
-        breach=bool(judged.breach[i, j]),
-        known=bool(judged.known[i, j]),
-        evidence=number(judged.evidence),
-        has_limits=judged.lower is not None,
-        lower=number(judged.lower),
-        upper=number(judged.upper),
-        beyond=judged.beyond is not None and bool(judged.beyond[i, j]),
-        note=judged.notes.get((i, j), ""),
-        change=_worse(judged.changes.get((i, j)), chunks),
-    )
+_SILENT: dict[str, _Found] = {}
 
 
-def _worse(change: Change | None, chunks: Sequence[Chunk]) -> Worse | None:
-    if change is None:
-        return None
-    since = chunks[change.since].key if 0 <= change.since < len(chunks) else None
-    return Worse(
-        since=since, value=change.value, lower=change.lower, upper=change.upper, is_material=change.is_material
-    )
+def _listed(array: Floats | None, like: Bools) -> list[list[float | None]]:
+    """Return the finite numbers of each monitor, chunk by chunk; None for others."""
+    if array is None:
+        return [[None] * len(like)] * like.shape[1]
+    numbers = array.T.astype(object)
+    numbers[~np.isfinite(array.T)] = None
+    listed: list[list[float | None]] = numbers.tolist()
+    return listed
 
 
 def _judged(row: Result, found: _Found | None) -> Result:
@@ -265,13 +348,13 @@ def _judged(row: Result, found: _Found | None) -> Result:
         return row
     if found.has_limits and not found.known and row.value is not None:
         return row  # the rule has nothing to go by: the limits alone decide
-    beyond = row.status in (Status.BREACH, Status.WARNING) if not found.has_limits else found.beyond
+    beyond = found.beyond if found.has_limits else row.status in (Status.BREACH, Status.WARNING)
     status = Status.BREACH if found.breach else Status.WARNING if beyond else Status.OK
-    row = replace(row, evidence=found.evidence, status=status, change=found.change)
+    row = row.weighed(found.evidence, status)
     if found.has_limits:
         free = found.lower is None and found.upper is None
         note = found.note or (OUT_OF_REACH if free else None)
-        row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=note)
+        row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=note, change=found.change)
     return row
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from barograph.arrays import Bools, Floats, Ints
+from barograph.chunks import Chunk
 from barograph.monitors.evaluate import novelty
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
@@ -32,21 +33,25 @@ def feed_of_chunks(
     segment: str,
     monitors: Sequence[Monitor],
     results: Mapping[str, Mapping[str, Result]],
+    *,
+    first: int = 0,
 ) -> Feed:
-    """Return what a rule is fed of chunks; `results` are the rows of each monitor that count, by chunk."""
+    """Return what a rule is fed of chunks; `results` are the rows of each monitor that count, by chunk.
+
+    The first of the chunks has the place `first` among all.
+    """
     across = profiles.across(segment)
     if takes == "values":
         cells = [[results.get(m.name, {}).get(chunk.key) for m in monitors] for chunk in profiles.chunks]
         shape = (len(profiles.chunks), len(monitors))
         values = np.array([[_number(c.value if c else None) for c in row] for row in cells], np.float64).reshape(shape)
         errors = np.array([[_number(c.standard_error if c else None) for c in row] for row in cells], np.float64)
-        rows = np.array([[float(c.n) if c and c.value is not None else 0.0 for c in row] for row in cells]).reshape(
-            shape
-        )
-        feed = _feed(profiles, across, values=values, errors=errors.reshape(shape), rows=rows)
+        rows = np.array([[c.n if c and c.value is not None else 0 for c in row] for row in cells], np.float64)
+        feed = _feed(profiles, across, first, values=values, errors=errors.reshape(shape), rows=rows.reshape(shape))
         zone = profiles.yardstick.schema.timezone
-        return replace(feed, phase=phases(_starts(profiles), float(np.median(feed.days)), zone=zone))
-    return _feed(profiles, across, **_counted(takes, profiles, across, monitors))
+        days = float(np.median(feed.days)) if len(feed) else 0.0
+        return replace(feed, phase=phases(_starts(profiles.chunks), days, zone=zone))
+    return _feed(profiles, across, first, **_counted(takes, profiles, across, monitors))
 
 
 def feed_of_reference(
@@ -70,7 +75,7 @@ def feed_of_reference(
         if takes == "parts":
             # The reference knows all of its own categories; of later rows some are new by nature.
             arrays["counts"][:, :, 0] += arrays["rows"] * [_novelty(across, m) for m in monitors]
-    feed = _feed(blocks, across, **arrays)
+    feed = _feed(blocks, across, 0, **arrays)
     some = feed.came
     return Feed(
         days=feed.days[some],
@@ -114,26 +119,30 @@ def feed_of_whole(total: Profile, monitors: Sequence[Monitor]) -> Feed:
     )
 
 
+def cut_of(chunks: Sequence[Chunk], most: float) -> tuple[float, float | None]:
+    """Return how chunks are cut: their length in days, or the rows of a run, of which the longest has so many."""
+    if all(c.start and c.end for c in chunks) and all(a.end == b.start for a, b in pairwise(chunks)):
+        return (float(np.median(days_of(chunks))) if chunks else 1.0), None
+    return 1.0, most or None
+
+
 def history_like(reference: Reference, profiles: Profiles) -> History | None:
     """Return what performance was in blocks of the reference that are cut as these chunks are; None if unknown."""
-    chunks = profiles.chunks
-    if all(c.start and c.end for c in chunks) and all(a.end == b.start for a, b in pairwise(chunks)):
-        return reference.history(days=float(np.median(days_of(profiles))))
-    most = float(profiles.tables["rows"].max(initial=0))
-    return reference.history(days=1.0, rows=most) if most else None
+    days, rows = cut_of(profiles.chunks, float(profiles.tables["rows"].max(initial=0)))
+    return reference.history(days=days, rows=rows)
 
 
-def days_of(profiles: Profiles) -> Floats:
+def days_of(chunks: Sequence[Chunk]) -> Floats:
     """Return how long each chunk lasts; without timestamps a chunk counts as a day."""
-    spans = [(c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks]
+    spans = [(c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in chunks]
     return np.maximum(np.array(spans, np.float64), 1e-6)
 
 
-def _feed(profiles: Profiles, across: Profile, **arrays: Floats) -> Feed:
+def _feed(profiles: Profiles, across: Profile, first: int, **arrays: Floats) -> Feed:
     came: Bools = across.tables["rows"] > 0
-    order: Ints = np.arange(len(profiles.chunks))
+    order: Ints = np.arange(first, first + len(profiles.chunks))
     return Feed(
-        days=days_of(profiles),
+        days=days_of(profiles.chunks),
         came=came,
         order=order,
         values=arrays.get("values"),
@@ -151,8 +160,8 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _starts(profiles: Profiles) -> Ints:
-    return np.array([NO_TIME if c.start is None else to_microseconds(c.start) for c in profiles.chunks], np.int64)
+def _starts(chunks: Sequence[Chunk]) -> Ints:
+    return np.array([NO_TIME if c.start is None else to_microseconds(c.start) for c in chunks], np.int64)
 
 
 def _errors(found: Outcomes) -> Floats:

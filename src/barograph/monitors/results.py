@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worse:
-    """Since which chunk, and by how much on average, a metric is worse; the bounds hold with 95 % after every chunk.
+    """Since when, and by how much on average, a metric is worse; the bounds hold with 95 % after every chunk.
 
+    `since` is the place of the first chunk that is worse, as estimated, among all chunks in the order of time.
     `is_material` says whether more than the tolerance is certain.
     """
 
-    since: str | None
+    since: int
     value: float
     lower: float
     upper: float
@@ -56,6 +57,35 @@ class Result:
     standard_error: float | None = None  # for the evidence
     change: Worse | None = None  # what is known of it since its onset, for the severity
     judged: bool = True  # False: the value is only shown; `reason` says why
+
+    def weighed(self, evidence: float | None, status: Status) -> Result:
+        """Return the row as its rule judges it; what `dataclasses.replace` does, but there may be a million of them."""
+        return Result(
+            model=self.model,
+            version=self.version,
+            monitor=self.monitor,
+            metric=self.metric,
+            family=self.family,
+            column=self.column,
+            segment=self.segment,
+            chunk=self.chunk,
+            chunk_start=self.chunk_start,
+            chunk_end=self.chunk_end,
+            n=self.n,
+            value=self.value,
+            lower=self.lower,
+            upper=self.upper,
+            reference_value=self.reference_value,
+            limit_lower=self.limit_lower,
+            limit_upper=self.limit_upper,
+            evidence=evidence,
+            status=status,
+            reason=self.reason,
+            as_of=self.as_of,
+            label_coverage=self.label_coverage,
+            standard_error=self.standard_error,
+            judged=self.judged,
+        )
 
     @property
     def is_judged(self) -> bool:

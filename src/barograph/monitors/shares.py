@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from barograph.monitors.monitor import Monitor
-from barograph.profiles.profiles import ALL, Profiles
+from barograph.profiles.profiles import ALL
 from barograph.rules import catalogue
 from barograph.rules.budget import FAMILIES, divide
 from barograph.spec.budget import Budget
@@ -33,13 +33,18 @@ def alarm_of(monitor: Monitor, monitors: Sequence[Monitor]) -> str:
     return f"performance of {monitor.segment}" if monitor.segment else "performance"
 
 
-def run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) -> dict[str, float]:
-    """Return the mean days between false alarms of each monitor, so that all alarms keep the budget; and of concept.
+def run_lengths(
+    monitors: Sequence[Monitor], budget: Budget, *, label_coverage: float, without: Collection[str] = ()
+) -> tuple[list[Monitor], dict[str, float]]:
+    """Return the monitors that rules watch, and the mean days between false alarms of each: all alarms keep the budget.
 
-    Monitors that share an alarm have the same number. All segments of a metric together get as much as the model as a
-    whole. Half of the budget goes to performance, as far as labels come, and to estimates of it, as far as they do not.
+    `monitors` are those that alert, `without` names those that have no row to be judged; `label_coverage` is the mean
+    of all chunks. Monitors that share an alarm have the same number; `CONCEPT` is that of concept drift by itself. All
+    segments of a metric together get as much as the model as a whole. Half of the budget goes to performance, as far as
+    labels come, and to estimates of it, as far as they do not.
     """
-    with_evidence = [m for m in watched if m.rule and catalogue()[m.rule].has_evidence]
+    watched = [m for m in monitors if m.rule and m.name not in without]
+    with_evidence = [m for m in watched if catalogue()[m.rule or ""].has_evidence]
     segments = max(len({m.segment for m in with_evidence} - {ALL}), 1)
     alarms: dict[str, list[Monitor]] = {}
     for monitor in with_evidence:
@@ -51,13 +56,12 @@ def run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) 
         * (APART if _is_apart(members[0], with_evidence) else 1.0)
         for members in alarms.values()
     ]
-    labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
-    weights = _weights({*families, CONCEPT}, float(np.mean(labelled)) if labelled else 0.0)
+    weights = _weights({*families, CONCEPT}, label_coverage)
     shares = divide(budget, [*families, CONCEPT], weights=weights, own=[*own, 1.0]).tolist()
     found = dict.fromkeys((m.name for m in watched), np.inf)
     for members, days in zip(alarms.values(), shares[:-1], strict=True):
         found |= dict.fromkeys((m.name for m in members), days)
-    return found | {CONCEPT: shares[-1]}
+    return watched, found | {CONCEPT: shares[-1]}
 
 
 def _is_apart(monitor: Monitor, monitors: Sequence[Monitor]) -> bool:

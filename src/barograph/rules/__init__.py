@@ -120,8 +120,7 @@ class Judged:
     """What a rule says of chunks, as arrays (chunks, monitors).
 
     `known` is False where it could not tell, `beyond` says where a chunk by itself is beyond its limits. `evidence` is
-    its natural logarithm (-inf: none at all), None for a rule without evidence; `threshold` (monitors,) is the evidence
-    that an alarm takes where that is not the run length in days; `lower` and `upper` are limits of the
+    its natural logarithm (-inf: none at all), None for a rule without evidence; `lower` and `upper` are limits of the
     rule's own, NaN where there is none. `notes` are words for a breach, by chunk and monitor; `changes` say of a breach
     since when and by how much, where that is known.
     """
@@ -132,7 +131,6 @@ class Judged:
     lower: Floats | None = None
     upper: Floats | None = None
     beyond: Bools | None = None
-    threshold: Floats | None = None
     notes: Mapping[tuple[int, int], str] = field(default_factory=dict)
     changes: Mapping[tuple[int, int], Change] = field(default_factory=dict)
 

@@ -73,7 +73,7 @@ class Predictive:
         breach, known = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
         evidence = np.full(shape, NEVER)
         y, s2, rows = self.scaled(feed)
-        threshold = evidence_needed(self.copies * run_in_chunks(arl, self.step)) / self.copies
+        threshold = self.threshold(arl)
         before: list[Predicted] = []
         changes: dict[tuple[int, int], Change] = {}
         for i in range(len(feed)):
@@ -103,9 +103,12 @@ class Predictive:
             lower=lower,
             upper=upper,
             beyond=beyond,
-            threshold=threshold,
             changes=changes,
         )
+
+    def threshold(self, arl: Floats) -> Floats:
+        """Return the evidence, (monitors,), that an alarm takes for run lengths in days."""
+        return np.asarray(evidence_needed(self.copies * run_in_chunks(arl, self.step)) / self.copies)
 
     def smallest_change(self, feed: Feed, context: Context) -> Floats:
         r"""Return the smallest lasting change that about nine of ten times shows within `context.steps` chunks.
@@ -116,7 +119,7 @@ class Predictive:
         found = np.full(len(self.middle), np.inf)
         _, s2, _ = self.scaled(feed)
         average = self.learned.average()
-        threshold = evidence_needed(self.copies * run_in_chunks(context.arl, self.step)) / self.copies
+        threshold = self.threshold(context.arl)
         for s, j in enumerate(self.of.tolist()):
             usual = s2[:, s][np.isfinite(s2[:, s])]
             if not self.usable[j] or not len(usual):
