@@ -27,6 +27,7 @@ from scipy.stats import chi2
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 import barograph
+from barograph.metrics import catalogue
 from barograph.rules import Context, Feed
 from barograph.rules.predictive import learn
 from barograph.spec.budget import parse_budget
@@ -305,7 +306,7 @@ def _delays(arl: float, loss: float, day_effects: float, *, models: int = 200) -
         rows=1000.0,
         tolerance=np.full(models, 0.02),
         better=("higher",) * models,
-        scales=("share",) * models,
+        scales=tuple(catalogue()["performance", "accuracy"].scale for _ in range(models)),
     )
     rule = learn(days(40, ACCURACY), context)
     _, judged = rule.run(rule.start(), days(HORIZON, ACCURACY - loss), arl=context.arl)
