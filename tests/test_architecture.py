@@ -40,6 +40,7 @@ ORDER = [
     ("client",),
     ("worker",),
     ("server",),
+    ("sdk",),
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}
