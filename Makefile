@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
@@ -49,6 +49,9 @@ accuracy: $(STAMP)  ## how good the estimates are: make accuracy DATA=folder
 
 certify: $(STAMP)  ## do the alarm rules keep their word? writes docs/certification.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/certify.py
+
+power: $(STAMP)  ## how early harm is told and how quiet it is, simulated; goes on for three hours, writes docs/power.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/power.py --write
 
 alarms: $(STAMP)  ## what check says of real streams: make alarms DATA=folder, writes docs/alarms.md
 	$(BIN)/python benchmarks/alarms.py $(DATA)

@@ -30,7 +30,8 @@ WORSE = Trouble(severity=Severity.CRITICAL, title="AUC fell", family="performanc
 SILENT = Trouble(severity=Severity.CRITICAL, title="no events have come since noon", family="operations")
 UNUSABLE = Trouble(severity=Severity.CRITICAL, title="score is missing", family="quality", column="score")
 BROKEN = Trouble(severity=Severity.WARNING, title="age is missing", family="quality", column="age")
-PART = Trouble(severity=Severity.WARNING, title="AUC of JFK fell", family="performance")
+PART = Trouble(severity=Severity.WARNING, title="AUC of JFK fell", family="performance", segment="origin=JFK")
+EARLY = Trouble(severity=Severity.WARNING, title="AUC fell a little", family="performance")
 CONCEPT = Trouble(severity=Severity.WARNING, title="the rule changed", family="concept")
 MOVED = Trouble(severity=Severity.NOTICE, title="age moved", family="drift", column="age")
 
@@ -69,7 +70,8 @@ def test_where_a_model_is_in_its_life(
         (WELL, [BROKEN], Judgement.ATTENTION, Severity.WARNING, "No loss of performance is seen by its labels,"),
         (DOUBTED, [BROKEN, MOVED], Judgement.ATTENTION, Severity.WARNING, "Something is broken, and whether"),
         (WELL, [PART], Judgement.ATTENTION, Severity.WARNING, "The model as a whole is within its limits, bu"),
-        (WELL, [CONCEPT], Judgement.ATTENTION, Severity.WARNING, "The model is going wrong, within what its met"),
+        (WELL, [CONCEPT], Judgement.ATTENTION, Severity.WARNING, "The model is getting worse, by how much is not cer"),
+        (WELL, [EARLY], Judgement.ATTENTION, Severity.WARNING, "The model is getting worse, by how much is not cer"),
         (WELL, [WORSE], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is in trouble: AUC fell."),
         (WELL, [WORSE, BROKEN, MOVED], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is in trouble: AUC fell ("),
         (WELL, [OVER], Judgement.ATTENTION, Severity.CRITICAL, "The model was in trouble, and is within its l"),

@@ -50,7 +50,7 @@ def test_a_trouble_that_is_over(reference: Reference) -> None:
     report = check(reference, for_a_while, chunk="1d")
     assert report.severity is Severity.CRITICAL
     assert report.verdict.startswith("The model was in trouble, and is within its limits again: ROC AUC fell from 0.8")
-    assert "from 2024-01-06 to 2024-01-1" in report.verdict
+    assert "from 2024-01-06 to 2024-01-09" in report.verdict
 
 
 def test_a_part_of_the_model(reference: Reference) -> None:

@@ -139,15 +139,27 @@ def test_a_value_needs_two_classes() -> None:
 
 def test_a_weight_takes_its_part_of_what_the_family_has() -> None:
     """A monitor of weight w waits (sum of weights) / w times as long as its whole family would."""
-    text = 'label = "label"\n[[monitors]]\nmetric = "roc_auc"\n'
+    text = 'label = "label"\n[[monitors]]\nmetric = "missing_share"\ncolumns = ["amount"]\n'
     plain, heavy = (check(BASE, BASE, spec=text + more) for more in ("", "weight = 4"))
     before, after = ({w.monitor: w.arl_days for w in r.watches} for r in (plain, heavy))
     assert before.keys() == after.keys()
-    members = [name for name in before if name.startswith("performance.")]
+    members = [name for name in before if name.startswith("quality.")]
     total = len(members) + 3
     for name in before:
-        expected = 1.0 if name not in members else total / len(members) / (4 if "roc_auc" in name else 1)
+        expected = 1.0 if name not in members else total / len(members) / (4 if "missing_share.amount" in name else 1)
         assert after[name] / before[name] == pytest.approx(expected), name
+
+
+def test_half_of_the_budget_is_for_performance_and_its_headline_metrics_share_one_alarm() -> None:
+    watches = check(BASE, BASE, chunk="1d", budget="1 false alarm per month").watches
+    alarms = {w.alarm: w.arl_days for w in watches}
+    assert {w.monitor for w in watches if w.alarm == "performance"} == {
+        f"performance.{name}" for name in ("roc_auc", "accuracy", "log_loss")
+    }
+    total = sum(1 / days for days in alarms.values())
+    of_performance = sum(1 / days for alarm, days in alarms.items() if alarm.startswith("performance"))
+    assert of_performance == pytest.approx(0.5 * 12 / 365.25)
+    assert total < 12 / 365.25  # the rest of it is for concept drift
 
 
 def test_columns_that_vary_too_much_in_the_reference_are_named() -> None:
@@ -176,11 +188,11 @@ def test_value_and_tolerance_are_used(reference: Reference) -> None:
     flagged = BASE["score"] >= 0.5
     expected = (10 * (flagged & (BASE["label"] == 1)).sum() - 5 * (flagged & (BASE["label"] == 0)).sum()) / N
     assert row_of(report, "performance.business_value").value == pytest.approx(expected)
-    usual = row_of(check(reference, BASE, chunk="3000rows"), "performance.roc_auc")
-    wide = row_of(report, "performance.roc_auc")
-    assert usual.limit_lower is not None
-    assert wide.limit_lower is not None
-    assert wide.limit_lower < usual.limit_lower - 0.1
+    worse = events(6000, seed=3, noise=3.0)
+    metrics = ("roc_auc", "accuracy", "f1", "log_loss")
+    usual, wide = (check(reference, worse, chunk="1d", tolerance=dict.fromkeys(metrics, t)) for t in (0.01, 0.9))
+    assert usual.severity is Severity.CRITICAL
+    assert wide.severity is Severity.WARNING  # it is worse, but by less than what matters
 
 
 def test_an_incident_goes_on_while_labels_have_yet_to_come(reference: Reference) -> None:

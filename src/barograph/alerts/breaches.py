@@ -42,7 +42,8 @@ def breaches(
     `main` is the metric that harm is measured in (see `main_metric`). An estimate reports only where too few labels
     have arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to
     cost and whether that is material: then the drift is a warning. `outputs` are the columns that the model makes:
-    where hardly a row has a usable value in any of them, there are no predictions, and that is critical.
+    where hardly a row has a usable value in any of them, or each has one and the same in all rows, there are no
+    predictions, and that is critical.
     """
     positions = {chunk.key: first + i for i, chunk in enumerate(chunks)}
     covered = {
@@ -50,7 +51,7 @@ def breaches(
         for r in results
         if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
-    silent = _without_predictions(results, outputs, task)
+    silent, constant = _without_predictions(results, outputs, task), _without_decisions(results, outputs)
     found = []
     for row in results:
         if row.status is not Status.BREACH or row.monitor not in alerting:
@@ -62,8 +63,23 @@ def breaches(
             breach = _with_harm(breach, harm(row.column, breach.position))
         if row.chunk in silent and _is_unusable(row, outputs, task):
             breach = replace(breach, severity=Severity.CRITICAL)
+        if row.chunk in constant and _is_constant(row, outputs):
+            breach = replace(breach, severity=Severity.CRITICAL)
         found.append(breach)
     return found
+
+
+def _without_decisions(results: Sequence[Result], outputs: Collection[str]) -> set[str]:
+    """Return the chunks in which each of the model's outputs has one value, as it never has in the reference."""
+    constant: defaultdict[str, set[str | None]] = defaultdict(set)
+    for row in results:
+        if row.status is Status.BREACH and _is_constant(row, outputs):
+            constant[row.chunk].add(row.column)
+    return {chunk for chunk, columns in constant.items() if columns >= set(outputs)}
+
+
+def _is_constant(row: Result, outputs: Collection[str]) -> bool:
+    return row.column in outputs and not row.segment and what_breaks(row.metric, row.family) is Broken.CONSTANT
 
 
 def known_metrics(results: Iterable[Result], task: Task) -> frozenset[str]:
@@ -137,8 +153,12 @@ def severity(row: Result) -> Severity:
         lost = (row.value or 0.0) - (row.reference_value or 0.0)
         return Severity.CRITICAL if lost >= MANY_UNUSABLE or (row.value or 0.0) >= NEARLY_ALL else Severity.WARNING
     if row.family in ("performance", "estimation"):
-        return Severity.WARNING if row.segment else Severity.CRITICAL
+        # That it is worse is known before it is known to be materially worse.
+        material = row.change is None or row.change.is_material
+        return Severity.CRITICAL if material and not row.segment else Severity.WARNING
     if row.family == "concept":
+        if row.change is not None:  # part of the alarm of performance
+            return Severity.CRITICAL if row.change.is_material else Severity.WARNING
         return Severity.WARNING if _worse(row) else Severity.NOTICE
     if row.family == "quality" and not row.segment:
         broken = breaks is not Broken.CONSTANT and (row.value or 0.0) >= NEARLY_ALL

@@ -48,13 +48,15 @@ HELD = (Lifecycle.PAUSED, Lifecycle.RETIRED)  # those that a person chooses
 class Judged:
     """By what the performance of `rows` in `chunks` was judged, as part of a sentence; and why that is not enough.
 
-    `how` is empty where nothing was judged, `doubt` where there is none.
+    `how` is empty where nothing was judged, `doubt` where there is none. `lost` counts the last chunks of which nothing
+    is known although there were labels or estimates before, once patience is over: that is at least a warning.
     """
 
     rows: int
     chunks: int
     how: str = ""
     doubt: str = ""
+    lost: int = 0
 
     @property
     def is_enough(self) -> bool:
@@ -66,14 +68,15 @@ class Judged:
 class Trouble:
     """An incident, as far as the state of its model follows from it.
 
-    `family` and `column` are those of its root alert; `unusable` is the share of predictions that could not be used at
-    worst, where that is what it is about; `is_over` says that all of its critical alerts are resolved.
+    `family`, `column` and `segment` are those of its root alert; `unusable` is the share of predictions that could not
+    be used at worst, where that is what it is about; `is_over` says that all of its gravest alerts are resolved.
     """
 
     severity: Severity
     title: str
     family: str
     column: str | None = None
+    segment: str | None = None
     unusable: float | None = None
     is_over: bool = False
 
@@ -167,14 +170,15 @@ def condition(
 def trouble_of(incident: Incident) -> Trouble:
     """Return what of an incident the state of its model follows from."""
     root, loud = incident.root.last_breach, heard(incident.root, incident.alerts) or incident.alerts
-    critical = [alert for alert in loud if alert.severity is Severity.CRITICAL]
+    gravest = [alert for alert in loud if alert.severity is incident.severity]
     return Trouble(
         severity=incident.severity,
         title=incident.title,
         family=root.family,
         column=root.column,
+        segment=root.segment,
         unusable=unusable_share(incident),
-        is_over=all(alert.state is State.RESOLVED for alert in critical),
+        is_over=all(alert.state is State.RESOLVED for alert in gravest),
     )
 
 
@@ -210,6 +214,8 @@ def _judged(
     if broken:
         return Judgement.ATTENTION, severity, f"{_broken(broken[0], judged)}{_besides(silenced)}."
     judgement = Judgement.WELL if judged.is_enough else Judgement.NOT_KNOWN
+    if judged.lost:
+        severity = max(severity or Severity.WARNING, Severity.WARNING)
     return judgement, severity, _calm(troubles, judged, silenced)
 
 
@@ -229,8 +235,10 @@ def _in_trouble(worst: Trouble, is_over: bool) -> str:
 
 
 def _broken(trouble: Trouble, judged: Judged) -> str:
-    if trouble.family == "concept":
-        return f"The model is going wrong, within what its metrics vary by nature: {trouble.title}"
+    if trouble.family in ("performance", "estimation", "concept") and not trouble.segment:
+        if trouble.is_over:
+            return f"The model was worse for a while, and is within its limits again: {trouble.title}"
+        return f"The model is getting worse, by how much is not certain yet: {trouble.title}"
     if trouble.family in ("performance", "estimation"):
         return f"The model as a whole is within its limits, but a part of it is not: {trouble.title}"
     if judged.is_enough:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from barograph.alerts.breach import Breach
@@ -19,6 +19,7 @@ from barograph.labels.self_audit import SelfAudit
 from barograph.labels.trust import Watch as ConceptWatch
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import what_breaks
+from barograph.metrics.performance._excess import RESIDUAL
 from barograph.monitors.coverage import only_shown
 from barograph.monitors.estimates import Audits, evaluate_estimates
 from barograph.monitors.evaluate import evaluate
@@ -26,8 +27,10 @@ from barograph.monitors.evidence import States, Watch
 from barograph.monitors.results import Result
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
+from barograph.reference.measure import measure_across
 from barograph.reference.reference import Reference
 from barograph.rules import Feed
+from barograph.rules.limits import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +137,10 @@ def go_on(
         as_of=as_of,
     )
     every = [*(_shown(row, whole) for row in results), *estimates]
-    states, weighed, feeds = whole.weighing.run(
-        course.states, profiles, [row for row in every if row.judged], first=first
-    )
-    judged = iter(weighed)
+    counted = [row for row in every if row.judged]
+    residual = _residual(reference, profiles, whole)
+    states, weighed, feeds = whole.weighing.run(course.states, profiles, [*counted, *residual], first=first)
+    judged, of_concept = iter(weighed[: len(counted)]), {row.chunk: row for row in weighed[len(counted) :]}
     rows = [next(judged) if row.judged else row for row in every]
     trust = trust_over(
         reference,
@@ -149,7 +152,8 @@ def go_on(
         first=first,
     )
     if trust is not None:
-        rows += concept_rows(profiles, trust, first=first, model=plan.model, version=plan.version, as_of=as_of)
+        found = concept_rows(profiles, trust, first=first, model=plan.model, version=plan.version, as_of=as_of)
+        rows += [_with_alarm(row, of_concept.get(row.chunk)) for row in found]
     after = Course(states=states, audits=audits, concept=trust.after if trust is not None else None)
     return Stretch(rows=rows, feeds=feeds, trust=trust, after=after)
 
@@ -202,6 +206,43 @@ def _shown(row: Result, whole: Overview) -> Result:
         why = whole.short.get(row.segment or ALL, {}).get(row.chunk)
         return row if why is None else only_shown(row, why)
     return row
+
+
+def _residual(reference: Reference, profiles: Profiles, whole: Overview) -> list[Result]:
+    """Return how much more is lost in each chunk than is expected of its rows: for the evidence, and not for people."""
+    if not any(m.metric is RESIDUAL for m in whole.weighing.watched):
+        return []
+    found = measure_across(RESIDUAL, profiles, reference.total)
+    rows = []
+    for i, chunk in enumerate(profiles.chunks):
+        outcome = found[i]
+        if isinstance(outcome, Undefined) or chunk.key in whole.short[ALL]:
+            continue
+        rows.append(
+            Result(
+                model="",
+                version="",
+                monitor=CONCEPT,
+                metric=RESIDUAL.name,
+                family=RESIDUAL.family,
+                column=None,
+                segment=None,
+                chunk=chunk.key,
+                chunk_start=chunk.start,
+                chunk_end=chunk.end,
+                n=outcome.n,
+                value=outcome.value,
+                standard_error=outcome.standard_error,
+            )
+        )
+    return rows
+
+
+def _with_alarm(row: Result, weighed: Result | None) -> Result:
+    """Return a row of concept drift with what the alarm that it shares with performance says of its chunk."""
+    if weighed is None or weighed.status is not Status.BREACH:
+        return row
+    return replace(row, status=Status.BREACH, change=weighed.change)
 
 
 def unjudged(

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from barograph.charts.words import limits_within_reach
+from barograph.checks.reference_review import review
 from barograph.chunks import Chunk
 from barograph.metrics import catalogue
 from barograph.metrics.facts import alerting, find_metric, heading_of, title_of
 from barograph.monitors.defaults import MANY_COLUMNS, drift_speakers
+from barograph.monitors.feeds import history_like
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY, margin_at
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.reference.measure import wanted
 from barograph.reference.reference import Reference
-from barograph.rules.limits import Status
+from barograph.rules.limits import OUT_OF_REACH, Status
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.sample import Sample
 from barograph.spec.roles import is_doubtful
@@ -57,6 +59,7 @@ def not_checked(
         *_times(reference, profiles, until),
         *_schema(reference, profiles),
         *_reference(reference, results),
+        *_doubts(reference, profiles, seen),
         *_too_variable(reference, results),
         *_segments(reference, profiles, segments),
         *_undefined(reference, profiles, seen, results),
@@ -258,11 +261,20 @@ def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotC
     unjudged: dict[str, list[str]] = {}
     for metric in alerting(reference.schema.task):
         rows = [r for r in results if (r.family, r.metric, r.segment) == ("performance", metric, None)]
-        if any(r.value is not None for r in rows) and all(r.limit_lower is r.limit_upper is None for r in rows):
+        if any(r.value is not None for r in rows) and all(
+            r.limit_lower is r.limit_upper is None and r.reason != OUT_OF_REACH for r in rows
+        ):
             reason = next((r.reason for r in rows if r.reason), None) or "without limits"
             unjudged.setdefault(reason, []).append(heading_of(metric))
     for reason, names in unjudged.items():
         yield NotChecked(what=listed(names), why=f"shown, but {reason}")
+
+
+def _doubts(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator[NotChecked]:
+    """Say what performance cannot be compared with, where there is performance to compare."""
+    if seen.label_coverage:
+        for doubt in review(reference, history_like(reference, profiles)):
+            yield NotChecked(what=doubt.what, why=doubt.why)
 
 
 def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
@@ -272,7 +284,8 @@ def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[N
     rows: dict[str, list[Result]] = {}
     for row in results:
         whole = not row.segment and row.value is not None and row.family in ("drift", "performance")
-        if whole and row.metric in metrics and (row.limit_lower is not None or row.limit_upper is not None):
+        limited = row.limit_lower is not None or row.limit_upper is not None or row.reason == OUT_OF_REACH
+        if whole and row.metric in metrics and limited:
             of = f"drift of `{row.column}`" if row.column else heading_of(row.metric)
             rows.setdefault(of, []).append(row)
     names = []

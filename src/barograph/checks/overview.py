@@ -14,16 +14,18 @@ import numpy as np
 from barograph.checks.plan import Plan
 from barograph.chunks import Chunk
 from barograph.labels.trust import ARL_LABELS
+from barograph.metrics.performance._excess import RESIDUAL
 from barograph.monitors.coverage import short, without_a_class
 from barograph.monitors.estimates import Estimating, estimating
 from barograph.monitors.evaluate import rounded, typical_of
-from barograph.monitors.evidence import Weighing, learn_rules, run_lengths
-from barograph.monitors.feeds import days_of
+from barograph.monitors.evidence import Weighing, learn_rules
+from barograph.monitors.feeds import cut_of, days_of
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
+from barograph.monitors.shares import CONCEPT, run_lengths
 from barograph.profiles.profiles import ALL, Profiles
+from barograph.reference.measure import applies
 from barograph.reference.reference import Reference
-from barograph.rules.budget import divide
 from barograph.rules.limits import Status
 
 MAX_SEGMENTS = 50
@@ -162,19 +164,22 @@ def overview(
         for m in monitors
         if m.alerts and m.family == "performance" and _is_unheard(m, chunks, found, heard, shorts, place)
     }
-    watched, arl = run_lengths(alerting, plan.budget, label_coverage=mean, without=unheard) if found else ([], {})
+    together = [*alerting, *_residual(reference, alerting, mean)]
+    watched, arl = run_lengths(together, plan.budget, label_coverage=mean, without=unheard) if found else ([], {})
+    cut = cut_of(chunks, float(max((size.rows[0] for size in found), default=0)))
     step = float(np.median([size.days for size in found])) if found else 1.0
     rules = (
         tuple((m.name, m.tolerance, repr(m.options), m.rule, repr(m.rule_options)) for m in watched),
         tuple(typical.items()),
         tuple(arl.items()),
         step,
+        reference.history(days=cut[0], rows=cut[1]) is not None and cut,
     )
     if before is not None and before.rules == rules:
         weighing = before.weighing
     else:
-        weighing = learn_rules(reference, watched, arl, step=step, typical=typical)
-    arl_labels = _arl_in_labels(found, alerting, plan)
+        weighing = learn_rules(reference, watched, arl, step=step, typical=typical, cut=cut)
+    arl_labels = _arl_in_labels(found, alerting, plan, mean)
     return Overview(
         model=plan.model,
         segments=tuple(segments),
@@ -243,9 +248,16 @@ def _is_unheard(
     )
 
 
-def _arl_in_labels(found: Sequence[Size], alerting: Sequence[Monitor], plan: Plan) -> float:
+def _residual(reference: Reference, alerting: Sequence[Monitor], label_coverage: float) -> list[Monitor]:
+    """Return what is watched with the headline metrics, and seen in the rows of concept drift; [] without labels."""
+    some = label_coverage > 0 and bool(reference.total.label_coverage)
+    beside = any(m.is_headline and m.family == "performance" for m in alerting)
+    return [Monitor(metric=RESIDUAL)] if some and beside and applies(RESIDUAL, reference.yardstick, None) else []
+
+
+def _arl_in_labels(found: Sequence[Size], alerting: Sequence[Monitor], plan: Plan, coverage: float) -> float:
     """Return the mean number of labels until a false alarm of concept drift that its part of the budget allows."""
     labels = sum((size.coverage[0] or 0.0) * size.rows[0] for size in found)
     days = sum(size.days for size in found)
-    arl_days = float(divide(plan.budget, [*(m.family for m in alerting), "concept"])[-1])
+    arl_days = run_lengths(alerting, plan.budget, label_coverage=coverage)[1][CONCEPT]
     return max(ARL_LABELS, rounded(arl_days * labels / max(days, 1.0)))

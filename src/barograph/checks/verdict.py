@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
+from barograph.checks.reference_review import review
 from barograph.metrics.facts import alerting
+from barograph.monitors.feeds import history_like
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
@@ -15,6 +17,7 @@ from barograph.text.format import count
 
 FEW_ROWS = 100  # below, the 95 % interval of an accuracy may be wider than ± 0.1
 ALL = 0.95  # of the labels have arrived
+PATIENCE, PATIENCE_PART = 3, 1 / 3  # chunks, and their part of all: so long labels may be on their way
 
 
 def checked_condition(judged: Judged, incidents: Sequence[Incident]) -> Condition:
@@ -33,13 +36,14 @@ class Basis:
 
     `realised` and `estimated` are the rows behind the metrics that alert, None where none of them counts; `covered` are
     how many realised metrics count, and the sum of their label coverage. `coming` says that labels have yet to come,
-    `why_not` why nothing could be estimated.
+    `filled` that rows came, `why_not` why nothing could be estimated.
     """
 
     realised: int | None = None
     estimated: int | None = None
     covered: tuple[int, float] = (0, 0.0)
     coming: bool = False
+    filled: bool = False
     why_not: str = ""
 
 
@@ -61,13 +65,16 @@ def _basis(rows: Sequence[Result], metrics: Collection[str]) -> Basis:
     counted = [
         row
         for row in rows
-        if row.metric in metrics and row.is_judged and not (row.limit_lower is None and row.limit_upper is None)
+        if row.metric in metrics
+        and row.is_judged
+        and not (row.limit_lower is None and row.limit_upper is None and row.evidence is None)
     ]
     realised = [row for row in counted if row.family == "performance"]
     return Basis(
         realised=max((row.n for row in realised), default=None),
         estimated=max((row.n for row in counted if row.family == "estimation"), default=None),
         covered=(len(realised), sum(row.label_coverage or 0.0 for row in realised)),
+        filled=any(row.n for row in rows),
         coming=any(row.family == "performance" and not row.judged for row in rows),
         why_not=next((row.reason for row in reversed(rows) if row.family == "estimation" and row.reason), ""),
     )
@@ -82,11 +89,17 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         rows=sum(chunk.n for chunk in chunks),
         labelled=any(chunk.label_coverage for chunk in chunks),
         by=[found.get(chunk.chunk.key, NOTHING) for chunk in chunks],
+        about=next(
+            (doubt.verdict for doubt in review(reference, history_like(reference, profiles)) if doubt.verdict), ""
+        ),
     )
 
 
-def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Basis]) -> Judged:
-    """Return what `judge` does for so many rows, with or without any label, of what each chunk is judged by."""
+def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Basis], about: str = "") -> Judged:
+    """Return what `judge` does for so many rows, with or without any label, of what each chunk is judged by.
+
+    `about` is what makes the reference doubtful, where anything does.
+    """
     size = Judged(rows=rows, chunks=len(by))
     if not rows:
         return replace(size, doubt="no rows came")
@@ -95,11 +108,13 @@ def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Ba
     if not realised and not estimated:
         return replace(size, doubt=_why_not(reference, by, labelled=labelled))
     known, coming = len(realised), [one for one in by if one.coming]
-    several = sum(1 for one in by if one.coming or one.realised is not None)
-    if realised and coming:
-        how = f"by the labels of {known} of {several} chunks"
-        if all(one.estimated is not None for one in coming):
-            how += ", and by estimates where labels have yet to come"
+    filled = [one for one in by if one.filled]
+    unknown = [one for one in filled if one.realised is None]
+    if realised and unknown:
+        how = f"by the labels of {known} of {len(filled)} chunks"
+        if all(one.estimated is not None for one in unknown):
+            where = "labels have yet to come" if all(one.coming for one in unknown) else "there are none"
+            how += f", and by estimates where {where}"
     elif realised:
         mean = sum(one.covered[1] for one in realised) / sum(one.covered[0] for one in realised)
         how = "by its labels" if mean > ALL else f"by the labels that have arrived ({mean:.0%})"
@@ -111,10 +126,22 @@ def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Ba
         behind = count(n, "labelled row") if realised else count(n, "row")
         doubt = f"{behind} {'is' if n == 1 else 'are'} too few"
     elif len(coming) > known > 0:
-        doubt = f"the labels of {len(coming)} of {several} chunks have yet to come"
+        doubt = f"the labels of {len(coming)} of {len(filled)} chunks have yet to come"
+    elif lost := _lost(filled):
+        doubt = f"nothing is known of the last {count(lost, 'chunk')}"
+        size = replace(size, lost=lost)
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"
+    elif realised:
+        doubt = about
     return replace(size, how=how, doubt=doubt)
+
+
+def _lost(filled: Sequence[Basis]) -> int:
+    """Return how many of the last chunks nothing is known of, once patience is over; 0 before."""
+    known = [one.realised is not None or one.estimated is not None or one.coming for one in filled]
+    last = next((i for i, is_known in enumerate(reversed(known)) if is_known), 0)
+    return last if last >= PATIENCE and last >= PATIENCE_PART * len(known) else 0
 
 
 def _why_not(reference: Reference, by: Sequence[Basis], *, labelled: bool) -> str:

@@ -32,6 +32,7 @@ def profile(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Learn a reference from good data and save it: `check` takes the file instead of the data, and is faster."""
+    from barograph.checks.reference_review import as_sentences, finest, review
     from barograph.checks.spec_check import plan_of
     from barograph.report.check import learn
     from barograph.spec.file import load_spec
@@ -60,4 +61,6 @@ def profile(
     if not quiet:
         for decision in learned.decisions:
             print(f"  {decision}")
+        for sentence in as_sentences(review(learned, finest(learned))):
+            print(f"  {sentence}")
         print(f"Saved {learned.total.n:,} rows as {out} ({out.stat().st_size / 1e6:.1f} MB).")

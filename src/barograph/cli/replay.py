@@ -23,7 +23,8 @@ WORDS = {  # what the rules with evidence watch
     "cdf_cut": "distributions of numbers",
     "category_share": "shares of categories and cells",
     "share": "missing, unseen, out of range, mistyped",
-    "summary": "performance, measured and estimated",
+    "predictive": "performance, measured",
+    "summary": "performance, estimated",
 }
 
 
@@ -254,6 +255,7 @@ def to_dict(report: Report, found: Replay, allowed: Budget) -> dict[str, Any]:
         "monitors": [
             {
                 "monitor": watch.monitor,
+                "alarm": watch.alarm,
                 "rule": watch.rule,
                 "days_between_false_alarms": watch.arl_days,
                 "smallest_change": watch.change if isfinite(watch.change) else None,

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeVar  # Any: the sketches that a metric take
 from barograph.arrays import Number
 from barograph.errors import SpecError, did_you_mean
 from barograph.metrics.broken import Broken
+from barograph.metrics.scales import Scale, scale_of
 from barograph.outcome import Outcome, Outcomes
 from barograph.plugins import load_plugins
 from barograph.spec.schema import Task
@@ -49,9 +50,9 @@ class Metric:
     `tolerance` (in the metric's unit) and `relative_tolerance` (a share of the reference value) say which change
     is material by default; the larger one counts. `bins` says whether a drift metric compares the reference's fine bins
     (about 256) or its coarse ones (about 10, for metrics whose noise grows with the number of bins). `rule` is the
-    name of the rule that weighs its evidence where the user names none: performance is weighed by `summary` unless it
-    says "none", and what has no rule is judged by its limits alone. `part` gives, for a
-    share of rows, how many of how many.
+    name of the rule that weighs its evidence where the user names none: performance is weighed by `predictive` unless
+    it says "none", and what has no rule is judged by its limits alone. `part` gives, for a share of rows, how many of
+    how many.
 
     `title` is its name as it stands within a sentence: "log loss", "Kolmogorov–Smirnov distance". `alerts` are the
     tasks whose models tell people of its breaches, and `harm_in` those whose harm is measured in it. Of several metrics
@@ -59,7 +60,9 @@ class Metric:
     drift metrics that can be computed for a column it is the only one that alerts. `needs` says what a classifier must
     give: any scores, or scores that are probabilities. `no_limits` is why its values are not judged. A metric that
     `counts_rows` has a value for a chunk without any, and is one for all columns. One `of_labels` is about labels that
-    have come, and so is watched for the label too. `breaks` is what it says is broken in the input.
+    have come, and so is watched for the label too. `breaks` is what it says is broken in the input. One that
+    `follows_prevalence` moves also where only the share of positives does, and has an alarm of its own where metrics of
+    scores share one.
     """
 
     name: str
@@ -83,6 +86,12 @@ class Metric:
     counts_rows: bool
     of_labels: bool
     breaks: Broken | None
+    follows_prevalence: bool = False
+
+    @property
+    def scale(self) -> Scale:
+        """Return the scale on which its error hardly depends on its level."""
+        return scale_of(self.unit, self.bounds)
 
     @property
     def is_own(self) -> bool:
@@ -126,6 +135,7 @@ def metric(
     counts_rows: bool = False,
     of_labels: bool = False,
     breaks: Broken | None = None,
+    follows_prevalence: bool = False,
 ) -> Callable[[F], F]:
     """Register a metric under its function name and its family, and return it unchanged.
 
@@ -159,7 +169,7 @@ def metric(
             tolerance=tolerance,
             relative_tolerance=relative_tolerance,
             bins=bins,
-            rule=None if rule == "none" else rule or ("summary" if where == "performance" else None),
+            rule=None if rule == "none" else rule or ("predictive" if where == "performance" else None),
             part=part,
             title=title or function.__name__.replace("_", " "),
             alerts=_tasks(where == "quality" if alerts is None else alerts),
@@ -170,6 +180,7 @@ def metric(
             counts_rows=counts_rows,
             of_labels=of_labels,
             breaks=breaks,
+            follows_prevalence=follows_prevalence,
         )
         return function
 

@@ -161,6 +161,7 @@ def _watched(
         alerts=reference.schema.task in metric.alerts,
         tolerance=(tolerances or {}).get(name),
         options=options,
+        rule="summary",
         family=FAMILY,
     )
     outcome = measure(metric, total, options=options)

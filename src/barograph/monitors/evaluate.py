@@ -22,7 +22,7 @@ from barograph.profiles.yardstick import CategoricalBins, ColumnBins, Yardstick
 from barograph.reference.measure import least_tolerance, measure, measure_across, wanted
 from barograph.reference.reference import Reference
 from barograph.reference.variability import NONE, Variability
-from barograph.rules.limits import ALPHA, LEVELS, Limits, Status, limit_of_distance, limits_around
+from barograph.rules.limits import ALPHA, LEVELS, OUT_OF_REACH, Limits, Status, limit_of_distance, limits_around
 from barograph.sketches.counts import Counts
 
 NEARLY_DEAD = 0.1  # of the rows that are due at the slowest
@@ -179,6 +179,7 @@ def _rows(
             None if limits is None else limits.upper,
         )
     )
+    free = [False] * n if limits is None else np.broadcast_to(limits.are_none(), n).tolist()
     reference_value = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
     return [
         Result(
@@ -200,7 +201,7 @@ def _rows(
             limit_lower=below[i],
             limit_upper=above[i],
             status=Status.UNDEFINED if codes[i] else LEVELS[levels[i]],
-            reason=found.reasons[codes[i] - 1] if codes[i] else why[i],
+            reason=found.reasons[codes[i] - 1] if codes[i] else OUT_OF_REACH if free[i] else why[i],
             as_of=known.as_of,
             label_coverage=known.coverage[i],
             standard_error=error[i],
@@ -260,14 +261,16 @@ def result(
     limits, reason = _limits(monitor, chunk, profile.yardstick, outcome, mark, alpha, standard_error)
     status = limits.status(outcome.value) if limits else Status.OK
     below, above = (limits.lower, limits.upper) if limits else (None, None)
+    if limits and limits.are_none():
+        reason = OUT_OF_REACH
     return Result(
         **common,  # type: ignore[arg-type]  # built from parts of known types
         n=outcome.n,
         value=outcome.value,
         lower=outcome.lower,
         upper=outcome.upper,
-        limit_lower=None if below is None else float(below),
-        limit_upper=None if above is None else float(above),
+        limit_lower=None if below is None or np.isnan(below) else float(below),
+        limit_upper=None if above is None or np.isnan(above) else float(above),
         status=status,
         reason=reason,
         standard_error=outcome.standard_error,

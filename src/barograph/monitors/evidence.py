@@ -6,7 +6,7 @@ reaches what the false-alarm budget asks for; a chunk that is only beyond its ow
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import log
@@ -14,21 +14,24 @@ from typing import Any  # see States
 
 import numpy as np
 
-from barograph.arrays import Bools, Floats
-from barograph.monitors.feeds import feed_of_chunks, feed_of_reference
+from barograph.arrays import Bools, Floats, Ints
+from barograph.metrics.performance._excess import RESIDUAL
+from barograph.monitors.feeds import feed_of_chunks, feed_of_history, feed_of_reference, feed_of_whole
 from barograph.monitors.monitor import Monitor
-from barograph.monitors.results import Result
+from barograph.monitors.results import Result, Worse
+from barograph.monitors.shares import alarm_of
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profile, Profiles
+from barograph.reference.history import History
 from barograph.reference.measure import least_tolerance, measure
 from barograph.reference.reference import Reference
-from barograph.rules import LONGEST_DAYS, Context, Feed, Judged, Rule, RuleKind, catalogue
-from barograph.rules.budget import describe_detectable, divide
-from barograph.rules.limits import Status, default_tolerance
-from barograph.spec.budget import Budget
+from barograph.rules import LONGEST_DAYS, Change, Context, Feed, Judged, Rule, RuleKind, catalogue
+from barograph.rules.budget import describe_detectable, run_in_chunks
+from barograph.rules.limits import OUT_OF_REACH, Status, default_tolerance
+from barograph.rules.predictive import Predictive
 
-LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
-MOSTLY = 0.5  # of the labels have arrived
+WEIGHS_VALUES = ("predictive", "summary")  # rules that need to know how much a value varies
+FEW = 100  # rows, in which chance does more than an estimate knows
 ENOUGH = 50  # rows, of which it is no chance that they are all alike
 LEAST_PART = 0.01  # of the rows: a smaller share that changes does not matter, unless the user says so
 
@@ -38,9 +41,11 @@ class Watch:
     """What a monitor with evidence can do: its rule, its ARL in days, and the smallest change that it can find.
 
     `change` is that change in the unit of the rule (infinite: it can find none), `detectable` says it in words.
+    Monitors with the same `alarm` share it: all of them together are wrong once in `arl_days`.
     """
 
     monitor: str
+    alarm: str
     rule: str
     arl_days: float
     log_threshold: float
@@ -81,6 +86,8 @@ class Weighing:
         after, feeds = [], []
         for group, state in zip(self.groups, states, strict=True):
             feed = feed_of_chunks(group.kind.takes, profiles, group.segment, group.monitors, rows, first=first)
+            if group.kind.name == "summary" and group.whole is not None:
+                feed = _with_chance(feed, group.whole)
             ended, judged = group.rule.run(state, feed, arl=group.arl)
             found |= group.say(judged, feed, profiles)
             after.append(ended)
@@ -95,30 +102,10 @@ class Weighing:
             if group.kind.has_evidence
             for watch in group.watches(feed)
         }
-        return [seen[m.name] for m in self.watched if m.name in seen]
+        return [seen[m.name] for m in self.watched if m.name in seen and m.metric is not RESIDUAL]
 
 
 States = tuple[Any, ...]  # Any: each rule has a state of its own kind
-
-
-def run_lengths(
-    monitors: Sequence[Monitor], budget: Budget, *, label_coverage: float, without: Collection[str] = ()
-) -> tuple[list[Monitor], dict[str, float]]:
-    """Return the monitors that rules watch, and the mean days between false alarms of each: all keep the budget.
-
-    `monitors` are those that alert, `without` names those that have no row to be judged; `label_coverage` is the mean
-    of all chunks.
-    """
-    watched = [m for m in monitors if m.rule and m.name not in without]
-    with_evidence = [m for m in watched if catalogue()[m.rule or ""].has_evidence]
-    # All segments of a metric together get as much of the budget as the model as a whole.
-    segments = max(len({m.segment for m in with_evidence} - {ALL}), 1)
-    own = [m.weight if m.segment == ALL else m.weight / segments for m in with_evidence]
-    # Where labels are there to judge by, estimates hardly need to.
-    weights = {"estimation": LITTLE} if label_coverage >= MOSTLY else None
-    shares = divide(budget, [m.family for m in with_evidence], weights=weights, own=own).tolist()
-    names = (m.name for m in with_evidence)
-    return watched, {m.name: np.inf for m in watched} | dict(zip(names, shares, strict=True))
 
 
 def learn_rules(
@@ -128,17 +115,32 @@ def learn_rules(
     *,
     step: float,
     typical: Mapping[str, int],
+    cut: tuple[float, float | None],
 ) -> Weighing:
-    """Return what the rules learn for chunks of `step` days with so many rows in each segment.
+    """Return what the rules learn for chunks of `step` days with so many rows in each segment, cut as `cut_of` says.
 
     Of a segment that the reference does not have, there is nothing to learn.
     """
     groups = []
     for (name, segment, _), members in groupby(sorted(watched, key=_order), key=_order):
-        group = _learned(reference, catalogue()[name], segment, list(members), arl, step=step, typical=typical)
-        if group is not None:
-            groups.append(group)
+        kind, days, rows = catalogue()[name], *cut
+        history = reference.history(days=days, rows=rows) if kind.takes == "values" else None
+        for like, known in _by_what_is_known(kind, list(members), history):
+            group = _learned(reference, kind, segment, known, arl, step=step, typical=typical, history=like)
+            if group is not None:
+                groups.append(group)
     return Weighing(groups=tuple(groups), watched=tuple(watched))
+
+
+def _by_what_is_known(
+    kind: RuleKind, monitors: Sequence[Monitor], history: History | None
+) -> Iterator[tuple[History | None, list[Monitor]]]:
+    """Yield the monitors whose values are known of blocks like the chunks, with these, and then the others."""
+    like = [m for m in monitors if history and m.is_headline and history.has(m.metric.name, m.segment)]
+    if like:
+        yield history, like
+    if others := [m for m in monitors if m not in like]:
+        yield None, others
 
 
 @dataclass(slots=True)
@@ -152,6 +154,8 @@ class _Found:
     lower: float | None
     upper: float | None
     note: str
+    beyond: bool
+    change: Worse | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,6 +172,7 @@ class _Group:
     context: Context
     arl: Floats
     constant: Bools
+    whole: Feed | None
 
     def say(self, judged: Judged, feed: Feed, profiles: Profiles) -> dict[str, dict[str, _Found]]:
         """Return what the rule says by monitor and chunk, where it speaks."""
@@ -178,6 +183,7 @@ class _Group:
         keys = [chunk.key for chunk in profiles.chunks]
         arrays = [_listed(array, judged.breach) for array in (judged.evidence, judged.lower, judged.upper)]
         breach, known, says = judged.breach.T.tolist(), judged.known.T.tolist(), speaks.T.tolist()
+        beyond = (np.zeros_like(judged.breach) if judged.beyond is None else judged.beyond).T.tolist()
         return {
             monitor.name: {
                 key: _Found(
@@ -188,6 +194,8 @@ class _Group:
                     arrays[1][j][i],
                     arrays[2][j][i],
                     judged.notes.get((i, j), ""),
+                    beyond[j][i],
+                    _worse(judged.changes.get((i, j))),
                 )
                 for i, key in enumerate(keys)
                 if says[j][i]
@@ -199,18 +207,22 @@ class _Group:
         """Return what each monitor can see."""
         kind = self.kind
         changes = self.rule.smallest_change(feed, self.context)
-        run_lengths = np.maximum(self.arl, 2 * self.context.step)
+        step = self.context.step
+        least = run_in_chunks(self.arl, step) * step if kind.by_chunk else 2 * step
+        run_lengths = np.maximum(self.arl, least)
+        thresholds = self.rule.threshold(self.arl) if isinstance(self.rule, Predictive) else run_lengths
         return [
             Watch(
                 monitor=monitor.name,
+                alarm=alarm_of(monitor, self.monitors),
                 rule=kind.name,
                 arl_days=float(days),
-                log_threshold=log(days),
+                log_threshold=log(threshold),
                 change=float(change),
                 detectable=kind.finds
                 or describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
             )
-            for monitor, days, change in zip(self.monitors, run_lengths, changes, strict=True)
+            for monitor, days, threshold, change in zip(self.monitors, run_lengths, thresholds, changes, strict=True)
         ]
 
 
@@ -223,16 +235,24 @@ def _learned(
     *,
     step: float,
     typical: Mapping[str, int],
+    history: History | None,
 ) -> _Group | None:
     """Return what a rule learns for the monitors of a segment that it watches."""
     total = reference.total_of(segment)
-    blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
+    zone = reference.schema.timezone
+    of_chunks = None if history is None else feed_of_history(history, monitors, zone=zone)
+    if of_chunks is not None and kind.by_chunk:
+        blocks = of_chunks
+    else:
+        blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
     if not len(blocks):
         return None
-    like_blocks = reference.blocks_like(typical[ALL])
-    like = (
-        feed_of_reference(kind.takes, like_blocks, segment, monitors, total=total) if kind.takes == "values" else None
-    )
+    values = kind.takes == "values"
+    like = of_chunks
+    if like is None and values:
+        like_blocks = reference.blocks_like(typical[ALL])
+        like = feed_of_reference(kind.takes, like_blocks, segment, monitors, total=total)
+    whole = feed_of_whole(total, monitors) if values and (kind.by_chunk or kind.name == "summary") else None
     arl = np.array([arl_days[m.name] for m in monitors])
     context = Context(
         arl=arl,
@@ -241,6 +261,9 @@ def _learned(
         tolerance=np.array([_tolerance(m, kind, _values(like, j), reference) for j, m in enumerate(monitors)]),
         better=tuple(m.metric.better for m in monitors),
         like=like,
+        whole=whole,
+        scales=tuple(m.metric.scale for m in monitors),
+        together=_together(monitors),
         options=monitors[0].rule_options,
     )
     return _Group(
@@ -251,11 +274,45 @@ def _learned(
         context=context,
         arl=arl,
         constant=_constant(kind, monitors, total),
+        whole=whole,
+    )
+
+
+def _with_chance(feed: Feed, whole: Feed) -> Feed:
+    """Return a feed whose chunks of few rows have at least the standard errors that so few have in the reference.
+
+    In ten rows without a hit, an estimate of F1 is zero, and sure of it.
+    """
+    assert feed.errors is not None
+    assert feed.rows is not None
+    assert whole.errors is not None
+    assert whole.rows is not None
+    few = feed.rows < FEW
+    chance = whole.errors * np.sqrt(whole.rows / np.maximum(feed.rows, 1.0))
+    return replace(feed, errors=np.where(few & (chance > feed.errors), chance, feed.errors))
+
+
+def _together(monitors: Sequence[Monitor]) -> Ints:
+    """Return a number for each alarm, the same for the monitors that share it."""
+    names = [alarm_of(m, monitors) for m in monitors]
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.int64)
+
+
+def _worse(change: Change | None) -> Worse | None:
+    if change is None:
+        return None
+    return Worse(
+        since=change.since,
+        value=change.value,
+        lower=change.lower,
+        upper=change.upper,
+        is_material=change.is_material,
     )
 
 
 def _constant(kind: RuleKind, monitors: Sequence[Monitor], total: Profile) -> Bools:
-    if kind.name != "summary":
+    if kind.name not in WEIGHS_VALUES:
         return np.zeros(len(monitors), np.bool_)
     wholes = [measure(m.metric, total, options=m.options) for m in monitors]
     return np.array([isinstance(w, Estimate) and w.standard_error is None and w.n >= ENOUGH for w in wholes])
@@ -267,7 +324,7 @@ def _mute(kind: RuleKind, feed: Feed, constant: Bools) -> Bools:
     A bet needs to know how much a value varies. Errors that are all alike, in a reference without any error or in a
     chunk, have no standard error: not because there are few rows, but because there is nothing to vary.
     """
-    if kind.name != "summary" or feed.values is None or feed.errors is None or feed.rows is None:
+    if kind.name not in WEIGHS_VALUES or feed.values is None or feed.errors is None or feed.rows is None:
         return np.zeros((len(feed), len(constant)), np.bool_)
     alike = np.isfinite(feed.values) & np.isnan(feed.errors) & (feed.rows >= ENOUGH)
     return np.asarray(alike | (np.isfinite(feed.values) & constant))
@@ -289,11 +346,15 @@ def _listed(array: Floats | None, like: Bools) -> list[list[float | None]]:
 def _judged(row: Result, found: _Found | None) -> Result:
     if found is None or row.status is Status.UNDEFINED:
         return row
-    beyond = row.status in (Status.BREACH, Status.WARNING) and not found.has_limits
+    if found.has_limits and not found.known and row.value is not None:
+        return row  # the rule has nothing to go by: the limits alone decide
+    beyond = found.beyond if found.has_limits else row.status in (Status.BREACH, Status.WARNING)
     status = Status.BREACH if found.breach else Status.WARNING if beyond else Status.OK
     row = row.weighed(found.evidence, status)
     if found.has_limits:
-        row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=found.note or None)
+        free = found.lower is None and found.upper is None
+        note = found.note or (OUT_OF_REACH if free else None)
+        row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=note, change=found.change)
     return row
 
 

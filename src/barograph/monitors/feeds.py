@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,14 +13,18 @@ from barograph.chunks import Chunk
 from barograph.monitors.evaluate import novelty
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
-from barograph.outcome import Outcomes
+from barograph.outcome import Estimate, Outcomes
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.profiles.yardstick import CategoricalBins
-from barograph.reference.measure import measure_across, sketch, wanted
+from barograph.reference.history import History
+from barograph.reference.measure import measure, measure_across, sketch, wanted
+from barograph.reference.phases import NO_TIME, phases
+from barograph.reference.reference import Reference
 from barograph.rules import Feed, Takes
 from barograph.sketches.cells import BinaryCells
 from barograph.sketches.counts import Counts
 from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE
+from barograph.times import to_microseconds
 
 
 def feed_of_chunks(
@@ -40,8 +46,11 @@ def feed_of_chunks(
         shape = (len(profiles.chunks), len(monitors))
         values = np.array([[_number(c.value if c else None) for c in row] for row in cells], np.float64).reshape(shape)
         errors = np.array([[_number(c.standard_error if c else None) for c in row] for row in cells], np.float64)
-        rows = _rows(across, monitors)
-        return _feed(profiles, across, first, values=values, errors=errors.reshape(shape), rows=rows)
+        rows = np.array([[c.n if c and c.value is not None else 0 for c in row] for row in cells], np.float64)
+        feed = _feed(profiles, across, first, values=values, errors=errors.reshape(shape), rows=rows.reshape(shape))
+        zone = profiles.yardstick.schema.timezone
+        days = float(np.median(feed.days)) if len(feed) else 0.0
+        return replace(feed, phase=phases(_starts(profiles.chunks), days, zone=zone))
     return _feed(profiles, across, first, **_counted(takes, profiles, across, monitors))
 
 
@@ -59,7 +68,7 @@ def feed_of_reference(
         arrays = {
             "values": np.column_stack([np.where(o.defined, o.value, np.nan) for o in found]),
             "errors": np.column_stack([_errors(o) for o in found]),
-            "rows": _rows(across, monitors),
+            "rows": np.column_stack([np.where(o.defined, o.n, 0).astype(np.float64) for o in found]),
         }
     else:
         arrays = _counted(takes, blocks, across, monitors)
@@ -72,8 +81,55 @@ def feed_of_reference(
         days=feed.days[some],
         came=feed.came[some],
         order=feed.order[some],
-        **{name: array[some] for name, array in arrays.items()},
+        values=_some(arrays, "values", some),
+        errors=_some(arrays, "errors", some),
+        counts=_some(arrays, "counts", some),
+        rows=_some(arrays, "rows", some),
     )
+
+
+def feed_of_history(history: History, monitors: Sequence[Monitor], *, zone: str) -> Feed:
+    """Return what a rule learns from blocks of the reference that are cut like the chunks."""
+    columns = [history.series.index((m.metric.name, m.segment)) for m in monitors]
+    rows = history.rows[:, columns]
+    some = rows.any(axis=1)
+    phase = history.phases(zone=zone)
+    return Feed(
+        days=np.full(int(some.sum()), history.days or 1.0),
+        came=np.ones(int(some.sum()), np.bool_),
+        order=np.flatnonzero(some),
+        values=history.values[some][:, columns],
+        errors=history.errors[some][:, columns],
+        rows=rows[some],
+        phase=None if phase is None else phase[some],
+    )
+
+
+def feed_of_whole(total: Profile, monitors: Sequence[Monitor]) -> Feed:
+    """Return all of the reference as one block."""
+    found = [measure(m.metric, total, total, column=m.column, options=m.options) for m in monitors]
+    known = [o if isinstance(o, Estimate) else None for o in found]
+    return Feed(
+        days=np.ones(1),
+        came=np.ones(1, np.bool_),
+        order=np.zeros(1, np.int64),
+        values=np.array([[_number(o.value if o else None) for o in known]]),
+        errors=np.array([[_number(o.standard_error if o else None) for o in known]]),
+        rows=np.array([[float(o.n) if o else 0.0 for o in known]]),
+    )
+
+
+def cut_of(chunks: Sequence[Chunk], most: float) -> tuple[float, float | None]:
+    """Return how chunks are cut: their length in days, or the rows of a run, of which the longest has so many."""
+    if all(c.start and c.end for c in chunks) and all(a.end == b.start for a, b in pairwise(chunks)):
+        return (float(np.median(days_of(chunks))) if chunks else 1.0), None
+    return 1.0, most or None
+
+
+def history_like(reference: Reference, profiles: Profiles) -> History | None:
+    """Return what performance was in blocks of the reference that are cut as these chunks are; None if unknown."""
+    days, rows = cut_of(profiles.chunks, float(profiles.tables["rows"].max(initial=0)))
+    return reference.history(days=days, rows=rows)
 
 
 def days_of(chunks: Sequence[Chunk]) -> Floats:
@@ -85,15 +141,27 @@ def days_of(chunks: Sequence[Chunk]) -> Floats:
 def _feed(profiles: Profiles, across: Profile, first: int, **arrays: Floats) -> Feed:
     came: Bools = across.tables["rows"] > 0
     order: Ints = np.arange(first, first + len(profiles.chunks))
-    return Feed(days=days_of(profiles.chunks), came=came, order=order, **arrays)
+    return Feed(
+        days=days_of(profiles.chunks),
+        came=came,
+        order=order,
+        values=arrays.get("values"),
+        errors=arrays.get("errors"),
+        counts=arrays.get("counts"),
+        rows=arrays.get("rows"),
+    )
+
+
+def _some(arrays: Mapping[str, Floats], name: str, which: Bools) -> Floats | None:
+    return arrays[name][which] if name in arrays else None
 
 
 def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _rows(across: Profile, monitors: Sequence[Monitor]) -> Floats:
-    return np.repeat(across.tables["rows"][:, None].astype(np.float64), len(monitors), axis=1)
+def _starts(chunks: Sequence[Chunk]) -> Ints:
+    return np.array([NO_TIME if c.start is None else to_microseconds(c.start) for c in chunks], np.int64)
 
 
 def _errors(found: Outcomes) -> Floats:

@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any  # options of metrics are of any type
 
 from barograph.metrics import Metric
+from barograph.metrics.performance._excess import RESIDUAL
+from barograph.reference.history import headlines
 from barograph.spec.frozen import Frozen
+from barograph.spec.schema import Task
 
 _NO_OPTIONS: Mapping[str, Any] = Frozen({})
+
+
+def _headlines() -> set[str]:
+    return {name for task in Task for name in headlines(task)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +48,8 @@ class Monitor:
         object.__setattr__(self, "rule", self.metric.rule if self.rule == "" else self.rule)
         parts = [self.family, self.metric.name, self.column, self.segment]
         object.__setattr__(self, "name", ".".join(part for part in parts if part))
+
+    @property
+    def is_headline(self) -> bool:
+        """Return whether it is one of the metrics that say how a model is, as they are by default."""
+        return not self.options and (self.metric is RESIDUAL or self.metric.name in _headlines())

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worse:
+    """Since when, and by how much on average, a metric is worse; the bounds hold with 95 % after every chunk.
+
+    `since` is the place of the first chunk that is worse, as estimated, among all chunks in the order of time.
+    `is_material` says whether more than the tolerance is certain.
+    """
+
+    since: int
+    value: float
+    lower: float
+    upper: float
+    is_material: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One metric of one column, segment and chunk, and what the rule says of it. None: there is no such value."""
 
@@ -40,6 +55,7 @@ class Result:
     label_coverage: float | None = None
     # Not columns of the output:
     standard_error: float | None = None  # for the evidence
+    change: Worse | None = None  # what is known of it since its onset, for the severity
     judged: bool = True  # False: the value is only shown; `reason` says why
 
     def weighed(self, evidence: float | None, status: Status) -> Result:
@@ -77,7 +93,7 @@ class Result:
         return self.value is not None and self.judged
 
 
-COLUMNS = tuple(field.name for field in fields(Result) if field.name not in ("standard_error", "judged"))
+COLUMNS = tuple(field.name for field in fields(Result) if field.name not in ("standard_error", "change", "judged"))
 _TIMES = ("chunk_start", "chunk_end", "as_of")
 _TEXTS = ("model", "version", "monitor", "metric", "family", "column", "segment", "chunk", "status", "reason")
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from barograph.chunks import Chunk
 from barograph.profiles.profiles import Profiles
-from barograph.profiles.tables import Tables, empty_tables
+from barograph.profiles.tables import Tables, add_tables, empty_tables
 from barograph.profiles.yardstick import Yardstick
 from barograph.sketches.distinct import Distinct
 from barograph.sketches.sample import Sample
@@ -29,6 +30,24 @@ def pick(profiles: Profiles, positions: Sequence[int]) -> Profiles:
         segment_tables=tuple(map(of, profiles.segment_tables)),
         samples=tuple(profiles.samples[i] for i in positions) if profiles.samples else (),
         ids=tuple(profiles.ids[i] for i in positions) if profiles.ids else (),
+    )
+
+
+def regroup(profiles: Profiles, chunks: Sequence[Chunk], positions: npt.NDArray[np.intp]) -> Profiles:
+    """Return the same rows in fewer chunks: chunk `i` becomes a part of `chunks[positions[i]]`. Samples and ids go."""
+
+    def of(tables: Tables, *, products: bool) -> Tables:
+        into = empty_tables(profiles.yardstick, len(chunks), products=products)
+        add_tables(into, tables, positions)
+        return into
+
+    return replace(
+        profiles,
+        chunks=tuple(chunks),
+        tables=of(profiles.tables, products=True),
+        segment_tables=tuple(of(tables, products=False) for tables in profiles.segment_tables),
+        samples=(),
+        ids=(),
     )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from barograph.arrays import Codes, Floats
+from barograph.chunks import ChunkRule, parse_chunk_rule
 from barograph.errors import InputError, SpecError
 from barograph.frames import columns as arrow
 from barograph.frames.labels import Labels, labelled
@@ -27,6 +28,7 @@ from barograph.profiles.yardstick import (
     Yardstick,
 )
 from barograph.reference.bins import class_bins, fit_categorical_bins, fit_numeric_bins, presence_bins
+from barograph.reference.history import histories
 from barograph.reference.partition import fit_partition, single_leaf
 from barograph.reference.reference import Reference, block_rule
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
@@ -43,6 +45,7 @@ TREE_CELLS = 20_000_000
 MAX_COVARIANCE = 64  # numeric features whose second moments are kept: work and size grow with the square
 MAX_SEGMENT_VALUES = 50
 TRUTH = ("False", "True")
+Chunked = str | int | ChunkRule | Callable[[Yardstick], ChunkRule | None] | None
 
 T = TypeVar("T")
 
@@ -58,6 +61,7 @@ def fit(
     threads: int | None = None,
     seed: int = 0,
     current: Collection[str] | None = None,
+    chunk: Chunked = None,
     **roles: Any,
 ) -> Reference:
     """Learn a reference from data on which the model was known to be good.
@@ -67,6 +71,8 @@ def fit(
     missing, but without any there is no realised performance to compare with; where the reference has no label column,
     they may come from a source of their own, `labels`, joined by the column `on` (default: the id). `current` are the
     columns of production data, where it is known: what only the reference has may be its label, and is asked for.
+    `chunk` is how production will be cut, or a function that finds it once the columns are known; without it, what
+    performance was is kept by the hour, day, week and month.
     `check` is called again and again, and may raise to end this early. Raises InputError with no rows, and SpecError,
     with all problems at once, when the roles do not fit the columns.
     """
@@ -76,7 +82,11 @@ def fit(
     learned = learn_yardstick(rows, schema, seed=seed, current=current, check=check, **roles)
     count = rows.rows if rows.rows is not None else _count(rows)
     blocks = build_profiles(learned.yardstick, rows, chunk=block_rule(count), progress=progress, threads=threads)
-    return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions)
+    rule = chunk(learned.yardstick) if callable(chunk) else chunk
+    if rule is not None:
+        rule = parse_chunk_rule(rule, zone=learned.yardstick.schema.timezone)
+    kept = histories(learned.yardstick, rows, rule)
+    return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions, kept)
 
 
 class Learned(NamedTuple):

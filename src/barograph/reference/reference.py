@@ -19,13 +19,14 @@ from barograph.metrics import Metric
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import Yardstick
+from barograph.reference.history import History, best_for
 from barograph.reference.serial import yardstick_from, yardstick_parts
 from barograph.reference.variability import Variability, variability
 from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
 
 T = TypeVar("T")
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 BLOCKS = 20
 ALL_ROWS = OneChunk()
 SMALLEST_BLOCK = 50
@@ -38,13 +39,15 @@ class Reference:
 
     `blocks` are the profiles of about 20 runs of reference rows, in the order of time where there is a timestamp:
     how much they differ from each other is the natural variability. `leaf_codes` counts a sample of the reference by
-    leaf and code: (leaves, codes). `decisions` says in words how each role was found.
+    leaf and code: (leaves, codes). `decisions` says in words how each role was found. `histories` are what performance
+    was in blocks that are cut like chunks, one for each length that is known.
     """
 
     yardstick: Yardstick
     blocks: Profiles
     leaf_codes: npt.NDArray[np.int64]
     decisions: tuple[str, ...] = ()
+    histories: tuple[History, ...] = ()
 
     @property
     def schema(self) -> Schema:
@@ -97,6 +100,17 @@ class Reference:
             self._natural[key] = found
         return self._natural[key]
 
+    def history(self, *, days: float, rows: float | None = None) -> History | None:
+        """Return what performance was in blocks like chunks of so many `days`, or so many `rows`; None if unknown."""
+        key = (round(days, 6), rows)
+        if key not in self._like:
+            self._like[key] = best_for(self.histories, days=days, rows=rows)
+        return self._like[key]
+
+    @cached_property
+    def _like(self) -> dict[tuple[float, float | None], History | None]:
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:  # Any: the fields, and what was cached of them
         return {name: value for name, value in self.__dict__.items() if name != "_made"}  # functions cannot be pickled
 
@@ -134,7 +148,13 @@ class Reference:
         arrays["blocks"] = np.frombuffer(self.blocks.to_bytes(), np.uint8)
         # The smallest type that holds the counts: this is most of a file with many features.
         arrays["leaf_codes"] = self.leaf_codes.astype(np.min_scalar_type(self.leaf_codes.max(initial=0)))
-        return pack("reference", FORMAT_VERSION, {**meta, "decisions": list(self.decisions)}, arrays)
+        plain = []
+        for i, history in enumerate(self.histories):
+            said, numbers = history.parts()
+            plain.append(said)
+            arrays |= {f"history{i}.{name}": array for name, array in numbers.items()}
+        meta |= {"decisions": list(self.decisions), "histories": plain}
+        return pack("reference", FORMAT_VERSION, meta, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Reference:
@@ -143,7 +163,14 @@ class Reference:
         try:
             yardstick = yardstick_from(meta, arrays)
             blocks = Profiles.from_bytes(arrays["blocks"].tobytes(), yardstick)
-            return cls(yardstick, blocks, arrays["leaf_codes"].astype(np.int64), tuple(meta["decisions"]))
+            histories = tuple(
+                History.of_parts(
+                    plain, {n.split(".", 1)[1]: a for n, a in arrays.items() if n.startswith(f"history{i}.")}
+                )
+                for i, plain in enumerate(meta["histories"])
+            )
+            codes = arrays["leaf_codes"].astype(np.int64)
+            return cls(yardstick, blocks, codes, tuple(meta["decisions"]), histories)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise FormatError(f"This barograph reference is damaged: {error!r}. Learn it again.") from error
 

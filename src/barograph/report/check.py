@@ -20,14 +20,15 @@ from barograph.checks.plan import Plan
 from barograph.checks.spec_check import check_said, plan_of
 from barograph.checks.verdict import checked_condition, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule
-from barograph.errors import InputError, SpecError, did_you_mean
+from barograph.errors import BarographError, InputError, SpecError, did_you_mean
 from barograph.frames.labels import Labels, read_labels, with_labels
 from barograph.frames.read import Rows, Source, open_rows
 from barograph.frames.read_paths import is_path
 from barograph.metrics import catalogue
 from barograph.profiles.build import Progress, build_profiles, default_chunk
 from barograph.profiles.profiles import Profiles
-from barograph.reference.fit import fit
+from barograph.profiles.yardstick import Yardstick
+from barograph.reference.fit import Chunked, fit
 from barograph.reference.reference import Reference
 from barograph.report.report import Report
 from barograph.sketches.serial import MAGIC
@@ -77,7 +78,18 @@ def check(
     given = None if labels is None else _labels(labels, on, reference, said, roles)
     rows, unread = _opened_or_why_not(current)
     here = None if rows is None else (*rows.schema.names, *(() if given is None else (given.label,)))
-    learned = learn(reference, spec=said, labels=given, progress=progress, current=here, **roles)
+    rule = chunk if chunk is not None else (said.chunk if said else None)
+
+    def cut(yardstick: Yardstick) -> ChunkRule | None:
+        """Return how production is cut; None where it cannot be, which is told of in its turn."""
+        try:
+            if rule is not None:
+                return parse_chunk_rule(rule, zone=yardstick.schema.timezone)
+            return None if rows is None else default_chunk(rows, yardstick, until=_until(as_of))
+        except BarographError:
+            return None
+
+    learned = learn(reference, spec=said, labels=given, progress=progress, current=here, chunk=cut, **roles)
     _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     plan = Plan(budget=parse_budget(DEFAULT_BUDGET)) if said is None else plan_of(said, where=_file_of(spec))
     plan = replace(plan, model=model or plan.model, tolerances={**plan.tolerances, **(tolerance or {})})
@@ -93,7 +105,6 @@ def check(
         rows = _labelled(rows, given, learned)
     _check_columns(rows, learned)
     until = _until(as_of)
-    rule = chunk if chunk is not None else (said.chunk if said else None)
     if rule is None:
         rule = default_chunk(rows, learned.yardstick, until=until)
     rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
@@ -224,9 +235,10 @@ def learn(
     on: str | None = None,
     progress: Progress | None = None,
     current: Collection[str] | None = None,
+    chunk: Chunked = None,
     **roles: Any,
 ) -> Reference:
-    """Return the reference that is given, saved in a file, or learned from data; `labels` and `on` as `fit` takes them.
+    """Return the reference that is given, saved in a file, or learned from data; other arguments are those of `fit`.
 
     The roles of a reference that was learned before are fixed: saying other ones raises SpecError.
     """
@@ -237,7 +249,7 @@ def learn(
         check_said(given, reference.schema)
         return reference
     opened = _opened(reference, "reference frame")
-    return fit(opened, labels=labels, on=on, progress=progress, current=current, **given)
+    return fit(opened, labels=labels, on=on, progress=progress, current=current, chunk=chunk, **given)
 
 
 def _loaded(reference: Source | Reference) -> Source | Reference:

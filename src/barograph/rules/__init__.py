@@ -36,6 +36,7 @@ import numpy as np
 
 from barograph.arrays import Bools, Floats, Ints
 from barograph.errors import SpecError
+from barograph.metrics.scales import Scale
 from barograph.plugins import load_plugins
 from barograph.rules.bets import bet_sizes
 
@@ -48,7 +49,9 @@ class Feed:
     """What a rule is fed: blocks of the reference, or chunks, in the order of time.
 
     `days` (chunks,) is how long each lasts, `came` whether any row came in it; `order` are ascending numbers by which
-    chunks are told apart. Of the other fields those are there that the rule takes.
+    chunks are told apart. `phase` numbers the hour of the day, or the day of the week, that a chunk falls in; None
+    where there is no such rhythm. Of the other fields those are there that the rule takes; `rows` are the rows behind
+    each value, or behind each count.
     """
 
     days: Floats
@@ -58,6 +61,7 @@ class Feed:
     errors: Floats | None = None
     counts: Floats | None = None
     rows: Floats | None = None
+    phase: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.days)
@@ -69,8 +73,9 @@ class Context:
 
     `arl` (monitors,) are the mean days between false alarms of each monitor, `step` the days and `rows` the rows of a
     typical chunk, `tolerance` (monitors,) the change that does not matter, `better` the direction of each metric
-    (lower, higher, zero, neither). `like` is the reference in blocks as long as the chunks, `options` are those that
-    the user gave.
+    (lower, higher, zero, neither). `like` is the reference in blocks as long as the chunks, `whole` all of it as one.
+    `scales` are those of the metrics (None: as they are); monitors with one number in `together` share one alarm (None:
+    each has its own). `options` are those that the user gave.
     """
 
     arl: Floats
@@ -79,6 +84,9 @@ class Context:
     tolerance: Floats
     better: tuple[str, ...]
     like: Feed | None = None
+    whole: Feed | None = None
+    scales: tuple[Scale, ...] | None = None
+    together: Ints | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -92,13 +100,29 @@ class Context:
         return max(LONGEST_DAYS / self.step, 1.0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """How much worse a metric is since it changed, in its own unit: the mean since then, and 95 % bounds of it.
+
+    `since` is the number of the chunk (see `Feed.order`) from which on it changed, as estimated. The bounds hold after
+    every chunk at which they are looked at. `is_material` says whether more than the tolerance is certain.
+    """
+
+    since: int
+    value: float
+    lower: float
+    upper: float
+    is_material: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Judged:
     """What a rule says of chunks, as arrays (chunks, monitors).
 
-    `known` is False where it could not tell. `evidence` is its natural logarithm (-inf: none at all), None for a rule
-    without evidence; `lower` and `upper` are limits of the rule's own, NaN where there is none. `notes` are words for a
-    breach, by chunk and monitor.
+    `known` is False where it could not tell, `beyond` says where a chunk by itself is beyond its limits. `evidence` is
+    its natural logarithm (-inf: none at all), None for a rule without evidence; `lower` and `upper` are limits of the
+    rule's own, NaN where there is none. `notes` are words for a breach, by chunk and monitor; `changes` say of a breach
+    since when and by how much, where that is known.
     """
 
     breach: Bools
@@ -106,7 +130,9 @@ class Judged:
     evidence: Floats | None = None
     lower: Floats | None = None
     upper: Floats | None = None
+    beyond: Bools | None = None
     notes: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    changes: Mapping[tuple[int, int], Change] = field(default_factory=dict)
 
 
 class State(Protocol):
@@ -156,7 +182,8 @@ class RuleKind:
     False for rules that keep no stated rate of false alarms: they take no part of the budget. `learns` is False for
     those that learn nothing from the reference. Of the options in
     `one_of` at least one has to be given. `tolerance` replaces that of the metric where the rule counts in another
-    unit. `finds` are words for what it can find, where no smallest change says it.
+    unit. `finds` are words for what it can find, where no smallest change says it. `by_chunk` says that it learns from
+    blocks of the reference that are cut like the chunks, where there are such.
     """
 
     name: str
@@ -170,6 +197,7 @@ class RuleKind:
     one_of: tuple[str, ...]
     tolerance: float | None
     finds: str
+    by_chunk: bool
 
     @property
     def summary(self) -> str:
@@ -192,6 +220,7 @@ def rule(
     one_of: tuple[str, ...] = (),
     tolerance: float | None = None,
     finds: str = "",
+    by_chunk: bool = False,
     name: str = "",
 ) -> Callable[[Learn], Learn]:
     """Register a rule under the name of its module (or `name`), and return its `learn` unchanged.
@@ -218,6 +247,7 @@ def rule(
             one_of=one_of,
             tolerance=tolerance,
             finds=finds,
+            by_chunk=by_chunk,
         )
         return learn
 

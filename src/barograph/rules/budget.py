@@ -71,6 +71,37 @@ def divide(
     return arl
 
 
+SPEND: Mapping[float, float] = {4: 0.45, 12: 0.65, 30: 0.78, 60: 0.90, 120: 1.10, 365: 1.60, 730: 2.60}
+"""Evidence per chunk of the run length at which predictive evidence alarms, found by simulation (`docs/power.md`).
+
+Below one it spends the slack that evidence has because it jumps over its threshold; above one it pays for how the
+reference varies being an estimate, which counts for more the rarer an alarm may be.
+"""
+FEWEST_CHUNKS = 4.0  # between false alarms
+FEWEST_LONG_CHUNKS = 12.0  # of a week or more: one a month would be an alarm each chunk
+LONG_CHUNK = 7.0  # days
+
+
+def run_in_chunks(arl_days: Floats, step: float) -> Floats:
+    """Return mean run lengths in chunks of `step` days for predictive evidence: not less than can be kept.
+
+    >>> run_in_chunks(np.array([60.0, 60.0]), 1.0).tolist(), run_in_chunks(np.array([60.0]), 30.4).tolist()
+    ([60.0, 60.0], [12.0])
+    """
+    return np.maximum(arl_days / step, FEWEST_LONG_CHUNKS if step >= LONG_CHUNK else FEWEST_CHUNKS)
+
+
+def evidence_needed(arl: Floats) -> Floats:
+    """Return the evidence at which to alarm for one false alarm in `arl` chunks: log-log interpolation of `SPEND`.
+
+    >>> evidence_needed(np.array([30.0, 60.0, 3000.0])).round(1).tolist()
+    [23.4, 54.0, 7800.0]
+    """
+    at, factor = np.log(list(SPEND)), np.log(list(SPEND.values()))
+    needed: Floats = arl * np.exp(np.interp(np.log(arl), at, factor))
+    return needed
+
+
 def in_chunks(arl_days: npt.ArrayLike, chunk_days: float) -> Floats:
     """Return run lengths in chunks of `chunk_days` days, at least 2: nothing is evidence of less.
 

@@ -14,6 +14,7 @@ from barograph.metrics import Metric
 from barograph.outcome import Estimate, Outcomes
 
 ALPHA = 0.001  # a chunk's chance of a breach when nothing has changed and the tolerance is zero
+OUT_OF_REACH = "without a limit: no value that it can have is beyond what is normal"
 
 
 class Status(StrEnum):
@@ -32,13 +33,17 @@ LEVELS = (Status.OK, Status.WARNING, Status.BREACH)
 class Limits:
     """The range that is normal; None: no limit on that side. `tolerated` is the same without noise.
 
-    Each is a number, or an array of them for many values.
+    Each is a number, or an array of them for many values; NaN, where it would be beyond what the metric can be.
     """
 
     lower: Number | None
     upper: Number | None
     tolerated_lower: Number | None
     tolerated_upper: Number | None
+
+    def are_none(self) -> Number:
+        """Return whether no value is beyond them: there are none, or none within what the metric can be."""
+        return _is_none(self.lower) & _is_none(self.upper)
 
     def status(self, value: float) -> Status:
         """Return what these limits say of a value."""
@@ -48,6 +53,10 @@ class Limits:
         """Return 0 where these limits say that a value is all right, 1 for a warning, and 2 for a breach."""
         beyond = _outside(values, self.lower, self.upper)
         return np.where(beyond, 2, _outside(values, self.tolerated_lower, self.tolerated_upper) * 1)
+
+
+def _is_none(limit: Number | None) -> Number:
+    return np.isnan(np.nan if limit is None else limit)
 
 
 def _outside(value: Number, lower: Number | None, upper: Number | None) -> Number:
@@ -85,9 +94,10 @@ def limits_around(
         chance = np.fmax(chance, standard_error)
     noise = quantile(alpha, blocks if np.any(np.greater(sd, 0)) else 0) * np.sqrt(chance**2 + error**2 + sd**2)
     middle = reference.value if center is None else center
-    lower, upper = middle - margin - noise, middle + margin + noise
+    # A limit at the end of what the metric can be, or beyond, is none.
+    lower, upper = _within(middle - margin - noise, middle + margin + noise, metric)
     # Without a tolerance there is nothing between "within noise" and "beyond it".
-    below, above = (middle - margin, middle + margin) if margin else (lower, upper)
+    below, above = _within(middle - margin, middle + margin, metric) if margin else (lower, upper)
     if metric.better == "higher":
         return Limits(lower=lower, upper=None, tolerated_lower=below, tolerated_upper=None)
     if metric.better == "lower":
@@ -117,7 +127,14 @@ def limit_of_distance(
     varies = quantile(alpha, blocks if np.any(np.greater(sd, 0)) else 0)
     noise = np.maximum(_gamma_quantile(alpha, center, spread), center + varies * spread)
     tolerated = margin + (center if margin else noise)
-    return Limits(lower=None, upper=margin + noise, tolerated_lower=None, tolerated_upper=tolerated)
+    _, upper = _within(-inf, margin + noise, metric)
+    return Limits(lower=None, upper=upper, tolerated_lower=None, tolerated_upper=_within(-inf, tolerated, metric)[1])
+
+
+def _within(lower: Number, upper: Number, metric: Metric) -> tuple[Number, Number]:
+    """Return limits that are within what the metric can be, NaN for each that is not."""
+    least, most = metric.bounds
+    return np.where(np.greater(lower, least), lower, np.nan), np.where(np.less(upper, most), upper, np.nan)
 
 
 def default_tolerance(metric: Metric, reference_value: float) -> float:

@@ -94,6 +94,7 @@ def judge(kind: RuleKind, settings: Settings, values: Values, step: timedelta, *
         rows=rows,
         tolerance=np.array([settings.get("tolerance", 0.0)]),
         better=(better,),
+        scales=("share" if rows > 1 else "identity",),
         options={name: settings[name] for name in kind.options if settings.get(name) is not None},
     )
     rule = kind.learn(_feed(kind, reference, days), context)

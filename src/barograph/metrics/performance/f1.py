@@ -18,6 +18,7 @@ from barograph.spec.schema import Task
     bounds=(0.0, 1.0),
     better="higher",
     tolerance=0.05,
+    follows_prevalence=True,
     title="F1",
     alerts=(Task.BINARY, Task.MULTICLASS),
     rank=4,

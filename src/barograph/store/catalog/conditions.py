@@ -132,8 +132,9 @@ def troubles_of(seen: Sequence[SeenIncident]) -> list[Trouble]:
             title=one.stored.title,
             family=one.root.family,
             column=one.root.column,
+            segment=one.root.segment,
             unusable=one.stored.body.get("unusable"),
-            is_over=all(member.state == RESOLVED for member in one.loud if member.severity == CRITICAL),
+            is_over=all(member.state == RESOLVED for member in one.loud if member.severity == one.severity),
         )
         for one in sorted(seen, key=order)
     ]
