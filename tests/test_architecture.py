@@ -36,6 +36,7 @@ ORDER = [
     ("ingest",),
     ("client",),
     ("worker",),
+    ("dashboard",),
     ("server",),
     ("cli",),
 ]

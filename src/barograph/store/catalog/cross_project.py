@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError
 from barograph.store.catalog.leases import over
-from barograph.store.catalog.schema import jobs, keys, models, projects, states, work
+from barograph.store.catalog.schema import jobs, keys, models, projects, sessions, states, work
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 
@@ -89,6 +89,13 @@ def add_project(connection: Connection, name: str, *, organisation_id: int = 1, 
 def key_row(connection: Connection, prefix: str) -> sa.Row[Any] | None:
     """Return the row of the key with this prefix, with its hash, for `keys.find_key`; None if there is none."""
     return connection.execute(sa.select(keys).where(keys.c.prefix == prefix)).first()
+
+
+def session_row(connection: Connection, digest: bytes) -> sa.Row[Any] | None:
+    """Return the row of the key of a session, with `session_us`, when that ends, for `sessions`; None without one."""
+    this = (keys.c.id == sessions.c.key_id) & (keys.c.project_id == sessions.c.project_id)
+    statement = sa.select(keys, sessions.c.expires_us.label("session_us")).join_from(sessions, keys, this)
+    return connection.execute(statement.where(sessions.c.hash == digest)).first()
 
 
 def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:

@@ -1,0 +1,150 @@
+// What a page does beyond its HTML: times in the viewer's zone, numbers beside the pointer, brushing, keys, and news.
+// Nothing depends on it: every page is whole without.
+(function () {
+  "use strict";
+  var body = document.body, base = body.dataset.base || "";
+  var all = function (selector, place) { return Array.prototype.slice.call((place || document).querySelectorAll(selector)); };
+
+  // Times: in the viewer's own zone, with UTC beside the pointer.
+  var day = { year: "numeric", month: "short", day: "numeric" };
+  var minute = Object.assign({ hour: "2-digit", minute: "2-digit" }, day);
+  function lasting(seconds) {
+    if (seconds < 60) return "less than a minute";
+    var steps = [[31536000, "year"], [2592000, "month"], [86400, "d"], [3600, "h"], [60, "min"]];
+    for (var i = 0; i < steps.length; i++) {
+      var n = Math.floor(seconds / steps[i][0]);
+      if (n) return n + " " + steps[i][1] + (i < 2 && n > 1 ? "s" : "");
+    }
+  }
+  function localise(place) {
+    all("time[datetime]", place).forEach(function (element) {
+      var time = new Date(element.dateTime), style = element.dataset.style;
+      if (isNaN(time) || style === "day") return;
+      element.title = time.toISOString().slice(0, 16).replace("T", " ") + " UTC";
+      if (style === "ago") {
+        var seconds = (Date.now() - time) / 1000;
+        element.textContent = seconds >= 0 ? lasting(seconds) + " ago" : "in " + lasting(-seconds);
+      } else {
+        element.textContent = time.toLocaleString("en-GB", minute);
+      }
+    });
+  }
+  localise();
+  window.setInterval(function () { if (!document.hidden) localise(); }, 30000);
+
+  // What a mark of a drawing says, beside the pointer.
+  var tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  tip.setAttribute("aria-hidden", "true");
+  body.appendChild(tip);
+  document.addEventListener("pointermove", function (event) {
+    var mark = event.target.closest && event.target.closest("svg *");
+    while (mark && mark.tagName !== "svg" && !mark.dataset.tip && !mark.querySelector(":scope > title")) mark = mark.parentNode;
+    if (!mark || mark.tagName === "svg") { tip.hidden = true; return; }
+    var title = mark.querySelector(":scope > title");
+    if (title) { mark.dataset.tip = title.textContent; title.remove(); if (!mark.getAttribute("aria-label")) mark.setAttribute("aria-label", mark.dataset.tip); }
+    tip.textContent = mark.dataset.tip;
+    tip.hidden = false;
+    tip.style.left = Math.max(8, Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8)) + "px";
+    tip.style.top = Math.max(8, Math.min(event.clientY + 16, window.innerHeight - tip.offsetHeight - 8)) + "px";
+  });
+  document.addEventListener("pointerleave", function () { tip.hidden = true; });
+
+  // Brushing: drag over a drawing in time to look at a part of it.
+  all("svg.timeline[data-from]").forEach(function (svg) {
+    var start = null, box = null;
+    function place(event) {
+      var point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      return Math.max(Number(svg.dataset.left), Math.min(Number(svg.dataset.right), point.x));
+    }
+    function moment(x) {
+      var share = (x - svg.dataset.left) / (svg.dataset.right - svg.dataset.left);
+      return Math.round(Number(svg.dataset.from) + share * (svg.dataset.to - svg.dataset.from));
+    }
+    svg.addEventListener("pointerdown", function (event) {
+      if (event.button || event.pointerType === "touch" || event.target.closest("a")) return;
+      start = place(event);
+      event.preventDefault();
+    });
+    window.addEventListener("pointermove", function (event) {
+      if (start === null) return;
+      var now = place(event);
+      if (!box) {
+        box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+        box.setAttribute("class", "brush");
+        box.setAttribute("y", 0);
+        box.setAttribute("height", svg.viewBox.baseVal.height);
+        svg.appendChild(box);
+      }
+      box.setAttribute("x", Math.min(start, now));
+      box.setAttribute("width", Math.abs(now - start));
+    });
+    window.addEventListener("pointerup", function (event) {
+      if (start === null) return;
+      var ends = [start, place(event)].sort(function (a, b) { return a - b; });
+      start = null;
+      if (box) { box.remove(); box = null; }
+      if (ends[1] - ends[0] < 8) return;
+      var query = new URLSearchParams(window.location.search);
+      query.delete("span");
+      query.set("from", moment(ends[0]));
+      query.set("to", moment(ends[1]));
+      if (body.dataset.live === "model") window.location.search = query.toString();
+    });
+  });
+
+  // A choice takes effect at once; what it does not name stays in the address.
+  all("form[data-auto]").forEach(function (form) {
+    form.addEventListener("change", function () {
+      var query = new URLSearchParams(window.location.search);
+      new FormData(form).forEach(function (value, name) { if (value) query.set(name, value); else query.delete(name); });
+      window.location.search = query.toString();
+    });
+  });
+
+  // Copy what stands in a box.
+  all("button[data-copy]").forEach(function (button) {
+    button.addEventListener("click", function () {
+      var said = document.getElementById(button.dataset.copy).textContent;
+      navigator.clipboard.writeText(said).then(function () { button.textContent = "Copied"; });
+    });
+  });
+
+  // Keys.
+  var before = "", help = null;
+  function show() {
+    if (!help) {
+      help = document.createElement("dialog");
+      help.setAttribute("aria-label", "Keys");
+      var list = document.createElement("dl");
+      list.className = "facts";
+      [["/", "search"], ["g f", "fleet"], ["g i", "incidents"], ["g j", "jobs"], ["?", "these keys"], ["Esc", "close"]].forEach(function (pair) {
+        var term = document.createElement("dt"), key = document.createElement("kbd"), said = document.createElement("dd");
+        key.textContent = pair[0];
+        said.textContent = pair[1];
+        term.appendChild(key);
+        list.appendChild(term);
+        list.appendChild(said);
+      });
+      help.appendChild(list);
+      body.appendChild(help);
+    }
+    if (help.open) help.close(); else help.showModal();
+  }
+  document.addEventListener("keydown", function (event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+    var pair = before + event.key, places = { gf: "/", gi: "/incidents", gj: "/jobs" };
+    before = event.key === "g" ? "g" : "";
+    if (places[pair]) { window.location.href = base + places[pair]; }
+    else if (event.key === "?") { show(); }
+    else if (event.key === "/") {
+      event.preventDefault();
+      var field = document.querySelector("[data-search]");
+      if (field) field.focus(); else window.location.href = base + "/";
+    }
+  });
+
+  // Paper shows everything.
+  window.addEventListener("beforeprint", function () { all("details").forEach(function (one) { one.open = true; }); });
+})();
