@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -48,3 +52,18 @@ def register(served: Served, name: str, reference: pl.DataFrame, rows: pl.DataFr
     assert sent.status_code == 201, sent.text
     if rows.height:
         assert client.post(f"/v1/models/{name}/events", content=arrow(rows), headers=ARROW).status_code == 200
+
+
+@contextmanager
+def looking(chromium: Any, url: str, **options: Any) -> Iterator[Any]:
+    """Give a page of a browser; whatever it complains of, and each request that leaves the host, is a fault."""
+    context = chromium.new_context(base_url=url, **options)
+    page, faults = context.new_page(), []
+    page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith(url) else faults.append(f"asked {r.url}"))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not [fault for fault in faults if not re.search("status of 4..", fault)]

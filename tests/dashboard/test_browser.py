@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_of_tests import SCRIPT, Watched
+from fleet_of_tests import SCRIPT, Watched, looking
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")
-PAGES = ["/", "/?state=trouble", "/incidents", "/models/flights", "/models/hostile", "/models/empty", "/models/nobody"]
-
-
-@contextmanager
-def looking(chromium: Any, watched: Watched, **options: Any) -> Iterator[Any]:
-    """Give a page of a browser; whatever it complains of, and each request that leaves the host, is a fault."""
-    context = chromium.new_context(base_url=watched.url, **options)
-    page, faults = context.new_page(), []
-    page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda r: None if r.url.startswith(watched.url) else faults.append(f"asked {r.url}"))
-    try:
-        yield page
-    finally:
-        context.close()
-    assert not [fault for fault in faults if "404" not in fault]
+PAGES = [
+    "/",
+    "/?state=trouble",
+    "/incidents",
+    "/models/flights",
+    "/models/hostile",
+    "/models/empty",
+    "/models/nobody",
+    "/start",
+    "/start/flights",
+    "/start/empty",
+]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_fault_of_accessibility(chromium: Any, watched: Watched, scheme: str) -> None:
-    with looking(chromium, watched, color_scheme=scheme) as page:
+    with looking(chromium, watched.url, color_scheme=scheme) as page:
         for path in [*PAGES, f"/incidents/{watched.incident}", "/sign-in"]:
             page.goto(path)
             page.evaluate(AXE)
@@ -45,7 +39,7 @@ def test_no_page_has_a_serious_fault_of_accessibility(chromium: Any, watched: Wa
 
 
 def test_from_the_fleet_to_the_incident_and_back(chromium: Any, watched: Watched) -> None:
-    with looking(chromium, watched) as page:
+    with looking(chromium, watched.url) as page:
         page.goto("/")
         assert "in trouble" in page.text_content("h1")
         page.fill("[data-search]", "fli")
@@ -74,7 +68,7 @@ def test_from_the_fleet_to_the_incident_and_back(chromium: Any, watched: Watched
 
 
 def test_dragging_over_the_chart_looks_at_a_part_of_it(chromium: Any, watched: Watched) -> None:
-    with looking(chromium, watched, viewport={"width": 1300, "height": 900}) as page:
+    with looking(chromium, watched.url, viewport={"width": 1300, "height": 900}) as page:
         page.goto("/models/flights")
         box = page.locator(".wide svg.timeline").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
@@ -86,7 +80,7 @@ def test_dragging_over_the_chart_looks_at_a_part_of_it(chromium: Any, watched: W
 
 
 def test_keys_and_what_stands_beside_the_pointer(chromium: Any, watched: Watched) -> None:
-    with looking(chromium, watched, viewport={"width": 1300, "height": 900}) as page:
+    with looking(chromium, watched.url, viewport={"width": 1300, "height": 900}) as page:
         page.goto("/models/flights")
         page.keyboard.press("?")
         assert page.locator("dialog[open]").is_visible()
@@ -98,7 +92,7 @@ def test_keys_and_what_stands_beside_the_pointer(chromium: Any, watched: Watched
 
 
 def test_names_that_would_do_harm_do_none(chromium: Any, watched: Watched) -> None:
-    with looking(chromium, watched) as page:
+    with looking(chromium, watched.url) as page:
         for path in ("/", "/incidents", "/models/hostile", "/models/flights", f"/incidents/{watched.incident}"):
             page.goto(path)
             assert "taken" not in page.title()
@@ -111,14 +105,14 @@ def test_names_that_would_do_harm_do_none(chromium: Any, watched: Watched) -> No
 @pytest.mark.parametrize("path", ["/", "/models/flights", "/models/hostile", "incident"])
 def test_a_phone_has_no_need_to_scroll_sideways(chromium: Any, watched: Watched, path: str) -> None:
     path = f"/incidents/{watched.incident}" if path == "incident" else path
-    with looking(chromium, watched, viewport={"width": 390, "height": 844}) as page:
+    with looking(chromium, watched.url, viewport={"width": 390, "height": 844}) as page:
         page.goto(path)
         widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert widths[0] <= widths[1]
 
 
 def test_without_scripts_a_page_is_whole(chromium: Any, watched: Watched) -> None:
-    with looking(chromium, watched, java_script_enabled=False) as page:
+    with looking(chromium, watched.url, java_script_enabled=False) as page:
         page.goto("/models/flights")
         assert page.locator("svg.timeline").first.is_visible()
         assert "UTC" in page.text_content(".where")

@@ -102,6 +102,13 @@ POST   /incidents/{incident}/acknowledge                    edit      small
 POST   /incidents/{incident}/comment                        edit      small
 POST   /incidents/{incident}/silence                        edit      small
 GET    /models/{model}                                      read
+GET    /start                                               edit
+POST   /start                                               edit      small
+GET    /start/{model}                                       edit
+GET    /start/{model}/progress                              read
+POST   /start/{model}/reference                             edit      stream
+POST   /start/{model}/roles                                 edit      small
+POST   /start/{model}/watching                              edit      small
 """
 PAGES = tuple(_rule(line) for line in _PAGES.strip().splitlines())
 

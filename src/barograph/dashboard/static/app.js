@@ -111,6 +111,45 @@
     });
   });
 
+  // The start: a file is sent as it is, and the page goes on by itself.
+  var kinds = { parquet: "application/vnd.apache.parquet", csv: "text/csv", arrows: "application/vnd.apache.arrow.stream" };
+  all("form[data-upload]").forEach(function (form) {
+    form.addEventListener("submit", function (event) {
+      event.preventDefault();
+      var file = form.elements.file.files[0], said = form.querySelector("[data-said]"), button = form.querySelector("button");
+      var kind = kinds[file.name.split(".").pop().toLowerCase()];
+      if (!kind) { said.textContent = "A file that ends in .parquet or .csv is needed."; said.className = "problem"; return; }
+      button.disabled = true;
+      said.className = "quiet";
+      said.textContent = "Sending " + file.name + ", and learning from it: some seconds.";
+      fetch(form.dataset.upload, { method: "POST", body: file, headers: { "Content-Type": kind, "X-CSRF-Token": body.dataset.csrf } })
+        .then(function (answer) { return answer.ok ? null : answer.json(); })
+        .then(function (problem) {
+          if (!problem || /^Reference \d/.test(problem.detail)) { window.location.href = form.dataset.next; return; }
+          throw new Error(problem.errors && problem.errors.length ? problem.errors[0].message : problem.detail);
+        })
+        .catch(function (error) { button.disabled = false; said.className = "problem"; said.textContent = error.message; });
+    });
+  });
+  all("[data-role]").forEach(function (input) {  // the name of a column is part of the name of its field
+    input.form.addEventListener("submit", function () {
+      if (input.value.trim()) { input.name = "role:" + input.value.trim(); input.value = input.dataset.role; }
+    });
+  });
+  if (body.dataset.start) {
+    window.setInterval(function () {
+      if (document.hidden) return;
+      fetch(body.dataset.start).then(function (answer) { return answer.ok ? answer.json() : null; }).then(function (now) {
+        if (!now) return;
+        var was = body.dataset;
+        if (was.reference === "waiting" && now.reference !== "waiting") { window.location.reload(); return; }
+        var event = document.querySelector("[data-arrived]"), label = document.querySelector("[data-labelled]");
+        if (event && now.events) { event.className = "done"; event.textContent = "✓ " + now.events.toLocaleString("en") + (now.events === 1 ? " event" : " events"); }
+        if (label && now.labels) { label.className = "done"; label.textContent = "✓ " + now.labels.toLocaleString("en") + (now.labels === 1 ? " label" : " labels"); }
+      }).catch(function () { /* the next look will tell */ });
+    }, 1500);
+  }
+
   // Keys.
   var before = "", help = null;
   function show() {

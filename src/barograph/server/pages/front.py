@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from inspect import iscoroutinefunction
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +24,7 @@ from barograph.server.pages import assets
 from barograph.server.pages.table import HANDLERS
 from barograph.server.pages.viewers import Viewers, Visitor
 from barograph.server.pages.visit import Shared, Visit
-from barograph.server.problems import KINDS, Problem, forget_frames
+from barograph.server.problems import KINDS, MEDIA_TYPE, Problem, forget_frames
 from barograph.server.route_table import PAGES, RULES, SMALL_BYTES, Body, Routes, Rule
 from barograph.server.service import Service
 from barograph.store.catalog.overview import waits_since
@@ -91,7 +92,13 @@ class Front:
             site = await self._site(scope, visitor)
             request = Request(scope, receive)
             visit = Visit(shared=self._shared, request=request, visitor=visitor, site=site, parts=parts, form=form)
-            return await run_in_threadpool(HANDLERS[rule.method, rule.path], visit)
+            handler = HANDLERS[rule.method, rule.path]
+            if iscoroutinefunction(handler):
+                answer: Response = await handler(visit)
+                return answer
+            found = await run_in_threadpool(handler, visit)
+            assert isinstance(found, Response)
+            return found
         except Problem as error:
             problem = error
         except BarographError as error:
@@ -102,6 +109,10 @@ class Front:
             problem = Problem("internal", FAULT)
             forget_frames(error)
         forget_frames(problem)
+        if b"x-csrf-token" in dict(scope["headers"]):  # a script asks, which reads what programs read
+            scope[ANSWERED] = problem
+            body = problem.body(scope.get(REQUEST_ID, ""))
+            return Response(body, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
         return self._problem(problem, scope, visitor)
 
     async def _form(self, rule: Rule, scope: AsgiScope, receive: Receive, visitor: Visitor | None) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barograph.server.pages import assets, fleet, incident, incidents, model, session
+from barograph.server.pages import assets, fleet, incident, incidents, model, session, start
 from barograph.server.pages.visit import Handlers
 
 HANDLERS: Handlers = {
@@ -17,4 +17,11 @@ HANDLERS: Handlers = {
     ("POST", "/incidents/{incident}/comment"): incident.comment,
     ("POST", "/incidents/{incident}/silence"): incident.silence,
     ("GET", "/models/{model}"): model.model,
+    ("GET", "/start"): start.start,
+    ("POST", "/start"): start.create,
+    ("GET", "/start/{model}"): start.model_start,
+    ("GET", "/start/{model}/progress"): start.progress,
+    ("POST", "/start/{model}/reference"): start.upload,
+    ("POST", "/start/{model}/roles"): start.roles,
+    ("POST", "/start/{model}/watching"): start.watching,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias  # Any: page contexts, each a dataclass of its own
@@ -120,5 +120,5 @@ class Visit:
             return None
 
 
-Handler: TypeAlias = Callable[[Visit], Response]
+Handler: TypeAlias = Callable[[Visit], Response | Awaitable[Response]]  # one that waits for others is a coroutine
 Handlers: TypeAlias = Mapping[tuple[str, str], Handler]
