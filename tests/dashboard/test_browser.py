@@ -29,7 +29,9 @@ def test_no_page_has_a_serious_fault_of_accessibility(chromium: Any, watched: Wa
         for path in [*PAGES, f"/incidents/{watched.incident}", "/sign-in"]:
             page.goto(path)
             page.evaluate(AXE)
-            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            rules = "{runOnly: ['color-contrast']}" if scheme == "dark" else "{}"  # all else is the same in both
+            found = page.evaluate(f"axe.run(document, {rules})")
+            assert found["passes"], "it has looked"
             grave = [
                 (path, fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
                 for fault in found["violations"]

@@ -28,7 +28,7 @@ from barograph.server.service import Service
 NOTED_S = 15.0
 _LOG = logger("barograph.server")
 EVENTS, LABELS = "/v1/models/{model}/events", "/v1/models/{model}/labels"
-QUIET = frozenset({EVENTS, LABELS, "/healthz", "/readyz", "/metrics", "/static/{file}"})
+QUIET = frozenset({EVENTS, LABELS, "/healthz", "/readyz", "/metrics", "/static/{file}", "/live", "/live/now"})
 
 
 def create_app(service: Service, *, local: bool) -> ASGIApp:

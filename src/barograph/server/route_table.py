@@ -96,12 +96,31 @@ GET    /static/{file}                                       -
 GET    /sign-in                                             -
 POST   /sign-in                                             -         small
 POST   /sign-out                                            -         small
+GET    /live                                                read
+GET    /live/now                                            read
 GET    /incidents                                           read
 GET    /incidents/{incident}                                read
 POST   /incidents/{incident}/acknowledge                    edit      small
 POST   /incidents/{incident}/comment                        edit      small
 POST   /incidents/{incident}/silence                        edit      small
 GET    /models/{model}                                      read
+GET    /models/{model}/feature                              read
+GET    /models/{model}/segment                              read
+GET    /models/{model}/labels                               read
+GET    /models/{model}/monitors                             read
+GET    /models/{model}/changes                              read
+POST   /models/{model}/changes                              edit      small
+GET    /models/{model}/quarantine                           read
+POST   /models/{model}/quarantine/replay                    edit      small
+GET    /models/{model}/settings                             read
+POST   /models/{model}/settings                             edit      small
+POST   /models/{model}/settings/{word}                      edit      small
+GET    /jobs                                                read
+POST   /jobs/{job}/cancel                                   edit      small
+GET    /audit                                               admin
+GET    /settings                                            admin
+POST   /settings/keys                                       admin     small
+POST   /settings/keys/{key}/revoke                          admin     small
 GET    /start                                               edit
 POST   /start                                               edit      small
 GET    /start/{model}                                       edit

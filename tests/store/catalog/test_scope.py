@@ -267,6 +267,7 @@ class Theirs:
             "overview.named": lambda s: overview.named(s, [m]),
             "overview.model_names": lambda s: overview.model_names(s),
             "overview.waits_since": lambda s: overview.waits_since(s),
+            "overview.news": lambda s: any(overview.news(s)),
             "overview.harms": lambda s: overview.harms(s, m),
             "overview.alerts_of": lambda s: overview.alerts_of(s, m, "i"),
             "audit.list_records": lambda s: audit.list_records(s, **page),

@@ -29,7 +29,6 @@
       }
     });
   }
-  localise();
   window.setInterval(function () { if (!document.hidden) localise(); }, 30000);
 
   // What a mark of a drawing says, beside the pointer.
@@ -51,91 +50,98 @@
   });
   document.addEventListener("pointerleave", function () { tip.hidden = true; });
 
-  // Brushing: drag over a drawing in time to look at a part of it.
-  all("svg.timeline[data-from]").forEach(function (svg) {
-    var start = null, box = null;
-    function place(event) {
-      var point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-      return Math.max(Number(svg.dataset.left), Math.min(Number(svg.dataset.right), point.x));
-    }
-    function moment(x) {
-      var share = (x - svg.dataset.left) / (svg.dataset.right - svg.dataset.left);
-      return Math.round(Number(svg.dataset.from) + share * (svg.dataset.to - svg.dataset.from));
-    }
-    svg.addEventListener("pointerdown", function (event) {
-      if (event.button || event.pointerType === "touch" || event.target.closest("a")) return;
-      start = place(event);
-      event.preventDefault();
-    });
-    window.addEventListener("pointermove", function (event) {
-      if (start === null) return;
-      var now = place(event);
-      if (!box) {
-        box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-        box.setAttribute("class", "brush");
-        box.setAttribute("y", 0);
-        box.setAttribute("height", svg.viewBox.baseVal.height);
-        svg.appendChild(box);
+  // What is bound to the elements of a page, also of one that news has replaced.
+  function prepare(place) {
+    localise(place);
+
+    // Brushing: drag over a drawing in time to look at a part of it.
+    all("svg.timeline[data-from]", place).forEach(function (svg) {
+      var start = null, box = null;
+      function place(event) {
+        var point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+        return Math.max(Number(svg.dataset.left), Math.min(Number(svg.dataset.right), point.x));
       }
-      box.setAttribute("x", Math.min(start, now));
-      box.setAttribute("width", Math.abs(now - start));
+      function moment(x) {
+        var share = (x - svg.dataset.left) / (svg.dataset.right - svg.dataset.left);
+        return Math.round(Number(svg.dataset.from) + share * (svg.dataset.to - svg.dataset.from));
+      }
+      svg.addEventListener("pointerdown", function (event) {
+        if (event.button || event.pointerType === "touch" || event.target.closest("a")) return;
+        start = place(event);
+        event.preventDefault();
+      });
+      window.addEventListener("pointermove", function (event) {
+        if (start === null) return;
+        var now = place(event);
+        if (!box) {
+          box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+          box.setAttribute("class", "brush");
+          box.setAttribute("y", 0);
+          box.setAttribute("height", svg.viewBox.baseVal.height);
+          svg.appendChild(box);
+        }
+        box.setAttribute("x", Math.min(start, now));
+        box.setAttribute("width", Math.abs(now - start));
+      });
+      window.addEventListener("pointerup", function (event) {
+        if (start === null) return;
+        var ends = [start, place(event)].sort(function (a, b) { return a - b; });
+        start = null;
+        if (box) { box.remove(); box = null; }
+        if (ends[1] - ends[0] < 8) return;
+        var query = new URLSearchParams(window.location.search);
+        query.delete("span");
+        query.set("from", moment(ends[0]));
+        query.set("to", moment(ends[1]));
+        if (body.dataset.live === "model") window.location.search = query.toString();
+      });
     });
-    window.addEventListener("pointerup", function (event) {
-      if (start === null) return;
-      var ends = [start, place(event)].sort(function (a, b) { return a - b; });
-      start = null;
-      if (box) { box.remove(); box = null; }
-      if (ends[1] - ends[0] < 8) return;
-      var query = new URLSearchParams(window.location.search);
-      query.delete("span");
-      query.set("from", moment(ends[0]));
-      query.set("to", moment(ends[1]));
-      if (body.dataset.live === "model") window.location.search = query.toString();
-    });
-  });
 
-  // A choice takes effect at once; what it does not name stays in the address.
-  all("form[data-auto]").forEach(function (form) {
-    form.addEventListener("change", function () {
-      var query = new URLSearchParams(window.location.search);
-      new FormData(form).forEach(function (value, name) { if (value) query.set(name, value); else query.delete(name); });
-      window.location.search = query.toString();
+    // A choice takes effect at once; what it does not name stays in the address.
+    all("form[data-auto]", place).forEach(function (form) {
+      form.addEventListener("change", function () {
+        var query = new URLSearchParams(window.location.search);
+        new FormData(form).forEach(function (value, name) { if (value) query.set(name, value); else query.delete(name); });
+        window.location.search = query.toString();
+      });
     });
-  });
 
-  // Copy what stands in a box.
-  all("button[data-copy]").forEach(function (button) {
-    button.addEventListener("click", function () {
-      var said = document.getElementById(button.dataset.copy).textContent;
-      navigator.clipboard.writeText(said).then(function () { button.textContent = "Copied"; });
+    // Copy what stands in a box.
+    all("button[data-copy]", place).forEach(function (button) {
+      button.addEventListener("click", function () {
+        var said = document.getElementById(button.dataset.copy).textContent;
+        navigator.clipboard.writeText(said).then(function () { button.textContent = "Copied"; });
+      });
     });
-  });
 
-  // The start: a file is sent as it is, and the page goes on by itself.
-  var kinds = { parquet: "application/vnd.apache.parquet", csv: "text/csv", arrows: "application/vnd.apache.arrow.stream" };
-  all("form[data-upload]").forEach(function (form) {
-    form.addEventListener("submit", function (event) {
-      event.preventDefault();
-      var file = form.elements.file.files[0], said = form.querySelector("[data-said]"), button = form.querySelector("button");
-      var kind = kinds[file.name.split(".").pop().toLowerCase()];
-      if (!kind) { said.textContent = "A file that ends in .parquet or .csv is needed."; said.className = "problem"; return; }
-      button.disabled = true;
-      said.className = "quiet";
-      said.textContent = "Sending " + file.name + ", and learning from it: some seconds.";
-      fetch(form.dataset.upload, { method: "POST", body: file, headers: { "Content-Type": kind, "X-CSRF-Token": body.dataset.csrf } })
-        .then(function (answer) { return answer.ok ? null : answer.json(); })
-        .then(function (problem) {
-          if (!problem || /^Reference \d/.test(problem.detail)) { window.location.href = form.dataset.next; return; }
-          throw new Error(problem.errors && problem.errors.length ? problem.errors[0].message : problem.detail);
-        })
-        .catch(function (error) { button.disabled = false; said.className = "problem"; said.textContent = error.message; });
+    // The start: a file is sent as it is, and the page goes on by itself.
+    var kinds = { parquet: "application/vnd.apache.parquet", csv: "text/csv", arrows: "application/vnd.apache.arrow.stream" };
+    all("form[data-upload]", place).forEach(function (form) {
+      form.addEventListener("submit", function (event) {
+        event.preventDefault();
+        var file = form.elements.file.files[0], said = form.querySelector("[data-said]"), button = form.querySelector("button");
+        var kind = kinds[file.name.split(".").pop().toLowerCase()];
+        if (!kind) { said.textContent = "A file that ends in .parquet or .csv is needed."; said.className = "problem"; return; }
+        button.disabled = true;
+        said.className = "quiet";
+        said.textContent = "Sending " + file.name + ", and learning from it: some seconds.";
+        fetch(form.dataset.upload, { method: "POST", body: file, headers: { "Content-Type": kind, "X-CSRF-Token": body.dataset.csrf } })
+          .then(function (answer) { return answer.ok ? null : answer.json(); })
+          .then(function (problem) {
+            if (!problem || /^Reference \d/.test(problem.detail)) { window.location.href = form.dataset.next; return; }
+            throw new Error(problem.errors && problem.errors.length ? problem.errors[0].message : problem.detail);
+          })
+          .catch(function (error) { button.disabled = false; said.className = "problem"; said.textContent = error.message; });
+      });
     });
-  });
-  all("[data-role]").forEach(function (input) {  // the name of a column is part of the name of its field
-    input.form.addEventListener("submit", function () {
-      if (input.value.trim()) { input.name = "role:" + input.value.trim(); input.value = input.dataset.role; }
+    all("[data-role]", place).forEach(function (input) {  // the name of a column is part of the name of its field
+      input.form.addEventListener("submit", function () {
+        if (input.value.trim()) { input.name = "role:" + input.value.trim(); input.value = input.dataset.role; }
+      });
     });
-  });
+  }
+  prepare(document);
+
   if (body.dataset.start) {
     window.setInterval(function () {
       if (document.hidden) return;
@@ -148,6 +154,70 @@
         if (label && now.labels) { label.className = "done"; label.textContent = "✓ " + now.labels.toLocaleString("en") + (now.labels === 1 ? " label" : " labels"); }
       }).catch(function () { /* the next look will tell */ });
     }, 1500);
+  }
+
+  // News. One tab of all that are open listens, and tells the others; where that cannot be, a tab asks now and then.
+  var news = document.createElement("button"), seen = null;
+  news.className = "news";
+  news.type = "button";
+  news.hidden = true;
+  news.setAttribute("aria-live", "polite");
+  news.textContent = "There is something new. Show it";
+  news.addEventListener("click", refresh);
+  body.appendChild(news);
+  function concern(said) {  // what of the news is about this page
+    var live = body.dataset.live, model = body.dataset.model;
+    if (live === "model") return said.incidents + " " + said.models.filter(function (one) { return one.split("@")[0] === model; });
+    if (live === "incident" || live === "incidents") return String(said.incidents);
+    if (live === "list") return String(said.jobs);
+    return said.results + " " + said.incidents;
+  }
+  function isReading() {
+    var at = document.activeElement;
+    return window.scrollY > 40 || document.querySelector("main details[open]") || (at && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.closest("main"));
+  }
+  function refresh() {
+    news.hidden = true;
+    fetch(window.location.href, { headers: { Accept: "text/html" } }).then(function (answer) {
+      if (answer.status === 401) { window.location.reload(); return null; }
+      return answer.ok ? answer.text() : null;
+    }).then(function (text) {
+      if (!text) return;
+      var page = new DOMParser().parseFromString(text, "text/html");
+      ["main", "footer"].forEach(function (name) {
+        var old = document.querySelector(name), fresh = page.querySelector(name);
+        if (old && fresh) { old.replaceWith(fresh); prepare(fresh); }
+      });
+      document.title = page.title;
+    }).catch(function () { news.hidden = false; });
+  }
+  function hear(said) {
+    var now = concern(said);
+    if (seen !== null && now !== seen) { if (isReading()) news.hidden = false; else refresh(); }
+    seen = now;
+    body.dataset.heard = "yes";
+  }
+  if (body.dataset.live) {
+    var channel = "BroadcastChannel" in window ? new BroadcastChannel("barograph" + base) : null;
+    if (channel) channel.onmessage = function (event) { hear(event.data); };
+    var ask = function () {
+      if (document.hidden) return;
+      fetch(base + "/live/now").then(function (answer) { return answer.ok ? answer.json() : null; })
+        .then(function (said) { if (said) hear(said); }).catch(function () { /* the next time */ });
+    };
+    var lead = function () {
+      var last = null, stream = new EventSource(base + "/live");
+      stream.onmessage = function (event) {
+        last = JSON.parse(event.data);
+        hear(last);
+        channel.postMessage(last);
+      };
+      stream.onerror = function () { if (stream.readyState === EventSource.CLOSED) window.setInterval(ask, 15000); };
+      window.setInterval(function () { if (last) channel.postMessage(last); }, 10000);  // for tabs that came later
+      return new Promise(function () { /* until this tab is closed */ });
+    };
+    if (channel && navigator.locks) navigator.locks.request("barograph-live" + base, lead);
+    else { ask(); window.setInterval(ask, 15000); }
   }
 
   // Keys.

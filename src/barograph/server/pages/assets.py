@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from starlette.responses import Response
 
-from barograph.server.pages.visit import HEADERS, Visit
+from barograph.server.pages.visit import Visit
 from barograph.server.problems import not_found
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
@@ -35,4 +35,4 @@ def static(visit: Visit) -> Response:
         raise not_found("file", name)
     keep = f"public, max-age={_YEAR_S}, immutable" if visit.asked("v") else "no-cache"
     kind = _TYPES[name.rpartition(".")[2]]
-    return Response(data, media_type=kind, headers={**HEADERS, "Cache-Control": keep})
+    return Response(data, media_type=kind, headers={"Cache-Control": keep})

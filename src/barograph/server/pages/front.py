@@ -21,9 +21,10 @@ from barograph.logs import logger
 from barograph.server.bodies import declared, whole
 from barograph.server.middleware import ANSWERED, CALLER, FAULT, MODEL, REFUSED, REQUEST_ID, ROUTE, told
 from barograph.server.pages import assets
+from barograph.server.pages.live import Live
 from barograph.server.pages.table import HANDLERS
 from barograph.server.pages.viewers import Viewers, Visitor
-from barograph.server.pages.visit import Shared, Visit
+from barograph.server.pages.visit import HEADERS, Shared, Visit
 from barograph.server.problems import KINDS, MEDIA_TYPE, Problem, forget_frames
 from barograph.server.route_table import PAGES, RULES, SMALL_BYTES, Body, Routes, Rule
 from barograph.server.service import Service
@@ -42,7 +43,8 @@ class Front:
         public_url = service.settings.public_url
         viewers = Viewers(service.engine, service.keys, now_us=service.now_us, local=local, public_url=public_url)
         self._app = app
-        self._shared = Shared(service=service, viewers=viewers, base=urlsplit(public_url or "").path.rstrip("/"))
+        base = urlsplit(public_url or "").path.rstrip("/")
+        self._shared = Shared(service=service, viewers=viewers, base=base, live=Live(service))
         self._routes, self._api = Routes(PAGES), Routes(RULES)
         self._version = _version()
         self._assets = assets.addresses()
@@ -62,6 +64,8 @@ class Front:
         if scope["method"] == "HEAD":  # answered as GET is; the connection leaves the body out
             scope["method"] = "GET"
         response = await self._answer(scope, receive)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         await response(scope, receive, send)
 
     def _is_page(self, scope: AsgiScope) -> bool:

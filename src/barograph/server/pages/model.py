@@ -107,8 +107,8 @@ def read(visit: Visit, scope: Scope, found: Model) -> ModelData:
         finding_estimated=main.guesses,
         traffic=main.traffic,
         incidents=lines,
-        spans=_spans(visit, lines),
-        marks=_marks(scope, found),
+        spans=spans_of(visit, lines),
+        marks=marks_of(scope, found),
         columns=_columns(visit, scope, found, window),
         faults=_faults(scope, found, rows, window),
         segments=_segments(scope, found, of, chosen, window),
@@ -224,14 +224,14 @@ def _main(
     )
 
 
-def _spans(visit: Visit, lines: Sequence[IncidentLine]) -> list[Span]:
+def spans_of(visit: Visit, lines: Sequence[IncidentLine]) -> list[Span]:
     return [
         span_of(one, visit.site.url("/incidents/{incident}", incident=one.id))
         for one in sorted(lines, key=lambda i: (i.severity == "notice", i.order))
     ]
 
 
-def _marks(scope: Scope, found: Model) -> list[Mark]:
+def marks_of(scope: Scope, found: Model) -> list[Mark]:
     changes = list_changes(scope, model_id=found.id, limit=MOST_CHANGES)
     return [
         Mark(at_us=change.at_us, label=change.title, text=f"{change.kind}: {change.title}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barograph.server.pages import assets, fleet, incident, incidents, model, session, start
+from barograph.server.pages import assets, details, fleet, incident, incidents, lists, live, model, session, start
 from barograph.server.pages.visit import Handlers
 
 HANDLERS: Handlers = {
@@ -11,12 +11,31 @@ HANDLERS: Handlers = {
     ("GET", "/sign-in"): session.form,
     ("POST", "/sign-in"): session.sign_in,
     ("POST", "/sign-out"): session.sign_out,
+    ("GET", "/live"): live.stream,
+    ("GET", "/live/now"): live.now,
     ("GET", "/incidents"): incidents.listed,
     ("GET", "/incidents/{incident}"): incident.incident,
     ("POST", "/incidents/{incident}/acknowledge"): incident.acknowledge,
     ("POST", "/incidents/{incident}/comment"): incident.comment,
     ("POST", "/incidents/{incident}/silence"): incident.silence,
     ("GET", "/models/{model}"): model.model,
+    ("GET", "/models/{model}/feature"): details.feature,
+    ("GET", "/models/{model}/segment"): details.segment,
+    ("GET", "/models/{model}/labels"): details.labels,
+    ("GET", "/models/{model}/monitors"): details.monitors,
+    ("GET", "/models/{model}/changes"): lists.changes,
+    ("POST", "/models/{model}/changes"): lists.add_change,
+    ("GET", "/models/{model}/quarantine"): lists.quarantine,
+    ("POST", "/models/{model}/quarantine/replay"): lists.replay,
+    ("GET", "/models/{model}/settings"): details.settings,
+    ("POST", "/models/{model}/settings"): details.change_settings,
+    ("POST", "/models/{model}/settings/{word}"): details.hold,
+    ("GET", "/jobs"): lists.jobs,
+    ("POST", "/jobs/{job}/cancel"): lists.cancel_job,
+    ("GET", "/audit"): lists.audit,
+    ("GET", "/settings"): lists.keys,
+    ("POST", "/settings/keys"): lists.add_key,
+    ("POST", "/settings/keys/{key}/revoke"): lists.revoke_key,
     ("GET", "/start"): start.start,
     ("POST", "/start"): start.create,
     ("GET", "/start/{model}"): start.model_start,

@@ -41,6 +41,7 @@ class Shared:
     service: Service
     viewers: Viewers
     base: str
+    live: object  # a `Live`, which knows this module
     references: LruCache[int, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
 
 
@@ -97,13 +98,13 @@ class Visit:
         return HTMLResponse(
             render(template, context, self.site),
             status_code=status,
-            headers={**HEADERS, "Cache-Control": "no-cache, private"},
+            headers={"Cache-Control": "no-cache, private"},
         )
 
     def go(self, path: str, /, **parts: object) -> Response:
         """Send the browser to another page after a form was taken."""
         address = self.site.url(path, **parts)
-        return RedirectResponse(address, status_code=303, headers=dict(HEADERS))
+        return RedirectResponse(address, status_code=303)
 
     def reference(self, scope: Scope, reference_id: int) -> Reference | None:
         """Return what was learned from a reference; None if it is not ready."""

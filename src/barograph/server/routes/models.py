@@ -209,19 +209,19 @@ def pause(model: str, asked: HoldAsked, service: ServiceOf, caller: CallerOf) ->
 
     What fires is listed, marked as silenced with the reason, and counts nowhere.
     """
-    return _hold(service, caller, model, Lifecycle.PAUSED, "pause model", asked.reason)
+    return hold(service, caller, model, Lifecycle.PAUSED, "pause model", asked.reason)
 
 
 @router.post("/v1/models/{model}/retire", operation_id="retire_model", summary="Retire a model")
 def retire(model: str, asked: HoldAsked, service: ServiceOf, caller: CallerOf) -> ModelAnswer:
     """Say that a model is not used any more: nothing is raised. Its results stay; it can be resumed."""
-    return _hold(service, caller, model, Lifecycle.RETIRED, "retire model", asked.reason)
+    return hold(service, caller, model, Lifecycle.RETIRED, "retire model", asked.reason)
 
 
 @router.post("/v1/models/{model}/resume", operation_id="resume_model", summary="Resume a model")
 def resume(model: str, asked: ResumeAsked, service: ServiceOf, caller: CallerOf) -> ModelAnswer:
     """Take back that a model is paused or retired. That no events come is counted from now on."""
-    return _hold(service, caller, model, None, "resume model", asked.reason)
+    return hold(service, caller, model, None, "resume model", asked.reason)
 
 
 @router.delete(
@@ -381,7 +381,7 @@ def _change(
     return update_model(scope, old.id, now_us=now_us), job.id  # a revision of its own: two people do not overwrite it
 
 
-def _hold(
+def hold(
     service: Service, caller: Caller, name: str, lifecycle: Lifecycle | None, action: str, reason: str | None
 ) -> ModelAnswer:
     now_us = service.now_us()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from barograph.monitors.coverage import SHOWN
 from barograph.store.catalog.incidents import StoredAlert
 from barograph.store.catalog.results import Point, Series
-from barograph.store.catalog.schema import FOREVER, alerts, incidents, models, points, series, states, work
+from barograph.store.catalog.schema import FOREVER, alerts, incidents, jobs, models, points, series, states, work
 from barograph.store.catalog.scope import Scope
 
 # As a literal: a database uses the index of what holds now only where it sees that the query asks for just that.
@@ -278,3 +278,22 @@ def alerts_of(scope: Scope, model_id: int, incident_id: str) -> list[StoredAlert
     statement = scope.pick(alerts, StoredAlert).where(c.model_id == model_id, c.incident_id == incident_id)
     statement = statement.where(c.withdrawn.is_(False)).order_by(c.is_root.desc(), rank, c.first_us, c.id)
     return scope.records(StoredAlert, statement)
+
+
+class News(NamedTuple):
+    """When results, incidents and jobs were last written, and the models whose results were, the newest first."""
+
+    results_us: int
+    incidents_us: int
+    jobs_us: int
+    models: list[str]
+
+
+def news(scope: Scope, *, most: int = 20) -> News:
+    """Return when anything of a project was last new."""
+    c = models.c
+    newest = scope.select(models, c.name, c.results_us).where(c.results_us.is_not(None))
+    rows = scope.rows(newest.order_by(c.results_us.desc(), c.id).limit(most))
+    found = scope.value(scope.select(incidents, sa.func.max(incidents.c.updated_us)))
+    worked = scope.value(scope.select(jobs, sa.func.max(jobs.c.updated_us)))
+    return News(rows[0][1] if rows else 0, found or 0, worked or 0, [f"{row[0]}@{row[1]}" for row in rows])
