@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any  # Any: Vega-Lite is JSON
 
 from barograph.charts.style import Chart
 from barograph.charts.words import percent, quantity
 from barograph.dashboard.scales import Scale, ticks
-from barograph.dashboard.svg import drawing, number, tag, text, title
+from barograph.dashboard.svg import drawing, number, rectangles, tag, text, title
 
 WIDTH, HEIGHT, AXIS = 320.0, 110.0, 18.0
 NAMES, ROW = 118.0, 20.0
@@ -85,18 +86,25 @@ def _hit(left: float, right: float, said: str) -> str:
 
 
 def strip(values: list[float | None], alarms: list[bool], texts: list[str], *, width: float = 150.0) -> str:
-    """Draw a column's distance from the reference, a cell a chunk, as multiples of its limit; a dot is an alarm."""
+    """Draw a column's distance from the reference, a cell a chunk, as multiples of its limit; a dot is an alarm.
+
+    What each cell says is kept in one attribute, a line a cell, from which a script shows it beside the pointer.
+    """
     if not values:
         return ""
     step = width / len(values)
-    parts = []
-    for i, (value, alarm, said) in enumerate(zip(values, alarms, texts, strict=True)):
+    wide = max(step - 0.6, 0.6)
+    by_kind: dict[str, list[tuple[float, float, float, float]]] = {}
+    for i, value in enumerate(values):
         kind = "none" if value is None else f"s{sum(value > bound for bound in (0.5, 1.0, 1.5, 3.0))}"
-        wide = max(step - 0.6, 0.6)
-        parts.append(tag("rect", title(said), class_=f"cell {kind}", x=i * step, y=2.0, width=wide, height=14.0))
-        if alarm:
-            parts.append(tag("circle", class_="cell-dot", cx=i * step + wide / 2, cy=9.0, r=1.6))
-    return drawing("".join(parts), width=width, height=18.0, label="", class_="cells")
+        by_kind.setdefault(kind, []).append((i * step, 2.0, wide, 14.0))
+    parts = [tag("path", class_=f"cell {kind}", d=rectangles(boxes)) for kind, boxes in by_kind.items()]
+    dots = [(i * step + wide / 2 - 1.4, 7.6, 2.8, 2.8) for i, alarm in enumerate(alarms) if alarm]
+    if dots:
+        parts.append(tag("path", class_="cell-dot", d=rectangles(dots)))
+    whole = drawing("".join(parts), width=width, height=18.0, label="", class_="cells")
+    said = escape("\n".join(one.replace("\n", " ") for one in texts))
+    return whole.replace("<svg", f'<svg data-tips="{said}"', 1)
 
 
 def interval(value: float, lower: float | None, upper: float | None, reference: float | None, scale: Scale) -> str:

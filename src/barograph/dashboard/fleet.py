@@ -58,7 +58,7 @@ class ModelSeries:
 
     measured: Sequence[Result] = ()
     estimated: Sequence[Result] = ()
-    traffic: Sequence[Result] = ()
+    traffic: Sequence[float | None] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +217,7 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
         incidents=model.incidents,
         labels=covered,
         delay=behind,
-        traffic=bars([None if row.value is None else row.value for row in found.traffic]),
+        traffic=bars(found.traffic),
         traffic_text=_traffic(found.traffic, chunk_noun(model.chunk)),
         last_event_us=model.last_event_us,
     )
@@ -246,8 +246,8 @@ def _labels(measured: Sequence[Result]) -> tuple[str, str]:
     return share, f"{lasting(behind)} behind" if behind > 0 else ""
 
 
-def _traffic(rows: Sequence[Result], noun: str) -> str:
-    known = [row.value for row in rows[:-1] if row.value is not None] or [r.value for r in rows if r.value is not None]
+def _traffic(values: Sequence[float | None], noun: str) -> str:
+    known = [value for value in values[:-1] if value is not None] or [v for v in values if v is not None]
     if not known:
         return ""
     middle = sorted(known)[len(known) // 2]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from barograph.dashboard.scales import Scale
-from barograph.dashboard.svg import Point, drawing, path, tag
+from barograph.dashboard.svg import Point, drawing, path, rectangles, tag
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
@@ -68,12 +68,8 @@ def bars(values: Sequence[float | None], *, width: float = 64.0, height: float =
         return ""
     step = width / len(values)
     y = Scale(0, most, height, EDGE)
-    parts = [
-        tag("rect", class_="bar", x=i * step, y=y(value), width=max(step - 0.8, 0.6), height=height - y(value))
-        for i, value in enumerate(values)
-        if value
-    ]
-    return drawing("".join(parts), width=width, height=height, label="", class_="spark")
+    boxes = [(i * step, y(value), max(step - 0.8, 0.6), height - y(value)) for i, value in enumerate(values) if value]
+    return drawing(tag("path", class_="bar", d=rectangles(boxes)), width=width, height=height, label="", class_="spark")
 
 
 def diamond(x: float, y: float, r: float) -> str:

@@ -49,6 +49,15 @@ def steps(points: Iterable[tuple[float, float, float]]) -> str:
     return "".join(f"M{number(a)} {number(y)}H{number(b)}" for a, b, y in points)
 
 
+def rectangles(boxes: Iterable[tuple[float, float, float, float]]) -> str:
+    """Return one path of many rectangles, each by its left, top, width and height.
+
+    >>> rectangles([(0, 1, 2, 3)])
+    'M0 1h2v3h-2z'
+    """
+    return "".join(f"M{number(x)} {number(y)}h{number(w)}v{number(h)}h{number(-w)}z" for x, y, w, h in boxes)
+
+
 def number(value: float) -> str:
     """Return a coordinate to a tenth of a pixel.
 

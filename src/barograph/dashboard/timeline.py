@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -11,7 +11,7 @@ from barograph.charts.words import bounds_of, cut, quantity, unit_of
 from barograph.dashboard.readings import Reading
 from barograph.dashboard.scales import Scale, ticks, time_ticks
 from barograph.dashboard.sparkline import diamond
-from barograph.dashboard.svg import area, drawing, number, path, steps, tag, text, title
+from barograph.dashboard.svg import area, drawing, number, path, rectangles, steps, tag, text, title
 from barograph.monitors.results import Result
 
 LEFT = 46.0
@@ -304,9 +304,25 @@ def _limits(metric: Metric, x: Scale, y: Scale, ends: list[_End]) -> str:
     for side in ("limit_lower", "limit_upper"):
         found = [(r, value) for r in rows if (value := getattr(r, side)) is not None and y.low <= value <= y.high]
         if found:
-            parts.append(tag("path", class_="limit", d=steps((x(r.start_us), x(r.end_us), y(v)) for r, v in found)))
+            parts.append(
+                tag("path", class_="limit", d=steps(_level((x(r.start_us), x(r.end_us), y(v)) for r, v in found)))
+            )
             ends.append((y(found[-1][1]), "limit", quantity(found[-1][1], metric.unit), "limit-name"))
     return "".join(parts)
+
+
+def _level(pieces: Iterable[tuple[float, float, float]]) -> Iterator[tuple[float, float, float]]:
+    """Yield pieces of one height as one."""
+    last: tuple[float, float, float] | None = None
+    for a, b, y in pieces:
+        if last is not None and abs(last[1] - a) < 0.1 and abs(last[2] - y) < 0.1:
+            last = (last[0], b, last[2])
+            continue
+        if last is not None:
+            yield last
+        last = (a, b, y)
+    if last is not None:
+        yield last
 
 
 def _series(kind: str, rows: Sequence[Reading], x: Scale, y: Scale, *, hidden: set[int], calm: bool) -> str:
@@ -372,47 +388,32 @@ def _end_names(ends: list[_End], x: float, top: float, bottom: float, *, room: i
 
 def _coverage(rows: Sequence[Reading], x: Scale, top: float, width: float) -> str:
     y = Scale(0.0, 1.0, top + STRIP, top)
-    parts = [tag("rect", class_="strip", x=x.start, y=top, width=x.end - x.start, height=STRIP)]
-    for r in rows:
-        left, right = x(r.start_us), min(x(r.end_us), x.end)
-        if r.coverage:
-            parts.append(
-                tag(
-                    "rect",
-                    class_="covered",
-                    x=left,
-                    y=y(r.coverage),
-                    width=max(right - left - 0.6, 0.6),
-                    height=top + STRIP - y(r.coverage),
-                )
-            )
-    parts.append(
-        text("labels arrived" if width >= NARROW else "labels", class_="label", x=x.end + 8, y=top + STRIP / 2 + 4)
+    boxes = [_box(r, x, y(r.coverage), top + STRIP) for r in rows if r.coverage]
+    name = "labels arrived" if width >= NARROW else "labels"
+    return (
+        tag("rect", class_="strip", x=x.start, y=top, width=x.end - x.start, height=STRIP)
+        + tag("path", class_="covered", d=rectangles(boxes))
+        + text(name, class_="label", x=x.end + 8, y=top + STRIP / 2 + 4)
     )
-    return "".join(parts)
 
 
 def _traffic(rows: Sequence[Reading], x: Scale, top: float, width: float) -> str:
     amounts = [(r, r.n if r.value is None else r.value) for r in rows]
     most = max((amount for _, amount in amounts), default=0) or 1
     y = Scale(0.0, most, top + TRAFFIC, top)
-    parts = []
-    for r, amount in amounts:
-        left, right = x(r.start_us), min(x(r.end_us), x.end)
-        if amount:
-            parts.append(
-                tag(
-                    "rect",
-                    class_="bar",
-                    x=left,
-                    y=y(amount),
-                    width=max(right - left - 0.6, 0.6),
-                    height=top + TRAFFIC - y(amount),
-                )
-            )
-    parts.append(tag("line", class_="axis", x1=x.start, x2=x.end, y1=top + TRAFFIC, y2=top + TRAFFIC))
-    parts.append(text("rows", class_="label", x=x.end + 8, y=top + TRAFFIC - 4))
-    return "".join(parts)
+    boxes = [_box(r, x, y(amount), top + TRAFFIC) for r, amount in amounts if amount]
+    return (
+        tag("path", class_="bar", d=rectangles(boxes))
+        + tag("line", class_="axis", x1=x.start, x2=x.end, y1=top + TRAFFIC, y2=top + TRAFFIC)
+        + text("rows", class_="label", x=x.end + 8, y=top + TRAFFIC - 4)
+    )
+
+
+def _box(r: Reading, x: Scale, top: float, bottom: float) -> tuple[float, float, float, float]:
+    """Return the rectangle of one reading, with a gap to the next where there is room for it."""
+    left, right = x(r.start_us), min(x(r.end_us), x.end)
+    wide = right - left
+    return left, top, max(wide - 0.6 if wide > 3 else wide, 0.4), bottom - top
 
 
 def _axis(found: Timeline, x: Scale, top: float) -> str:

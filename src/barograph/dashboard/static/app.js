@@ -38,16 +38,25 @@
   tip.setAttribute("aria-hidden", "true");
   body.appendChild(tip);
   document.addEventListener("pointermove", function (event) {
+    var cells = event.target.closest && event.target.closest("svg[data-tips]");
+    if (cells) {  // a line a cell
+      var lines = cells.dataset.tips.split("\n"), box = cells.getBoundingClientRect();
+      show(lines[Math.min(lines.length - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * lines.length)))], event);
+      return;
+    }
     var mark = event.target.closest && event.target.closest("svg *");
     while (mark && mark.tagName !== "svg" && !mark.dataset.tip && !mark.querySelector(":scope > title")) mark = mark.parentNode;
     if (!mark || mark.tagName === "svg") { tip.hidden = true; return; }
     var title = mark.querySelector(":scope > title");
     if (title) { mark.dataset.tip = title.textContent; title.remove(); if (!mark.getAttribute("aria-label")) mark.setAttribute("aria-label", mark.dataset.tip); }
-    tip.textContent = mark.dataset.tip;
+    show(mark.dataset.tip, event);
+  });
+  function show(said, event) {
+    tip.textContent = said;
     tip.hidden = false;
     tip.style.left = Math.max(8, Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8)) + "px";
     tip.style.top = Math.max(8, Math.min(event.clientY + 16, window.innerHeight - tip.offsetHeight - 8)) + "px";
-  });
+  }
   document.addEventListener("pointerleave", function () { tip.hidden = true; });
 
   // What is bound to the elements of a page, also of one that news has replaced.
@@ -222,7 +231,7 @@
 
   // Keys.
   var before = "", help = null;
-  function show() {
+  function keys() {
     if (!help) {
       help = document.createElement("dialog");
       help.setAttribute("aria-label", "Keys");
@@ -246,7 +255,7 @@
     var pair = before + event.key, places = { gf: "/", gi: "/incidents", gj: "/jobs" };
     before = event.key === "g" ? "g" : "";
     if (places[pair]) { window.location.href = base + places[pair]; }
-    else if (event.key === "?") { show(); }
+    else if (event.key === "?") { keys(); }
     else if (event.key === "/") {
       event.preventDefault();
       var field = document.querySelector("[data-search]");

@@ -16,7 +16,7 @@ from barograph.store.catalog.results import Series
 from barograph.store.catalog.scope import Scope
 
 MAIN = ("roc_auc", "accuracy", "mae")  # of a model, the first of these that it has
-NEWEST = 40  # chunks of a sparkline
+NEWEST = 30  # chunks of a sparkline
 
 
 def fleet(visit: Visit) -> Response:
@@ -93,11 +93,11 @@ def read_series(scope: Scope, models: Sequence[FleetModel]) -> dict[int, ModelSe
     points = newest_points(scope, [one for every in kept.values() for one in every.values()], count=NEWEST)
     found = {}
     for model in models:
-        rows = {key: results(points[one.id], model.name) for key, one in kept.get(model.id, {}).items()}
+        of_model = {family: points[one.id] for family, one in kept.get(model.id, {}).items()}
         found[model.id] = ModelSeries(
-            measured=rows.get("performance", ()),
-            estimated=rows.get("estimation", ()),
-            traffic=rows.get("quality", ()),
+            measured=results(of_model.get("performance", ()), model.name),
+            estimated=results(of_model.get("estimation", ()), model.name),
+            traffic=[point.value for point in of_model.get("quality", ())],
         )
     return found
 

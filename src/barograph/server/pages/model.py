@@ -35,7 +35,9 @@ from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import get_state, new_state
 from barograph.times import DAY_US
 
-SINGLY = 400  # chunks that are drawn one by one; more are drawn in runs
+SINGLY = 400  # chunks that are drawn one by one; more are drawn in
+RUNS = 240  # runs
+FOUND = 200  # the newest chunks, of which the title tells where they are drawn in runs
 NEWEST = 60  # chunks that a sparkline shows
 STRIP = 40  # chunks that a row of cells shows
 MOST_CHANGES = 200
@@ -203,7 +205,7 @@ def _main(
             rows=results(measured, found.name),
             guesses=results(estimated, found.name),
         )
-    width = -(-(window.end_us - window.start_us) // SINGLY)
+    width = -(-(window.end_us - window.start_us) // RUNS)
     runs = overview.runs_between(scope, [one.id for one in kept], **span, width_us=width)
     noun = chunk_noun(known.chunk)
 
@@ -212,7 +214,7 @@ def _main(
             return []
         return readings_of_runs(runs[one.id], metric=one.metric, family=one.family, noun=noun, zone=known.zone)
 
-    newest = overview.newest_points(scope, list(wanted.values()), count=SINGLY, **span)
+    newest = overview.newest_points(scope, list(wanted.values()), count=FOUND, **span)
     by = {family: results(newest[one.id], found.name) for family, one in wanted.items()}
     return _Main(
         window=window,

@@ -36,7 +36,6 @@ def result(point: Point, model: str) -> Result:
         evidence=point.evidence,
         status=Status(point.status),
         reason=point.reason,
-        as_of=from_microseconds(point.from_us),
         label_coverage=point.label_coverage,
         judged=not (point.reason or "").startswith(SHOWN),
     )

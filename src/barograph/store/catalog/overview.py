@@ -84,10 +84,24 @@ def newest_points(
     Only chunks that begin in `[start_us, end_us)` are looked at. A series is read backwards from its end, so that this
     does not take longer the longer it is.
     """
+    named = {one.id: tuple(one) for one in of}
     found: dict[int, list[Point]] = {one.id: [] for one in of}
-    if not found:
-        return found
     within = _within(points, start_us, end_us)
+    for first_us, ids in _nth_from_last(scope, list(named), count, start_us, end_us).items():
+        # With its bound as a number, the database reads each series from there on, and nothing before.
+        statement = scope.select(points, points.c.series_id, *_POINT)
+        statement = statement.where(points.c.series_id.in_(ids), _NOW, points.c.chunk_us >= first_us, *within)
+        for row in scope.rows(statement.order_by(points.c.series_id, points.c.chunk_us)):
+            found[row[0]].append(Point._make((*named[row[0]], *row[1:])))
+    return found
+
+
+def _nth_from_last(
+    scope: Scope, series_ids: Sequence[int], count: int, start_us: int | None, end_us: int | None
+) -> dict[int, list[int]]:
+    """Return where the newest `count` points of each series begin, and the series that begin there."""
+    if not series_ids:
+        return {}
     other = points.alias("other")
     nth = (
         scope.select(other, other.c.chunk_us)
@@ -99,13 +113,9 @@ def newest_points(
         .scalar_subquery()
     )
     least = -(2**62) if start_us is None else start_us
-    statement = scope.select(series, points.c.series_id, *_POINT).join(points, points.c.series_id == series.c.id)
-    statement = statement.where(
-        series.c.id.in_(found), _NOW, points.c.chunk_us >= sa.func.coalesce(nth, least), *within
-    )
-    named = {one.id: tuple(one) for one in of}
-    for row in scope.rows(statement.order_by(points.c.series_id, points.c.chunk_us)):
-        found[row[0]].append(Point._make((*named[row[0]], *row[1:])))
+    found: dict[int, list[int]] = {}
+    for id, first_us in scope.rows(scope.select(series, series.c.id, nth).where(series.c.id.in_(series_ids))):
+        found.setdefault(least if first_us is None else first_us, []).append(id)
     return found
 
 
