@@ -1,15 +1,36 @@
 # `make demo` and `make test` work as the first command on a machine with Python >= 3.11, venv and make.
 PYTHON ?= python3
-BIN := .venv/bin
-STAMP := .venv/.installed
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean
 
 demo: $(STAMP)  ## train a real model, check a year of production, open the report
 	$(BIN)/barograph demo --batch
 
 test: $(STAMP)  ## every test and doctest
 	$(BIN)/python -m pytest -n auto
+
+versions:  ## the same with each Python that is installed
+	@for version in $(VERSIONS); do \
+		if command -v python$$version > /dev/null && python$$version -c "" 2> /dev/null; then \
+			$(MAKE) test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
+		else \
+			echo "Python $$version is not installed: not tested"; \
+		fi; \
+	done
+
+coverage: $(STAMP)  ## the lines that the tests reach; TESTS=folder for a part. Compiled loops do not count
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+wheel: $(STAMP)  ## the wheel and the source archive, in dist
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv build --quiet --out-dir dist
 
 lint: $(STAMP)  ## style, format, types
 	$(BIN)/ruff check .
@@ -54,11 +75,12 @@ replays: $(STAMP)  ## real streams through the live service: make replays DATA=f
 	$(BIN)/python benchmarks/replays.py incidents $(DATA)
 	$(BIN)/python benchmarks/replays.py flights $(DATA)
 
-docs: $(STAMP)  ## the catalogue of metrics, from the docstrings
+docs: $(STAMP)  ## the pages that are written from the source: metrics, settings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
+	$(BIN)/python -m barograph.cli.document docs/settings.md
 
 $(STAMP): requirements.lock
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $(STAMP)
@@ -69,4 +91,4 @@ lock: $(STAMP)  ## renew requirements.lock after a change of pyproject.toml
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o requirements.lock
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache barograph-report.html
+	rm -rf .venv .venv-3.* dist .coverage* .mypy_cache .pytest_cache .ruff_cache barograph-report.html

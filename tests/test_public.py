@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
+from importlib.resources import files
 from typing import get_args
 
 import barograph
@@ -29,6 +29,5 @@ def test_the_list_is_sorted_and_complete() -> None:
     assert annotated == set(barograph.__all__)
 
 
-def test_the_types_are_for_others_too() -> None:
-    """Without this file, type checkers of those who use the package take all of it for untyped."""
-    assert (Path(inspect.getfile(barograph)).parent / "py.typed").is_file()
+def test_types_are_for_users_of_the_package_too() -> None:
+    assert (files("barograph") / "py.typed").is_file()

@@ -11,12 +11,12 @@ METRICS = ["roc_auc", "accuracy", "f1"]
 
 
 def jensen_shannon(reference: Path, current: Path, clock: Clock) -> int:
-    """Jensen-Shannon distance of each feature in 20 chunks."""
+    """Jensen–Shannon distance of each feature in 20 chunks."""
     return _drift("jensen_shannon", reference, current, clock)
 
 
 def kolmogorov_smirnov(reference: Path, current: Path, clock: Clock) -> int:
-    """Kolmogorov-Smirnov statistic of each numeric feature in 20 chunks."""
+    """Kolmogorov–Smirnov statistic of each numeric feature in 20 chunks."""
     return _drift("kolmogorov_smirnov", reference, current, clock)
 
 
@@ -66,8 +66,8 @@ def _chunks_of(results: nannyml.base.AbstractResult) -> int:
 if __name__ == "__main__":
     main(
         {
-            "Jensen-Shannon, 20 chunks": jensen_shannon,
-            "Kolmogorov-Smirnov, 20 chunks": kolmogorov_smirnov,
+            "Jensen–Shannon, 20 chunks": jensen_shannon,
+            "Kolmogorov–Smirnov, 20 chunks": kolmogorov_smirnov,
             "CBPE, 20 chunks": estimated_performance,
         },
         packages=["nannyml", "pandas", "numpy", "scipy", "scikit-learn", "pyarrow"],

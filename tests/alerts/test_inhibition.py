@@ -8,10 +8,11 @@ import pytest
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.breach import Breach
-from barograph.alerts.inhibition import Reason, explained, root_reason
+from barograph.alerts.inhibition import explained, root_reason
 from barograph.alerts.lifecycle import replay, watch
 from barograph.alerts.severity import Severity
 from barograph.chunks import Chunk
+from barograph.metrics.broken import Broken
 
 History = Callable[..., list[Breach]]
 Weeks = Callable[[int], list[Chunk]]
@@ -32,13 +33,13 @@ def causes_fixture(history: History, weeks: Weeks) -> Callable[..., dict[str, st
 @pytest.mark.parametrize(
     ("name", "severity", "changes", "expected"),
     [
-        ("quality.row_count", Severity.CRITICAL, {}, Reason.NO_ROWS),
-        ("quality.missing_share.age", Severity.WARNING, {}, Reason.MISSING),
-        ("quality.type_error_share.age", Severity.WARNING, {}, Reason.TYPE_ERRORS),
-        ("quality.constant_column.age", Severity.NOTICE, {}, Reason.CONSTANT),
-        ("quality.out_of_range_share.age", Severity.WARNING, {}, Reason.OUT_OF_RANGE),
-        ("quality.unseen_share.age", Severity.WARNING, {}, Reason.UNSEEN),
-        ("quality.missing_share.age", Severity.NOTICE, {"value": 0.4, "reference_value": 0.1}, Reason.MISSING),
+        ("quality.row_count", Severity.CRITICAL, {}, Broken.NO_ROWS),
+        ("quality.missing_share.age", Severity.WARNING, {}, Broken.MISSING),
+        ("quality.type_error_share.age", Severity.WARNING, {}, Broken.TYPE_ERRORS),
+        ("quality.constant_column.age", Severity.NOTICE, {}, Broken.CONSTANT),
+        ("quality.out_of_range_share.age", Severity.WARNING, {}, Broken.OUT_OF_RANGE),
+        ("quality.unseen_share.age", Severity.WARNING, {}, Broken.UNSEEN),
+        ("quality.missing_share.age", Severity.NOTICE, {"value": 0.4, "reference_value": 0.1}, Broken.MISSING),
         ("quality.missing_share.age", Severity.NOTICE, {"value": 0.4, "reference_value": 0.3}, None),
         ("quality.duplicate_share", Severity.WARNING, {}, None),
         ("drift.psi.age", Severity.WARNING, {}, None),
@@ -51,7 +52,7 @@ def test_causes(
     name: str,
     severity: Severity,
     changes: dict[str, float],
-    expected: Reason | None,
+    expected: Broken | None,
 ) -> None:
     (alert,) = replay([breach(name, 0, severity, **changes)], weeks(1))
     assert root_reason(alert) is expected
@@ -149,7 +150,7 @@ def test_harm_is_never_hidden(history: History, weeks: Weeks) -> None:
     for name in ("drift.psi.age", "performance.roc_auc@city=A"):
         why = inhibited[name]
         assert why is not None
-        assert (why.reason, why.by) == (Reason.MISSING, incident.root.id)
+        assert (why.reason, why.by) == (Broken.MISSING, incident.root.id)
     assert (incident.root.last_breach.monitor, incident.severity) == ("quality.missing_share.age", Severity.CRITICAL)
     (said,) = [a.to_dict() for a in alerts if a.last_breach.monitor == "drift.psi.age"]
     assert said["inhibited_by"] == {"reason": "the column is missing", "by": incident.root.id}

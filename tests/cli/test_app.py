@@ -64,7 +64,7 @@ def test_metrics_are_listed_and_explained(barograph: Barograph) -> None:
     assert "\nperformance\n" in listed.out
     assert "roc_auc" in listed.out
     one = barograph("metrics", "psi")
-    assert one.out.startswith("drift.psi: from 0 to inf, in ")
+    assert one.out.startswith("drift.psi (PSI): from 0 to inf, in ")
     assert ".. [1]" in one.out
     wrong = barograph("metrics", "roc_auk")
     assert (wrong.code, wrong.err) == (2, "barograph: There is no metric 'roc_auk'. Did you mean 'roc_auc'?\n")

@@ -18,7 +18,8 @@ import pytest
 from barograph.client import http as http_client
 from barograph.client.files import send
 from barograph.errors import InputError, StoreError
-from barograph.ingest.decode import CONTENT_TYPES, decode_events, decode_labels
+from barograph.ingest.decode import decode_events, decode_labels
+from barograph.ingest.decoders import catalogue
 from barograph.ingest.layouts import event_layout, label_layout
 
 Trouble = Callable[["Service", int, bytes], tuple[int, dict[str, str], dict[str, Any]] | None]
@@ -43,7 +44,7 @@ class Service:
             trouble = self.trouble(self, len(self.requests), body)
         if trouble is not None:
             return None if trouble[0] == 0 else trouble
-        assert headers["Content-Type"] in CONTENT_TYPES
+        assert headers["Content-Type"] in catalogue()
         labels = path.endswith("labels")
         decode = decode_labels if labels else decode_events
         layout = (label_layout if labels else event_layout)(self.given.SCHEMA)

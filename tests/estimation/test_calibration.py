@@ -6,10 +6,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
 from barograph.errors import MismatchError
-from barograph.estimation.calibration import calibrate
+from barograph.estimation.calibration import _isotonic, calibrate
 from barograph.sketches.scores import ScoreTable
 
 
@@ -34,6 +36,20 @@ def test_fine_rates_are_the_isotonic_regression(world: ModuleType) -> None:
     expected = IsotonicRegression().fit_transform(np.arange(len(n)), k / n, sample_weight=n)
     assert (np.diff(fine) >= -1e-12).all()
     assert fine == pytest.approx(expected, abs=0.015)  # half a row of each outcome is added
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
+def test_bins_are_pooled_like_those_of_the_isotonic_regression(counts: list[tuple[int, int]]) -> None:
+    k, n = np.array([k for k, _ in counts]), np.array([k + no for k, no in counts])
+    found = _isotonic(k, n)
+    filled = np.flatnonzero(n)
+    if not len(filled):
+        assert (found == 0.5).all()
+        return
+    pooled = IsotonicRegression().fit_transform(filled, k[filled] / n[filled], sample_weight=n[filled])
+    rows = np.array([n[filled][np.isclose(pooled, rate)].sum() for rate in pooled])
+    rates = np.maximum.accumulate((pooled * rows + 0.5) / (rows + 1))
+    assert found == pytest.approx(np.interp(np.arange(len(n)), filled, rates), abs=1e-9)
 
 
 def test_rates_lie_strictly_within_zero_and_one_also_where_the_reference_has_no_rows(world: ModuleType) -> None:

@@ -12,14 +12,16 @@ import pyarrow as pa
 import pytest
 
 from barograph.errors import InputError, TooLarge
-from barograph.ingest.decode import CONTENT_TYPES, decode_events, decode_labels
+from barograph.ingest.arrow_rows import ARROW
+from barograph.ingest.decode import decode_events, decode_labels
+from barograph.ingest.decoders import catalogue
 from barograph.ingest.json_events import FEW
+from barograph.ingest.json_rows import JSON, NDJSON
 from barograph.ingest.layouts import event_layout, label_layout
 from barograph.ingest.limits import Limits
 from barograph.spec.schema import ColumnType, Schema, Task
 
-JSON, NDJSON, ARROW = CONTENT_TYPES
-formats = pytest.mark.parametrize("form", CONTENT_TYPES)
+formats = pytest.mark.parametrize("form", catalogue())
 sizes = pytest.mark.parametrize("n", [1, FEW, FEW + 1])
 DAY = 86_400_000_000
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from barograph.chunks import parse_chunk_rule
-from barograph.ingest.decode import CONTENT_TYPES, decode_events
+from barograph.ingest.decode import decode_events
+from barograph.ingest.decoders import catalogue
 from barograph.ingest.layouts import event_layout
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
@@ -71,7 +72,7 @@ def as_json(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("size", [40, 500])
-@pytest.mark.parametrize("form", CONTENT_TYPES)
+@pytest.mark.parametrize("form", catalogue())
 def test_profiles_are_equal_in_every_number(given: ModuleType, reference: Reference, form: str, size: int) -> None:
     arrow = form.endswith("stream")
     frame = mixed(1000, seed=2, json_only=not arrow)

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from barograph.metrics import catalogue
 from barograph.monitors.defaults import default_monitors
-from barograph.monitors.evaluate import WITHOUT_LIMITS, evaluate
+from barograph.monitors.evaluate import evaluate
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import COLUMNS, Result, results_frame
 from barograph.profiles.profiles import Profiles
@@ -24,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import events
 
 ALPHA = 0.01
-DESCRIPTIVE = (*WITHOUT_LIMITS, "row_count", "constant_column")
+DESCRIPTIVE = {m.name for m in catalogue().values() if m.no_limits or m.name in ("row_count", "constant_column")}
 NEVER_NEGATIVE_AT_REST = ("missing_share", "unseen_share", "out_of_range_share", "type_error_share", "duplicate_share")
 
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from serving import PARQUET, Served, arrow, parquet, serving, wait_for
 
+from barograph.metrics.facts import heading_of
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
 from conftest import events
@@ -81,6 +82,9 @@ def test_results_and_series(working: Served, model: str) -> None:
     monitors = everything(working, f"{base}/monitors?limit=10")
     assert "performance.roc_auc" in {m["monitor"] for m in monitors}
     assert [m["monitor"] for m in monitors] == sorted({m["monitor"] for m in monitors})
+    titles = {m["metric"]: m["title"] for m in monitors}
+    assert titles["kolmogorov_smirnov"] == "Kolmogorov–Smirnov distance"
+    assert titles == {metric: heading_of(metric) for metric in titles}
 
 
 def everything(served: Served, url: str | None) -> list[dict[str, Any]]:

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.severity import Severity
+from barograph.alerts.wording import subject
 from barograph.chunks import Chunk
-from barograph.metrics import catalogue
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import find_metric, harm_metrics, value_of, what_breaks
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.spec.schema import Task
 
-# The metric that harm is measured in: the first one that has values.
-MAIN_METRIC: Mapping[Task, tuple[str, ...]] = {
-    Task.BINARY: ("roc_auc", "accuracy"),
-    Task.MULTICLASS: ("accuracy",),
-    Task.REGRESSION: ("mae",),
-}
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
 
-PREDICTIONS = "unusable_prediction_share"
 MANY_UNUSABLE = 0.25  # of the predictions, beyond those of the reference: decisions are not made at all
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
-UNUSABLE = ("missing_share", "type_error_share", "out_of_range_share", "unseen_share")  # of a score, or of a class
+UNUSABLE = (Broken.MISSING, Broken.TYPE_ERRORS)  # of a prediction
+NOT_OF_THE_CLASSES = (Broken.OUT_OF_RANGE, Broken.UNSEEN)  # of a score, or of a class: any number may be a prediction
 FEW_LABELS = 0.5  # below this label coverage, an estimate speaks for the chunk
-ACRONYMS = {"roc": "ROC", "auc": "AUC", "psi": "PSI", "mae": "MAE", "rmse": "RMSE", "mse": "MSE", "f1": "F1"}
 
 
 def breaches(
@@ -52,7 +47,7 @@ def breaches(
         for r in results
         if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
-    main = next((m for m in MAIN_METRIC[task] if any(r.metric == m and r.value is not None for r in results)), None)
+    main = main_metric(results, task)
     silent = _without_predictions(results, outputs, task)
     found = []
     for row in results:
@@ -69,6 +64,11 @@ def breaches(
     return found
 
 
+def main_metric(results: Sequence[Result], task: Task) -> str | None:
+    """Return the metric that harm is measured in: the first one of its task that has values."""
+    return next((m for m in harm_metrics(task) if any(r.metric == m and r.value is not None for r in results)), None)
+
+
 def _without_predictions(results: Sequence[Result], outputs: Collection[str], task: Task) -> set[str]:
     """Return the chunks in which each of the model's outputs is unusable."""
     unusable: defaultdict[str, set[str | None]] = defaultdict(set)
@@ -79,8 +79,10 @@ def _without_predictions(results: Sequence[Result], outputs: Collection[str], ta
 
 
 def _is_unusable(row: Result, outputs: Collection[str], task: Task) -> bool:
-    known = UNUSABLE[:2] if task is Task.REGRESSION else UNUSABLE  # any number is a prediction
-    return row.column in outputs and not row.segment and row.metric in known and (row.value or 0.0) >= NEARLY_ALL
+    if row.column not in outputs or row.segment or (row.value or 0.0) < NEARLY_ALL:
+        return False
+    known = UNUSABLE if task is Task.REGRESSION else (*UNUSABLE, *NOT_OF_THE_CLASSES)
+    return what_breaks(row.metric, row.family) in known
 
 
 def _with_harm(breach: Breach, harm: tuple[float, bool] | None) -> Breach:
@@ -120,9 +122,10 @@ def _above(row: Result) -> bool:
 
 def severity(row: Result) -> Severity:
     """Return how bad a breach is by itself; harm that is found later may raise it."""
-    if row.metric == "row_count":
+    breaks = what_breaks(row.metric, row.family)
+    if breaks is Broken.NO_ROWS:
         return Severity.WARNING if row.value else Severity.CRITICAL
-    if row.metric == PREDICTIONS:
+    if breaks is Broken.PREDICTIONS:
         lost = (row.value or 0.0) - (row.reference_value or 0.0)
         return Severity.CRITICAL if lost >= MANY_UNUSABLE or (row.value or 0.0) >= NEARLY_ALL else Severity.WARNING
     if row.family in ("performance", "estimation"):
@@ -130,7 +133,7 @@ def severity(row: Result) -> Severity:
     if row.family == "concept":
         return Severity.WARNING if _worse(row) else Severity.NOTICE
     if row.family == "quality" and not row.segment:
-        broken = row.metric != "constant_column" and (row.value or 0.0) >= NEARLY_ALL
+        broken = breaks is not Broken.CONSTANT and (row.value or 0.0) >= NEARLY_ALL
         return Severity.WARNING if broken else Severity.NOTICE
     return Severity.NOTICE
 
@@ -151,24 +154,16 @@ def _harm(row: Result, main: str | None) -> float | None:
     if row.value is None or row.reference_value is None:
         return None
     change = row.value - row.reference_value
-    return -change if catalogue()["performance", row.metric].better == "higher" else change
+    known = find_metric(row.metric, row.family)
+    return -change if known and known.better == "higher" else change
 
 
 def _text(row: Result) -> str:
-    what = readable(row.metric)
-    if row.family == "estimation":
-        what = f"estimated {what}"
+    what = subject(row.metric, row.family)
     of = f" of `{row.column}`" if row.column else ""
     where = f" in {row.segment}" if row.segment else ""
-    was = f" (reference {row.reference_value:.4g})" if row.reference_value is not None else ""
-    value = "not known" if row.value is None else f"{row.value:.4g}"
-    return f"{what}{of}{where} is {value}{was}"
-
-
-def readable(metric: str) -> str:
-    """Return a metric's name as people write it.
-
-    >>> readable("roc_auc"), readable("missing_share")
-    ('ROC AUC', 'missing share')
-    """
-    return " ".join(ACRONYMS.get(word, word) for word in metric.split("_"))
+    value, reference = (
+        None if v is None else value_of(v, row.metric, row.family) for v in (row.value, row.reference_value)
+    )
+    was = f" (reference {reference})" if reference else ""
+    return f"{what}{of}{where} is {value or 'not known'}{was}"

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from barograph.alerts.alert import State
-from barograph.alerts.breaches import NEARLY_ALL, PREDICTIONS
+from barograph.alerts.breaches import NEARLY_ALL
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import heard
-from barograph.alerts.wording import count
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import what_breaks
+from barograph.text.format import count
 
 
 class Lifecycle(StrEnum):
@@ -178,7 +180,9 @@ def trouble_of(incident: Incident) -> Trouble:
 
 def unusable_share(incident: Incident) -> float | None:
     """Return which share of the predictions could not be used at worst; None where that is not what it is about."""
-    shares = [alert.worst.value or 0.0 for alert in incident.alerts if alert.last_breach.metric == PREDICTIONS]
+    breaches = [alert.last_breach for alert in incident.alerts]
+    unusable = [what_breaks(b.metric, b.family) is Broken.PREDICTIONS for b in breaches]
+    shares = [alert.worst.value or 0.0 for alert, is_it in zip(incident.alerts, unusable, strict=True) if is_it]
     return max(shares, default=None)
 
 

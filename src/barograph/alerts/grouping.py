@@ -9,8 +9,9 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 import numpy as np
 
 from barograph.alerts.alert import Alert, Labels
-from barograph.alerts.inhibition import PERFORMANCE, Reason, root_reason
+from barograph.alerts.inhibition import PERFORMANCE, root_reason
 from barograph.alerts.severity import Severity
+from barograph.metrics.broken import Broken
 
 SAME_CELLS = 0.5  # Jaccard index of the cells from which on two alerts are about the same rows
 
@@ -38,11 +39,11 @@ def troubles(alerts: Sequence[Alert], causes: Mapping[int, int], *, outputs: Col
             continue
         breach, reason = alert.last_breach, root_reason(alert)
         again[alert.labels].append(i)
-        if reason is Reason.NO_ROWS:
+        if reason is Broken.NO_ROWS:
             by_key["rows"].append(i)
         elif reason is not None:
             by_key["column", breach.column].append(i)
-            if reason is Reason.CONSTANT or alert.severity is not Severity.NOTICE:
+            if reason is Broken.CONSTANT or alert.severity is not Severity.NOTICE:
                 by_key["broken", alert.first.position].append(i)
             else:
                 by_key["same way", breach.metric, alert.first.position].append(i)

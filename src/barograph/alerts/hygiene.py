@@ -12,10 +12,11 @@ from math import ceil, erfc, sqrt
 from statistics import median
 from typing import Any  # JSON values
 
-from barograph.alerts.wording import count, number
-from barograph.metrics import Metric, catalogue
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import find_metric, title_of, what_breaks
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status, default_tolerance
+from barograph.text.format import count, number
 
 FEWEST_CHUNKS = 8  # fewer tell nothing of habits
 OFTEN = 0.01  # of the chunks are beyond the limit by chance: the limit lies within the noise
@@ -61,19 +62,13 @@ def hygiene(results: Iterable[Result], *, reference_end: datetime | None = None)
     """
     ordered = sorted(results, key=lambda row: row.monitor)
     by_monitor = {name: list(rows) for name, rows in groupby(ordered, key=lambda row: row.monitor)}
-    constant = {
-        row.column for row in ordered if row.metric == "constant_column" and _always_one(by_monitor[row.monitor])
-    }
+    constant = {row.column for row in ordered if _is_constant(row) and _always_one(by_monitor[row.monitor])}
     findings = []
     for rows in by_monitor.values():
         found = _constant_column(rows, constant) or next(filter(None, (check(rows) for check in _CHECKS)), None)
         if found:
             findings.append(found)
     return [*_stale(by_monitor, reference_end), *findings]
-
-
-def _metric_of(row: Result) -> Metric | None:
-    return catalogue().get(("performance" if row.family == "estimation" else row.family, row.metric))
 
 
 def _always_undefined(rows: Sequence[Result]) -> Finding | None:
@@ -87,6 +82,10 @@ def _always_undefined(rows: Sequence[Result]) -> Finding | None:
         seen=f"It was undefined in all of {count(len(rows), 'chunk')}{most}: {reason}.",
         proposal="Provide what it lacks, or remove it: as it is, it watches nothing.",
     )
+
+
+def _is_constant(row: Result) -> bool:
+    return what_breaks(row.metric, row.family) is Broken.CONSTANT
 
 
 def _always_one(rows: Sequence[Result]) -> bool:
@@ -108,7 +107,7 @@ def _constant_column(rows: Sequence[Result], constant: set[str | None]) -> Findi
 
 
 def _out_of_reach(rows: Sequence[Result]) -> Finding | None:
-    metric = _metric_of(rows[0])
+    metric = find_metric(rows[0].metric, rows[0].family)
     judged = [row for row in rows if row.limit_lower is not None or row.limit_upper is not None]
     if metric is None or not judged or any(row.evidence is not None for row in rows):
         return None
@@ -120,7 +119,7 @@ def _out_of_reach(rows: Sequence[Result]) -> Finding | None:
     return Finding(
         monitor=last.monitor,
         problem=Problem.OUT_OF_REACH,
-        seen=f"Its limit {limits} can't be passed: {last.metric} lies between {lowest:g} and {highest:g}.",
+        seen=f"Its limit {limits} can't be passed: {title_of(last.metric)} lies between {lowest:g} and {highest:g}.",
         proposal="Take longer chunks, which have narrower limits, or a smaller tolerance; or remove it.",
     )
 
@@ -141,8 +140,8 @@ def _tiny_chunks(rows: Sequence[Result]) -> Finding | None:
     return Finding(
         monitor=rows[0].monitor,
         problem=Problem.TINY_CHUNKS,
-        seen=f"In a chunk of {count(round(n), 'row')}, {rows[0].metric} is known to ±{number(half)} only, but "
-        f"a change of {number(matters)} matters.",
+        seen=f"In a chunk of {count(round(n), 'row')}, {title_of(rows[0].metric)} is known to ±{number(half)} only, "
+        f"but a change of {number(matters)} matters.",
         proposal=f"Take chunks of about {_round_up(needed):,} rows, {ceil(needed / max(n, 1)):,} times longer.",
     )
 
@@ -152,7 +151,7 @@ def _margin(row: Result) -> list[tuple[float, float]]:
     if row.lower is None or row.upper is None or row.reference_value is None or row.evidence is not None:
         return []
     ways = [abs(limit - row.reference_value) for limit in (row.limit_lower, row.limit_upper) if limit is not None]
-    metric = _metric_of(row)
+    metric = find_metric(row.metric, row.family)
     tolerance = default_tolerance(metric, row.reference_value) if metric else 0.0
     if tolerance > 0:
         ways.append(2 * tolerance)

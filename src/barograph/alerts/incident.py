@@ -10,11 +10,12 @@ from typing import Any  # JSON values
 
 from barograph.alerts.alert import Alert, State, exceedance, fingerprint
 from barograph.alerts.grouping import troubles
-from barograph.alerts.inhibition import Inhibition, Reason, explained, root_reason
+from barograph.alerts.inhibition import Inhibition, explained, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence, heard
 from barograph.alerts.titles import advice, title
 from barograph.chunks import Chunk
+from barograph.metrics.broken import Broken
 
 _FAMILIES = ("performance", "estimation", "concept")  # what is told of first, in one trouble
 
@@ -156,7 +157,7 @@ def _prominence(alert: Alert) -> tuple[Any, ...]:
     family = _FAMILIES.index(breach.family) if breach.family in _FAMILIES else len(_FAMILIES)
     return (
         alert.inhibited_by is not None,
-        list(Reason).index(reason) if reason else len(Reason),
+        list(Broken).index(reason) if reason else len(Broken),
         -alert.severity.rank,
         family,
         breach.segment is not None,

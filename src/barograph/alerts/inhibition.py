@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any  # JSON values
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.severity import Severity
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import what_breaks
 
 BROKEN = 0.2  # of the values are bad, beyond those that are in the reference: the column explains other troubles
 SLACK = 1  # chunks that a cause may be seen later than its consequence
@@ -17,35 +18,14 @@ PERFORMANCE = ("performance", "estimation", "concept")
 CONSEQUENCES = ("drift", *PERFORMANCE)  # families that the state of the whole input can bring about
 
 
-class Reason(StrEnum):
-    """Why an alert is explained by another one."""
-
-    NO_ROWS = "no rows came"
-    MISSING = "the column is missing"
-    TYPE_ERRORS = "the column has another type"
-    CONSTANT = "the column is constant"
-    OUT_OF_RANGE = "the column is in another range"
-    UNSEEN = "the column has other categories"
-    PREDICTIONS = "the predictions cannot be used"
-
-
-BREAKS_THE_MODEL = (Reason.MISSING, Reason.TYPE_ERRORS, Reason.PREDICTIONS)
-
-_FEED = {"row_count": Reason.NO_ROWS, "unusable_prediction_share": Reason.PREDICTIONS}
-_COLUMN = {
-    "missing_share": Reason.MISSING,
-    "type_error_share": Reason.TYPE_ERRORS,
-    "constant_column": Reason.CONSTANT,
-    "out_of_range_share": Reason.OUT_OF_RANGE,
-    "unseen_share": Reason.UNSEEN,
-}
+BREAKS_THE_MODEL = (Broken.MISSING, Broken.TYPE_ERRORS, Broken.PREDICTIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class Inhibition:
     """The alert with the id `by` explains this one, for a named reason."""
 
-    reason: Reason
+    reason: Broken
     by: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,7 +33,7 @@ class Inhibition:
         return {"reason": self.reason.value, "by": self.by}
 
 
-def root_reason(alert: Alert) -> Reason | None:
+def root_reason(alert: Alert) -> Broken | None:
     """Return what makes an alert a cause of others, None if it is none.
 
     No rows at all; or a column that is broken by itself: constant, or at least a warning, or with `BROKEN` of its
@@ -62,10 +42,10 @@ def root_reason(alert: Alert) -> Reason | None:
     breach = alert.last_breach
     if breach.family not in ("quality", "operations"):
         return None
-    if breach.column is None:
-        return _FEED.get(breach.metric)
-    reason = _COLUMN.get(breach.metric)
-    if reason is None or reason is Reason.CONSTANT or alert.severity is not Severity.NOTICE:
+    reason = what_breaks(breach.metric, breach.family)
+    if reason is None or reason.is_of_rows is not (breach.column is None):
+        return None
+    if reason.is_of_rows or reason is Broken.CONSTANT or alert.severity is not Severity.NOTICE:
         return reason
     worst = alert.worst
     return reason if (worst.value or 0.0) - (worst.reference_value or 0.0) >= BROKEN else None
@@ -96,11 +76,11 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
         while added < len(roots) and alerts[roots[added]].first.position <= alerts[i].first.position + SLACK:
             open_now.add(roots[added], reasons[roots[added]])
             added += 1
-        if reasons[i] is Reason.NO_ROWS:
+        if reasons[i] is Broken.NO_ROWS:
             continue
         breach = alerts[i].last_breach
         cause = open_now.latest("rows", alerts[i])
-        if cause is None and reasons[i] is Reason.PREDICTIONS:
+        if cause is None and reasons[i] is Broken.PREDICTIONS:
             found = [c for column in outputs if (c := open_now.latest(("column", column), alerts[i])) is not None]
             cause = max(found, key=lambda c: alerts[c].first.position, default=None)
         if cause is None and reasons[i] is None:
@@ -122,9 +102,9 @@ class _Open:
         self.alerts = alerts
         self.stacks: defaultdict[tuple[Hashable, str | None], list[int]] = defaultdict(list)
 
-    def add(self, i: int, reason: Reason | None) -> None:
+    def add(self, i: int, reason: Broken | None) -> None:
         breach = self.alerts[i].last_breach
-        if reason is Reason.NO_ROWS:
+        if reason is Broken.NO_ROWS:
             self.stacks["rows", breach.segment].append(i)
         else:
             self.stacks[("column", breach.column), breach.segment].append(i)

@@ -7,18 +7,21 @@ from collections.abc import Collection, Sequence
 from barograph.alerts.alert import Alert, Moment, State
 from barograph.alerts.breach import Breach
 from barograph.alerts.grouping import is_harmless_drift
-from barograph.alerts.inhibition import PERFORMANCE, Reason, root_reason
+from barograph.alerts.inhibition import PERFORMANCE, root_reason
 from barograph.alerts.severity import Severity
-from barograph.alerts.wording import count, in_chunk, listed, metric_name, quantity
+from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
+from barograph.metrics.broken import Broken
+from barograph.text.format import count, listed
 
+MOST_NAMES = 3  # in a title
 _WHAT = {
-    Reason.MISSING: ("is missing", "are missing"),
-    Reason.TYPE_ERRORS: ("has another type", "have another type"),
-    Reason.CONSTANT: ("has only one value", "have only one value"),
-    Reason.OUT_OF_RANGE: ("is out of the reference's range", "are out of the reference's range"),
-    Reason.UNSEEN: ("has categories that the reference has not", "have categories that the reference has not"),
-    Reason.PREDICTIONS: ("cannot be used", "cannot be used"),
+    Broken.MISSING: ("is missing", "are missing"),
+    Broken.TYPE_ERRORS: ("has another type", "have another type"),
+    Broken.CONSTANT: ("has only one value", "have only one value"),
+    Broken.OUT_OF_RANGE: ("is out of the reference's range", "are out of the reference's range"),
+    Broken.UNSEEN: ("has categories that the reference has not", "have categories that the reference has not"),
+    Broken.PREDICTIONS: ("cannot be used", "cannot be used"),
 }
 
 
@@ -40,13 +43,13 @@ def title(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], *, outp
 def advice(root: Alert, others: Sequence[Alert]) -> str:
     """Return what to do first, in one or two sentences."""
     breach, reason = root.worst, root_reason(root)
-    if reason is Reason.NO_ROWS:
+    if reason is Broken.NO_ROWS:
         return "Look at what sends the events: nothing can be said of the model until they come again."
-    if reason is Reason.PREDICTIONS:
+    if reason is Broken.PREDICTIONS:
         return "Look at what the model answers, and at what was deployed then: these rows have no decision."
     if reason is not None:
-        names = listed(_columns((root, *(a for a in others if root_reason(a)))))
-        new = reason in (Reason.OUT_OF_RANGE, Reason.UNSEEN)
+        names = _names(_columns((root, *(a for a in others if root_reason(a)))))
+        new = reason in (Broken.OUT_OF_RANGE, Broken.UNSEEN)
         text = (
             f"See if {names} came in another unit or code" if new else f"Ask whoever delivers {names} what changed then"
         )
@@ -70,13 +73,13 @@ def advice(root: Alert, others: Sequence[Alert]) -> str:
     return "Look at what was changed or deployed when it began."
 
 
-def _broken(root: Alert, reason: Reason, alike: Sequence[Alert]) -> str:
+def _broken(root: Alert, reason: Broken, alike: Sequence[Alert]) -> str:
     breach = root.worst
     columns = _columns((root, *alike))
     when = _since((root, *alike))
     where = f" ({breach.segment})" if breach.segment else ""
-    if reason is Reason.NO_ROWS:
-        some = breach.value if breach.metric == "row_count" else None
+    if reason is Broken.NO_ROWS:
+        some = breach.value
         came = f"Only {count(round(some), 'row')}" if some else "No rows"
         if root.calm:  # they come again, though the alert has yet to end
             when = _until(root.first, root.last)
@@ -84,12 +87,12 @@ def _broken(root: Alert, reason: Reason, alike: Sequence[Alert]) -> str:
     if len(columns) > 1:
         same = all(root_reason(a) is reason for a in alike)
         what = _WHAT[reason][1] if same else "broke at once"
-        return f"{count(len(columns), 'column')} {what}: {listed(columns)}{where}, {when}"
+        return f"{count(len(columns), 'column')} {what}: {_names(columns)}{where}, {when}"
     text = f"{breach.column or 'what the model says'} {_WHAT[reason][0]}{where}"
-    if reason is not Reason.CONSTANT and breach.value is not None:
-        text += f" in {quantity(breach.value, breach)} of the rows"
+    if reason is not Broken.CONSTANT and breach.value is not None:
+        text += f" in {shown(breach.value, breach)} of the rows"
         if breach.reference_value is not None:
-            text += f" (reference {quantity(breach.reference_value, breach)})"
+            text += f" (reference {shown(breach.reference_value, breach)})"
     return f"{text} {when}"
 
 
@@ -103,17 +106,16 @@ def _explains(root: Alert, others: Sequence[Alert]) -> str:
         first.setdefault((what, breach.column or ""), _short(alert))
     names = list(first.values())
     # Of a column of which only a part is bad, it is not known that it explains all that came with it.
-    return f"; {'together with' if root.severity is Severity.NOTICE else 'explains'} {listed(names)}"
+    return f"; {'together with' if root.severity is Severity.NOTICE else 'explains'} {_names(names)}"
 
 
 def _short(alert: Alert) -> str:
     breach = alert.worst
     if breach.family == "drift":
         return f"the drift of {breach.column or 'the rows'}" + (f" ({breach.segment})" if breach.segment else "")
-    name = metric_name(breach)
-    name = name if name[1:2].isupper() else name[:1].lower() + name[1:]
+    name = subject_of(breach)
     if breach.family in PERFORMANCE and breach.value is not None and breach.reference_value is not None:
-        return f"{name} {quantity(breach.reference_value, breach)} → {quantity(breach.value, breach)}"
+        return f"{name} {shown(breach.reference_value, breach)} → {shown(breach.value, breach)}"
     return name
 
 
@@ -123,25 +125,25 @@ def _moved(alerts: Sequence[Alert], outputs: Collection[str]) -> str:
     when = _since(alerts)
     if len(features) > 1:
         also = "".join(f"; so did {column}" for column in columns if column in outputs)
-        return f"{count(len(features), 'feature')} moved, without harm seen: {listed(features)}, {when}{also}"
-    return f"{listed(columns) if columns else 'The mix of the rows'} moved, without harm seen, {when}"
+        return f"{count(len(features), 'feature')} moved, without harm seen: {_names(features)}, {when}{also}"
+    return f"{_names(columns) if columns else 'The mix of the rows'} moved, without harm seen, {when}"
 
 
 def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str:
     breach = root.worst
     if breach.value is None:
         return f"{breach.text.rstrip('.')}, {_since((root,))}"
-    name, value = metric_name(breach), quantity(breach.value, breach)
+    name, value = heading(breach), shown(breach.value, breach)
     if breach.metric == "concept_residual":
         name = "accuracy" if breach.value < 0 or (breach.limit or 0.0) < 0 else "loss"
         way = "less" if breach.value < 0 else "more"
         text = f"The rule behind the labels has changed: {name} is {abs(breach.value):.3g} {way} than the reference "
         text += "expects of these rows"
-    elif breach.reference_value is None or quantity(breach.reference_value, breach) == value:
+    elif breach.reference_value is None or shown(breach.reference_value, breach) == value:
         text = f"{name} was {value}"
     else:
         verb = "fell" if breach.value < breach.reference_value else "rose"
-        text = f"{name} {verb} from {quantity(breach.reference_value, breach)} to {value}"
+        text = f"{name} {verb} from {shown(breach.reference_value, breach)} to {value}"
     same = [root, *(a for a in others if a.labels == root.labels)]
     breaches = sum(a.breaches for a in same)
     begin = min(a.first.position for a in same)
@@ -157,7 +159,7 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
         text += f", worst {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
-    return text + (f"; also in {listed(segments)}" if segments else "")
+    return text + (f"; also in {_names(segments)}" if segments else "")
 
 
 def _side(breach: Breach) -> str:
@@ -188,3 +190,7 @@ def _until(first: Moment, last: Moment) -> str:
 
 def _columns(alerts: Sequence[Alert]) -> list[str]:
     return list(dict.fromkeys(a.last_breach.column for a in alerts if a.last_breach.column is not None))
+
+
+def _names(names: Sequence[str]) -> str:
+    return listed(names, most=MOST_NAMES, last=" and ")

@@ -1,52 +1,37 @@
-"""The words of incidents: values, times and names in sentences."""
+"""The words of alerts and incidents: what was measured of what, its values, and when."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
-from math import floor, log10
 
 from barograph.alerts.breach import Breach
 from barograph.chunks import Chunk
-from barograph.metrics import catalogue
-
-_ABBREVIATIONS = ("roc", "auc", "f1", "mcc", "mae", "mse", "rmse", "mape", "msle", "rmsle", "r2", "psi", "mmd", "pca")
+from barograph.metrics.facts import capital, title_of, value_of
 
 
-def metric_name(breach: Breach) -> str:
-    """Return what was measured, of what, where: `Missing share of age (origin=JFK)`, `Estimated ROC AUC`.
+def subject(metric: str, family: str, *, column: str | None = None, segment: str | None = None) -> str:
+    """Return what was measured, of what, where, as it stands within a sentence. An estimate has the metric's own name.
 
-    An estimated metric bears the name of the realised one.
+    >>> subject("missing_share", "quality", column="age", segment="origin=JFK"), subject("roc_auc", "estimation")
+    ('missing share of age (origin=JFK)', 'estimated ROC AUC')
     """
-    metric = breach.metric.replace("out_of_range", "out-of-range")
-    words = [word.upper() if word in _ABBREVIATIONS else word for word in metric.split("_")]
-    name = " ".join((["estimated", *words]) if breach.family == "estimation" else words)
-    name = name[:1].upper() + name[1:]
-    of = f" of {breach.column}" if breach.column else ""
-    return name + of + (f" ({breach.segment})" if breach.segment else "")
+    name = ("estimated " if family == "estimation" else "") + title_of(metric)
+    return name + (f" of {column}" if column else "") + (f" ({segment})" if segment else "")
 
 
-def quantity(value: float, breach: Breach) -> str:
-    """Return a value in the unit of the breach's metric: shares as per cent, other numbers with three digits."""
-    family = "performance" if breach.family == "estimation" else breach.family
-    known = catalogue().get((family, breach.metric))
-    if known and known.unit == "share" and known.family in ("quality", "operations"):
-        if 0.9995 < value < 1:
-            return "over 99.9 %"
-        return f"{100 * value:.{2 if 0 < abs(value) < 0.001 else 1}f}".removesuffix(".0") + " %"
-    return number(value)
+def subject_of(breach: Breach) -> str:
+    """Return what a breach is about, as `subject` says it."""
+    return subject(breach.metric, breach.family, column=breach.column, segment=breach.segment)
 
 
-def number(value: float) -> str:
-    """Return a number with three significant digits, no fewer before the point, and commas between thousands.
+def heading(breach: Breach) -> str:
+    """Return the same as the beginning of a sentence: `Missing share of age (origin=JFK)`, `Estimated ROC AUC`."""
+    return capital(subject_of(breach))
 
-    >>> [number(x) for x in (0.73456, 12345.6, 0.0, -2.5, 3e-7)]
-    ['0.735', '12,346', '0', '-2.50', '3e-07']
-    """
-    if value == 0:
-        return "0"
-    size = floor(log10(abs(value)))
-    return f"{value:.3g}" if size < -3 or size > 8 else f"{value:,.{max(0, 2 - size)}f}"
+
+def shown(value: float, breach: Breach) -> str:
+    """Return a value in the unit of the breach's metric."""
+    return value_of(value, breach.metric, breach.family)
 
 
 def in_chunk(chunk: Chunk) -> str:
@@ -66,20 +51,3 @@ def in_chunk(chunk: Chunk) -> str:
         return f"in {key}"
     week = chunk.start is not None and chunk.end is not None and chunk.end - chunk.start > timedelta(days=3)
     return f"in the week of {key}" if week else f"on {key}"
-
-
-def listed(names: Sequence[str], *, limit: int = 3) -> str:
-    """Return names as a sentence has them.
-
-    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
-    ('a', 'a and b', 'a, b, c and 2 more')
-    """
-    shown, rest = list(names[:limit]), len(names) - limit
-    if rest > 0:
-        return f"{', '.join(shown)} and {rest} more"
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number of things: `1 chunk`, `2 chunks`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

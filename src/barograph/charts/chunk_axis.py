@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any  # Vega-Lite is JSON
 
-from barograph.charts.words import cut
+from barograph.text.format import cut
 
 MAX_LABELS = 12
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

@@ -7,7 +7,6 @@ from typing import Any  # Vega-Lite is JSON
 import numpy as np
 import numpy.typing as npt
 
-from barograph.alerts.wording import number
 from barograph.arrays import Floats
 from barograph.charts.bars import TAIL, borders, quantile, share_below
 from barograph.charts.style import (
@@ -23,9 +22,9 @@ from barograph.charts.style import (
     padding_for,
     values,
 )
-from barograph.charts.words import count, cut, cut_apart, percent, printable
 from barograph.errors import MismatchError
 from barograph.sketches.histogram import Binned, Categories, Histogram
+from barograph.text.format import count, cut, cut_apart, number, percent, printable
 
 WIDTH, HEIGHT = 300, 150
 FEW_VALUES = 12  # a number with so few different values is drawn like categories

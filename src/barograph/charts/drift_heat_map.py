@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any  # Vega-Lite is JSON
 
-from barograph.alerts.wording import number
 from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.panel import LABEL_WIDTH
 from barograph.charts.style import (
@@ -23,9 +22,11 @@ from barograph.charts.style import (
     padding_for,
     values,
 )
-from barograph.charts.words import count, cut, cut_apart, judgement, metric_title, printable, within
+from barograph.charts.words import judgement
+from barograph.metrics.facts import capital, title_of
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
+from barograph.text.format import count, cut, cut_apart, number, printable
 
 LIGHT = 4  # from this step on, a dot is light
 ROW = 18  # pixels
@@ -136,8 +137,8 @@ def _title(columns: Sequence[tuple[str, Sequence[Result]]], moved: int | None, l
     else:
         most = f", {cut(names[0], length=50)} the most" if names else ""
         title = f"{moved:,} of {every:,} columns moved{most}"
-    metrics = list(dict.fromkeys(metric_title(row.metric) for _, rows in columns for row in rows[:1]))
-    said = " or ".join([*metrics[:1], *map(within, metrics[1:])])
+    metrics = list(dict.fromkeys(title_of(row.metric) for _, rows in columns for row in rows[:1]))
+    said = capital(" or ".join(metrics))
     subtitle = f"{said} from the reference, by chunk, relative to what tolerance and chance allow; a dot is a breach."
     if left_out:
         subtitle += f" {count(left_out, 'column')} that moved less not shown."

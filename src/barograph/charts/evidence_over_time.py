@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from math import log
 from typing import Any  # Vega-Lite is JSON
 
-from barograph.alerts.wording import number
 from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.panel import LABEL_WIDTH
 from barograph.charts.style import BREACH, BREACH_TEXT, CURRENT, DESCRIBED, MUTED, SILENT, Chart, chart, values
-from barograph.charts.words import cut, metric_title, printable, when
+from barograph.charts.words import when
+from barograph.metrics.facts import heading_of
 from barograph.monitors.results import Result
+from barograph.text.format import cut, number, printable
 
 WIDTH, HEIGHT = 640, 130
 
@@ -102,7 +103,7 @@ def evidence_over_time(
 
 
 def _name(row: Result) -> str:
-    return metric_title(row.metric) + (f" of {cut(row.column)}" if row.column else "")
+    return heading_of(row.metric) + (f" of {cut(row.column)}" if row.column else "")
 
 
 def _odds(powers: float) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from barograph.charts.words import count, crosses, metric_title, percent, printable, quantity, unit_of, when, within
+from barograph.charts.words import crosses, when
+from barograph.metrics.facts import capital, title_of, unit_of
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
+from barograph.text.format import count, percent, printable, quantity
 
 
 def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: str = "") -> str:
@@ -24,9 +26,8 @@ def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: s
     if not spoken:
         return name or "No result"
     first = spoken[0]
-    name = name or metric_title(first.metric)
-    if spoken is not rows or first.family == "estimation":
-        name = f"Estimated {within(name)}"
+    guessed = spoken is not rows or first.family == "estimation"
+    name = name or capital(f"{'estimated ' if guessed else ''}{title_of(first.metric)}")
     defined = [row for row in spoken if row.is_judged] or [row for row in spoken if row.value is not None]
     if not defined:
         reasons = list(dict.fromkeys(row.reason for row in spoken if row.reason))

@@ -22,18 +22,11 @@ from barograph.charts.style import (
     SILENT,
     values,
 )
-from barograph.charts.words import (
-    bounds_of,
-    count,
-    crosses,
-    judgement,
-    limits_within_reach,
-    printable,
-    quantity,
-    unit_of,
-)
+from barograph.charts.words import bounds_of, crosses, judgement, limits_within_reach
+from barograph.metrics.facts import unit_of
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
+from barograph.text.format import count, printable, quantity
 
 WIDTH = 760
 LABEL_WIDTH = 62  # pixels that the label of a chunk takes

@@ -8,8 +8,9 @@ from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.finding import finding
 from barograph.charts.panel import LABEL_WIDTH, WIDTH, panel, without_value
 from barograph.charts.style import DESCRIBED, MUTED, REFERENCE_FILL, SHARE_LABELS, SILENT, Chart, chart, values
-from barograph.charts.words import metric_title, percent
+from barograph.metrics.facts import heading_of
 from barograph.monitors.results import Result
+from barograph.text.format import percent
 
 STRIP = 22  # pixels
 
@@ -36,7 +37,7 @@ def performance_over_time(
     if not rows:
         raise ValueError("performance_over_time needs result rows, realised or estimated.")
     keys = [row.chunk for row in (realised or estimated)]
-    name = metric_title(rows[0].metric)
+    name = heading_of(rows[0].metric)
     title = finding(realised, estimated=estimated)
     strip = [row for row in (realised or estimated) if row.label_coverage is not None] if coverage else []
     strip = strip if any(row.label_coverage for row in strip) else []

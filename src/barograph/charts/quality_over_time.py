@@ -8,8 +8,9 @@ from typing import Any  # Vega-Lite is JSON
 from barograph.charts.finding import finding, in_breach
 from barograph.charts.panel import panel
 from barograph.charts.style import INK, SILENT, Chart, chart, values
-from barograph.charts.words import count, cut, metric_title, within
+from barograph.metrics.facts import heading_of, title_of
 from barograph.monitors.results import Result
+from barograph.text.format import count, cut
 
 WIDTH, HEIGHT = 760, 50
 
@@ -46,8 +47,7 @@ def quality_over_time(
 
 def series_name(row: Result) -> str:
     """Return what one strip shows."""
-    metric = metric_title(row.metric)
-    return f"{cut(row.column, length=60)}: {within(metric)}" if row.column else metric
+    return f"{cut(row.column, length=60)}: {title_of(row.metric)}" if row.column else heading_of(row.metric)
 
 
 def _title(series: Sequence[Sequence[Result]]) -> str:

@@ -18,9 +18,9 @@ from barograph.charts.style import (
     chart,
     values,
 )
-from barograph.charts.words import count, percent, printable
 from barograph.metrics.intervals import wilson
 from barograph.sketches.scores import PENDING, POSITIVE, ScoreTable
+from barograph.text.format import count, percent, printable
 
 SIZE, STRIP, BARS = 260, 40, 20
 GROUPS = 10

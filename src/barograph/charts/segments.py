@@ -20,8 +20,9 @@ from barograph.charts.style import (
     padding_for,
     values,
 )
-from barograph.charts.words import count, cut, cut_apart, find_metric, metric_title, printable, quantity, unit_of
+from barograph.metrics.facts import find_metric, heading_of, unit_of
 from barograph.outcome import Estimate, Outcome
+from barograph.text.format import count, cut, cut_apart, printable, quantity
 
 WIDTH, ROW = 600, 24
 
@@ -122,7 +123,7 @@ def segments(
         notes.append(f"{count(left_out, 'segment')} that did better not shown")
     room = padding_for([cut(p.segment) for p in points])
     body = {"width": width, "height": height, "layer": layers, "padding": {**room, "right": 40}}
-    return chart(title, ", ".join(notes), f"{metric_title(metric)} by segment. {title}.", body, width=width)
+    return chart(title, ", ".join(notes), f"{heading_of(metric)} by segment. {title}.", body, width=width)
 
 
 def _sentence(point: SegmentPoint, current: Estimate, unit: str) -> str:
@@ -135,7 +136,7 @@ def _sentence(point: SegmentPoint, current: Estimate, unit: str) -> str:
 
 
 def _title(points: Sequence[SegmentPoint], metric: str, unit: str, better: str) -> str:
-    name = metric_title(metric)
+    name = heading_of(metric)
     worst = next((p for p in points if isinstance(p.current, Estimate)), None)
     if worst is None or not isinstance(worst.current, Estimate):
         return f"{name} of no segment could be computed"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, TypeAlias  # Any: Vega-Lite is JSON
 
+from barograph.text.format import unbroken
+
 Chart: TypeAlias = dict[str, Any]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -73,9 +75,9 @@ def chart(title: str, subtitle: str, description: str, body: Mapping[str, Any], 
 
     Title and subtitle are broken into lines that fit in about `width` pixels.
     """
-    lines = {"text": wrap(title, max(20, round(width / 7.5))) or [""]}
+    lines = {"text": wrap(unbroken(title), max(20, round(width / 7.5))) or [""]}
     if subtitle:
-        lines["subtitle"] = wrap(subtitle, max(20, round(width / 6.2)))
+        lines["subtitle"] = wrap(unbroken(subtitle), max(20, round(width / 6.2)))
     return {"$schema": SCHEMA, "description": description, "title": lines, **body, "config": dict(CONFIG)}
 
 

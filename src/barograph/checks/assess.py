@@ -15,6 +15,8 @@ from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
 from barograph.labels.self_audit import SelfAudit
 from barograph.labels.trust import ARL_LABELS
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import what_breaks
 from barograph.monitors.asked import Asked, planned_monitors
 from barograph.monitors.coverage import only_shown, short_of_labels, without_a_class
 from barograph.monitors.estimates import evaluate_estimates
@@ -181,7 +183,7 @@ def _before_traffic(results: Sequence[Result]) -> dict[tuple[str, str], Result]:
 
     One event with a date of years ago makes a gap in which no rows were due.
     """
-    counts = [row for row in results if row.metric == "row_count" and not row.segment]
+    counts = [r for r in results if what_breaks(r.metric, r.family) is Broken.NO_ROWS and not r.segment]
     first = next((i for i, row in enumerate(counts) if row.limit_lower and row.status is Status.OK), 0)
     before = counts[:first]
     if not before or sum(row.value or 0.0 for row in before) >= (counts[first].limit_lower or 0.0):

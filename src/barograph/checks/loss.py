@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from barograph.causes.decomposition import Decomposition
 from barograph.causes.explain import decomposition_of, harm_of
-from barograph.metrics import catalogue
+from barograph.metrics.facts import find_metric
 from barograph.monitors.results import Result
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import Profile, Profiles
@@ -36,7 +36,8 @@ def loss_of_worst_chunk(reference: Reference, profiles: Profiles, results: Seque
     None where no labels have arrived.
     """
     name = "mae" if reference.yardstick.regression else "accuracy"
-    higher = catalogue()["performance", name].better == "higher"
+    known = find_metric(name, "performance")
+    higher = known is not None and known.better == "higher"
     values = {
         r.chunk: r.value if higher else -r.value
         for r in results

@@ -6,23 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from barograph.charts.words import count, limits_within_reach, metric_title, percent, within
+from barograph.charts.words import limits_within_reach
 from barograph.chunks import Chunk
-from barograph.monitors.defaults import ALERTING, CATEGORICAL_DRIFT, MANY_COLUMNS, NUMERIC_DRIFT
+from barograph.metrics import catalogue
+from barograph.metrics.facts import alerting, find_metric, heading_of, title_of
+from barograph.monitors.defaults import MANY_COLUMNS, drift_speakers
 from barograph.monitors.results import Result
 from barograph.profiles.encode import PRESENCE_ONLY, margin_at
 from barograph.profiles.profiles import Profile, Profiles
-from barograph.reference.measure import OF_PROBABILITIES
+from barograph.reference.measure import wanted
 from barograph.reference.reference import Reference
 from barograph.rules.limits import Status
 from barograph.sketches.class_tables import ClassTables
+from barograph.sketches.sample import Sample
 from barograph.spec.roles import is_doubtful
 from barograph.spec.schema import Task
 from barograph.spec.suggest import suggested
+from barograph.text.format import count, listed, percent
 
-SHOWN = 10  # columns or metrics of one kind that are named
 FEWEST_BLOCKS = 3  # of the reference: fewer say nothing of how much chunks differ by nature
-OF_SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score", "expected_calibration_error", "cell_drift")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator
         yield NotChecked(what="whether the same inputs still have the same outcomes", why=why)
     if doubtful := [repr(c) for c in classes if is_doubtful(c, classes)]:
         why = "it may stand for no label, and is taken as a class: if it does, name it under `null_values`"
-        yield NotChecked(what=f"whether {_listed(doubtful)} in `{label}` is a class", why=why)
+        yield NotChecked(what=f"whether {listed(doubtful)} in `{label}` is a class", why=why)
     for whose, counts in (("", seen.counts(label)), ("reference ", reference.total.counts(label))):
         if counts.unseen:
             known = " and ".join(map(repr, classes)) if len(classes) == 2 else f"{len(classes)} known classes"
@@ -104,7 +106,7 @@ def _labels(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator
 
 def _short_of_labels(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
     """Say which chunks labels do not judge, because they have yet to come."""
-    metrics = ALERTING[reference.schema.task]
+    metrics = alerting(reference.schema.task)
     rows = [r for r in results if r.family == "performance" and not r.segment and r.metric in metrics]
     shorts = {r.chunk: r.reason or "" for r in rows if r.value is not None and not r.is_judged}
     if not shorts:
@@ -140,7 +142,7 @@ def _judged_otherwise(reference: Reference, seen: Profile) -> Iterator[NotChecke
     rule = f"a score of {least:g} or more counts as {schema.positive!r}" if binary else "the highest score counts"
     unscored = [c for c in schema.classes if c not in schema.scores]
     if not binary and schema.scores and unscored:
-        names = _listed([repr(c) for c in unscored])
+        names = listed([repr(c) for c in unscored])
         what = "which class is the likeliest, and log loss" if schema.prediction is None else "log loss of all classes"
         yield NotChecked(what=what, why=f"no score column is known for {names}: give all, or what the model predicted")
     elif schema.prediction is None and schema.scores:
@@ -149,7 +151,8 @@ def _judged_otherwise(reference: Reference, seen: Profile) -> Iterator[NotChecke
         why = f'the specification says `unusable = "{schema.unusable.value}"`: there, {rule}'
         yield NotChecked(what="predictions that are missing or no class", why=why)
     if schema.margins:
-        names = _listed([within(metric_title(name)) for name in OF_PROBABILITIES])
+        needy = [m for m in catalogue().values() if m.is_own and m.needs == "probabilities"]
+        names = listed([m.title for m in sorted(needy, key=lambda m: (m.rank, m.name))])
         what = f"{names}, and whether scores are calibrated"
         yield NotChecked(what=what, why="the scores are margins, not probabilities: only their order is used")
     for whose, profile in (("", seen), ("reference ", reference.total)):
@@ -231,16 +234,17 @@ def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
 
 def _on_demand(results: Sequence[Result]) -> Iterator[NotChecked]:
     computed = {row.metric for row in results}
-    names = [within(metric_title(name)) for name in ("domain_classifier", "mmd") if name not in computed]
+    slow = [m for m in catalogue().values() if m.is_own and Sample in wanted(m)]  # no default monitors
+    names = [m.title for m in slow if m.name not in computed]
     if names:
-        why = "seconds a chunk: computed only when the specification asks for it under [[monitors]]"
-        yield NotChecked(what=" and ".join(names), why=why)
+        why = "they compare rows, not counts: computed only when the specification asks for it under [[monitors]]"
+        yield NotChecked(what=listed(names, last=" and "), why=why)
 
 
 def _columns(names: Sequence[str], why: str) -> Iterator[NotChecked]:
     if names:
         them = "it" if len(names) == 1 else "them"
-        yield NotChecked(what=_listed([f"`{name}`" for name in names]), why=why.format(them=them))
+        yield NotChecked(what=listed([f"`{name}`" for name in names]), why=why.format(them=them))
 
 
 def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
@@ -252,23 +256,24 @@ def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotC
     if not reference.total.label_coverage:
         return
     unjudged: dict[str, list[str]] = {}
-    for metric in ALERTING[reference.schema.task]:
+    for metric in alerting(reference.schema.task):
         rows = [r for r in results if (r.family, r.metric, r.segment) == ("performance", metric, None)]
         if any(r.value is not None for r in rows) and all(r.limit_lower is r.limit_upper is None for r in rows):
             reason = next((r.reason for r in rows if r.reason), None) or "without limits"
-            unjudged.setdefault(reason, []).append(metric_title(metric))
+            unjudged.setdefault(reason, []).append(heading_of(metric))
     for reason, names in unjudged.items():
-        yield NotChecked(what=_listed(names), why=f"shown, but {reason}")
+        yield NotChecked(what=listed(names), why=f"shown, but {reason}")
 
 
 def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[NotChecked]:
     """Name what no value could put in breach, as the reference varies so much that the limits are out of reach."""
-    metrics = (NUMERIC_DRIFT, CATEGORICAL_DRIFT, *ALERTING[reference.schema.task])
+    speaking = {m.name for m in drift_speakers(reference.yardstick).values() if m}
+    metrics = {*speaking, *alerting(reference.schema.task)}
     rows: dict[str, list[Result]] = {}
     for row in results:
         whole = not row.segment and row.value is not None and row.family in ("drift", "performance")
         if whole and row.metric in metrics and (row.limit_lower is not None or row.limit_upper is not None):
-            of = f"drift of `{row.column}`" if row.column else metric_title(row.metric)
+            of = f"drift of `{row.column}`" if row.column else heading_of(row.metric)
             rows.setdefault(of, []).append(row)
     names = []
     for name, found in rows.items():
@@ -277,7 +282,7 @@ def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[N
             names.append(name)
     if names:
         why = "the reference varies so much from one part to the next that no value would be beyond the limit"
-        yield NotChecked(what=_listed(names), why=f"{why}: give a longer one")
+        yield NotChecked(what=listed(names), why=f"{why}: give a longer one")
 
 
 def _segments(reference: Reference, profiles: Profiles, watched: Sequence[str]) -> Iterator[NotChecked]:
@@ -310,26 +315,26 @@ def _undefined_of_columns(rows: Sequence[Result], reference: Reference, seen: Pr
             alike.setdefault(("", empty), []).append(f"`{column}`")
             continue
         for reason in dict.fromkeys(row.reason or "" for row in undefined):
-            names = [within(metric_title(row.metric)) for row in undefined if row.reason == reason]
-            alike.setdefault((_listed(names), reason), []).append(f"`{column}`")
+            names = [title_of(row.metric) for row in undefined if row.reason == reason]
+            alike.setdefault((listed(names), reason), []).append(f"`{column}`")
     for (metrics, reason), columns in alike.items():
         of = f"{metrics} of " if metrics else ""
-        yield NotChecked(what=of + _listed(columns), why=reason)
+        yield NotChecked(what=of + listed(columns), why=reason)
 
 
 def _undefined_of_model(rows: Sequence[Result]) -> Iterator[NotChecked]:
     where: dict[tuple[str, str], dict[str, list[str]]] = {}  # family and reason: metrics: segments
     for row in rows:
-        name = within(metric_title(row.metric))
+        name = title_of(row.metric)
         reason = (row.reason or "").removeprefix(row.metric).strip()
         where.setdefault((row.family, reason), {}).setdefault(name, []).append(row.segment or "")
     for (family, reason), by_name in where.items():
         kind = "estimated " if family == "estimation" else ""
         if everywhere := [name for name, segments in by_name.items() if "" in segments]:
-            yield NotChecked(what=kind + _listed(everywhere), why=reason)
+            yield NotChecked(what=kind + listed(everywhere), why=reason)
         if names := [name for name in by_name if name not in everywhere]:
             segments = list(dict.fromkeys(segment for name in names for segment in by_name[name]))
-            yield NotChecked(what=f"{kind}{_listed(names)} in {_listed(segments, 3)}", why=reason)
+            yield NotChecked(what=f"{kind}{listed(names)} in {listed(segments, most=3)}", why=reason)
 
 
 def _explained(row: Result, reference: Reference, profiles: Profiles, seen: Profile) -> bool:
@@ -339,7 +344,8 @@ def _explained(row: Result, reference: Reference, profiles: Profiles, seen: Prof
         return row.column in profiles.missing_columns or row.column == schema.label
     if not _has_predictions(reference, seen):
         return True
-    if row.metric in OF_SCORES and not schema.scores:
+    known = find_metric(row.metric, row.family)
+    if known is not None and known.needs and not schema.scores:
         return True
     if row.family == "performance":
         return not seen.label_coverage
@@ -353,16 +359,13 @@ def _emptiness(column: str, reference: Reference, seen: Profile) -> str | None:
     return None if reference.total.binned(column).n else "no usable value in the reference: nothing to compare with"
 
 
-def _listed(names: Sequence[str], shown: int = SHOWN) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
-
-
 def _many_columns(reference: Reference) -> list[NotChecked]:
     n = len(reference.yardstick.columns)
     if n <= MANY_COLUMNS:
         return []
-    why = f"there are {n} columns: only the Kolmogorov-Smirnov distance or the total variation of each is computed"
+    speakers = {m.rank: m.title for m in drift_speakers(reference.yardstick).values() if m}
+    which = listed([f"the {speakers[rank]}" for rank in sorted(speakers)], last=" or ")
+    why = f"there are {n} columns: only {which} of each is computed"
     return [NotChecked(what="other distances", why=why)]
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
-from barograph.charts.words import count
-from barograph.monitors.defaults import ALERTING
+from barograph.metrics.facts import alerting
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
+from barograph.text.format import count
 
 FEW_ROWS = 100  # below, the 95 % interval of an accuracy may be wider than ± 0.1
 ALL = 0.95  # of the labels have arrived
@@ -64,12 +64,13 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
 
 def _judged(reference: Reference, results: Sequence[Result], family: str) -> list[Result]:
     """Return the rows of the metrics that alert which have a value, and something to compare it with."""
+    telling = alerting(reference.schema.task)
     return [
         row
         for row in results
         if row.family == family
         and not row.segment
-        and row.metric in ALERTING[reference.schema.task]
+        and row.metric in telling
         and row.is_judged
         and not (row.limit_lower is None and row.limit_upper is None)
     ]

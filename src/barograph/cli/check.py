@@ -70,6 +70,10 @@ def check(
         timezone=timezone,
         segment=segment,
     )
+    if html is not None:
+        from barograph.report.html import check_packages
+
+        check_packages()
     said = options.watching(budget=budget, value=value, tolerance=tolerance)
     options.check_places({"--json": json, "--parquet": parquet, "--html": html})
     with options.progress("reading", quiet=quiet) as bar:

@@ -20,8 +20,10 @@ def demo(
     """Train a model on the flights that left New York in early 2013, and check it on the rest of the year."""
     from barograph.demo import FEATURES, ZONE, load, predict
     from barograph.report.check import check
+    from barograph.report.html import check_packages
     from barograph.report.terminal import print_summary
 
+    check_packages()
     print("Will a flight from New York land 15 minutes late or more? 336,776 flights of 2013 (CC0).")
     print("Training a gradient-boosted model on January to April ...", flush=True)
     flights = predict(load())

@@ -30,5 +30,5 @@ def metrics(name: Annotated[str | None, typer.Argument(help="One metric, to read
         raise SpecError(f"There is no metric {name!r}.{did_you_mean(name, [n for _, n in known])}")
     for metric in found:
         low, high = metric.bounds
-        print(f"{metric.family}.{metric.name}: from {low:g} to {high:g}, in {metric.unit}\n")
+        print(f"{metric.family}.{metric.name} ({metric.title}): from {low:g} to {high:g}, in {metric.unit}\n")
         print(inspect.getdoc(metric.function))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barograph.errors import InputError
+from barograph.extras import needs
 
 if TYPE_CHECKING:
     from barograph.store.settings import Settings
@@ -25,18 +25,9 @@ LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-@contextmanager
-def packages(command: str) -> Iterator[None]:
-    """Turn a missing package into one message that says what to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] == "barograph":
-            raise
-        raise InputError(
-            f"`barograph {command}` needs packages that are not installed, such as {error.name!r}. "
-            "Install them: pip install 'barograph[server]'"
-        ) from error
+def packages(command: str) -> AbstractContextManager[None]:
+    """Turn a missing package of the service into one message that says what to install."""
+    return needs("server", f"`barograph {command}`")
 
 
 def settings(folder: Path | None) -> Settings:

@@ -13,6 +13,7 @@ import typer
 
 from barograph.chunks import GRAMMAR
 from barograph.errors import InputError, SpecError
+from barograph.text.format import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +159,7 @@ def read_as(schema: Schema) -> str:
     if len(schema.scores) >= 4:
         parts.append(f"{len(schema.scores)} scores")
     n = len(schema.features)
-    return ", ".join([*parts, f"{n} feature{'' if n == 1 else 's'}"])
+    return ", ".join([*parts, count(n, "feature")])
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def _in_utc(time: datetime, zone: str) -> datetime:
 
 def lines(report: Report, found: Replay, allowed: Budget) -> Iterator[str]:
     """Yield the lines that tell of a replay."""
-    from barograph.charts.words import count, printable
+    from barograph.text.format import count, printable
 
     fired = count(found.total.alerts, "alert")
     yield f"{printable(report.model)}: {count(found.chunks, 'chunk')}{_period(report)}, budget {allowed}"
@@ -186,7 +186,7 @@ def _detections(found: Replay) -> Iterator[str]:
 
 
 def _found(row: Sequence[str]) -> str:
-    from barograph.charts.words import printable
+    from barograph.text.format import printable
 
     _, chunk, chunks, days, firing, monitor = row
     if chunk != "–":
@@ -196,7 +196,7 @@ def _found(row: Sequence[str]) -> str:
 
 
 def _watches(watches: Sequence[Watch]) -> Iterator[str]:
-    from barograph.charts.words import count, printable
+    from barograph.text.format import count, printable
 
     if not watches:
         return
@@ -222,7 +222,7 @@ def _watches(watches: Sequence[Watch]) -> Iterator[str]:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> Iterator[str]:
-    from barograph.charts.words import printable
+    from barograph.text.format import printable
 
     cells = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]

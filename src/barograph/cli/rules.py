@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.errors import BarographError
+from barograph.text.format import count
 
 if TYPE_CHECKING:
     from barograph.scenarios.scenario import ScenarioResult
@@ -43,7 +44,7 @@ def run(
     passed = sum(line.passed for line in lines)
     if results:
         good = sum(result.passed for _, result in results)
-        scenarios = f"{good} of {len(results)} scenario{'' if len(results) == 1 else 's'}"
+        scenarios = f"{good} of {count(len(results), 'scenario')}"
         print(f"{scenarios} passed, {passed} of {len(lines)} expectations met.")
     for message in wrong:
         print(f"barograph: {message}", file=sys.stderr)

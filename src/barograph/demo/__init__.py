@@ -12,6 +12,8 @@ from datetime import datetime
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
+from barograph.extras import needs
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -55,10 +57,12 @@ def load() -> pl.DataFrame:
 def predict(flights: pl.DataFrame) -> Flights:
     """Train a gradient-boosted model on January to April and return its predictions for May, and for the rest."""
     import polars as pl
-    from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OrdinalEncoder
+
+    with needs("demo", "Training the model of the demo"):
+        from sklearn.compose import make_column_transformer
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OrdinalEncoder
 
     encode = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, max_categories=200

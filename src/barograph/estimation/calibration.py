@@ -94,14 +94,22 @@ def _rate_of_bins(cells: BinaryCells, k: Floats, n: Floats, fine: Floats) -> Flo
 def _isotonic(k: npt.NDArray[np.int64], n: npt.NDArray[np.int64]) -> Floats:
     """Return the rates k / n made rising by pooling; bins without rows lie between their neighbours.
 
-    Half a positive and half a negative join each pool, so that no rate is exactly 0 or 1.
-    """
-    from scipy.optimize import isotonic_regression  # a slow import that only a new reference needs
+    Half a positive and half a negative join each pool, so that no rate is exactly 0 or 1. Neighbours whose rates do not
+    rise are pooled until all do [1]_.
 
+    .. [1] M. Ayer et al., "An empirical distribution function for sampling with incomplete information", Annals of
+       Mathematical Statistics 26, 1955.
+    """
     filled = np.flatnonzero(n)
     if not len(filled):
         return np.full(len(n), 0.5)
-    fit = isotonic_regression(k[filled] / n[filled], weights=n[filled])
-    rows = np.add.reduceat(n[filled].astype(np.float64), fit.blocks[:-1])
-    rates = np.maximum.accumulate((np.asarray(fit.x)[fit.blocks[:-1]] * rows + 0.5) / (rows + 1))
-    return np.asarray(np.interp(np.arange(len(n)), filled, np.repeat(rates, np.diff(fit.blocks))), np.float64)
+    pools: list[list[int]] = []  # positives, rows and bins of each
+    for positives, rows in zip(k[filled].tolist(), n[filled].tolist(), strict=True):
+        pools.append([positives, rows, 1])
+        # Whole numbers are compared, so that equal rates are equal.
+        while len(pools) > 1 and pools[-2][0] * pools[-1][1] >= pools[-1][0] * pools[-2][1]:
+            last = pools.pop()
+            pools[-1] = [a + b for a, b in zip(pools[-1], last, strict=True)]
+    joined, rows_of, bins = np.array(pools).T
+    rates = np.maximum.accumulate((joined + 0.5) / (rows_of + 1))
+    return np.asarray(np.interp(np.arange(len(n)), filled, np.repeat(rates, bins)), np.float64)

@@ -46,8 +46,8 @@ def out_of_time_sd(
         for name, outcome in estimated.outcomes.items():
             if not isinstance(outcome, Estimate) or outcome.standard_error is None:
                 continue
-            options = {"values": values} if name == "business_value" else {}
-            realised = catalogue()["performance", name].function(outcomes, **options)
+            metric = catalogue()["performance", name]
+            realised = metric.function(outcomes, **({"values": values} if metric.takes("values") else {}))
             if isinstance(realised, Estimate):
                 pairs.setdefault(name, []).append((realised.value - outcome.value, outcome.standard_error))
     return {name: excess_sd(found) for name, found in pairs.items() if len(found) >= MIN_BLOCKS}

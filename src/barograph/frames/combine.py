@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from barograph.frames.rows import Part, Rows
+from barograph.plain_arrays import arrow_numbers, arrow_texts
 
 Constants = Mapping[str, "pa.Scalar[Any]"]  # columns that are not in a file but told by its path or by a log
 
@@ -72,8 +73,8 @@ def repeated(value: pa.Scalar[Any], rows: int) -> pa.Array[Any]:
     """Return a column of one value; a text is stored once."""
     if pa.types.is_string(value.type):
         return pa.DictionaryArray.from_arrays(
-            pa.array(np.zeros(rows, np.int32), mask=np.full(rows, not value.is_valid)),
-            pa.array([value.as_py() or ""]),
+            arrow_numbers(np.zeros(rows, np.int32)) if value.is_valid else pa.nulls(rows, pa.int32()),
+            arrow_texts([value.as_py() or ""]),
         )
     return pa.repeat(value, rows)
 

@@ -9,7 +9,6 @@ from typing import Any  # Any: roles of several types, arrays of any type
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,8 +18,7 @@ from barograph.frames.combine import union
 from barograph.frames.read import Rows, Source, open_rows
 from barograph.frames.rows import Part
 from barograph.spec.search import NAMES
-
-_SHOWN = 10  # columns that an error names
+from barograph.text.format import count, in_quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +58,7 @@ class Labels:
             (self.superseded, f"in {self.name}: a later one has the same `{self.on}`"),
             (self.incomplete, f"in {self.name}: without `{self.on}` or `{self.label}`"),
         )
-        return tuple((f"{n:,} label{'' if n == 1 else 's'}", why) for n, why in counts if n)
+        return tuple((count(n, "label"), why) for n, why in counts if n)
 
 
 def read_labels(source: Source | Labels, *, on: str | None = None, label: str | None = None) -> Labels:
@@ -81,15 +79,15 @@ def read_labels(source: Source | Labels, *, on: str | None = None, label: str | 
         what = (
             "--on: which column of the labels holds the id cannot be told" if on is None else f"--on: {_no(on, names)}"
         )
-        raise SpecError(f"{what} The columns of {rows.name} are {_listed(names)}.")
+        raise SpecError(f"{what} The columns of {rows.name} are {in_quotes(names)}.")
     time = next((n for n in _named(names, "label_timestamp") if n != on), None)
     column = _label_column(rows, [n for n in names if n not in (on, time)], label)
     wanted = [on, column, *([time] if time else [])]
     pieces = [_piece(batch, wanted) for part in rows.parts for batch in part.batches(wanted)]
-    count = sum(piece.num_rows for piece in pieces)
+    n = sum(piece.num_rows for piece in pieces)
     schema = union([pa.schema([(n, pa.string()) for n in wanted[:1]]), *(piece.schema for piece in pieces)])
     table = pa.concat_tables([pa.Table.from_batches([_cast(piece, schema)]) for piece in pieces]) if pieces else None
-    if table is None or not count:
+    if table is None or not n:
         raise InputError(f"{rows.name} has no rows. Give the labels, or leave the file out.")
     complete = pc.and_(pc.is_valid(table[on]), pc.is_valid(table[column]))
     complete = pc.and_(complete, pc.not_equal(pc.fill_null(table[on], ""), ""))
@@ -109,9 +107,9 @@ def read_labels(source: Source | Labels, *, on: str | None = None, label: str | 
         on=on,
         label=column,
         time=time,
-        rows=count,
+        rows=n,
         superseded=complete_count - len(last),
-        incomplete=count - complete_count,
+        incomplete=n - complete_count,
         values=pa.record_batch(values),
         ids=ids.take(order),
         hashes=np.sort(hashes),
@@ -131,7 +129,7 @@ def _label_column(rows: Rows, names: Sequence[str], said: str | None) -> str:
     if len(found) == 1:
         return found[0]
     raise SpecError(
-        f"label: which column of {rows.name} holds the label cannot be told: they are {_listed(names)}. "
+        f"label: which column of {rows.name} holds the label cannot be told: they are {in_quotes(names)}. "
         "Name it with `label`, or leave the others out."
     )
 
@@ -174,16 +172,13 @@ def _latest(table: pa.Table, on: str, time: str | None) -> npt.NDArray[np.int64]
 
 
 def _hashes(ids: pa.StringArray, seed: int) -> npt.NDArray[np.uint64]:
+    import polars as pl
+
     return pl.Series(pl.from_arrow(ids)).hash(seed).to_numpy()
 
 
 def _no(name: str, names: Sequence[str]) -> str:
     return f"there is no column {name!r}.{did_you_mean(name, names)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(repr, names[:_SHOWN])) + more
 
 
 # Joining
@@ -198,15 +193,15 @@ def with_labels(rows: Rows, labels: Labels, *, label: str | None = None, id: str
     column = id or labels.on
     if column not in rows.schema.names:
         raise SpecError(
-            f"--on: {_no(column, rows.schema.names)} The columns of {rows.name} are {_listed(rows.schema.names)}."
+            f"--on: {_no(column, rows.schema.names)} The columns of {rows.name} are {in_quotes(rows.schema.names)}."
         )
     added = {label or labels.label: labels.label, **({labels.time: labels.time} if labels.time else {})}
-    count = found = 0
+    n = found = 0
     for part in rows.parts:
         for batch in part.batches([column]):
             at = labels.find(as_text(batch.column(0))) if batch.num_columns else np.full(batch.num_rows, -1)
             labels.used[at[at >= 0]] = True
-            count, found = count + len(at), found + int(np.count_nonzero(at >= 0))
+            n, found = n + len(at), found + int(np.count_nonzero(at >= 0))
     extra = pa.schema([(name, labels.values.schema.field(source).type) for name, source in added.items()])
     return replace(
         rows,
@@ -214,15 +209,15 @@ def with_labels(rows: Rows, labels: Labels, *, label: str | None = None, id: str
         parts=[replace(part, read=_Joined(part, labels, column, added)) for part in rows.parts],
         decisions=(
             *rows.decisions,
-            f"labels: from {labels.name} by `{column}`: {found:,} of {count:,} rows have one",
+            f"labels: from {labels.name} by `{column}`: {found:,} of {n:,} rows have one",
             *(f"labels: {what} {why}" for what, why in labels.left_out()),
         ),
-        left_out=(*rows.left_out, *_without(count - found, f"no label in {labels.name} has their `{column}`")),
+        left_out=(*rows.left_out, *_without(n - found, f"no label in {labels.name} has their `{column}`")),
     )
 
 
 def _without(rows: int, why: str) -> tuple[tuple[str, str], ...]:
-    return ((f"performance of {rows:,} row{'' if rows == 1 else 's'}", why),) if rows else ()
+    return ((f"performance of {count(rows, 'row')}", why),) if rows else ()
 
 
 @dataclass(frozen=True, slots=True)

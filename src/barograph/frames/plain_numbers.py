@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.frames.rows import Part, Rows
+from barograph.plain_arrays import NO_TEXT
 
 MOSTLY = 0.95  # of the values of a column are numbers; the others are type errors, as in plain columns
 _LOOKED_AT = 1_000  # rows, for which columns may hold numbers
@@ -189,7 +190,7 @@ def _texts(column: pa.Array[Any]) -> pa.Array[Any]:
     """Return the values of a column without those that are nothing, and without spaces around them."""
     plain_column = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
     texts = pc.utf8_trim_whitespace(pc.drop_null(plain_column))
-    return texts.filter(pc.not_equal(texts, ""))
+    return texts.filter(pc.not_equal(texts, NO_TEXT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,13 @@ from barograph.frames.combine import one_after_the_other
 from barograph.frames.nested import flattened
 from barograph.frames.read_paths import is_path, open_paths
 from barograph.frames.rows import BATCH_ROWS, PART_ROWS, Part, Rows
+from barograph.plain_arrays import arrow_numbers, no_rows
 
 __all__ = ["BATCH_ROWS", "PART_ROWS", "Part", "Rows", "Source", "open_rows", "sample_rows"]
 
-Source: TypeAlias = Any  # a Polars, pandas, pyarrow or narwhals-supported frame, a path or pattern, or a list of these
+Source: TypeAlias = (
+    Any  # a frame of Polars, pandas, pyarrow or any library of Arrow data, a path or pattern, or a list of these
+)
 
 
 def open_rows(source: Source) -> Rows:
@@ -69,7 +72,7 @@ def sample_rows(rows: Rows, columns: Sequence[str], n: int, *, seed: int = 0) ->
         chosen = _smallest(rows.rows, n, seed)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             taken = list(pool.map(lambda part: _taken(part, fields, chosen), rows.parts))
-        return pa.concat_tables([fields.empty_table(), *taken])
+        return pa.concat_tables([no_rows(fields), *taken])
     return _sample_of_stream(rows, fields, n, seed)
 
 
@@ -95,7 +98,7 @@ def _taken(part: Part, fields: pa.Schema, chosen: npt.NDArray[np.int64]) -> pa.T
     assert part.first_row is not None
     assert part.rows is not None
     first, last = np.searchsorted(chosen, (part.first_row, part.first_row + part.rows))
-    pieces, start = [fields.empty_table()], part.first_row
+    pieces, start = [no_rows(fields)], part.first_row
     if first < last:
         for batch in part.batches(fields.names):
             low, high = np.searchsorted(chosen, (start, start + batch.num_rows))
@@ -106,7 +109,7 @@ def _taken(part: Part, fields: pa.Schema, chosen: npt.NDArray[np.int64]) -> pa.T
 
 
 def _sample_of_stream(rows: Rows, fields: pa.Schema, n: int, seed: int) -> pa.Table:
-    kept = fields.empty_table()
+    kept = no_rows(fields)
     hashes, bound = np.empty(0, np.uint64), np.uint64(2**64 - 1)
     for start, batch in _positioned(rows, fields.names):
         found = _hashes(np.arange(start, start + batch.num_rows), seed)
@@ -122,7 +125,7 @@ def _sample_of_stream(rows: Rows, fields: pa.Schema, n: int, seed: int) -> pa.Ta
 
 def _pruned(kept: pa.Table, hashes: npt.NDArray[np.uint64], n: int) -> tuple[pa.Table, npt.NDArray[np.uint64]]:
     stay = np.sort(np.argsort(hashes, kind="stable")[:n])
-    return kept.take(pa.array(stay)).combine_chunks(), hashes[stay]
+    return kept.take(arrow_numbers(stay)).combine_chunks(), hashes[stay]
 
 
 def _positioned(rows: Rows, columns: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -135,7 +138,7 @@ def _positioned(rows: Rows, columns: Sequence[str]) -> Iterator[tuple[int, pa.Re
 
 def _aligned(batch: pa.RecordBatch, rows: npt.NDArray[np.int64], fields: pa.Schema) -> pa.Table:
     """Return some rows of a batch with all the fields, in their types."""
-    taken = batch.take(pa.array(rows))
+    taken = batch.take(arrow_numbers(rows))
     return pa.table([_column(taken, field) for field in fields], schema=fields)
 
 

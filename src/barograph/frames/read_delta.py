@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from barograph.errors import InputError
+from barograph.extras import needs
 from barograph.frames import read_parquet
 from barograph.frames.rows import Rows, check_names
 
@@ -18,11 +19,9 @@ _UNDERSTOOD = {"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
 
 def open_delta(folder: Path) -> Rows:
     """Read the log of a table. Files that later versions removed are left out, partition columns are put back."""
-    try:
+    with needs("delta", f"{str(folder)!r} is a Delta table: reading it"):
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
-    except ImportError as error:
-        raise InputError(f'{str(folder)!r} is a Delta table. To read it: `pip install "barograph[delta]"`.') from error
     try:
         table = DeltaTable(str(folder))
         protocol = table.protocol()

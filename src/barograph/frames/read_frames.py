@@ -1,4 +1,4 @@
-"""Rows of frames in memory: Arrow, Polars, pandas and what narwhals knows. Columns are converted part by part."""
+"""Rows of frames in memory: Arrow, Polars, pandas and what hands out Arrow data. Columns are converted part by part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "frame"
 _UNMERGED = (pa.BaseExtensionType, pa.ListType, pa.LargeListType, pa.StructType)  # categories that Arrow cannot merge
 _ACCEPTED = (
     "a Polars, pandas or pyarrow frame, record batches, a path to Parquet, CSV or Delta, or a frame of another "
-    "library that narwhals supports"
+    "library that hands out Arrow data (`__arrow_c_stream__`), as those of DuckDB, Ibis and narwhals do"
 )
 
 
@@ -38,7 +38,9 @@ def open_frame(source: Any) -> Rows:
         return _of_lazy(source)
     if (pd := sys.modules.get("pandas")) and isinstance(source, pd.DataFrame):
         return _of_pandas(source)
-    return _of_table(_through_narwhals(source))
+    if hasattr(source, "__arrow_c_stream__"):
+        return _of_table(pa.RecordBatchReader.from_stream(source).read_all())
+    raise InputError(f"Rows must be {_ACCEPTED}. Got {type(source).__module__}.{type(source).__name__}.")
 
 
 def _in_memory(
@@ -230,18 +232,3 @@ def _is_plain(categories: Any) -> bool:
 def _as_text(series: Any) -> pa.StringArray:
     missing = series.isna().to_numpy()
     return pa.array(["" if m else str(v) for v, m in zip(series, missing, strict=True)], pa.string(), mask=missing)
-
-
-# Anything else
-
-
-def _through_narwhals(source: Any) -> pa.Table:
-    if hasattr(source, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(source).read_all()
-    import narwhals as nw
-
-    try:
-        frame = nw.from_native(source)
-    except TypeError:
-        raise InputError(f"Rows must be {_ACCEPTED}. Got {type(source).__module__}.{type(source).__name__}.") from None
-    return frame.collect("pyarrow").to_native() if isinstance(frame, nw.LazyFrame) else frame.to_arrow()

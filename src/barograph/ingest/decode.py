@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from barograph.errors import InputError
-from barograph.ingest.arrow_rows import ARROW, decode_arrow_events, decode_arrow_labels
 from barograph.ingest.decoded import Decoded
+from barograph.ingest.decoders import Decoder, catalogue
 from barograph.ingest.expand import Body
-from barograph.ingest.json_events import decode_json_events, decode_json_labels
-from barograph.ingest.json_rows import JSON, NDJSON
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.memory import Reserve, unbounded
 from barograph.ingest.rejected import Rejected
 
-__all__ = ["CONTENT_TYPES", "Decoded", "Rejected", "decode_events", "decode_labels"]
-
-CONTENT_TYPES = (JSON, NDJSON, ARROW)
+__all__ = ["Decoded", "Rejected", "decode_events", "decode_labels"]
 
 
 def decode_events(
@@ -22,10 +18,10 @@ def decode_events(
 ) -> Decoded:
     """Return the events of a body, received at `now_us` (microseconds since 1970).
 
-    `content_type` is without parameters: an object or a list of objects as JSON, an object a line as NDJSON, or an
-    Arrow IPC stream. A row is rejected if its id is missing or above 256 characters; if its timestamp is missing (but
-    see `event_layout`), not a time, before 1971, or over a day ahead of `now_us`; if a numeric column holds what is
-    no number, a column of single values a list or an object, or a text more than `text_bytes`; or if its label is none.
+    `content_type` is one of `decoders.catalogue()`, without parameters. A row is rejected if its id is missing or above
+    256 characters; if its timestamp is missing (but see `event_layout`), not a time, before 1971, or over a day ahead
+    of `now_us`; if a numeric column holds what is no number, a column of single values a list or an object, or a text
+    more than `text_bytes`; or if its label is none.
     Rows with an id that an earlier row of the body has are duplicates. A label that comes inside an event becomes a row
     of its own.
 
@@ -36,10 +32,7 @@ def decode_events(
     Raises InputError for a body that cannot be read as a whole, and TooLarge beyond the layout's limits. What its rows
     take up in memory while they are read is reserved first; what `reserve` raises passes through.
     """
-    if content_type == ARROW:
-        return decode_arrow_events(body, layout, now_us=now_us, reserve=reserve)
-    _check(content_type)
-    return decode_json_events(body, content_type, layout, now_us=now_us, reserve=reserve)
+    return _decoder(content_type).events(body, layout, now_us=now_us, reserve=reserve)
 
 
 def decode_labels(
@@ -54,12 +47,11 @@ def decode_labels(
 
     Raises like `decode_events`.
     """
-    if content_type == ARROW:
-        return decode_arrow_labels(body, layout, now_us=now_us, reserve=reserve)
-    _check(content_type)
-    return decode_json_labels(body, content_type, layout, now_us=now_us, reserve=reserve)
+    return _decoder(content_type).labels(body, layout, now_us=now_us, reserve=reserve)
 
 
-def _check(content_type: str) -> None:
-    if content_type not in CONTENT_TYPES:
-        raise InputError(f"A body is one of {', '.join(CONTENT_TYPES)}. Got {content_type!r}.")
+def _decoder(content_type: str) -> Decoder:
+    known = catalogue()
+    if content_type not in known:
+        raise InputError(f"A body is one of {', '.join(known)}. Got {content_type!r}.")
+    return known[content_type]

@@ -36,7 +36,7 @@ from barograph.store.layout import TEXT, TIME
 Times: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 
 
-def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, now_us: int, reserve: Reserve) -> Decoded:
+def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, now_us: int, reserve: Reserve) -> Decoded:
     """Return the events of a JSON or NDJSON body."""
     found = read_json(body, content_type, layout, reserve)
     rows = found.rows
@@ -83,7 +83,7 @@ def decode_json_events(body: Body, content_type: str, layout: EventLayout, *, no
     )
 
 
-def decode_json_labels(body: Body, content_type: str, layout: LabelLayout, *, now_us: int, reserve: Reserve) -> Decoded:
+def decode_json_labels(body: Body, layout: LabelLayout, *, content_type: str, now_us: int, reserve: Reserve) -> Decoded:
     """Return the labels of a JSON or NDJSON body."""
     found = read_json(body, content_type, layout, reserve)
     check = _Check(found)

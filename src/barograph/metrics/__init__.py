@@ -2,7 +2,8 @@
 
 A metric takes sketches by keyword-or-position (`reference` and `current`, or only `current`) and its options
 by keyword; it knows no column names, thresholds or frames. The annotations of `reference` and `current` say
-which sketches a profile must hold. Adding a file adds a metric: nothing else is edited.
+which sketches a profile must hold. Adding a file adds a metric: nothing else is edited, as all that the code knows
+of a metric (its title, whether it tells people, what it needs, why it has no limits) is said on its `@metric`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -19,12 +20,18 @@ from typing import Any, Literal, TypeVar  # Any: the sketches that a metric take
 
 from barograph.arrays import Number
 from barograph.errors import SpecError, did_you_mean
+from barograph.metrics.broken import Broken
 from barograph.outcome import Outcome, Outcomes
+from barograph.plugins import load_plugins
+from barograph.spec.schema import Task
 
 MetricFunction = Callable[..., Outcome | Outcomes]
 F = TypeVar("F", bound=MetricFunction)
 Part = Callable[[Any], tuple[Number, Number]]
 Better = Literal["lower", "higher", "zero", "neither"]
+Needs = Literal["", "scores", "probabilities"]
+
+LAST = 1_000  # the rank of a metric that says none
 
 # What a metric of these sketches is about; by name, as metrics are registered before any sketch is imported.
 _FAMILIES: Mapping[str, frozenset[str]] = {
@@ -45,6 +52,14 @@ class Metric:
     name of the rule that weighs its evidence where the user names none: performance is weighed by `summary` unless it
     says "none", and what has no rule is judged by its limits alone. `part` gives, for a
     share of rows, how many of how many.
+
+    `title` is its name as it stands within a sentence: "log loss", "Kolmogorov–Smirnov distance". `alerts` are the
+    tasks whose models tell people of its breaches, and `harm_in` those whose harm is measured in it. Of several metrics
+    that could say the same, the one with the lowest `rank` does: it is shown first, it measures the harm, and of the
+    drift metrics that can be computed for a column it is the only one that alerts. `needs` says what a classifier must
+    give: any scores, or scores that are probabilities. `no_limits` is why its values are not judged. A metric that
+    `counts_rows` has a value for a chunk without any, and is one for all columns. One `of_labels` is about labels that
+    have come, and so is watched for the label too. `breaks` is what it says is broken in the input.
     """
 
     name: str
@@ -59,6 +74,15 @@ class Metric:
     bins: Literal["fine", "coarse"]
     rule: str | None
     part: Part | None
+    title: str
+    alerts: frozenset[Task]
+    rank: int
+    harm_in: frozenset[Task]
+    needs: Needs
+    no_limits: str
+    counts_rows: bool
+    of_labels: bool
+    breaks: Broken | None
 
     @property
     def is_own(self) -> bool:
@@ -76,6 +100,10 @@ class Metric:
         hints = typing.get_type_hints(self.function)
         return {name: hints[name] for name in ("reference", "current") if name in hints}
 
+    def takes(self, name: str) -> bool:
+        """Return whether the function has a parameter of that name."""
+        return name in inspect.signature(self.function).parameters
+
 
 def metric(
     *,
@@ -89,14 +117,26 @@ def metric(
     rule: str | None = None,
     part: Part | None = None,
     family: str | None = None,
+    title: str = "",
+    alerts: bool | Collection[Task] | None = None,
+    rank: int = LAST,
+    harm_in: Collection[Task] = (),
+    needs: Needs = "",
+    no_limits: str = "",
+    counts_rows: bool = False,
+    of_labels: bool = False,
+    breaks: Broken | None = None,
 ) -> Callable[[F], F]:
     """Register a metric under its function name and its family, and return it unchanged.
 
     The family of barograph's own metrics is the folder that they live in. That of a function from another module is
     `family`, or follows from the sketches that it takes: `performance` for outcomes, `quality` for counts, `drift` for
     two distributions, else `custom`, of which nothing can be computed for a model. A specification asks for it by name,
-    under `[[monitors]]`. To register a name again replaces the metric, as when a notebook's cell is run twice; raises
-    SpecError for a name of barograph's own, for another family, and for annotations that cannot be read.
+    under `[[monitors]]`. The other arguments are the fields of `Metric`: `title` is the function's name in words unless
+    it is given, and `alerts` may be True (for every task); by default, quality alerts and nothing else does.
+
+    To register a name again replaces the metric, as when a notebook's cell is run twice; raises SpecError for a name
+    of barograph's own, for another family or task, and for annotations that cannot be read.
     """
 
     if family is not None and family not in _FAMILIES:
@@ -121,10 +161,30 @@ def metric(
             bins=bins,
             rule=None if rule == "none" else rule or ("summary" if where == "performance" else None),
             part=part,
+            title=title or function.__name__.replace("_", " "),
+            alerts=_tasks(where == "quality" if alerts is None else alerts),
+            rank=rank,
+            harm_in=_tasks(harm_in),
+            needs=needs,
+            no_limits=no_limits,
+            counts_rows=counts_rows,
+            of_labels=of_labels,
+            breaks=breaks,
         )
         return function
 
     return register
+
+
+def _tasks(given: bool | Collection[Task]) -> frozenset[Task]:
+    if isinstance(given, bool):
+        return frozenset(Task if given else ())
+    for task in given:
+        if task not in tuple(Task):
+            raise SpecError(
+                f"There is no task {str(task)!r}.{did_you_mean(str(task), Task)} There are {', '.join(Task)}."
+            )
+    return frozenset(map(Task, given))
 
 
 def _is_own(function: MetricFunction) -> bool:
@@ -158,7 +218,8 @@ def _family_of(function: MetricFunction) -> str:
 
 @cache
 def catalogue() -> Mapping[tuple[str, str], Metric]:
-    """Return every metric by (family, name), in the order of families and names."""
+    """Return every metric by (family, name), those of plug-ins too, in the order of families and names."""
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
         import_module(module.name)
+    load_plugins()
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

@@ -17,6 +17,9 @@ from types import UnionType
 from typing import Any, get_args  # Any: an annotation is of no one type
 
 from barograph.metrics import Metric, catalogue
+from barograph.metrics.facts import capital
+from barograph.spec.schema import Task
+from barograph.text.format import listed
 
 HEAD = """# Metrics
 
@@ -24,7 +27,9 @@ HEAD = """# Metrics
 
 Every metric returns an `Estimate` (a value with its number of rows and, where an honest one is known, an interval) or
 `Undefined` with the reason. *Tolerance* is the change that counts as material by default, in the metric's unit or as a
-share of the reference value. *Better* says in which direction things improve.
+share of the reference value. *Better* says in which direction things improve. Under each metric stands its name on
+pages and in messages, and whether a breach of it tells people by default (of the drift metrics of one column, only the
+first that can be computed does).
 """
 
 
@@ -61,12 +66,18 @@ def _facts(metric: Metric) -> str:
         for parameter in inspect.signature(metric.function).parameters.values()
         if parameter.name not in metric.inputs
     )
-    facts = [f"takes {takes}"] if takes else []
+    facts = [capital(metric.title)]
+    facts += [f"takes {takes}"] if takes else []
     facts += [f"options {options}"] if options else []
     if "reference" in metric.inputs and "Histogram" in takes:
         facts.append(f"compares {metric.bins} bins")
     if metric.symmetric:
         facts.append("symmetric")
+    if metric.alerts:
+        tasks = [task for task in Task if task in metric.alerts]
+        facts.append("alerts" if len(tasks) == len(Task) else f"alerts for {listed(tasks, last=' and ')} models")
+    if metric.no_limits:
+        facts.append(f"without limits: {metric.no_limits}")
     return f"*{'; '.join(facts)}*"
 
 

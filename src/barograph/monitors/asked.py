@@ -19,7 +19,6 @@ from barograph.rules import RuleKind
 from barograph.rules import catalogue as rules
 from barograph.sketches.cells import BinaryCells
 
-VALUE = "business_value"  # the metric that `value` is for
 Values = tuple[float, float, float, float]
 NOT_GIVEN = ("values", "scale", "level")  # parameters of metrics that follow from other things
 
@@ -116,7 +115,7 @@ def planned_monitors(
                 f"$.tolerance.{name}: this model has no monitor of {name!r}.{did_you_mean(name, watched)} "
                 "Take it out, or ask for one under [[monitors]]."
             )
-    if values is not None and VALUE not in watched:
+    if values is not None and not any(m.metric.takes("values") for m in monitors.values()):
         problems.append("$.value: only a binary model with a prediction or a score has a business value. Take it out.")
     if problems:
         raise SpecError(problems, where=where)
@@ -133,8 +132,8 @@ def _monitors_of(
         remedy = did_you_mean(segment, known) or " Name its column under `segments`, and write column=value."
         problems.append(f"{path}.segment: there is no segment {segment!r}.{remedy}")
         segment = ""
-    if ask.metric == VALUE and values is None:
-        return [], [*problems, f"{path}.metric: what {VALUE!r} counts is said under [value], which is missing."]
+    if values is None and any(m.takes("values") for m in _metrics(ask.metric)):
+        return [], [*problems, f"{path}.metric: what {ask.metric!r} counts is said under [value], which is missing."]
     columns = _columns_of(yardstick, ask, path, problems)
     chosen = _rule_of(ask, path, problems)
     options, rule_options = _options_of(ask, chosen, path, problems)
@@ -146,7 +145,7 @@ def _monitors_of(
             segment=segment,
             tolerance=tolerance,
             weight=1.0 if ask.weight is None else ask.weight,
-            options={**options, "values": values} if ask.metric == VALUE else options,
+            options={**options, "values": values} if metric.takes("values") else options,
             rule=chosen.name if chosen else "",
             rule_options=rule_options,
             hold=ask.hold,

@@ -6,23 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from barograph.metrics import Metric, catalogue
 from barograph.monitors.monitor import Monitor
-from barograph.profiles.yardstick import NumericBins, Yardstick
+from barograph.profiles.yardstick import Yardstick
 from barograph.reference.measure import applies, is_per_column, wanted
 from barograph.sketches.sample import Sample
-from barograph.spec.schema import Task
 
-# Breaches of these are told to people; the rest of the catalogue is computed beside them and shown. One metric tells of
-# drift of a column: nine that say the same thing would only be nine chances of a false alarm.
-ALERTING: Mapping[Task, tuple[str, ...]] = {
-    Task.BINARY: ("roc_auc", "accuracy", "f1", "log_loss"),
-    Task.MULTICLASS: ("accuracy", "f1", "log_loss"),
-    Task.REGRESSION: ("mae", "rmse"),
-}
-OF_LABELS = ("unseen_share", "type_error_share")  # labels that came and cannot be used
-NUMERIC_DRIFT = "kolmogorov_smirnov"
 MANY_COLUMNS = 100  # above, only the primary drift metric of each column is computed by default
-CATEGORICAL_DRIFT = "total_variation"
-MODEL_DRIFT = "cell_drift"
 
 
 def default_monitors(
@@ -35,21 +23,21 @@ def default_monitors(
     """Return the monitors of a model: everything in the catalogue that its columns and predictions allow.
 
     Segments are watched for performance only: every monitor takes its part of the false-alarm budget. `values` is the
-    value of a TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics that train a model on
-    the samples (`domain_classifier`, `mmd`) take seconds and are computed on demand only.
+    value of a TN, FP, FN and TP; `tolerances` replace the defaults of metrics by name. Metrics of the
+    sampled rows (`domain_classifier`, `mmd`) cost far more than those of counts and are computed on demand only.
     """
-    monitors = []
+    monitors, speakers = [], drift_speakers(yardstick)
     for metric in catalogue().values():
         tolerance = (tolerances or {}).get(metric.name)
         if not metric.is_own or Sample in wanted(metric):
             continue
-        if metric.name == "business_value" and values is None:
+        if metric.takes("values") and values is None:
             continue
-        options = {"values": values} if metric.name == "business_value" else {}
+        options = {"values": values} if metric.takes("values") else {}
         if not is_per_column(metric):
             if not applies(metric, yardstick, None):
                 continue
-            alerts = _alerts(metric, yardstick)
+            alerts = yardstick.schema.task in metric.alerts
             for segment in ("", *segments) if metric.family == "performance" else ("",):
                 monitors.append(
                     Monitor(metric=metric, segment=segment, alerts=alerts, tolerance=tolerance, options=options)
@@ -58,18 +46,23 @@ def default_monitors(
         for column in yardstick.columns:
             if not applies(metric, yardstick, column.name):
                 continue
-            numeric = isinstance(column, NumericBins)
-            primary = metric.name == (NUMERIC_DRIFT if numeric else CATEGORICAL_DRIFT)
-            if metric.family == "drift" and not primary and len(yardstick.columns) > MANY_COLUMNS:
-                continue
-            alerts = metric.family == "quality" or primary
-            if column.name == yardstick.schema.label and metric.name not in OF_LABELS and metric.family == "quality":
+            alerts = yardstick.schema.task in metric.alerts
+            if metric.family == "drift":
+                alerts = metric == speakers[column.name]
+                if not alerts and len(yardstick.columns) > MANY_COLUMNS:
+                    continue
+            if column.name == yardstick.schema.label and metric.family == "quality" and not metric.of_labels:
                 alerts = False  # a label that is missing has not arrived: label coverage tells of that
             monitors.append(Monitor(metric=metric, column=column.name, alerts=alerts, tolerance=tolerance))
     return monitors
 
 
-def _alerts(metric: Metric, yardstick: Yardstick) -> bool:
-    if metric.family == "performance":
-        return metric.name in (*ALERTING[yardstick.schema.task], "business_value")
-    return metric.family == "quality" or metric.name == MODEL_DRIFT
+def drift_speakers(yardstick: Yardstick) -> dict[str, Metric | None]:
+    """Return the metric that tells people of the drift of each column: the first of those that alert.
+
+    The others are computed beside it and shown: nine that say the same would only be nine chances of a false alarm.
+    """
+    task = yardstick.schema.task
+    telling = [m for m in catalogue().values() if m.family == "drift" and m.is_own and task in m.alerts]
+    telling = sorted((m for m in telling if is_per_column(m)), key=lambda m: (m.rank, m.name))
+    return {c.name: next((m for m in telling if applies(m, yardstick, c.name)), None) for c in yardstick.columns}

@@ -13,7 +13,6 @@ from barograph.estimation.out_of_time import out_of_time_sd
 from barograph.estimation.regression import calibrate_regression
 from barograph.labels.self_audit import SelfAudit, compare, widen
 from barograph.metrics import catalogue
-from barograph.monitors.defaults import ALERTING
 from barograph.monitors.evaluate import Yardmark, result
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
@@ -119,11 +118,11 @@ def _watched(
     tolerances: Mapping[str, float] | None,
 ) -> tuple[Monitor, Yardmark]:
     metric = catalogue()["performance", name]
-    options = {"values": values} if name == "business_value" else {}
+    options = {"values": values} if metric.takes("values") else {}
     monitor = Monitor(
         metric=metric,
         segment=segment,
-        alerts=name in (*ALERTING[reference.schema.task], "business_value"),
+        alerts=reference.schema.task in metric.alerts,
         tolerance=(tolerances or {}).get(name),
         options=options,
         family=FAMILY,

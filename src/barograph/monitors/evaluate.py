@@ -11,6 +11,7 @@ import numpy as np
 
 from barograph.chunks import Chunk
 from barograph.metrics import Metric
+from barograph.metrics.broken import Broken
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Undefined
@@ -22,18 +23,8 @@ from barograph.reference.variability import NONE, Variability
 from barograph.rules.limits import ALPHA, Limits, Status, limit_of_distance, limits_around
 from barograph.sketches.counts import Counts
 
-WITHOUT_ROWS = ("row_count",)  # metrics that say something about a chunk with no rows
 NEARLY_DEAD = 0.1  # of the rows that are due at the slowest
 ENOUGH_DUE = 20.0  # rows: below, none may come by chance
-WITHOUT_LIMITS = {
-    "chi_square": "it is a test statistic that grows with the number of rows",
-    "max_absolute_error": "it grows with the number of rows",
-    "expected_calibration_error": "it depends on the number of rows, also without a change",
-    **{
-        f"{cell}_share": "a part of the confusion table; accuracy, precision and recall are judged"
-        for cell in ("true_positive", "false_positive", "true_negative", "false_negative")
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +101,7 @@ def rounded(n: float) -> int:
 
 
 def _natural(monitor: Monitor, reference: Reference, n: int) -> Variability:
-    if monitor.metric.name in WITHOUT_ROWS or monitor.options:
+    if monitor.metric.counts_rows or monitor.options:
         return NONE
     return reference.natural(monitor.metric, monitor.column, n=n)
 
@@ -123,7 +114,7 @@ def _of_reference(monitor: Monitor, total: Profile) -> Outcome:
 
 
 def _outcome(monitor: Monitor, profile: Profile, total: Profile) -> Outcome:
-    if not profile.n and monitor.metric.name not in WITHOUT_ROWS:
+    if not profile.n and not monitor.metric.counts_rows:
         return Undefined("the chunk has no rows")
     return measure(monitor.metric, profile, total, column=monitor.column, options=monitor.options)
 
@@ -184,7 +175,7 @@ def result(
 
 def novelty(column: ColumnBins, metric: Metric) -> float:
     """Return the share of unseen categories that is normal for a column: of any other metric, zero."""
-    return column.novelty if metric.name == "unseen_share" and isinstance(column, CategoricalBins) else 0.0
+    return column.novelty if metric.breaks is Broken.UNSEEN and isinstance(column, CategoricalBins) else 0.0
 
 
 def _center(monitor: Monitor, profile: Profile, reference: Estimate, natural: Variability) -> float | None:
@@ -229,12 +220,12 @@ def _limits(
 ) -> tuple[Limits | None, str | None]:
     """Return the limits of an outcome, or None and why it has none."""
     metric, natural = monitor.metric, mark.variability.of_chunk(outcome.n)
-    if metric.name in WITHOUT_ROWS:
+    if metric.counts_rows:
         return mark.fewest(profile.chunk), None
-    if metric.name == "constant_column":
+    if metric.breaks is Broken.CONSTANT:
         return _constant(outcome, mark, mark.most_frequent)
-    if metric.name in WITHOUT_LIMITS:
-        return None, f"without limits: {WITHOUT_LIMITS[metric.name]}"
+    if metric.no_limits:
+        return None, f"without limits: {metric.no_limits}"
     if wanted(metric, "reference"):
         if outcome.null_mean is None or outcome.null_sd is None:
             return None, "without limits: what it is with no change is not known"

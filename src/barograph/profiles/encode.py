@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from barograph.arrays import Floats
 from barograph.frames import columns as arrow
+from barograph.plain_arrays import numpy_of
 from barograph.profiles import kernels
 from barograph.profiles.tables import Tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
@@ -206,15 +207,13 @@ def _category_codes(
 def _dictionary_codes(column: CategoricalBins, array: pa.DictionaryArray) -> npt.NDArray[np.uint16]:
     """Return the codes of text that is stored as positions in a dictionary: the usual case, without Python strings."""
     texts, codes_of = column.ordered
-    found = pc.index_in(array.dictionary, value_set=texts).to_numpy(zero_copy_only=False)
-    missing = np.isnan(found) if found.dtype.kind == "f" else np.zeros(len(found), np.bool_)
+    found = numpy_of(pc.index_in(array.dictionary, value_set=texts), null=-1)
     lookup = np.full(len(found), column.unknown, np.uint16)
-    lookup[~missing] = codes_of[found[~missing].astype(np.int64)]
+    lookup[found >= 0] = codes_of[found[found >= 0]]
     if array.dictionary.null_count:
         lookup[arrow.is_null(array.dictionary)] = column.bins
     codes = np.empty(len(array), np.uint16)
-    positions = array.indices.fill_null(-1) if array.indices.null_count else array.indices
-    indices = positions.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    indices = numpy_of(pc.cast(array.indices, pa.int32()), null=-1)
     kernels.encode_categories(indices, lookup, column.bins, codes)
     return codes
 
@@ -403,7 +402,7 @@ def _hashes(batch: pa.RecordBatch, name: str | None, first_row: int) -> npt.NDAr
         return out
     ids = batch.column(name)
     if pa.types.is_integer(ids.type) and not ids.null_count:
-        kernels.hash_integers(ids.to_numpy(zero_copy_only=False).astype(np.int64), out)
+        kernels.hash_integers(numpy_of(ids).astype(np.int64), out)
         return out
     texts = arrow.as_text(ids)
     offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)

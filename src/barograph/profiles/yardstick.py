@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from barograph.arrays import Floats, Ints
+from barograph.plain_arrays import arrow_texts
 from barograph.sketches.cells import BinaryCells
 from barograph.spec.schema import Schema
 
@@ -116,7 +117,7 @@ class CategoricalBins:
     @cached_property
     def ordered(self) -> tuple[pa.Array, npt.NDArray[np.uint16]]:
         """Return the known categories as an Arrow array, and the code of each."""
-        return pa.array(list(self.codes), pa.string()), np.fromiter(self.codes.values(), np.uint16, len(self.codes))
+        return arrow_texts(list(self.codes)), np.fromiter(self.codes.values(), np.uint16, len(self.codes))
 
     @property
     def unknown(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from inspect import signature
 from typing import Any, get_args  # annotations are classes or unions of classes
 
 from barograph.errors import SpecError
@@ -21,9 +20,7 @@ from barograph.sketches.moments import Covariance
 from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
 
-OF_ALL_ROWS = ("row_count",)  # takes the counts of a column, and says the same for each
 NOT_OF_SEGMENTS = frozenset({Covariance, Sample, Distinct})  # sketches that are kept of all rows together
-OF_PROBABILITIES = ("log_loss", "brier_score", "expected_calibration_error")  # more than the order of scores
 LEAST_ERROR = 0.001  # standard deviations of the label
 ACROSS = frozenset({Counts, Histogram, Categories, BinaryCells, RegressionCells})  # arrays over chunks
 NOT_KEPT = "the profiles do not keep what this metric needs"
@@ -38,7 +35,7 @@ def wanted(metric: Metric, name: str = "current") -> frozenset[type]:
 
 def is_per_column(metric: Metric) -> bool:
     """Return whether a metric is about one column."""
-    if metric.name in OF_ALL_ROWS:
+    if metric.counts_rows:  # from the counts of a column, and says the same for each
         return False
     return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family != "performance"
 
@@ -48,8 +45,8 @@ def applies(metric: Metric, yardstick: Yardstick, column: str | None, *, segment
     sketches = wanted(metric)
     if segment and sketches & NOT_OF_SEGMENTS:
         return False
-    if yardstick.schema.margins and metric.family == "performance" and metric.name in OF_PROBABILITIES:
-        return False
+    if yardstick.schema.margins and metric.needs == "probabilities":
+        return False  # of margins, only the order counts
     if column is None:
         outcomes = yardstick.outcomes
         return bool(
@@ -61,7 +58,7 @@ def applies(metric: Metric, yardstick: Yardstick, column: str | None, *, segment
             or (Covariance in sketches and len(yardstick.covariance) > 1)
             or (Sample in sketches and yardstick.schema.features)
             or (Distinct in sketches and yardstick.schema.id is not None)
-            or (metric.name in OF_ALL_ROWS and yardstick.columns)
+            or (metric.counts_rows and yardstick.columns)
         )
     bins = yardstick.columns[yardstick.position[column]]
     if Counts in sketches:
@@ -146,7 +143,7 @@ def least_tolerance(metric: Metric, reference: Profile) -> float:
 @cache
 def takes_scale(metric: Metric) -> bool:
     """Return whether a metric is told the reference's standard deviation: bins know it poorly in heavy tails."""
-    return "scale" in signature(metric.function).parameters
+    return metric.takes("scale")
 
 
 def sketch(metric: Metric, profile: Profile, column: str | None) -> object | None:
@@ -154,7 +151,7 @@ def sketch(metric: Metric, profile: Profile, column: str | None) -> object | Non
     sketches = wanted(metric)
     if column is not None:
         return profile.counts(column) if Counts in sketches else profile.binned(column, metric.bins)
-    if metric.name in OF_ALL_ROWS:
+    if metric.counts_rows:
         return profile.counts(profile.yardstick.columns[0].name)
     if Histogram in sketches:
         return profile.errors

@@ -113,7 +113,8 @@ class Reference:
         """Return a portable form."""
         meta, arrays = yardstick_parts(self.yardstick)
         arrays["blocks"] = np.frombuffer(self.blocks.to_bytes(), np.uint8)
-        arrays["leaf_codes"] = self.leaf_codes
+        # The smallest type that holds the counts: this is most of a file with many features.
+        arrays["leaf_codes"] = self.leaf_codes.astype(np.min_scalar_type(self.leaf_codes.max(initial=0)))
         return pack("reference", FORMAT_VERSION, {**meta, "decisions": list(self.decisions)}, arrays)
 
     @classmethod
@@ -123,7 +124,7 @@ class Reference:
         try:
             yardstick = yardstick_from(meta, arrays)
             blocks = Profiles.from_bytes(arrays["blocks"].tobytes(), yardstick)
-            return cls(yardstick, blocks, arrays["leaf_codes"], tuple(meta["decisions"]))
+            return cls(yardstick, blocks, arrays["leaf_codes"].astype(np.int64), tuple(meta["decisions"]))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise FormatError(f"This barograph reference is damaged: {error!r}. Learn it again.") from error
 

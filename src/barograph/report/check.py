@@ -29,6 +29,7 @@ from barograph.reference.reference import Reference
 from barograph.report.report import Report
 from barograph.sketches.serial import MAGIC
 from barograph.spec.budget import DEFAULT_BUDGET, parse_budget
+from barograph.text.format import in_quotes
 
 if TYPE_CHECKING:
     from barograph.spec.file import ModelSpec
@@ -171,15 +172,11 @@ def _check_columns(rows: Rows, reference: Reference) -> None:
     """Refuse data that has nothing to do with the reference."""
     known, here = reference.schema.columns(), rows.schema.names
     if known and not set(known) & set(here):
+        ours, theirs = (in_quotes(names, most=SHOWN) for names in (here, known))
         raise InputError(
-            f"{rows.name} has none of the reference's columns {_listed(known)}, but {_listed(here)}. "
+            f"{rows.name} has none of the reference's columns {theirs}, but {ours}. "
             "Give data of the same model, or rename its columns."
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(repr(name) for name in names[:SHOWN]) + more
 
 
 def _until(as_of: datetime | None) -> datetime:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from barograph.causes.explain import Trust
-from barograph.charts.words import metric_title, percent
 from barograph.checks.loss import Loss
 from barograph.labels.trust import TrustState
+from barograph.metrics.facts import harm_metrics, title_of
 from barograph.outcome import Estimate
 from barograph.report.report import Report
+from barograph.text.format import listed, percent
 
 SAID_OF_COVERAGE = 5  # chunks with labels, before anything is said of how often intervals held
 
@@ -23,23 +24,23 @@ def _sentences(report: Report) -> Iterator[str]:
     if report.loss is not None:
         yield _loss(report.loss)
         if report.loss.harms:
-            listed = ", ".join(f"`{name}` ({value:.2g})" for name, value in report.loss.harms)
-            yield f"What the drift of single features should cost there, each as if it were the only cause: {listed}."
+            harms = listed([f"`{name}` ({value:.2g})" for name, value in report.loss.harms])
+            yield f"What the drift of single features should cost there, each as if it were the only cause: {harms}."
     if report.trust is not None and report.trust.labels:
         yield _trust(report.trust)
-    for name in ("roc_auc", "accuracy", "mae"):
+    for name in harm_metrics(report.reference.schema.task):
         audit = report.audits.get(name)
         if audit is not None and len(audit.held) >= SAID_OF_COVERAGE and audit.coverage is not None:
             wider = f"; they are now {audit.factor:.1f} times as wide" if audit.factor > 1.05 else ""
             yield (
-                f"The 95 % intervals of the estimated {metric_title(name)} held in {percent(audit.coverage)} of the "
+                f"The 95 % intervals of the estimated {title_of(name)} held in {percent(audit.coverage)} of the "
                 f"last {len(audit.held)} chunks with labels{wider}."
             )
             break
 
 
 def _loss(loss: Loss) -> str:
-    name, parts = metric_title(loss.metric), loss.parts
+    name, parts = title_of(loss.metric), loss.parts
     change = parts.change.value
     way = "higher" if change > 0 else "lower"
     return (

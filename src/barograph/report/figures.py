@@ -16,7 +16,8 @@ from barograph.charts.segments import SegmentPoint, segments
 from barograph.charts.style import Chart
 from barograph.charts.words import when
 from barograph.errors import MismatchError
-from barograph.metrics import Metric, catalogue
+from barograph.metrics import Metric
+from barograph.metrics.facts import find_metric
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Undefined
 from barograph.profiles.profiles import Profile
@@ -152,9 +153,9 @@ def _quality(ranked: Digest, shown: Sequence[str]) -> Chart | None:
 
 def _segments(report: Report, ranked: Digest) -> Chart | None:
     main = ranked.main
-    metric = catalogue().get(("performance", main.metric)) if main else None
+    metric = find_metric(main.metric, "performance") if main else None
     names = [s for s in report.profiles.segments if report.profiles.total(s).n]
-    if metric is None or not names or metric.name == "business_value":
+    if metric is None or not names or metric.takes("values"):
         return None
     broken = {r.segment for r in ranked.segments if r.metric == metric.name and r.status == Status.BREACH}
     points = sorted((_point(report, metric, name, name in broken) for name in names), key=lambda p: _rank(metric, p))

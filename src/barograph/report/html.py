@@ -9,22 +9,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import cache
+from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from barograph.alerts.alert import State
-from barograph.alerts.breaches import MAIN_METRIC
+from barograph.alerts.breaches import main_metric
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.style import Chart
-from barograph.charts.words import count, metric_title, percent, printable, quantity, unit_of
 from barograph.checks.not_checked import NotChecked
+from barograph.errors import InputError
+from barograph.extras import needs
+from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.explanations import why
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
 from barograph.report.ranking import Digest, digest
 from barograph.report.report import Report
 from barograph.report.svg import Drawing, draw
 from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
+from barograph.report.terminal import as_text
+from barograph.text.format import count, number, percent, printable, quantity, unbroken
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -106,13 +111,31 @@ class PageContext:
     version: str
 
 
+def check_packages() -> None:
+    """Raise InputError, which says what to install, where what draws pages is not installed."""
+    with needs("report", "A report as a page"):
+        import jinja2  # noqa: F401  # only whether they are there
+        import vl_convert  # noqa: F401
+
+
 def page(report: Report) -> str:
-    """Return the report as a page: complete, self-contained, the same for the same report."""
+    """Return the report as a page: complete, self-contained, the same for the same report.
+
+    Raises InputError where the packages that draw pages are not installed.
+    """
+    check_packages()
     return _environment().get_template("page.html").render(_as_dict(context(report)))
 
 
 def fragment(report: Report) -> str:
-    """Return the report for a notebook: verdict, incidents, the main chart and what moved, without JavaScript."""
+    """Return the report for a notebook: verdict, incidents, the main chart and what moved, without JavaScript.
+
+    Where the packages that draw it are not installed, it is the text of the terminal, and says what to install.
+    """
+    try:
+        check_packages()
+    except InputError as error:
+        return f"<pre>{escape(as_text(report))}</pre>\n<p>{escape(str(error))}</p>"
     return _environment().get_template("fragment.html").render(_as_dict(context(report, brief=True)))
 
 
@@ -187,7 +210,7 @@ def _figures(report: Report, ranked: Digest) -> list[Figure]:
         reference = "" if latest.reference_value is None else f"reference {quantity(latest.reference_value, unit)}, "
         found.append(
             Figure(
-                label=f"{metric_title(main.metric)}{', estimated' if guess else ''}",
+                label=f"{heading_of(main.metric)}{', estimated' if guess else ''}",
                 value=quantity(latest.value, unit),
                 note=f"{reference}latest chunk {printable(latest.chunk)}",
                 state="breach" if latest.status == "breach" else "",
@@ -228,7 +251,8 @@ def _harm(incident: Incident, report: Report) -> str:
     """Return the harm of an incident in words; "" where it is unknown, or not material."""
     if incident.harm is None or incident.harm <= 0 or incident.severity is Severity.NOTICE:
         return ""
-    return f"{metric_title(MAIN_METRIC[report.reference.schema.task][0])} worse by {quantity(incident.harm, '')}"
+    main = main_metric(report.rows, report.reference.schema.task)
+    return f"{heading_of(main)} worse by {number(incident.harm)}" if main else ""
 
 
 def _version() -> str:
@@ -257,5 +281,5 @@ def _prose(text: str) -> Markup:
     """Return text, escaped, with names in `backticks` as code, in which a line does not end within a date."""
     from markupsafe import Markup, escape
 
-    plain = _DATE.sub(r'<span class="nb">\g<0></span>', str(escape(text)))
+    plain = _DATE.sub(r'<span class="nb">\g<0></span>', str(escape(unbroken(text))))
     return Markup(_CODE.sub(r"<code>\1</code>", plain))

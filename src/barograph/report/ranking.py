@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from barograph.alerts.breaches import MAIN_METRIC
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.drift_heat_map import relative_distance
-from barograph.metrics import catalogue
-from barograph.monitors.defaults import ALERTING
+from barograph.metrics.facts import alerting, drift_rank, find_metric, harm_metrics
 from barograph.monitors.results import Result
 from barograph.report.report import Report
 from barograph.rules.limits import Status
 
 Rows = tuple[Result, ...]
-
-# One metric speaks for the drift of a column: the first of these that was computed.
-DRIFT_METRICS = ("kolmogorov_smirnov", "total_variation", "jensen_shannon", "psi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +156,7 @@ def _series(rows: Iterable[Result]) -> dict[Key, Rows]:
 def _performance(report: Report, series: dict[Key, Rows]) -> list[Performance]:
     task = report.reference.schema.task
     names = [metric for family, metric, _ in series if family in ("performance", "estimation")]
-    wanted = dict.fromkeys((*MAIN_METRIC[task], "business_value", *ALERTING[task]))
+    wanted = dict.fromkeys((*harm_metrics(task), *alerting(task)))
     return [
         Performance(
             metric=name,
@@ -187,7 +182,7 @@ def _drift(report: Report, series: dict[Key, Rows]) -> list[Drift]:
             by_column.setdefault(column, {})[metric] = rows
     found = []
     for column, metrics in by_column.items():
-        chosen = next((metrics[m] for m in DRIFT_METRICS if m in metrics), next(iter(metrics.values())))
+        chosen = metrics[min(metrics, key=drift_rank)]  # one metric speaks for the drift of a column
         found.append(Drift(column=column, role=roles.get(column, ""), rows=chosen))
     return sorted(found, key=_drift_rank)
 
@@ -209,7 +204,7 @@ def _quality_rank(rows: Rows) -> tuple[bool, float]:
 
 def _excess(row: Result) -> float:
     """Return by how much a share is above the reference; counts and times rank below any share."""
-    known = catalogue().get((row.family, row.metric))
+    known = find_metric(row.metric, row.family)
     if row.value is None or known is None or known.unit != "share":
         return -1.0
     return row.value - (row.reference_value or 0.0)

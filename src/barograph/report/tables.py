@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from barograph.alerts.wording import number
 from barograph.charts.drift_heat_map import relative_distance
-from barograph.charts.words import find_metric, limits_within_reach, metric_title, percent, printable, quantity, unit_of
+from barograph.charts.words import limits_within_reach
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import find_metric, heading_of, unit_of
 from barograph.monitors.evidence import Watch
 from barograph.monitors.results import Result
 from barograph.report.ranking import Digest, Drift, Performance, breaches
 from barograph.rules.limits import Status
+from barograph.text.format import number, percent, printable, quantity
 
 MAX_ROWS = 40
 MAX_WATCHES = 60
@@ -54,7 +56,7 @@ def performance_table(ranked: Digest, profiles_rows: dict[str, int], *, last: in
         rows.append((head, Cell(text=f"{n:,}", sort=n), arrived, *map(_value, chosen)))
     beside = tuple(_reference(p) for p in metrics)
     rows.append((Cell(text="reference"), Cell(text=""), Cell(text=""), *beside))
-    names = [metric_title(p.metric) for p in metrics]
+    names = [heading_of(p.metric) for p in metrics]
     return Table(
         caption="Performance by chunk",
         header=("Chunk", "Rows", "Labels", *names),
@@ -111,7 +113,7 @@ def _drift_row(drift: Drift) -> tuple[Cell, ...]:
     _, limit = limits_within_reach(worst)
     return (
         Cell(text=printable(drift.name)),
-        Cell(text=metric_title(worst.metric)),
+        Cell(text=heading_of(worst.metric)),
         Cell(text=quantity(worst.value, ""), sort=worst.value),
         Cell(text="none" if limit is None else quantity(limit, ""), sort=worst.limit_upper),
         Cell(text="–" if limit is None else f"{times:.1f}", sort=times, state=state),
@@ -152,7 +154,7 @@ def _quality_row(rows: Sequence[Result]) -> tuple[Cell, ...]:
     broken = breaches(rows)
 
     def cell(value: float | None, *, state: str = "") -> Cell:
-        if value is not None and first.metric == "constant_column":
+        if value is not None and known is not None and known.breaks is Broken.CONSTANT:
             return Cell(text="yes" if value else "no", sort=value, state=state)
         return (
             Cell(text="–", state="quiet")
@@ -163,7 +165,7 @@ def _quality_row(rows: Sequence[Result]) -> tuple[Cell, ...]:
     latest = defined[-1] if defined else None
     return (
         Cell(text=printable(first.column) if first.column else "all rows"),
-        Cell(text=metric_title(first.metric)),
+        Cell(text=heading_of(first.metric)),
         cell(reference),
         cell(worst.value if worst else None, state="breach" if broken else ""),
         Cell(text=printable(worst.chunk) if worst else "–"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
-from barograph.charts.words import count, cut, metric_title, percent, printable, quantity, unit_of
+from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.explanations import why
 from barograph.report.ranking import Digest, Drift, Performance, digest
 from barograph.report.report import Report
 from barograph.rules.limits import Status
+from barograph.text.format import count, cut, percent, printable, quantity
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -65,6 +67,16 @@ def print_summary(report: Report, *, console: Console | None = None, width: int 
         if not console.is_terminal:
             console = Console(width=100)
     console.print(summary(report), width=width)
+
+
+def as_text(report: Report, *, width: int = 100) -> str:
+    """Return what `print_summary` prints without a terminal."""
+    from rich.console import Console
+
+    console = Console(file=StringIO(), width=width, force_terminal=False)
+    with console.capture() as capture:
+        print_summary(report, console=console, width=width)
+    return capture.get()
 
 
 def _verdict(report: Report, ranked: Digest) -> Iterator[RenderableType]:
@@ -137,7 +149,7 @@ def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]
         return Text("–" if row_value is None else quantity(row_value, unit), "bold red" if bad else "")
 
     guess = "≈ " if rows[0].family == "estimation" else ""
-    yield Text(guess + metric_title(performance.metric))
+    yield Text(guess + heading_of(performance.metric))
     yield value(reference)
     yield value(latest.value, bad=latest.status == Status.BREACH)
     yield value(worst.value, bad=worst.status == Status.BREACH)

@@ -18,7 +18,8 @@ takes       the feed holds, with axes (chunks, monitors, …)                   
 `cells`     `counts` (…, cells) of errors among `rows` (…, cells)                     binary models
 =========== ========================================================================= ===============================
 
-To add a rule, add a file with a function `learn(reference, context)` under the decorator `@rule`, and its test.
+To add a rule, add a file with a function `learn(reference, context)` under the decorator `@rule`, and its test. The
+file may be one of a plug-in: see `barograph.plugins`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from typing import Any, Literal, Protocol, Self  # Any: options are of the type 
 import numpy as np
 
 from barograph.arrays import Bools, Floats, Ints
+from barograph.errors import SpecError
+from barograph.plugins import load_plugins
 from barograph.rules.bets import bet_sizes
 
 Takes = Literal["values", "parts", "bins", "cells"]
@@ -191,10 +194,18 @@ def rule(
     finds: str = "",
     name: str = "",
 ) -> Callable[[Learn], Learn]:
-    """Register a rule under the name of its module (or `name`), and return its `learn` unchanged."""
+    """Register a rule under the name of its module (or `name`), and return its `learn` unchanged.
+
+    To register a rule again from the same module replaces it. Raises SpecError for a name that another module has.
+    """
 
     def register(learn: Learn) -> Learn:
         called = name or learn.__module__.rpartition(".")[2]
+        if not learn.__module__.startswith(f"{__name__}."):
+            taken = catalogue().get(called)
+            if taken is not None and taken.learn.__module__ != learn.__module__:
+                raise SpecError(f"There is a rule {called!r} already. Give yours another name.")
+            catalogue.cache_clear()
         _REGISTERED[called] = RuleKind(
             name=called,
             takes=takes,
@@ -215,11 +226,12 @@ def rule(
 
 @cache
 def catalogue() -> Mapping[str, RuleKind]:
-    """Return every rule by name.
+    """Return every rule by name, those of plug-ins too.
 
     >>> sorted(name for name, kind in catalogue().items() if not kind.has_evidence)
     ['constant', 'relative']
     """
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
         import_module(module.name)
+    load_plugins()
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

@@ -10,11 +10,13 @@ from typing import Any  # Any: what is expected is a text, a number or a list
 
 from barograph.alerts.alert import Alert, State
 from barograph.alerts.breach import Breach
-from barograph.alerts.breaches import readable, severity
+from barograph.alerts.breaches import severity
 from barograph.alerts.incident import Incident, worst
 from barograph.alerts.lifecycle import watch
+from barograph.alerts.wording import subject
 from barograph.chunks import Chunk, TimeChunks
 from barograph.metrics import catalogue
+from barograph.metrics.facts import value_of
 from barograph.monitors.results import Result
 from barograph.scenarios.rules import Judgement, judge, tried
 from barograph.scenarios.text import NAMES, QUIET, Monitored, Scenario, length_of, parse_scenario
@@ -134,7 +136,8 @@ def _breach(monitor: Monitored, judgement: Judgement, position: int, chunk: Chun
         n=came.rows if came else 0,
         value=value,
     )
-    what = readable(monitor.metric) + (f" of `{monitor.column}`" if monitor.column else "")
+    what = subject(monitor.metric, monitor.family) + (f" of `{monitor.column}`" if monitor.column else "")
+    said = "did not come" if value is None else f"is {value_of(value, monitor.metric, monitor.family)}"
     return Breach(
         model=row.model,
         monitor=row.monitor,
@@ -147,7 +150,7 @@ def _breach(monitor: Monitored, judgement: Judgement, position: int, chunk: Chun
         start=row.chunk_start,
         end=row.chunk_end,
         severity=monitor.severity or severity(row),
-        text=f"{what} {'did not come' if value is None else f'is {value:.4g}'}{judgement.note}",
+        text=f"{what} {said}{judgement.note}",
         value=value,
         reference_value=judgement.reference,
         limit=judgement.limit,

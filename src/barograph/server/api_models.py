@@ -16,8 +16,9 @@ from barograph.errors import did_you_mean
 from barograph.server import pagination as pages
 from barograph.server.auth import Caller
 from barograph.server.middleware import CALLER
-from barograph.server.problems import Problem, Wrong, count
+from barograph.server.problems import Problem, Wrong
 from barograph.server.service import Service
+from barograph.text.format import count
 
 T = TypeVar("T")
 Row = TypeVar("Row")

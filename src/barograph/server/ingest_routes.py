@@ -18,7 +18,8 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from barograph.errors import Busy, InputError, TooLarge
-from barograph.ingest.decode import CONTENT_TYPES, Decoded, decode_events, decode_labels
+from barograph.ingest.decode import Decoded, decode_events, decode_labels
+from barograph.ingest.decoders import catalogue
 from barograph.ingest.expand import ENCODINGS, expand
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import Limits
@@ -28,8 +29,9 @@ from barograph.server.bodies import CLOSE, declared, empty, pieces
 from barograph.server.caches import Cache
 from barograph.server.counters import Counters
 from barograph.server.middleware import answer
-from barograph.server.problems import Problem, Wrong, count, not_found
+from barograph.server.problems import Problem, Wrong, not_found
 from barograph.store.group_commit import GroupCommit
+from barograph.text.format import count
 
 Kind = Literal["events", "labels"]
 
@@ -40,7 +42,6 @@ _BUSY_S = 1  # seconds after which to try again when bodies take up all memory t
 _GIVEN_BACK_S = 1.0  # from one time that memory is given back to the next
 
 _JSON = [(b"content-type", b"application/json")]
-_TYPES = {name.encode(): name for name in CONTENT_TYPES}
 _ENCODINGS = {name.encode(): name for name in ENCODINGS}
 
 
@@ -252,14 +253,14 @@ def _busy(detail: str, seconds: float, headers: Mapping[str, str] = MappingProxy
 
 
 def _content_type(headers: dict[bytes, bytes]) -> str:
-    value = headers.get(b"content-type", b"")
-    known = _TYPES.get(value) or _TYPES.get(value.partition(b";")[0].strip().lower())
-    if known is None:
-        raise Problem(
-            "unsupported",
-            f"Content-Type must be one of {', '.join(CONTENT_TYPES)}. Got {value.decode('latin-1')[:100]!r}.",
-        )
-    return known
+    value = headers.get(b"content-type", b"").decode("latin-1")
+    known = catalogue()
+    if value in known:  # as nearly always
+        return value
+    kind = value.partition(";")[0].strip().lower()
+    if kind not in known:
+        raise Problem("unsupported", f"Content-Type must be one of {', '.join(known)}. Got {value[:100]!r}.")
+    return kind
 
 
 def _encoding(headers: dict[bytes, bytes]) -> str | None:

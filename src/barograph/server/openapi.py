@@ -9,7 +9,7 @@ from typing import Any  # Any: OpenAPI is JSON
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from barograph.ingest.decode import CONTENT_TYPES
+from barograph.ingest.decoders import catalogue
 from barograph.ingest.expand import ENCODINGS
 from barograph.server.api_models import ProblemAnswer
 from barograph.server.problems import KINDS, MEDIA_TYPE
@@ -145,11 +145,6 @@ def _add_problems(operation: Json, kinds: Iterable[str]) -> None:
 def _ingest(kind: str, example: Json) -> Json:
     what = "events" if kind == "events" else "labels"
     row: Json = {"type": "object", "example": example}
-    forms: dict[str, Json] = {
-        "application/json": {"schema": {"oneOf": [row, {"type": "array", "items": row}]}, "example": [example]},
-        "application/x-ndjson": {"schema": {"type": "string"}},
-        "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
-    }
     return {
         "tags": ["ingest"],
         "summary": f"Send {what}",
@@ -169,7 +164,7 @@ def _ingest(kind: str, example: Json) -> Json:
                 "schema": {"type": "string", "enum": list(ENCODINGS)},
             },
         ],
-        "requestBody": {"required": True, "content": {name: forms[name] for name in CONTENT_TYPES}},
+        "requestBody": {"required": True, "content": {name: d.described(row) for name, d in catalogue().items()}},
         "responses": {
             "200": {
                 "description": "Taken, but for the rows that were rejected",

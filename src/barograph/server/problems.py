@@ -21,6 +21,7 @@ from barograph.errors import (
     TooLarge,
     did_you_mean,
 )
+from barograph.text.format import count
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 200  # in one answer
@@ -169,15 +170,6 @@ def _sentence(error: Mapping[str, Any]) -> str:
         known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         message, hint = f"This must be one of {', '.join(known)}", did_you_mean(str(error.get("input")), known)
     return f"{message}.{hint} Got {str(error.get('input'))[:100]!r}."
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> count(2, "problem")
-    '2 problems'
-    """
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def quoted(text: str) -> str:

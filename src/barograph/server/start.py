@@ -20,6 +20,7 @@ import uvicorn
 
 from barograph.errors import InputError, SpecError, StoreError
 from barograph.logs import logger
+from barograph.plugins import load_plugins
 from barograph.server.app import create_app
 from barograph.server.auth import is_loopback
 from barograph.server.connections import Connections, most_connections
@@ -150,6 +151,7 @@ def serve(
     brought is committed, and the workers finish their step or give it back. What has not ended after `END_S` is left:
     what was acknowledged is on the disk, and all else is done again. Raises BarographError if it cannot start.
     """
+    load_plugins()  # what is wrong with one is said now, not at the first request
     prepare(settings)
     with _alone(settings.folder), bind(host, port) as listening, open_service(settings) as service:
         address = listening.getsockname()
@@ -302,6 +304,7 @@ def _signals(handler: Callable[[], None]) -> Iterator[None]:
 
 def work(settings: Settings, *, threads: int, run_workers: RunWorkers) -> None:
     """Run worker threads alone, until SIGTERM or SIGINT. What a server takes is filed by that server's process."""
+    load_plugins()
     prepare(settings)
     stop = threading.Event()
     with _signals(lambda: _end_soon(stop)):

@@ -9,6 +9,7 @@ from typing import Any  # Any: values of whichever type a column has
 from barograph.spec.column_types import numbers_of
 from barograph.spec.roles import class_text
 from barograph.spec.schema import Task
+from barograph.text.format import in_quotes
 
 MAX_CLASSES = 1_000
 FEW, MANY = 10, 50  # whole numbers are classes up to so many different ones, without and with predictions
@@ -86,8 +87,7 @@ def binary_classes(values: Sequence[Any], positive: str | None) -> tuple[str, st
     """
     classes = in_order(values)
     if len(classes) > 2:
-        listed = ", ".join(map(repr, classes[:5])) + (", …" if len(classes) > 5 else "")
-        return f"a binary task has two classes, but there are {len(classes)}: {listed}."
+        return f"a binary task has two classes, but there are {len(classes)}: {in_quotes(classes, most=5)}."
     if positive is not None:
         match = next((c for c in classes if c.strip().casefold() == positive.strip().casefold()), None)
         if match is None and len(classes) == 2:

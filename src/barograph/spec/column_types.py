@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from barograph.plain_arrays import arrow_texts
 from barograph.spec.schema import ColumnType
 from barograph.spec.time_formats import COMPACT, EXCEL, ISO, SHARE, UNITS, Fit, fit, fit_said, read_text
 
@@ -88,7 +89,7 @@ def _type_of_text(values: list[Any], present: int) -> Typed:
     if {t.casefold() for t in texts} <= {"true", "false"}:
         return Typed(ColumnType.BOOLEAN, "text that is truth values")
     looked_at = texts[:_LOOKED_AT]
-    if read_text(pa.array(looked_at, pa.string())).known.all():
+    if read_text(arrow_texts(looked_at)).known.all():
         return Typed(ColumnType.DATETIME, "text that is times")
     if formats := fit(looked_at, share=1.0).formats:
         return Typed(ColumnType.DATETIME, f"text that is times, {' or '.join(formats)}")
@@ -105,7 +106,7 @@ def _are_days(texts: list[str]) -> bool:
     """Return whether numbers are days written as 20240131: several, and each of them one of the calendar."""
     if len(texts) < _FEWEST_DAYS or not all(len(t) == 8 and t[:2] in ("19", "20") for t in texts):
         return False
-    return bool(read_text(pa.array(texts, pa.string()), "%Y%m%d").known.all())
+    return bool(read_text(arrow_texts(texts), "%Y%m%d").known.all())
 
 
 def fit_times(column: Column, said: str | None = None) -> Fit:
@@ -127,7 +128,7 @@ def fit_times(column: Column, said: str | None = None) -> Fit:
         return fit_said(texts, said)
     if any(map(_is_compact, texts)) and (compact := fit(texts, known=COMPACT)).formats:
         return compact
-    iso = read_text(pa.array(texts, pa.string())).known
+    iso = read_text(arrow_texts(texts)).known
     good = sum(known or _is_epoch(text) for text, known in zip(texts, iso.tolist(), strict=True))
     return Fit(formats=(AS_IS,)) if good >= SHARE * len(texts) else fit(texts)
 
@@ -150,7 +151,7 @@ def is_naive(column: Column, format: str = AS_IS) -> bool:
         return True
     if format in (*UNITS, EXCEL):
         return format == EXCEL
-    texts = pa.array([plain_text(value) for value in distinct(column)], pa.string())
+    texts = arrow_texts([plain_text(value) for value in distinct(column)])
     return bool(read_text(texts, format or ISO).naive.any())
 
 

@@ -20,7 +20,8 @@ from barograph.spec.frozen import Frozen
 from barograph.spec.roles import Roles, class_text, is_doubtful
 from barograph.spec.running import order_in_time, why_not_watched
 from barograph.spec.schema import ColumnType, Schema, Task
-from barograph.spec.search import MOSTLY, SCORE_PREFIXES, RoleSearch, listed
+from barograph.spec.search import MOSTLY, SCORE_PREFIXES, RoleSearch
+from barograph.text.format import in_quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +146,13 @@ class _Search(RoleSearch):
             nulls = [t for t in texts if t.strip() and self._is_null(t)]
             if nulls:
                 named = "" if set(nulls) <= set(self.roles.null_values) else ": name under `classes` what is a class"
-                self.decisions.append(f"{role}: {listed(nulls)} stands for none{named}")
+                self.decisions.append(f"{role}: {in_quotes(nulls)} stands for none{named}")
             if task is Task.REGRESSION:
                 continue  # where -1 is a number like others
             doubtful = [t for t in texts if is_doubtful(t, texts) and t not in self.roles.classes]
             if doubtful and not set(doubtful) <= set(self.roles.null_values):
                 self.decisions.append(
-                    f"{role}: {listed(doubtful)} is taken as a class. If it stands for no {role}, name it under "
+                    f"{role}: {in_quotes(doubtful)} is taken as a class. If it stands for no {role}, name it under "
                     "`null_values`; if it is one, under `classes`"
                 )
 
@@ -223,7 +224,7 @@ class _Search(RoleSearch):
             self.problems.append("label: a multiclass task needs at least two classes. Name them with `classes`.")
         else:
             self.decisions.append(
-                f"classes: {listed(list(classes))}" + ("" if said.classes else " (seen in the sample)")
+                f"classes: {in_quotes(list(classes))}" + ("" if said.classes else " (seen in the sample)")
             )
         return classes
 
@@ -234,7 +235,7 @@ class _Search(RoleSearch):
         unscored = [c for c in known if c.casefold() not in {name.casefold() for name in self.class_scores}]
         if beyond and unscored:
             close = did_you_mean(beyond[0], unscored)
-            self.problems.append(f"score: there is no class {beyond[0]!r}.{close} The classes are {listed(known)}.")
+            self.problems.append(f"score: there is no class {beyond[0]!r}.{close} The classes are {in_quotes(known)}.")
         return beyond
 
     @staticmethod
@@ -257,7 +258,7 @@ class _Search(RoleSearch):
             return
         scores, unknown = by_class(classes, self.class_scores)
         if unknown and isinstance(self.roles.score, Mapping):
-            self.problems.append(f"score: {listed(unknown)} are none of the classes {listed(list(classes))}.")
+            self.problems.append(f"score: {in_quotes(unknown)} are none of the classes {in_quotes(list(classes))}.")
         if task is Task.BINARY:
             if (column := self.found.get("score")) is not None:
                 scores = {classes[1]: column}
@@ -265,7 +266,7 @@ class _Search(RoleSearch):
             scores = {k: c for k, c in scores.items() if k == classes[1]}
         elif 0 < len(scores) < len(classes):
             missing = [c for c in classes if c not in scores]
-            self.decisions.append(f"scores: none for the classes {listed(missing)}")
+            self.decisions.append(f"scores: none for the classes {in_quotes(missing)}")
         if "score" not in self.found and scores:
             columns = ", ".join(f"`{c}` for {k!r}" for k, c in scores.items())
             self.decisions.append(f"score: {columns} ({'as given' if self.roles.score else 'by name'})")

@@ -15,6 +15,7 @@ from barograph.spec.roles import NULL_TEXTS, Roles, class_text
 from barograph.spec.running import INDEX, is_index
 from barograph.spec.schema import Task
 from barograph.spec.suggest import ask_format, ask_roles
+from barograph.text.format import in_quotes
 
 # The names by which a role is found, without regard to case, the first one first.
 NAMES: Mapping[str, tuple[str, ...]] = Frozen(
@@ -96,7 +97,7 @@ class RoleSearch:
         if column not in self.names:
             close = did_you_mean(column, self.names)
             told = any("The columns are" in problem for problem in self.problems)
-            remedy = close or ("" if told else f" The columns are {listed(self.names)}.")
+            remedy = close or ("" if told else f" The columns are {in_quotes(self.names)}.")
             self.problems.append(f"{role}: there is no column {column!r}.{remedy}")
 
     def find_roles(self) -> None:
@@ -230,8 +231,3 @@ class RoleSearch:
             f"score: {column!r} must hold probabilities from 0 to 1, but holds for example {example!r}. "
             "Divide percentages by 100, turn margins into probabilities, or give classes as `prediction`."
         )
-
-
-def listed(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from barograph.plain_arrays import arrow_texts
+
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -252,8 +254,8 @@ def fit(values: Sequence[Any], *, known: Sequence[str] = KNOWN, share: float = S
     texts = [t for v in values if not isinstance(v, bool) and (t := _text(v))]
     if not texts:
         return Fit(formats=())
-    some = pa.array(texts[:: max(1, len(texts) // _LOOKED_AT)], pa.string())
-    array = pa.array(texts, pa.string())
+    some = arrow_texts(texts[:: max(1, len(texts) // _LOOKED_AT)])
+    array = arrow_texts(texts)
     least = share * len(texts)
     found: dict[str, Reading] = {}
     for format in known:
@@ -266,7 +268,7 @@ def fit(values: Sequence[Any], *, known: Sequence[str] = KNOWN, share: float = S
 
 def fit_said(texts: Sequence[str], format: str) -> Fit:
     """Return whether nine of ten texts follow the format that a user says; `example` is one that does not."""
-    array = pa.array(list(texts), pa.string())
+    array = arrow_texts(texts)
     if format in (*UNITS, EXCEL):
         import polars as pl
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any  # Any: values of several types, by the name of their field
+from typing import Any, TypeVar  # Any: values of several types, by the name of their field
 
 from barograph.errors import SpecError
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 PREFIX = "BAROGRAPH_"
+
+T = TypeVar("T", int, float)
+
+
+def _number(default: T, meaning: str) -> T:
+    found: T = field(default=default, metadata={"meaning": meaning})
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +27,7 @@ class Settings:
 
     `folder` holds everything unless `database_url` puts the catalog on PostgreSQL and `storage_url` the tables on
     object storage. Sizes are in bytes, times in seconds. Each number can be set by an environment variable of its
-    name in capitals, as in BAROGRAPH_BODY_BYTES.
+    name in capitals, as in BAROGRAPH_BODY_BYTES; its meaning is for docs/settings.md.
     """
 
     folder: Path
@@ -28,28 +35,28 @@ class Settings:
     storage_url: str | None = None
     public_url: str | None = None  # under which people reach it, where a proxy stands in front
     # One request
-    body_bytes: int = 32 * MIB  # as it comes over the wire
-    expanded_bytes: int = 256 * MIB  # after decompression
-    body_rows: int = 100_000
-    body_columns: int = 2_000
-    text_bytes: int = 64 * KIB  # of one value
+    body_bytes: int = _number(32 * MIB, "of a request, as it comes over the wire")
+    expanded_bytes: int = _number(256 * MIB, "of a request, after decompression")
+    body_rows: int = _number(100_000, "of a request")
+    body_columns: int = _number(2_000, "of a request")
+    text_bytes: int = _number(64 * KIB, "of one value")
     # Connections
-    connections: int = 4_000  # one more, and that gives way which has kept the server waiting for the longest time
-    head_seconds: float = 10.0  # that the head of a request may take, the first one from when the connection is made
+    connections: int = _number(4_000, "at once; one more, and that gives way which has kept the server waiting longest")
+    head_seconds: float = _number(10.0, "that the head of a request may take, the first one from its connection on")
     # All requests at once
-    memory_bytes: int = 2 * GIB  # that bodies take up while they are read: as they came, expanded, and as rows
+    memory_bytes: int = _number(2 * GIB, "that bodies take up while they are read: as they came, expanded, and as rows")
     # Waiting for the disk, and on it
-    queue_bytes: int = 256 * MIB
-    queue_requests: int = 10_000
-    spool_bytes: int = 4 * GIB
+    queue_bytes: int = _number(256 * MIB, "of the requests that wait for the disk; more are asked to come again")
+    queue_requests: int = _number(10_000, "that wait for the disk; more are asked to come again")
+    spool_bytes: int = _number(4 * GIB, "that are acknowledged and not filed; more are refused")
     # Filing and evaluating
-    filing_rows: int = 500_000  # of one model, in one commit of its table
-    filing_seconds: float = 1.0  # from one commit to the next
-    evaluation_seconds: float = 5.0  # from one evaluation of a model to the next
-    resolution_seconds: float = 600.0  # a result that is younger is replaced, one that is older is restated
-    lease_seconds: float = 30.0
-    start_seconds: float = 60.0  # that a process which starts waits for a database that does not answer
-    rejected_rows: int = 100_000  # that the quarantine keeps of a model
+    filing_rows: int = _number(500_000, "of one model, in one commit of its table")
+    filing_seconds: float = _number(1.0, "from one commit to the next")
+    evaluation_seconds: float = _number(5.0, "from one evaluation of a model to the next")
+    resolution_seconds: float = _number(600.0, "for which a result is replaced; an older one is restated")
+    lease_seconds: float = _number(30.0, "after which the work of a worker that says nothing more goes to another")
+    start_seconds: float = _number(60.0, "that a process which starts waits for a database that does not answer")
+    rejected_rows: int = _number(100_000, "that the quarantine keeps of a model")
 
     @property
     def catalog(self) -> str:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -92,18 +92,19 @@ class Spool:
         self.path, self.max_bytes, self.free_bytes = path, max_bytes, free_bytes
         self._queue, self._writing, self._reading = threading.Lock(), threading.Lock(), threading.Lock()
         self._closed = False
-        with _explained(path):
+        with _explained(path), ExitStack() as opened:  # a file that is refused is closed again
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._appender = _connect(path, "full")
+            self._appender = _connect(path, "full", opened)
             self.node = _prepare(self._appender, path)
             _sync_folder(path.parent)
             # A release that a power failure undoes is done again: filing knows the sequence numbers it has seen.
-            self._releaser = _connect(path, "normal")
-            self._reader = _connect(path, "normal")
+            self._releaser = _connect(path, "normal", opened)
+            self._reader = _connect(path, "normal", opened)
             counts = self._reader.execute("select coalesce(sum(rows), 0), coalesce(sum(size_bytes), 0) from batches")
             self._rows: int
             self._bytes: int
             self._rows, self._bytes = counts.fetchone()
+            opened.pop_all()
 
     @property
     def rows(self) -> int:
@@ -260,11 +261,12 @@ class Spool:
         self.close()
 
 
-def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
+def _connect(path: Path, synchronous: str, opened: ExitStack) -> sqlite3.Connection:
     # A statement that is kept for its next use keeps a copy of the last payload.
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=0
     )
+    opened.enter_context(closing(connection))
     connection.execute(f"pragma page_size = {PAGE_BYTES}")  # counts for a new file only
     connection.execute("pragma journal_mode = wal")
     connection.execute(f"pragma synchronous = {synchronous}")

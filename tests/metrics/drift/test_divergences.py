@@ -1,4 +1,4 @@
-"""PSI, Jensen-Shannon, Hellinger, Cramér's V, total variation, L-infinity and chi-squared against SciPy."""
+"""PSI, Jensen–Shannon, Hellinger, Cramér’s V, total variation, L-infinity and chi-squared against SciPy."""
 
 from __future__ import annotations
 

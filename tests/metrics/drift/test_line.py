@@ -1,4 +1,4 @@
-"""Kolmogorov-Smirnov, Wasserstein and energy distance against SciPy, on the same points and on the rows themselves."""
+"""Kolmogorov–Smirnov, Wasserstein and energy distance against SciPy, on the same points and on the rows themselves."""
 
 from __future__ import annotations
 

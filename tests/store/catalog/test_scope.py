@@ -209,6 +209,8 @@ class Theirs:
             "jobs.list_jobs": lambda s: jobs.list_jobs(s, **page),
             "jobs.claim": lambda s: jobs.claim(s, self.job.id, **claimed),
             "jobs.progress": lambda s: jobs.progress(s, self.running, done=9, seconds=30, **at),
+            "jobs.put_back": lambda s: jobs.put_back(s, self.running, **at),
+            "jobs.cancel": lambda s: jobs.cancel(s, self.running.id, **at),
             "jobs.finish": lambda s: jobs.finish(s, self.running, **at),
             "jobs.fail": lambda s: jobs.fail(s, self.running, reason="x", **at),
             "jobs.put_back": lambda s: jobs.put_back(s, self.running, **at),

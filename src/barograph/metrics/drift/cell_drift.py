@@ -12,7 +12,17 @@ from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import BinaryCells, RegressionCells
 
 
-@metric(unit="nats", bounds=(0.0, inf), better="lower", symmetric=True, tolerance=0.04, rule="category_share")
+@metric(
+    unit="nats",
+    bounds=(0.0, inf),
+    better="lower",
+    symmetric=True,
+    tolerance=0.04,
+    rule="category_share",
+    alerts=True,
+    rank=1,
+    needs="scores",
+)
 def cell_drift(reference: BinaryCells | RegressionCells, current: BinaryCells | RegressionCells) -> Outcome | Outcomes:
     r"""Measure how far rows have moved between the regions of the feature space that matter for the label.
 

@@ -14,7 +14,15 @@ from barograph.sketches.histogram import Binned, check_same_bins
 FEW = 5.0  # expected rows: the usual rule (W. G. Cochran, "Some methods for strengthening the common χ² tests", 1954)
 
 
-@metric(unit="", bounds=(0.0, inf), better="lower", symmetric=True, bins="coarse")
+@metric(
+    unit="",
+    bounds=(0.0, inf),
+    better="lower",
+    symmetric=True,
+    bins="coarse",
+    title="χ²",
+    no_limits="it is a test statistic that grows with the number of rows",
+)
 def chi_square(reference: Binned, current: Binned) -> Outcome | Outcomes:
     r"""Measure how unlikely the current counts are if they and the reference are drawn from one distribution.
 

@@ -1,4 +1,4 @@
-"""Cramér's V."""
+"""Cramér’s V."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
-@metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.1, bins="coarse")
+@metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.1, bins="coarse", title="Cramér’s V")
 def cramers_v(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure the association between "which bin" and "reference or current", from 0 (none) to 1 (complete).
 

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from barograph.arrays import Floats
+from barograph.arrays import Codes, Floats
 from barograph.metrics import metric
 from barograph.metrics.drift._rows import FEWEST, undefined_rows
 from barograph.metrics.intervals import Z
@@ -18,13 +18,13 @@ FOLDS = 3
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="lower", tolerance=0.05)
-def domain_classifier(reference: Sample, current: Sample, *, seed: int = 0) -> Outcome:
+def domain_classifier(reference: Sample, current: Sample) -> Outcome:
     r"""Measure how well a classifier tells current rows from reference rows: 0.5 is not at all, 1 is always.
 
     The area under the ROC curve of gradient-boosted trees [1]_ on the codes of all features, cross-fitted: each of
     three folds is scored by trees that were fitted to the other two, and the three areas are averaged. It sees any
     change of the features together, also of their relations. Fold `i` holds every third row in the order of the
-    hashes of the event ids, so that the value depends on the data and `seed` alone.
+    hashes of the event ids, and the trees take the first of equal cuts, so that the value depends on the data alone.
 
     The folds share rows: each pair of folds enters twice, once with either as the held-out one, which at most about
     doubles the variance of the mean of the areas. The standard error is therefore :math:`\sqrt2` times DeLong's [2]_,
@@ -44,21 +44,16 @@ def domain_classifier(reference: Sample, current: Sample, *, seed: int = 0) -> O
     """
     if (reason := undefined_rows(reference, current, fewest=FEWEST)) is not None:
         return reason
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
+    from barograph.metrics.drift._boosting import boosted_scores
 
     m, n = reference.n, current.n
-    rows = np.concatenate((reference.codes, current.codes)).astype(np.float32)
-    is_current = np.repeat([0, 1], [m, n])
+    codes, widths = _dense(np.concatenate((reference.codes, current.codes)))
+    is_current = np.repeat([0.0, 1.0], [m, n])
     fold = np.concatenate((np.arange(m), np.arange(n))) % FOLDS
     areas, variances = np.empty(FOLDS), np.empty(FOLDS)
     for i in range(FOLDS):
         fitted, held_out = fold != i, fold == i
-        model = HistGradientBoostingClassifier(
-            max_iter=50, max_leaf_nodes=8, min_samples_leaf=10, early_stopping=False, random_state=seed
-        )
-        with threadpool_limits(1):  # so few rows that threads would wait for each other most of the time
-            scores = model.fit(rows[fitted], is_current[fitted]).decision_function(rows[held_out])
+        scores = boosted_scores(codes[:, fitted], is_current[fitted], codes[:, held_out], widths)
         areas[i], variances[i] = _area(scores, is_current[held_out] == 1)
     value = float(areas.mean())
     error = sqrt(2.0 * float(variances.sum())) / FOLDS
@@ -71,6 +66,16 @@ def domain_classifier(reference: Sample, current: Sample, *, seed: int = 0) -> O
         null_mean=0.5,
         null_sd=sqrt((n + m + FOLDS) / (6.0 * n * m)),
     )
+
+
+def _dense(codes: Codes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the codes as (features, rows), numbered in their order without gaps, and how many each feature has."""
+    dense = np.empty(codes.shape[::-1], np.int64)
+    widths = np.empty(len(dense), np.int64)
+    for feature, column in enumerate(codes.T):
+        found, dense[feature] = np.unique(column, return_inverse=True)
+        widths[feature] = len(found)
+    return dense, widths
 
 
 def _area(scores: Floats, positive: npt.NDArray[np.bool_]) -> tuple[float, float]:

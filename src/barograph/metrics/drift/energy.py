@@ -14,7 +14,14 @@ from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Histogram
 
 
-@metric(unit="root of reference standard deviations", bounds=(0.0, inf), better="lower", tolerance=0.15, bins="fine")
+@metric(
+    unit="root of reference standard deviations",
+    bounds=(0.0, inf),
+    better="lower",
+    tolerance=0.15,
+    bins="fine",
+    title="energy distance",
+)
 def energy(reference: Histogram, current: Histogram, *, scale: float | None = None) -> Outcome | Outcomes:
     r"""Measure how far the distribution has moved, with less weight on far tails than `wasserstein`.
 

@@ -12,7 +12,15 @@ from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
-@metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.07, bins="coarse")
+@metric(
+    unit="",
+    bounds=(0.0, 1.0),
+    better="lower",
+    symmetric=True,
+    tolerance=0.07,
+    bins="coarse",
+    title="Hellinger distance",
+)
 def hellinger(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure how little the reference and current shares overlap, from 0 (equal) to 1 (nothing in common).
 

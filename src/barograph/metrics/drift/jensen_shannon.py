@@ -1,4 +1,4 @@
-"""Jensen-Shannon distance."""
+"""Jensen–Shannon distance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
-@metric(unit="", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="coarse")
+@metric(
+    unit="",
+    bounds=(0.0, 1.0),
+    better="lower",
+    symmetric=True,
+    tolerance=0.08,
+    bins="coarse",
+    title="Jensen–Shannon distance",
+    rank=3,
+)
 def jensen_shannon(reference: Binned, current: Binned, *, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure how well one row tells whether it is a reference row or a current row, from 0 (not at all) to 1.
 

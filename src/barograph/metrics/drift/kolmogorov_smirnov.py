@@ -1,4 +1,4 @@
-"""Kolmogorov-Smirnov distance."""
+"""Kolmogorov–Smirnov distance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ HEAVY = 0.1  # share of a bin above which bridges are simulated
 NORMALS = 2**17  # drawn for the bridges of one reference: 512 bridges for 256 bins, more for fewer
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.08, bins="fine", rule="cdf_cut")
+@metric(
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="lower",
+    symmetric=True,
+    tolerance=0.08,
+    bins="fine",
+    rule="cdf_cut",
+    title="Kolmogorov–Smirnov distance",
+    alerts=True,
+    rank=1,
+)
 def kolmogorov_smirnov(reference: Histogram, current: Histogram) -> Outcome | Outcomes:
     r"""Measure the largest share of rows that has moved past any one value.
 

@@ -12,7 +12,9 @@ from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.04, bins="coarse")
+@metric(
+    unit="share", bounds=(0.0, 1.0), better="lower", symmetric=True, tolerance=0.04, bins="coarse", title="L∞ distance"
+)
 def l_infinity(reference: Binned, current: Binned) -> Outcome | Outcomes:
     r"""Measure the largest change of the share of any one bin or category.
 

@@ -17,7 +17,7 @@ from barograph.sketches.sample import Sample
 FREQUENCIES = 128
 
 
-@metric(unit="", bounds=(0.0, 2.0), better="lower", tolerance=0.002)
+@metric(unit="", bounds=(0.0, 2.0), better="lower", tolerance=0.002, title="MMD")
 def mmd(reference: Sample, current: Sample, *, seed: int = 0) -> Outcome:
     r"""Measure how far the features together have moved, as rows that look less alike than among themselves.
 

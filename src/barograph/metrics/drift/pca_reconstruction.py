@@ -12,7 +12,13 @@ from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.moments import Covariance
 
 
-@metric(unit="reference standard deviations", bounds=(0.0, inf), better="lower", tolerance=0.05)
+@metric(
+    unit="reference standard deviations",
+    bounds=(0.0, inf),
+    better="lower",
+    tolerance=0.05,
+    title="PCA reconstruction error",
+)
 def pca_reconstruction(reference: Covariance, current: Covariance, *, explained: float = 0.95) -> Outcome:
     r"""Measure how much of a current row the reference's leading principal components leave over.
 

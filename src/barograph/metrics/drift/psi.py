@@ -15,7 +15,9 @@ from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.histogram import Binned
 
 
-@metric(unit="nats", bounds=(0.0, inf), better="lower", symmetric=True, tolerance=0.04, bins="coarse")
+@metric(
+    unit="nats", bounds=(0.0, inf), better="lower", symmetric=True, tolerance=0.04, bins="coarse", title="PSI", rank=4
+)
 def psi(reference: Binned, current: Binned, *, smoothing: float = 0.5, debias: bool = True) -> Outcome | Outcomes:
     r"""Measure how far the current shares have moved from the reference shares, with weight on rare bins.
 

@@ -23,6 +23,8 @@ from barograph.sketches.histogram import Binned
     tolerance=0.08,
     bins="coarse",
     rule="category_share",
+    alerts=True,
+    rank=2,
 )
 def total_variation(reference: Binned, current: Binned) -> Outcome | Outcomes:
     r"""Measure the share of rows that would have to change their bin to undo the change.

@@ -14,7 +14,14 @@ from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Histogram
 
 
-@metric(unit="reference standard deviations", bounds=(0.0, inf), better="lower", tolerance=0.2, bins="fine")
+@metric(
+    unit="reference standard deviations",
+    bounds=(0.0, inf),
+    better="lower",
+    tolerance=0.2,
+    bins="fine",
+    title="Wasserstein distance",
+)
 def wasserstein(reference: Histogram, current: Histogram, *, scale: float | None = None) -> Outcome | Outcomes:
     r"""Measure how far the average row has moved, in standard deviations of the reference.
 

@@ -8,9 +8,18 @@ from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Outcome
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
+from barograph.spec.schema import Task
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="higher", tolerance=0.02)
+@metric(
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="higher",
+    tolerance=0.02,
+    alerts=(Task.BINARY, Task.MULTICLASS),
+    harm_in=(Task.BINARY, Task.MULTICLASS),
+    rank=2,
+)
 def accuracy(current: ScoreTable | ClassTables) -> Outcome:
     r"""Measure which share of the labelled predictions is right.
 

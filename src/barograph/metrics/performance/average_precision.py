@@ -19,7 +19,7 @@ NODES = np.array([[0.125], [0.375], [0.625], [0.875]])  # in a bin, the positive
 NORMAL_NODES = np.array([[1.15035], [0.31864], [-0.31864], [-1.15035]])  # Φ⁻¹(1 - NODES)
 
 
-@metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.03)
+@metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.03, needs="scores")
 def average_precision(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
     r"""Measure the precision at each positive, going down from the highest score, averaged over the positives.
 

@@ -14,7 +14,15 @@ from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
 
-@metric(unit="", bounds=(0.0, 2.0), better="lower", tolerance=1e-4, relative_tolerance=0.10)
+@metric(
+    unit="",
+    bounds=(0.0, 2.0),
+    better="lower",
+    tolerance=1e-4,
+    relative_tolerance=0.10,
+    title="Brier score",
+    needs="probabilities",
+)
 def brier_score(current: ScoreTable | ClassTables) -> Outcome:
     r"""Measure the mean squared difference between the score and what came true.
 

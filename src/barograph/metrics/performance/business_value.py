@@ -12,9 +12,17 @@ from barograph.metrics.intervals import wilson
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.scores import ScoreTable
+from barograph.spec.schema import Task
 
 
-@metric(unit="value per prediction", bounds=(-inf, inf), better="higher", relative_tolerance=0.10)
+@metric(
+    unit="value per prediction",
+    bounds=(-inf, inf),
+    better="higher",
+    relative_tolerance=0.10,
+    alerts=(Task.BINARY,),
+    rank=3,
+)
 def business_value(current: ScoreTable, *, values: tuple[float, float, float, float]) -> Outcome:
     r"""Measure the mean value of a labelled prediction, from what each kind of hit and mistake is worth.
 

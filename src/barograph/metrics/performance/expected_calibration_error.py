@@ -21,7 +21,15 @@ ROWS_PER_GROUP = 50
 MOST_BIAS, LEAST_BIAS = 0.47, -0.094
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.03, rule="none")
+@metric(
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="lower",
+    tolerance=0.03,
+    rule="none",
+    needs="probabilities",
+    no_limits="it depends on the number of rows, also without a change",
+)
 def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
     r"""Measure how far mean scores are from shares of positives, less what is due to chance.
 

@@ -10,9 +10,18 @@ from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import POSITIVE, YES, ScoreTable
+from barograph.spec.schema import Task
 
 
-@metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
+@metric(
+    unit="",
+    bounds=(0.0, 1.0),
+    better="higher",
+    tolerance=0.05,
+    title="F1",
+    alerts=(Task.BINARY, Task.MULTICLASS),
+    rank=4,
+)
 def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
     r"""Measure the harmonic mean of precision and recall.
 

@@ -11,12 +11,22 @@ from barograph.metrics.performance._score_bins import score_bins
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import NEGATIVE, POSITIVE, SCORE_SUMS, ScoreTable
+from barograph.spec.schema import Task
 
 LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log_complement")
 LEAST_SCORE = 1e-6  # of a bin in the mean; below, the variance of its logarithms is not known from that of its scores
 
 
-@metric(unit="nats", bounds=(0.0, float("inf")), better="lower", tolerance=1e-4, relative_tolerance=0.10)
+@metric(
+    unit="nats",
+    bounds=(0.0, float("inf")),
+    better="lower",
+    tolerance=1e-4,
+    relative_tolerance=0.10,
+    alerts=(Task.BINARY, Task.MULTICLASS),
+    rank=5,
+    needs="probabilities",
+)
 def log_loss(current: ScoreTable | ClassTables) -> Outcome:
     r"""Measure the mean negative logarithm of the probability that was given to what came true.
 

@@ -9,9 +9,19 @@ from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Outcome
 from barograph.sketches.cells import RegressionCells
+from barograph.spec.schema import Task
 
 
-@metric(unit="label", bounds=(0.0, inf), better="lower", relative_tolerance=0.10)
+@metric(
+    unit="label",
+    bounds=(0.0, inf),
+    better="lower",
+    relative_tolerance=0.10,
+    title="MAE",
+    alerts=(Task.REGRESSION,),
+    harm_in=(Task.REGRESSION,),
+    rank=1,
+)
 def mae(current: RegressionCells) -> Outcome:
     r"""Measure how far predictions are from labels, on average and in the label's unit.
 

@@ -11,7 +11,7 @@ from barograph.outcome import Outcome, Undefined
 from barograph.sketches.cells import RegressionCells
 
 
-@metric(unit="ratio", bounds=(0.0, inf), better="lower", tolerance=1e-4, relative_tolerance=0.10)
+@metric(unit="ratio", bounds=(0.0, inf), better="lower", tolerance=1e-4, relative_tolerance=0.10, title="MAPE")
 def mape(current: RegressionCells) -> Outcome:
     r"""Measure how large errors are beside the labels, on average: 0.1 for ten percent.
 

@@ -16,7 +16,7 @@ from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
 
-@metric(unit="", bounds=(-1.0, 1.0), better="higher", tolerance=0.05)
+@metric(unit="", bounds=(-1.0, 1.0), better="higher", tolerance=0.05, title="MCC")
 def mcc(current: ScoreTable | ClassTables) -> Outcome:
     r"""Measure the correlation of predictions and labels, which stays honest when one class is rare.
 

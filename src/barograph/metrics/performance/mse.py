@@ -11,7 +11,7 @@ from barograph.outcome import Outcome
 from barograph.sketches.cells import RegressionCells
 
 
-@metric(unit="label²", bounds=(0.0, inf), better="lower", relative_tolerance=0.2)
+@metric(unit="label²", bounds=(0.0, inf), better="lower", relative_tolerance=0.2, title="MSE")
 def mse(current: RegressionCells) -> Outcome:
     r"""Measure the mean squared difference between prediction and label.
 

@@ -11,7 +11,7 @@ from barograph.outcome import Outcome, Undefined
 from barograph.sketches.cells import RegressionCells
 
 
-@metric(unit="", bounds=(0.0, inf), better="lower", tolerance=1e-8, relative_tolerance=0.2)
+@metric(unit="", bounds=(0.0, inf), better="lower", tolerance=1e-8, relative_tolerance=0.2, title="MSLE")
 def msle(current: RegressionCells) -> Outcome:
     r"""Measure the mean squared difference between the logarithms of prediction and label.
 

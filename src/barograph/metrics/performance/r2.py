@@ -16,7 +16,7 @@ SUMS = [REGRESSION_SUMS.index(name) for name in ("error", "squared_error", "four
 SQUARED_LABEL = REGRESSION_SUMS.index("squared_label")
 
 
-@metric(unit="", bounds=(-inf, 1.0), better="higher", tolerance=0.05)
+@metric(unit="", bounds=(-inf, 1.0), better="higher", tolerance=0.05, title="R²")
 def r2(current: RegressionCells) -> Outcome:
     r"""Measure which share of the variance of the labels the predictions explain.
 

@@ -9,9 +9,18 @@ from barograph.metrics.performance._intervals import square_root
 from barograph.metrics.performance.mse import mse
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.cells import RegressionCells
+from barograph.spec.schema import Task
 
 
-@metric(unit="label", bounds=(0.0, inf), better="lower", relative_tolerance=0.10)
+@metric(
+    unit="label",
+    bounds=(0.0, inf),
+    better="lower",
+    relative_tolerance=0.10,
+    title="RMSE",
+    alerts=(Task.REGRESSION,),
+    rank=2,
+)
 def rmse(current: RegressionCells) -> Outcome:
     r"""Measure the typical difference between prediction and label, with large ones weighing more.
 

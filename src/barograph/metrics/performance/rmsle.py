@@ -11,7 +11,7 @@ from barograph.outcome import Estimate, Outcome
 from barograph.sketches.cells import RegressionCells
 
 
-@metric(unit="", bounds=(0.0, inf), better="lower", tolerance=1e-4, relative_tolerance=0.10)
+@metric(unit="", bounds=(0.0, inf), better="lower", tolerance=1e-4, relative_tolerance=0.10, title="RMSLE")
 def rmsle(current: RegressionCells) -> Outcome:
     r"""Measure the typical difference between the logarithms of prediction and label.
 

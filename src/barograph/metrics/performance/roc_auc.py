@@ -12,13 +12,24 @@ from barograph.metrics.performance._score_bins import LEAST_VARIANCE, score_bins
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
+from barograph.spec.schema import Task
 
 PSEUDO_ROWS = 2
 MODEL_ERROR = 0.08  # of the share of pairs in order, as the normal model has it, where all pairs are of one bin
 LEAST_SPREAD = 0.01
 
 
-@metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.02)
+@metric(
+    unit="",
+    bounds=(0.0, 1.0),
+    better="higher",
+    tolerance=0.02,
+    title="ROC AUC",
+    alerts=(Task.BINARY,),
+    harm_in=(Task.BINARY,),
+    rank=1,
+    needs="scores",
+)
 def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
     r"""Measure how often a positive has a higher score than a negative.
 

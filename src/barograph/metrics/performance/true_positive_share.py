@@ -9,7 +9,14 @@ from barograph.outcome import Outcome
 from barograph.sketches.scores import ScoreTable
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="neither", tolerance=0.02, rule="none")
+@metric(
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="neither",
+    tolerance=0.02,
+    rule="none",
+    no_limits="a part of the confusion table; accuracy, precision and recall are judged",
+)
 def true_positive_share(current: ScoreTable) -> Outcome:
     r"""Measure which share of the labelled predictions was rightly predicted positive.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from barograph.metrics import metric
+from barograph.metrics.broken import Broken
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.histogram import Binned, Histogram
 
 
-@metric(unit="", bounds=(0.0, 1.0), better="lower")
+@metric(unit="", bounds=(0.0, 1.0), better="lower", breaks=Broken.CONSTANT)
 def constant_column(current: Binned) -> Outcome | Outcomes:
     """Say whether all present values are the same: 1 if they are, 0 if there are at least two.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from barograph.arrays import Number
 from barograph.metrics import metric
+from barograph.metrics.broken import Broken
 from barograph.metrics.quality._shares import share_of_present
 from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.counts import Counts
@@ -13,7 +14,16 @@ def _outside(counts: Counts) -> tuple[Number, Number]:
     return counts.below + counts.above + counts.negative_inf + counts.positive_inf, counts.present
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02, rule="share", part=_outside)
+@metric(
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="lower",
+    tolerance=0.02,
+    rule="share",
+    part=_outside,
+    title="out-of-range share",
+    breaks=Broken.OUT_OF_RANGE,
+)
 def out_of_range_share(current: Counts) -> Outcome | Outcomes:
     """Measure the share of present numbers below or above the reference's range: (below + above + ±inf) / present.
 

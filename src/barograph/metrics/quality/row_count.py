@@ -5,11 +5,14 @@ from __future__ import annotations
 from math import inf
 
 from barograph.metrics import metric
+from barograph.metrics.broken import Broken
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.counts import Counts
 
 
-@metric(unit="rows", bounds=(0.0, inf), better="neither", relative_tolerance=0.5)
+@metric(
+    unit="rows", bounds=(0.0, inf), better="neither", relative_tolerance=0.5, counts_rows=True, breaks=Broken.NO_ROWS
+)
 def row_count(current: Counts) -> Outcome | Outcomes:
     """Count the rows.
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from barograph.metrics import metric
+from barograph.metrics.broken import Broken
 from barograph.metrics.quality._shares import share
 from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.counts import Counts
 
 
 @metric(
-    unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.0, rule="share", part=lambda c: (c.type_errors, c.rows)
+    unit="share",
+    bounds=(0.0, 1.0),
+    better="lower",
+    tolerance=0.0,
+    rule="share",
+    part=lambda c: (c.type_errors, c.rows),
+    of_labels=True,
+    breaks=Broken.TYPE_ERRORS,
 )
 def type_error_share(current: Counts) -> Outcome | Outcomes:
     """Measure the share of rows whose value cannot be read as the column's type: type errors / rows.

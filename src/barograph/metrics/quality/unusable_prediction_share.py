@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from barograph.metrics import metric
+from barograph.metrics.broken import Broken
 from barograph.metrics.quality._shares import share
 from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
@@ -14,7 +15,9 @@ def _part(table: ScoreTable | ClassTables | RegressionCells) -> tuple[int, int]:
     return table.unusable, table.rows
 
 
-@metric(unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02, rule="share", part=_part)
+@metric(
+    unit="share", bounds=(0.0, 1.0), better="lower", tolerance=0.02, rule="share", part=_part, breaks=Broken.PREDICTIONS
+)
 def unusable_prediction_share(current: ScoreTable | ClassTables | RegressionCells) -> Outcome | Outcomes:
     """Measure the share of rows for which the model said nothing that can be used.
 

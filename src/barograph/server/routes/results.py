@@ -10,6 +10,7 @@ from pydantic import Field
 
 from barograph.errors import did_you_mean
 from barograph.metrics import catalogue
+from barograph.metrics.facts import heading_of
 from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, page
 from barograph.server.catalog_lookup import bounds_of, model_named
 from barograph.server.pagination import DEFAULT, read_cursor
@@ -62,6 +63,7 @@ class MonitorAnswer(Answer):
 
     monitor: str
     metric: str
+    title: str = Field(description="The metric's name as people read it.", examples=["Kolmogorov–Smirnov distance"])
     family: str
     column: str | None
     segment: str | None
@@ -181,7 +183,14 @@ def list_monitors(
     rows = sorted((s for s in series if s.monitor > behind), key=lambda s: s.monitor)[: limit + 1]
     kept, following = page(request, rows, limit, lambda s: (s.monitor,))
     items = [
-        MonitorAnswer(monitor=s.monitor, metric=s.metric, family=s.family, column=s.column, segment=s.segment)
+        MonitorAnswer(
+            monitor=s.monitor,
+            metric=s.metric,
+            title=heading_of(s.metric),
+            family=s.family,
+            column=s.column,
+            segment=s.segment,
+        )
         for s in kept
     ]
     return MonitorsPage(items=items, next=following)
