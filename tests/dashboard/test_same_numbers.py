@@ -8,8 +8,9 @@ from random import Random
 
 from fleet_of_tests import Watched
 
-from barograph.charts.words import quantity, unit_of
 from barograph.dashboard.words import spoken
+from barograph.metrics.facts import unit_of
+from barograph.text.format import quantity
 
 HTML = {"Accept": "text/html"}
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from barograph.charts.finding import finding
-from barograph.charts.words import count, cut, metric_title, percent, quantity, unit_of
 from barograph.dashboard.distribution_view import Drawn
 from barograph.dashboard.incidents import IncidentLine
 from barograph.dashboard.model import Known
@@ -22,7 +21,9 @@ from barograph.dashboard.model_tables import (
 from barograph.dashboard.readings import Reading, readings
 from barograph.dashboard.timeline import Mark, Metric, Span, Timeline, timeline
 from barograph.dashboard.words import chunk_noun, plural, spoken
+from barograph.metrics.facts import heading_of, unit_of
 from barograph.monitors.results import Result
+from barograph.text.format import count, cut, percent, quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class FeaturePage:
 
 def feature_page(data: FeatureData) -> FeaturePage:
     """Return what the page says."""
-    name = f"{metric_title(data.metric)} of {cut(data.column.name, length=60)}"
+    name = f"{heading_of(data.metric)} of {cut(data.column.name, length=60)}"
     said = spoken(finding(data.column.rows, name=name), data.known.chunk)
     harm = "not known"
     if data.harm is not None:
@@ -202,7 +203,7 @@ def labels_page(data: LabelsData) -> LabelsPage:
         last_label_us=data.last_label_us,
         labels=data.known.labels,
         events=data.known.events,
-        metric=metric_title(data.measured[0].metric) if data.measured else "",
+        metric=heading_of(data.measured[0].metric) if data.measured else "",
         rows=rows,
         noun=noun,
     )
@@ -245,6 +246,6 @@ def _drawn(
         metric=metric,
         spans=spans,
         marks=marks,
-        description=f"{metric_title(metric.name)} over time. {said}.",
+        description=f"{heading_of(metric.name)} over time. {said}.",
         is_calm=calm,
     )

@@ -7,9 +7,9 @@ from html import escape
 from typing import Any  # Any: Vega-Lite is JSON
 
 from barograph.charts.style import Chart
-from barograph.charts.words import percent, quantity
 from barograph.dashboard.scales import Scale, ticks
 from barograph.dashboard.svg import drawing, number, rectangles, tag, text, title
+from barograph.text.format import percent, quantity
 
 WIDTH, HEIGHT, AXIS = 320.0, 110.0, 18.0
 NAMES, ROW = 118.0, 20.0

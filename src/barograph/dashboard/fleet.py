@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from barograph.alerts.condition import Condition, Judgement
-from barograph.charts.words import count, metric_title, percent, quantity, unit_of
 from barograph.dashboard.sparkline import bars, metric_line
 from barograph.dashboard.words import chunk_noun, lasting, look, spoken, state_word
+from barograph.metrics.facts import heading_of, unit_of
 from barograph.monitors.results import Result
+from barograph.text.format import count, percent, quantity
 from barograph.times import to_microseconds
 
 PAGE = 50
@@ -206,7 +207,7 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
         look=model.look,
         state=state_word(lifecycle, judgement),
         verdict="" if judgement is Judgement.WELL else spoken(model.condition.verdict, model.chunk),
-        metric=metric_title(latest.metric) if latest else "",
+        metric=heading_of(latest.metric) if latest else "",
         was="" if latest is None or latest.reference_value is None else quantity(latest.reference_value, unit),
         now="" if latest is None or latest.value is None else quantity(latest.value, unit),
         is_estimate=latest is not None and latest.family == "estimation",

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from math import exp, log
 
 from barograph.charts.finding import finding
-from barograph.charts.words import count, cut, metric_title, printable, quantity, unit_of, within
 from barograph.dashboard.incidents import IncidentLine
 from barograph.dashboard.model import Answer
 from barograph.dashboard.readings import Reading, moment
 from barograph.dashboard.timeline import Mark, Metric, Span, Timeline, timeline
 from barograph.dashboard.words import change_words, chunk_noun, spoken
+from barograph.metrics.facts import heading_of, title_of, unit_of
 from barograph.monitors.results import Result
+from barograph.text.format import count, cut, printable, quantity
 
 MOST_ALERTS = 40
 
@@ -43,7 +44,7 @@ class AlertLine:
         """Return what it is about: the metric, of which column, in which segment."""
         of = f" of {self.column}" if self.column else ""
         where = f" ({self.segment})" if self.segment else ""
-        return metric_title(self.metric) + of + where
+        return heading_of(self.metric) + of + where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +155,7 @@ def _finding(data: IncidentData) -> str:
     first = next(iter((*data.root_rows, *data.root_estimated)))
     of = f" of {cut(first.column, length=50)}" if first.column else ""
     where = f" ({first.segment})" if first.segment else ""
-    name = metric_title(first.metric) + of if first.column else ""
+    name = heading_of(first.metric) + of if first.column else ""
     return spoken(finding(data.root_rows, estimated=data.root_estimated, name=name), data.chunk) + where
 
 
@@ -191,11 +192,9 @@ def _how_bad(data: IncidentData, root: AlertLine | None) -> Answer:
         return Answer(
             question="How bad",
             said="no harm seen",
-            more=f"{metric_title(row.metric)} {was}{now} at worst in that time, {row.chunk}",
+            more=f"{heading_of(row.metric)} {was}{now} at worst in that time, {row.chunk}",
         )
-    return Answer(
-        question="How bad", said=f"{metric_title(row.metric)} {was}{now}", more=f"{span}at worst, {row.chunk}"
-    )
+    return Answer(question="How bad", said=f"{heading_of(row.metric)} {was}{now}", more=f"{span}at worst, {row.chunk}")
 
 
 def _worst(rows: Sequence[Result]) -> Result | None:
@@ -242,7 +241,7 @@ def _before_now(data: IncidentData, root: AlertLine | None) -> list[BeforeNow]:
         guess = "estimated" if row.family == "estimation" else "measured"
         before = "–" if row.reference_value is None else quantity(row.reference_value, unit)
         note = f"reference; {guess}, at worst, {row.chunk}"
-        found.append(BeforeNow(name=metric_title(row.metric), before=before, now=quantity(row.value, unit), note=note))
+        found.append(BeforeNow(name=heading_of(row.metric), before=before, now=quantity(row.value, unit), note=note))
     else:
         found.append(BeforeNow(name="Performance", before="–", now="not known"))
     found.append(_amount(data.decisions_name or "Decisions", data.decisions))
@@ -272,7 +271,7 @@ def _suspect(root: AlertLine | None) -> BeforeNow:
     if root is None or root.column is None:
         return BeforeNow(name="Suspected column", before="–", now="none stands out")
     unit = unit_of(root.metric, root.family)
-    name = f"{metric_title(root.metric)} of {cut(root.column, length=40)}"
+    name = f"{heading_of(root.metric)} of {cut(root.column, length=40)}"
     before = "–" if root.reference is None else quantity(root.reference, unit)
     now = "–" if root.value is None else quantity(root.value, unit)
     return BeforeNow(
@@ -305,7 +304,7 @@ def _chart(
         marks=data.marks,
         traffic=data.traffic,
         is_calm=data.line.severity == "notice",
-        description=f"{within(metric_title(root.metric))} over time. {found}.",
+        description=f"{title_of(root.metric)} over time. {found}.",
     )
     return timeline(drawn, width=width, height=height, prefix=prefix)
 

@@ -7,14 +7,6 @@ from dataclasses import dataclass, field
 
 from barograph.alerts.condition import Condition
 from barograph.charts.finding import finding
-from barograph.charts.words import (
-    count,
-    cut,
-    metric_title,
-    printable,
-    quantity,
-    unit_of,
-)
 from barograph.dashboard.distribution_view import Drawn
 from barograph.dashboard.incidents import IncidentLine
 from barograph.dashboard.model_tables import (
@@ -35,7 +27,9 @@ from barograph.dashboard.model_tables import (
 from barograph.dashboard.readings import Reading, moment
 from barograph.dashboard.timeline import Mark, Metric, Span, Timeline, timeline
 from barograph.dashboard.words import chunk_noun, look, plural, spoken, state_word
+from barograph.metrics.facts import heading_of, unit_of
 from barograph.monitors.results import Result
+from barograph.text.format import count, cut, printable, quantity
 
 MOST_COLUMNS = 12
 MOST_FAULTS = 8
@@ -221,9 +215,7 @@ def _how_bad(chosen: MetricSeries | None) -> Answer:
     if row.lower is not None and row.upper is not None:
         span = f"95 %: {quantity(row.lower, unit)} to {quantity(row.upper, unit)}, "
     said = "estimated" if row.family == "estimation" else "measured"
-    return Answer(
-        question="How bad", said=f"{metric_title(row.metric)} {was}{now}", more=f"{span}{said} in {row.chunk}"
-    )
+    return Answer(question="How bad", said=f"{heading_of(row.metric)} {was}{now}", more=f"{span}{said} in {row.chunk}")
 
 
 def _why(first: IncidentLine | None, data: ModelData) -> str:
@@ -288,7 +280,7 @@ def _chart(data: ModelData, found: str, *, width: float, prefix: str, height: fl
         spans=data.spans,
         marks=data.marks,
         traffic=data.traffic,
-        description=f"{metric_title(data.chosen)} over time. {found}.",
+        description=f"{heading_of(data.chosen)} over time. {found}.",
     )
     return timeline(drawn, width=width, height=height, prefix=prefix)
 

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from barograph.charts.distribution import distribution
 from barograph.charts.drift_heat_map import relative_distance
 from barograph.charts.panel import sentence
-from barograph.charts.words import count, crosses, cut, find_metric, metric_title, quantity, unit_of, within
+from barograph.charts.words import crosses
 from barograph.dashboard.distribution_view import Drawn, draw_distribution, interval, strip
 from barograph.dashboard.fleet import newest
 from barograph.dashboard.scales import Scale
 from barograph.dashboard.sparkline import metric_line
 from barograph.errors import MismatchError
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import find_metric, heading_of, unit_of
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.sketches.histogram import Binned
+from barograph.text.format import count, cut, quantity
 
 MOST_UNDEFINED = 8
 
@@ -102,7 +105,7 @@ def metric_row(metric: MetricSeries, is_on: bool) -> MetricRow:
     row = metric.newest
     unit = unit_of(row.metric, row.family) if row else ""
     return MetricRow(
-        name=metric_title(metric.name),
+        name=heading_of(metric.name),
         key=metric.name,
         was="–" if row is None or row.reference_value is None else quantity(row.reference_value, unit),
         now=_value(row, unit),
@@ -249,12 +252,13 @@ def fault_row(rows: Sequence[Result]) -> FaultRow:
     def said(value: float | None) -> str:
         if value is None:
             return "–"
-        return ("yes" if value else "no") if first.metric == "constant_column" else quantity(value, unit)
+        is_constant = metric is not None and metric.breaks is Broken.CONSTANT
+        return ("yes" if value else "no") if is_constant else quantity(value, unit)
 
     worst = max(known, key=badness, default=None)
     return FaultRow(
         column=first.column or "all rows",
-        fault=metric_title(first.metric),
+        fault=heading_of(first.metric),
         was=said(reference),
         worst=said(worst.value if worst else None),
         when=worst.chunk if worst else "",
@@ -268,8 +272,8 @@ def undefined_rows(found: Sequence[tuple[str, str, str | None, str]]) -> list[tu
     """Return what could not be judged in the newest chunk, and why: the same reason once."""
     by_reason: dict[str, list[str]] = {}
     for family, metric, column, reason in found:
-        name = metric_title(metric)
-        name = f"estimated {within(name)}" if family == "estimation" else name
+        name = heading_of(metric)
+        name = f"estimated {name}" if family == "estimation" else name
         by_reason.setdefault(reason, []).append(f"{name} of {column}" if column else name)
     rows: list[tuple[str, str]] = []
     for reason, names in sorted(by_reason.items(), key=lambda item: -len(item[1])):

@@ -8,9 +8,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from barograph.charts.panel import sentence
-from barograph.charts.words import count, crosses, limits_within_reach, quantity, unit_of
+from barograph.charts.words import crosses, limits_within_reach
+from barograph.metrics.facts import unit_of
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
+from barograph.text.format import count, quantity
 from barograph.times import from_microseconds, to_microseconds
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any  # Any: page contexts, each a dataclass of its own
 
-from barograph.charts.words import printable
 from barograph.dashboard.site import Site
 from barograph.dashboard.words import lasting
+from barograph.text.format import printable
 from barograph.times import from_microseconds
 
 if TYPE_CHECKING:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from barograph.charts.words import bounds_of, cut, quantity, unit_of
+from barograph.charts.words import bounds_of
 from barograph.dashboard.readings import Reading
 from barograph.dashboard.scales import Scale, ticks, time_ticks
 from barograph.dashboard.sparkline import diamond
 from barograph.dashboard.svg import area, drawing, number, path, rectangles, steps, tag, text, title
+from barograph.metrics.facts import unit_of
 from barograph.monitors.results import Result
+from barograph.text.format import cut, quantity
 
 LEFT = 46.0
 RIGHT, RIGHT_NARROW = 124.0, 54.0  # room for the names of lines, or for their values alone

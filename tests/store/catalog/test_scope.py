@@ -213,8 +213,6 @@ class Theirs:
             "jobs.cancel": lambda s: jobs.cancel(s, self.running.id, **at),
             "jobs.finish": lambda s: jobs.finish(s, self.running, **at),
             "jobs.fail": lambda s: jobs.fail(s, self.running, reason="x", **at),
-            "jobs.put_back": lambda s: jobs.put_back(s, self.running, **at),
-            "jobs.cancel": lambda s: jobs.cancel(s, self.job.id, **at),
             "jobs.retry": lambda s: jobs.retry(s, self.failed, **at),
             "proposals.propose": lambda s: proposals.propose(s, m, job_id=self.job.id, spec={"x": 1}, **at),
             "proposals.get_proposal": lambda s: proposals.get_proposal(s, m),

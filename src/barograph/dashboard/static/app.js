@@ -172,7 +172,7 @@
   news.hidden = true;
   news.setAttribute("aria-live", "polite");
   news.textContent = "There is something new. Show it";
-  news.addEventListener("click", refresh);
+  news.addEventListener("click", function () { refresh(true); });
   body.appendChild(news);
   function concern(said) {  // what of the news is about this page
     var live = body.dataset.live, model = body.dataset.model;
@@ -185,13 +185,14 @@
     var at = document.activeElement;
     return window.scrollY > 40 || document.querySelector("main details[open]") || (at && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.closest("main"));
   }
-  function refresh() {
+  function refresh(asked) {
     news.hidden = true;
     fetch(window.location.href, { headers: { Accept: "text/html" } }).then(function (answer) {
       if (answer.status === 401) { window.location.reload(); return null; }
       return answer.ok ? answer.text() : null;
     }).then(function (text) {
       if (!text) return;
+      if (!asked && isReading()) { news.hidden = false; return; }  // somebody has begun to read or to write meanwhile
       var page = new DOMParser().parseFromString(text, "text/html");
       ["main", "footer"].forEach(function (name) {
         var old = document.querySelector(name), fresh = page.querySelector(name);
@@ -202,7 +203,7 @@
   }
   function hear(said) {
     var now = concern(said);
-    if (seen !== null && now !== seen) { if (isReading()) news.hidden = false; else refresh(); }
+    if (seen !== null && now !== seen) { if (isReading()) news.hidden = false; else refresh(false); }
     seen = now;
     body.dataset.heard = "yes";
   }

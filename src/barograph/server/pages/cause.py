@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from barograph.causes.decomposition import Decomposition
 from barograph.causes.explain import decomposition_of
-from barograph.charts.words import metric_title, within
+from barograph.metrics.facts import title_of
 from barograph.outcome import Estimate, Undefined
 from barograph.server.catalog_lookup import bounds_of
 from barograph.server.pages.visit import Visit
@@ -49,7 +49,7 @@ def sentence(metric: str, parts: Decomposition, chunk: str) -> str:
     def signed(part: Estimate) -> str:
         return f"{part.value:+.3f} (95 %: {part.lower:+.3f} to {part.upper:+.3f})"
 
-    name = within(metric_title(metric))
+    name = title_of(metric)
     return (
         f"In {chunk}, {name} changed by {parts.change.value:+.3f} since the reference: {signed(parts.concept)} because "
         f"the same inputs had other outcomes, {signed(parts.covariate)} because the inputs changed."

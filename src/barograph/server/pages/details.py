@@ -8,12 +8,11 @@ from math import exp, log
 from starlette.responses import Response
 
 from barograph.alerts.condition import Lifecycle
-from barograph.charts.words import count, metric_title, quantity, unit_of
 from barograph.dashboard.details import FeatureData, LabelsData, SegmentData, feature_page, labels_page, segment_page
 from barograph.dashboard.lists import Field, Form, ListPage, Row, state, text
 from barograph.dashboard.words import chunk_noun
 from barograph.errors import BarographError
-from barograph.report.ranking import DRIFT_METRICS
+from barograph.metrics.facts import drift_rank, heading_of, unit_of
 from barograph.server.catalog_lookup import model_named
 from barograph.server.pages import incidents
 from barograph.server.pages.distributions import with_distributions
@@ -31,6 +30,7 @@ from barograph.spec.write import spec_text
 from barograph.store.catalog import overview
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.results import Point, list_series
+from barograph.text.format import count, quantity
 
 PAGE = 60
 SORTED = 2_000  # monitors that are sorted by how they are; more stay in the order of their names
@@ -50,8 +50,7 @@ def feature(visit: Visit) -> Response:
         if not of:
             raise not_found("column", name[:200])
         points = overview.newest_points(scope, of, count=NEWEST)
-        rank = {metric: i for i, metric in enumerate(DRIFT_METRICS)}
-        drifts = sorted((one for one in of if one.family == "drift"), key=lambda one: rank.get(one.metric, 99))
+        drifts = sorted((one for one in of if one.family == "drift"), key=lambda one: drift_rank(one.metric))
         main = drifts[0] if drifts else of[0]
         from barograph.dashboard.model_tables import Column
 
@@ -153,7 +152,7 @@ def monitors(visit: Visit) -> Response:
             odds = f"{exp(last.evidence):,.3g} to 1" if last.evidence < 20 else f"10^{last.evidence / log(10):.0f} to 1"
         value = "" if last is None or last.value is None else quantity(last.value, unit)
         was = "" if last is None or last.reference_value is None else quantity(last.reference_value, unit)
-        name = metric_title(one.metric) + (", estimated" if one.family == "estimation" else "")
+        name = heading_of(one.metric) + (", estimated" if one.family == "estimation" else "")
         rows.append(
             Row(
                 cells=(

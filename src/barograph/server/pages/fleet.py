@@ -8,14 +8,17 @@ from starlette.responses import Response
 
 from barograph.alerts.severity import Severity
 from barograph.dashboard.fleet import ORDER, PAGE, SORTS, FleetModel, ModelSeries, chosen, fleet_page
+from barograph.metrics.facts import harm_metrics, row_counts
 from barograph.server.pages.results import results
 from barograph.server.pages.visit import Visit
+from barograph.spec.schema import Task
 from barograph.store.catalog.conditions import conditions
 from barograph.store.catalog.overview import firing_since, last_events, model_names, newest_points, series_of
 from barograph.store.catalog.results import Series
 from barograph.store.catalog.scope import Scope
 
-MAIN = ("roc_auc", "accuracy", "mae")  # of a model, the first of these that it has
+# Of a model, the first of these that it has is its main metric.
+MAIN = tuple(dict.fromkeys(name for task in Task for name in harm_metrics(task)))
 NEWEST = 30  # chunks of a sparkline
 
 
@@ -82,7 +85,7 @@ def read_series(scope: Scope, models: Sequence[FleetModel]) -> dict[int, ModelSe
         scope,
         ids,
         families=("performance", "estimation", "quality"),
-        metrics=(*MAIN, "row_count"),
+        metrics=(*MAIN, *row_counts()),
         columns=False,
         segments=False,
     )
@@ -106,4 +109,4 @@ def _kept(every: Sequence[Series]) -> dict[str, Series]:
     """Return the series of the main metric by family, and that of the number of rows."""
     names = {one.metric for one in every}
     main = next((name for name in MAIN if name in names), "")
-    return {one.family: one for one in every if one.metric in (main, "row_count")}
+    return {one.family: one for one in every if one.metric == main or one.metric in row_counts()}

@@ -17,6 +17,7 @@ from barograph.dashboard.incident import (
 )
 from barograph.dashboard.incidents import span_of
 from barograph.dashboard.timeline import Mark
+from barograph.metrics.facts import row_counts
 from barograph.server.catalog_lookup import audited, rule_of
 from barograph.server.pages.cause import OF_LABELS, made_of
 from barograph.server.pages.fleet import MAIN
@@ -135,7 +136,7 @@ def _read(visit: Visit, scope: Scope, found: StoredIncident, model: Model) -> In
     members = overview.alerts_of(scope, model.id, found.id)
     root = members[0] if members else None
     of = [one for _, one in overview.series_of(scope, [model.id])] if root else []
-    rows = next((one for one in of if one.metric == "row_count" and one.column is None), None)
+    rows = next((one for one in of if one.metric in row_counts() and one.column is None), None)
     of_root = [one for one in of if root is not None and _same(one, root)]
     start_us, end_us = _span(scope, rows or next(iter(of_root), None), line.since_us, line.until_us, model)
     main = {one.family: one for one in of if one.metric == _main(of) and not one.column and not one.segment}

@@ -9,7 +9,6 @@ from typing import TypeVar
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from barograph.charts.words import count
 from barograph.dashboard.fleet import Chip
 from barograph.dashboard.lists import Cell, Field, Form, ListPage, Row, state, text, time
 from barograph.server.catalog_lookup import model_named, names_of
@@ -26,6 +25,7 @@ from barograph.store.catalog.changes import list_changes
 from barograph.store.catalog.jobs import Job, list_jobs
 from barograph.store.catalog.keys import list_keys
 from barograph.store.catalog.quarantine import count_rows, list_rows
+from barograph.text.format import count
 
 PAGE = 50
 T = TypeVar("T")

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from barograph.alerts.breaches import MAIN_METRIC
 from barograph.dashboard.incidents import IncidentLine, span_of
 from barograph.dashboard.model import Known, ModelData, Window, model_page
 from barograph.dashboard.model_tables import Column, MetricSeries
 from barograph.dashboard.readings import Reading
 from barograph.dashboard.timeline import Mark, Span
 from barograph.dashboard.words import chunk_noun
-from barograph.monitors.defaults import ALERTING
+from barograph.metrics.facts import alerting, drift_rank, harm_metrics, row_counts
 from barograph.monitors.results import Result
-from barograph.report.ranking import DRIFT_METRICS
 from barograph.rules.limits import Status
 from barograph.server.catalog_lookup import model_named
 from barograph.server.pages import incidents
@@ -82,7 +80,7 @@ def read(visit: Visit, scope: Scope, found: Model) -> ModelData:
     """Return what the page shows of a model, in as many points as a screen has room for."""
     known = known_of(scope, found, now_us=visit.now_us)
     of = [one for _, one in overview.series_of(scope, [found.id], families=("performance", "estimation"))]
-    rows = next((one for _, one in overview.series_of(scope, [found.id], metrics=("row_count",), columns=False)), None)
+    rows = next((one for _, one in overview.series_of(scope, [found.id], metrics=row_counts(), columns=False)), None)
     whole = [one for one in of if one.segment is None and one.column is None]
     every = overview.bounds(scope, [rows.id] if rows else [one.id for one in whole[:1]])
     if every is None:
@@ -135,7 +133,7 @@ def _window(visit: Visit, every: overview.Bounds) -> Window:
 def _metrics(scope: Scope, found: Model, whole: Sequence[Series], window: Window) -> list[MetricSeries]:
     """Return the newest results of the metrics that alert, the main one first."""
     task = Task((found.schema or found.spec).get("task") or _guess(whole))
-    wanted = list(dict.fromkeys((*MAIN_METRIC[task], "business_value", *ALERTING[task])))
+    wanted = list(dict.fromkeys((*harm_metrics(task), *alerting(task))))
     kept = [one for one in whole if one.metric in wanted]
     points = overview.newest_points(scope, kept, count=NEWEST, start_us=window.start_us, end_us=window.end_us)
     by: dict[str, dict[str, list[Result]]] = {}
@@ -149,8 +147,9 @@ def _metric(name: str, by_family: Mapping[str, Sequence[Result]]) -> MetricSerie
 
 
 def _guess(whole: Sequence[Series]) -> str:
+    """Return the task of a model that does not say it: the first one whose main metric it has."""
     names = {one.metric for one in whole}
-    return "regression" if "mae" in names else "binary" if "roc_auc" in names else "multiclass"
+    return next((task.value for task in Task if harm_metrics(task)[0] in names), Task.BINARY.value)
 
 
 def _chosen(asked: str, metrics: Sequence[MetricSeries]) -> str:
@@ -244,12 +243,11 @@ def marks_of(scope: Scope, found: Model) -> list[Mark]:
 def _columns(visit: Visit, scope: Scope, found: Model, window: Window) -> list[Column]:
     """Return the drift of each column, by the one metric that speaks for it, with distributions of those that moved."""
     of: dict[str, Series] = {}
-    ranks = {name: i for i, name in enumerate(DRIFT_METRICS)}
-    every = overview.series_of(scope, [found.id], families=("drift",), metrics=DRIFT_METRICS, columns=True)
+    every = overview.series_of(scope, [found.id], families=("drift",), columns=True)
     for _, one in every:
         assert one.column is not None
         there = of.get(one.column)
-        if there is None or ranks[one.metric] < ranks[there.metric]:
+        if there is None or drift_rank(one.metric) < drift_rank(there.metric):
             of[one.column] = one
     points = overview.newest_points(
         scope, list(of.values()), count=STRIP, start_us=window.start_us, end_us=window.end_us
