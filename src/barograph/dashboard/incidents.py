@@ -12,7 +12,8 @@ from barograph.dashboard.timeline import Span
 class IncidentLine:
     """An incident in a list. `muted` says why nobody hears of it, "" if somebody does.
 
-    `since` and `until` are the keys of its first and last chunk, where it has any: days of the model's own calendar.
+    `verdict` is what people said of it: real, false alarm, or nothing. `since` and `until` are the keys of its first
+    and last chunk, where it has any: days of the model's own calendar.
     """
 
     id: str
@@ -27,6 +28,8 @@ class IncidentLine:
     muted: str
     since: str = ""
     until: str = ""
+    verdict: str = ""
+    assigned_to: str = ""
     harm: float | None = None
     columns: Sequence[str] = ()
     segments: Sequence[str] = ()

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from barograph.errors import InputError
 from barograph.ingest.arrow_columns import Batch, Column, read_batch
-from barograph.ingest.decoded import Decoded, assemble, score_doubts
+from barograph.ingest.decoded import Decoded, assemble, label_doubts, score_doubts
 from barograph.ingest.expand import Body
 from barograph.ingest.layouts import LABEL_BYTES, EventLayout, LabelLayout, class_texts
 from barograph.ingest.memory import Reserve
@@ -63,7 +63,10 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve
         texts=batch.row_texts(),
         unknown=Counter(dict.fromkeys(others, n)),
         missing=tuple(f.name for f in layout.fields[2 : layout.kept] if f.name not in batch.columns),
-        doubts=score_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.scores),
+        doubts=(
+            *score_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.scores),
+            *(() if labels is None else _label_doubts(layout.labels, labels)),
+        ),
     )
 
 
@@ -99,6 +102,16 @@ def decode_arrow_labels(body: Body, layout: LabelLayout, *, now_us: int, reserve
         texts=batch.row_texts(),
         unknown=Counter({c: batch.rows for c in batch.columns if c not in {f.name for f in layout.fields}}),
         missing=(),
+        doubts=_label_doubts(layout, good),
+    )
+
+
+def _label_doubts(layout: LabelLayout, labels: pa.Table) -> tuple[str, ...]:
+    if layout.numeric:
+        return ()
+    counts = pc.value_counts(labels.column(LABEL).combine_chunks())
+    return label_doubts(
+        layout.schema.classes, dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True))
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -91,6 +91,22 @@ def score_doubts(scores: Iterable[tuple[str, pa.Array]]) -> tuple[str, ...]:
             rows = "1 row has" if n == 1 else f"{n:,} rows have"
             doubts.append(f"{name}: {rows} a number outside 0 to 1, such as {example:g}: it counts as no score")
     return tuple(doubts)
+
+
+def label_doubts(classes: Collection[str], labels: Mapping[str | None, int]) -> tuple[str, ...]:
+    """Return what to say of labels, with how often each came, that are none of the reference's classes.
+
+    >>> label_doubts(("0", "1"), {"1": 7, "2": 3, None: 4})[0][:74]
+    "label: 3 rows have a class that the reference does not have, such as '2': "
+    """
+    odd = {label: n for label, n in labels.items() if label is not None and label not in classes}
+    if not classes or not odd:
+        return ()
+    n = sum(odd.values())
+    rows = "1 row has" if n == 1 else f"{n:,} rows have"
+    example = shown(max(odd, key=lambda label: odd[label]))
+    why = f"a class that the reference does not have, such as {example}: what the model said of it is wrong"
+    return (f"label: {rows} {why}",)
 
 
 def read_id(value: object, name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias  # Any: JSON values
 
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from barograph.ingest.decoded import (
     Decoded,
     assemble,
+    label_doubts,
     latest,
     note,
     read_id,
@@ -79,7 +81,10 @@ def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, no
         texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
         unknown=found.unknown,
         missing=_missing(layout, values, body, content_type, found.present),
-        doubts=_doubts(layout, values, columns),
+        doubts=(
+            *_doubts(layout, values, columns),
+            *_label_doubts(layout.labels, (label for _, label in labels)),
+        ),
     )
 
 
@@ -121,6 +126,7 @@ def decode_json_labels(body: Body, layout: LabelLayout, *, content_type: str, no
         texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
         unknown=found.unknown,
         missing=(),
+        doubts=_label_doubts(layout, kept),
     )
 
 
@@ -280,6 +286,11 @@ def _doubts(
         return score_doubts((layout.fields[2 + i].name, columns[i]) for i in layout.scores)
     odd = [i for i in layout.scores if any(v is not None and not 0.0 <= v <= 1.0 for v in values[i])]
     return score_doubts((layout.fields[2 + i].name, number_array(values[i])) for i in odd) if odd else ()
+
+
+def _label_doubts(layout: LabelLayout, rows: Iterable[Row]) -> tuple[str, ...]:
+    classes = layout.schema.classes
+    return label_doubts(classes, Counter(row[1] for row in rows)) if classes else ()
 
 
 def _missing(

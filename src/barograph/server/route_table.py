@@ -50,6 +50,7 @@ POST   /v1/models/{model}/pause                             edit      small
 POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
+GET    /v1/models/{model}/events/{event}                    read
 GET    /v1/models/{model}/spec                              read
 PUT    /v1/models/{model}/spec                              edit      small
 GET    /v1/models/{model}/monitors                          read
@@ -64,6 +65,10 @@ GET    /v1/models/{model}/profiles                          read
 GET    /v1/models/{model}/profiles/{chunk}                  read
 GET    /v1/models/{model}/changes                           read
 POST   /v1/models/{model}/changes                           edit      small
+PATCH  /v1/models/{model}/changes/{change}                  edit      small
+DELETE /v1/models/{model}/changes/{change}                  edit
+GET    /v1/models/{model}/report                            read
+GET    /v1/models/{model}/precision                         read
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit
 POST   /v1/models/{model}/backfill                          edit      small
@@ -71,7 +76,13 @@ GET    /v1/alerts                                           read
 GET    /v1/incidents                                        read
 GET    /v1/incidents/{incident}                             read
 POST   /v1/incidents/{incident}/acknowledge                 edit
+POST   /v1/incidents/{incident}/resolve                     edit
+POST   /v1/incidents/{incident}/reopen                      edit
+POST   /v1/incidents/{incident}/assign                      edit      small
+POST   /v1/incidents/{incident}/verdict                     edit      small
 POST   /v1/incidents/{incident}/comments                    edit      small
+PATCH  /v1/incidents/{incident}/comments/{comment}          edit      small
+DELETE /v1/incidents/{incident}/comments/{comment}          edit
 GET    /v1/silences                                         read
 POST   /v1/silences                                         edit      small
 PATCH  /v1/silences/{silence}                               edit      small
@@ -103,6 +114,9 @@ GET    /incidents/{incident}                                read
 POST   /incidents/{incident}/acknowledge                    edit      small
 POST   /incidents/{incident}/comment                        edit      small
 POST   /incidents/{incident}/silence                        edit      small
+POST   /incidents/{incident}/resolve                        edit      small
+POST   /incidents/{incident}/reopen                         edit      small
+POST   /incidents/{incident}/verdict                        edit      small
 GET    /models/{model}                                      read
 GET    /models/{model}/feature                              read
 GET    /models/{model}/segment                              read
@@ -170,7 +184,9 @@ class Routes:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+    # The id of an event is what its sender chose: it may have slashes in it.
+    whole = re.escape(path).replace(r"\{event\}", "(?P<event>.+)")
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", whole), re.DOTALL)
 
 
 def url(path: str, **parts: str | int) -> str:

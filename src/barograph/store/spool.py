@@ -204,6 +204,43 @@ class Spool:
             for sequence, project_id, rows, received_us, payload in found
         ]
 
+    def search(self, model_id: int, *, most_bytes: int) -> tuple[list[Stored], bool]:
+        """Return the newest batches of a model, of all kinds, and whether these are all of them.
+
+        Where they are more than `most_bytes`, the oldest are left out: they are about to be filed.
+        """
+        with self._reading, _explained(self.path):
+            listed = self._reader.execute(
+                "select sequence, size_bytes from batches where model_id = ? order by sequence desc", (model_id,)
+            ).fetchall()
+            size = 0
+            wanted: list[int] = []
+            for sequence, batch_bytes in listed:
+                size += batch_bytes
+                if size > most_bytes and wanted:
+                    break
+                wanted.append(sequence)
+            found = self._reader.execute(
+                "select sequence, project_id, kind, rows, received_us, payload from batches "
+                "where model_id = ? and sequence >= ? order by sequence",
+                (model_id, min(wanted, default=0)),
+            ).fetchall()
+        stored = [
+            Stored(
+                sequence,
+                Batch(
+                    project_id=project_id,
+                    model_id=model_id,
+                    kind=kind,
+                    rows=rows,
+                    payload=payload,
+                    received_us=received_us,
+                ),
+            )
+            for sequence, project_id, kind, rows, received_us, payload in found
+        ]
+        return stored, len(wanted) == len(listed)
+
     def release(self, model_id: int, kind: Kind, *, through: int) -> int:
         """Let go of the batches up to and with sequence number `through`, and return how many there were.
 

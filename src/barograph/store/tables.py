@@ -13,7 +13,7 @@ from typing import Literal
 import pyarrow as pa
 
 from barograph.store.clock import wall_clock_us
-from barograph.store.delta import filing, labels, upkeep
+from barograph.store.delta import filing, find, labels, upkeep
 from barograph.store.delta.files import TEXT, TIME, choose, read_batches, read_table
 from barograph.store.delta.filing import Filed
 from barograph.store.delta.labels import SEQUENCE, Adopted
@@ -213,6 +213,17 @@ class ModelTables:
                 start_us=start_us,
                 end_us=end_us,
             )
+
+    def find_events(self, id: str, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Iterate over the events of an id, the newest day first: at most one a UTC day. Reads only files that have it.
+
+        `columns` are those to read, all by default.
+        """
+        return find.events(self._events, id, columns=columns)
+
+    def find_labels(self, id: str, days: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Iterate over the labels of an id beside the events of these days, and those that wait for their event."""
+        return find.labels(self._labels, id, days)
 
     def labels_of_days(
         self, days: Sequence[str], *, version: int | None = None, columns: Sequence[str] | pa.Schema | None = None

@@ -23,7 +23,7 @@ from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.plain import schema_to_plain
-from barograph.store.batches import from_payload
+from barograph.store.batches import from_payload, to_payload
 from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog import jobs, models, proposals, quarantine, references
 from barograph.store.catalog.database import reading
@@ -233,7 +233,7 @@ def _replay(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
         jobs.finish(scope, job, now_us=ctx.now_us(), detail={"taken": taken, "rejected_again": rejected})
 
 
-def _refile(ctx: WorkerContext, job: Job, _turn: _Turn) -> None:
+def _refile(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
     """Put rows that could not be filed into the spool again, from the file in which they were set aside."""
     assert ctx.spool is not None
     with ctx.read(job.project_id) as scope:
@@ -243,17 +243,26 @@ def _refile(ctx: WorkerContext, job: Job, _turn: _Turn) -> None:
     path = Path(poison.position)
     if path.parent != ctx.settings.folder / "poison" or not path.is_file():
         raise InputError(f"{poison.position} is not on this machine. Retry it where it lies, or drop it.")
-    payload = path.read_bytes()
-    batch = Batch(
-        project_id=job.project_id,
-        model_id=job.model_id,
-        kind="labels" if poison.step == f"{FILING}labels" else "events",
-        rows=from_payload(payload).num_rows,
-        payload=payload,
-        received_us=poison.at_us,
-    )
-    ctx.spool.append([batch])
+    table = from_payload(path.read_bytes())
+    done = job.detail.get("filed", 0)  # in an earlier turn; rows that come twice are filed once
+    while done < table.num_rows:
+        turn.check()
+        rows = table.slice(done, REPLAYED)
+        batch = Batch(
+            project_id=job.project_id,
+            model_id=job.model_id,
+            kind="labels" if poison.step == f"{FILING}labels" else "events",
+            rows=rows.num_rows,
+            payload=to_payload(rows),
+            received_us=poison.at_us,
+        )
+        ctx.spool.append([batch])
+        done += rows.num_rows
+        turn.told(done, table.num_rows)
+        if turn.over and done < table.num_rows:
+            turn.put_back(filed=done)
+            return
     with ctx.write(job.project_id) as scope:
         quarantine.delete_poison(scope, poison.id)
-        jobs.finish(scope, job, now_us=ctx.now_us(), detail={"rows": batch.rows})
+        jobs.finish(scope, job, now_us=ctx.now_us(), detail={"rows": table.num_rows})
     path.unlink(missing_ok=True)

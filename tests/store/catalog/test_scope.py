@@ -23,11 +23,13 @@ from barograph.store.catalog import (
     audit,
     changes,
     conditions,
+    handling,
     incidents,
     jobs,
     keys,
     models,
     overview,
+    precision,
     profiles,
     proposals,
     quarantine,
@@ -127,11 +129,15 @@ class Theirs:
             alert |= {"column": "x", "body": {"worst": {"harm": 1.0}}}
             times = {"first_us": NOW, "opened_us": NOW, "updated_us": NOW, "withdrawn": False}
             scope.insert(METADATA.tables["alerts"], [{**alert, **times, "model_id": m}])
-            incidents.add_comment(scope, m, "i", author="a", text="t", now_us=NOW)
             silence = {"matchers": [("column", "x")], "starts_us": 0, "ends_us": DAY, "reason": "why"}
             self.silence_values: dict[str, Any] = {**silence, "created_by": "a", "now_us": NOW}
             self.silence = incidents.add_silence(scope, model_id=m, **self.silence_values).id
             models.set_lifecycle(scope, m, Lifecycle.RETIRED, by="a", reason="x", now_us=NOW)
+            write_operations(scope, m, replace(self.incident, id="h"), now_us=NOW)
+            held = incidents.get_incident(scope, "h")
+            assert held is not None
+            handling.resolve(scope, held, by="a", now_us=NOW)
+            self.comment = incidents.add_comment(scope, m, "i", author="a", text="secret", now_us=NOW).id
             self.alerts = incidents.list_alerts(scope, limit=9)
             self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
@@ -203,6 +209,9 @@ class Theirs:
                 i for i in silenced.see_with(s, self.incidents, silenced.mutes_at(s, NOW)) if i.root.metric
             ],
             "changes.add_change": lambda s: changes.add_change(s, m, at_us=NOW, kind="data", title="x", **at),
+            "changes.get_change": lambda s: changes.get_change(s, m, self.change),
+            "changes.edit_change": lambda s: changes.edit_change(s, m, self.change, title="x", by="x", **at),
+            "changes.delete_change": lambda s: changes.delete_change(s, m, self.change),
             "changes.list_changes": lambda s: changes.list_changes(s, **page),
             "jobs.add_job": lambda s: jobs.add_job(s, m, "fit", detail={}, **at),
             "jobs.get_job": lambda s: jobs.get_job(s, self.job.id),
@@ -227,6 +236,7 @@ class Theirs:
                 s, m, "events", [Refused(["x"], "x")], origin="x", received_us=NOW, keep=1
             ),
             "quarantine.list_rows": lambda s: quarantine.list_rows(s, m, **page),
+            "quarantine.rows_with": lambda s: quarantine.rows_with(s, m, ["{"], **page),
             "quarantine.count_rows": lambda s: quarantine.count_rows(s, m),
             "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
             "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),
@@ -242,6 +252,16 @@ class Theirs:
             "incidents.acknowledge": lambda s: incidents.acknowledge(s, m, "i", by="x", **at),
             "incidents.add_comment": lambda s: incidents.add_comment(s, m, "i", author="x", text="x", **at),
             "incidents.list_comments": lambda s: incidents.list_comments(s, m, "i", **page),
+            "incidents.edit_comment": lambda s: incidents.edit_comment(s, m, "i", self.comment, text="x", by="x", **at),
+            "incidents.delete_comment": lambda s: incidents.delete_comment(s, m, "i", self.comment),
+            "handling.resolve": lambda s: handling.resolve(s, self.incidents[0], by="x", **at),
+            "handling.reopen": lambda s: handling.reopen(s, self.incidents[0], by="x", **at),
+            "handling.assign": lambda s: handling.assign(s, self.incidents[0], to="x", by="x", **at),
+            "handling.give_verdict": lambda s: handling.give_verdict(s, self.incidents[0], "real", by="x", **at),
+            "handling.hold_to": lambda s: [
+                row for row in handling.hold_to(s, m, [{"id": "h", "state": "firing"}], {}) if row["state"] != "firing"
+            ],
+            "precision.precision_of_monitors": lambda s: precision.precision_of_monitors(s, m, since_us=0),
             "incidents.add_silence": lambda s: incidents.add_silence(s, model_id=m, **self.silence_values),
             "incidents.get_silence": lambda s: incidents.get_silence(s, self.silence),
             "incidents.list_silences": lambda s: incidents.list_silences(s, **page),
@@ -270,6 +290,7 @@ class Theirs:
             "overview.news": lambda s: any(overview.news(s)),
             "overview.harms": lambda s: overview.harms(s, m),
             "overview.alerts_of": lambda s: overview.alerts_of(s, m, "i"),
+            "audit.list_actions": lambda s: audit.list_actions(s),
             "audit.list_records": lambda s: audit.list_records(s, **page),
         }
 

@@ -29,10 +29,13 @@ from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
 from barograph.store.catalog import overview
 from barograph.store.catalog.models import Model
+from barograph.store.catalog.precision import MonitorPrecision, precision_of_monitors
 from barograph.store.catalog.results import Point, list_series
 from barograph.text.format import count, quantity
+from barograph.times import DAY_US
 
 PAGE = 60
+PRECISION_DAYS = 90
 SORTED = 2_000  # monitors that are sorted by how they are; more stay in the order of their names
 NEWEST = 120  # chunks that the drawing of a column shows
 HOLDS = (
@@ -142,6 +145,8 @@ def monitors(visit: Visit) -> Response:
             kept.sort(key=lambda one: _rank(points[one.id]))
         shown = kept[page * PAGE : (page + 1) * PAGE]
         points = points or overview.newest_points(scope, shown, count=1)
+        since_us = visit.now_us - PRECISION_DAYS * DAY_US
+        right = {one.monitor: one for one in precision_of_monitors(scope, found.id, since_us=since_us)}
     rows = []
     for one in shown:
         last = next(iter(points[one.id]), None)
@@ -163,6 +168,7 @@ def monitors(visit: Visit) -> Response:
                     text(was, "number"),
                     text(value, "number"),
                     text(odds, "number"),
+                    text(_right(right.get(one.monitor))),
                     text(last.reason if last else ""),
                 )
             )
@@ -174,7 +180,7 @@ def monitors(visit: Visit) -> Response:
             title=f"Monitors of {found.name}",
             sentence=f"{count(len(every), 'number')} {'is' if len(every) == 1 else 'are'} watched of this model, "
             f"by {chunk_noun(found.chunk)}.",
-            header=("Metric", "Column", "Segment", "Now", "Reference", "Value", "Evidence", "Said"),
+            header=("Metric", "Column", "Segment", "Now", "Reference", "Value", "Evidence", "Right", "Said"),
             rows=rows,
             empty="Nothing is watched before there are results.",
             twin=f"/v1{path}",
@@ -183,8 +189,9 @@ def monitors(visit: Visit) -> Response:
             chips=kinds(visit, families, "family"),
             chip="family",
             next=str(page + 1) if page + 1 < pages else None,
-            note="Evidence multiplies: 100 to 1 means that the data fit a change 100 times better than none. Which of "
-            "these raise alarms, and how strictly, `[[monitors]]` in the specification says.",
+            note="Evidence multiplies: 100 to 1 means that the data fit a change 100 times better than none. Right: of "
+            f"the incidents of the last {PRECISION_DAYS} days, by people's verdicts. Which of these raise alarms, and how "
+            "strictly, `[[monitors]]` in the specification says.",
         ),
     )
 
@@ -200,6 +207,16 @@ def _said(last: Point | None) -> tuple[str, str]:
     if last.limit_lower is None and last.limit_upper is None and last.evidence is None:
         return "only shown", "held"
     return ("beyond tolerance", "held") if last.status == "warning" else ("within limits", "well")
+
+
+def _right(found: MonitorPrecision | None) -> str:
+    """Return how often a monitor was right, by what people said of its incidents."""
+    if found is None:
+        return ""
+    judged = found.real + found.false_alarms
+    if not judged:
+        return f"{count(found.incidents, 'incident')}, no verdict"
+    return f"{found.real} of {judged} real"
 
 
 def _rank(points: list[Point]) -> int:

@@ -22,14 +22,17 @@ from barograph.server.catalog_lookup import audited, rule_of
 from barograph.server.pages.cause import OF_LABELS, made_of
 from barograph.server.pages.fleet import MAIN
 from barograph.server.pages.incidents import lines, of_model
+from barograph.server.pages.lists import asked_of
 from barograph.server.pages.model import zone_of
 from barograph.server.pages.results import readings_of, results
 from barograph.server.pages.visit import Visit
 from barograph.server.problems import Problem, not_found
+from barograph.server.routes import handling
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.scores import NONE, YES, ScoreTable
 from barograph.spec.file import seconds_of
 from barograph.spec.schema import Task
+from barograph.store.catalog import handling as handling_of
 from barograph.store.catalog import incidents as stored
 from barograph.store.catalog import overview
 from barograph.store.catalog.changes import list_changes
@@ -74,16 +77,31 @@ def acknowledge(visit: Visit) -> Response:
 
 def comment(visit: Visit) -> Response:
     """Write a comment to it."""
-    text = visit.form.get("text", "").strip()
-    if not text or len(text) > 10_000:
-        raise Problem("invalid", "A comment needs a text of up to 10,000 characters.")
-    with visit.write() as scope:
-        found = _found(scope, visit.parts["incident"])
-        added = stored.add_comment(
-            scope, found.model_id, found.id, author=visit.caller.name, text=text, now_us=visit.now_us
-        )
-        audited(scope, visit.caller, "comment incident", found.id, {"comment": added.id}, now_us=visit.now_us)
-    return visit.go("/incidents/{incident}", incident=found.id)
+    asked = asked_of(lambda: handling.CommentAsked(text=visit.form.get("text", "")))
+    handling.comment(visit.parts["incident"], asked, visit.service, visit.caller)
+    return visit.go("/incidents/{incident}", incident=visit.parts["incident"])
+
+
+def resolve(visit: Visit) -> Response:
+    """Say that it is over and, where that is known, whether it was real."""
+    reason, verdict = visit.form.get("reason", "").strip() or None, visit.form.get("verdict") or None
+    asked = asked_of(lambda: handling.ResolveAsked.model_validate({"reason": reason, "verdict": verdict}))
+    handling.resolve(visit.parts["incident"], visit.service, visit.caller, asked)
+    return visit.go("/incidents/{incident}", incident=visit.parts["incident"])
+
+
+def reopen(visit: Visit) -> Response:
+    """Say that it is not over."""
+    handling.reopen(visit.parts["incident"], visit.service, visit.caller)
+    return visit.go("/incidents/{incident}", incident=visit.parts["incident"])
+
+
+def judge(visit: Visit) -> Response:
+    """Say whether it was real, or take that back."""
+    verdict = visit.form.get("verdict") or None
+    asked = asked_of(lambda: handling.VerdictAsked.model_validate({"verdict": verdict}))
+    handling.verdict(visit.parts["incident"], asked, visit.service, visit.caller)
+    return visit.go("/incidents/{incident}", incident=visit.parts["incident"])
 
 
 def silence(visit: Visit) -> Response:
@@ -309,9 +327,21 @@ def _happenings(scope: Scope, found: StoredIncident, model: Model, members: Sequ
                 at_us=found.acknowledged_us, kind="person", said="has seen to it.", by=found.acknowledged_by or ""
             )
         )
+    for at_us, by, text in (
+        (found.assigned_us, found.assigned_by, f"gave it to {found.assigned_to or 'nobody'}."),
+        (found.verdict_us, found.verdict_by, f"said: {found.verdict}." if found.verdict else "took the verdict back."),
+        (found.said_us, found.said_by, _said(found)),
+    ):
+        if at_us is not None:
+            happened.append(Happening(at_us=at_us, kind="person", said=text, by=by or ""))
     if found.until_us is not None:
         happened.append(Happening(at_us=found.until_us, kind="end", said="It was over."))
     return happened
+
+
+def _said(found: StoredIncident) -> str:
+    word = "said that it is over" if found.said_state == handling_of.RESOLVED else "said that it is not over"
+    return f"{word}: {found.said_reason}" if found.said_reason else f"{word}."
 
 
 def _what(member: StoredAlert) -> str:

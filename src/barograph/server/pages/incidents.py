@@ -40,6 +40,8 @@ def lines(seen: Sequence[SeenIncident], models: Mapping[int, tuple[str, str]]) -
                 muted="; ".join(mute.reason for mute in one.silenced_by),
                 since=body.get("since") or "",
                 until=body.get("until") or "",
+                verdict=stored.verdict or "",
+                assigned_to=stored.assigned_to or "",
                 harm=body.get("harm"),
                 columns=tuple(body.get("columns") or ()),
                 segments=tuple(body.get("segments") or ()),

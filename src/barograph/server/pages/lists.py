@@ -142,7 +142,7 @@ def add_change(visit: Visit) -> Response:
     """Tell of a change."""
     given = {name: value.strip() for name, value in visit.form.items() if name != "csrf" and value.strip()}
     try:
-        asked = _asked(lambda: change_routes.ChangeAsked.model_validate(given))
+        asked = asked_of(lambda: change_routes.ChangeAsked.model_validate(given))
         change_routes.add(visit.parts["model"], asked, visit.service, visit.caller)
     except Problem as wrong:
         return changes(visit, problem=wrong.first, status=wrong.status)
@@ -283,7 +283,7 @@ def add_key(visit: Visit) -> Response:
     """Make a key; the page that follows is the only one that ever shows it."""
     given = {name: value.strip() for name, value in visit.form.items() if name != "csrf" and value.strip()}
     try:
-        asked = _asked(lambda: key_routes.KeyAsked.model_validate(given))
+        asked = asked_of(lambda: key_routes.KeyAsked.model_validate(given))
         made = key_routes.create(asked, visit.service, visit.caller)
     except Problem as wrong:
         return keys(visit, problem=wrong.first, status=wrong.status)
@@ -297,7 +297,7 @@ def revoke_key(visit: Visit) -> Response:
     return visit.go("/settings")
 
 
-def _asked(make: Callable[[], T]) -> T:
+def asked_of(make: Callable[[], T]) -> T:
     """Return what a form asks for; raise Problem for what it cannot."""
     try:
         return make()

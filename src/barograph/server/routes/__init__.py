@@ -3,6 +3,8 @@
 from barograph.server.routes import (
     audit,
     changes,
+    events,
+    handling,
     health,
     incidents,
     jobs,
@@ -12,6 +14,7 @@ from barograph.server.routes import (
     profiles,
     quarantine,
     references,
+    report,
     results,
     silences,
 )
@@ -22,8 +25,11 @@ ROUTERS = tuple(
         models,
         references,
         results,
+        report,
         profiles,
+        events,
         incidents,
+        handling,
         silences,
         changes,
         quarantine,

@@ -66,6 +66,7 @@ from barograph.worker.requests import (
     newest_reference,
     request_relearning,
 )
+from barograph.worker.told_changes import tell_of_specification
 
 router = APIRouter(tags=["models"])
 _TRIES = 5  # when others change the model while its new specification is looked at
@@ -345,7 +346,7 @@ def store_spec(
             status = 201
             headers["Location"] = url("/v1/models/{model}", model=name)
         else:
-            model, job = _change(scope, old, plain, version=spec.version, now_us=now_us)
+            model, job = _change(scope, old, plain, version=spec.version, by=caller.name, now_us=now_us)
             status = 200 if job is None else 202
             if job is not None:
                 headers["Location"] = url("/v1/jobs/{job}", job=job)
@@ -365,12 +366,13 @@ def _on_time(model: Model) -> str:
 
 
 def _change(
-    scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, now_us: int
+    scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, by: str, now_us: int
 ) -> tuple[Model, int | None]:
     """Put a specification in force, or ask for the job that does so, and return its id."""
     proposed = get_proposal(scope, old.id)
     if old.reference_id is None or not needs_learning(plain, old.spec):
         model = update_model(scope, old.id, spec=plain, version=version, now_us=now_us)
+        tell_of_specification(scope, old, plain, by=by, now_us=now_us)
         if proposed is not None and (proposed.spec is not None or not proposed.is_pending):
             settle(scope, old.id)  # this is what is wanted now
         mark(scope, model.id, due_us=now_us)
@@ -433,7 +435,7 @@ def _pending(proposed: Proposal) -> PendingAnswer:
         job=proposed.job_id,
         specification=proposed.spec is not None,
         reference=proposed.detail.get("reference"),
-        reason=proposed.reason,
+        reason="Its job was cancelled." if proposed.state == "cancelled" else proposed.reason,
         asked_at=from_microseconds(proposed.asked_us),
     )
 

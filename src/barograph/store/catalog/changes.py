@@ -1,4 +1,6 @@
-"""Changes around a model that people or pipelines told of: deployments, new data, incidents elsewhere."""
+"""Changes around a model: deployments, new data, incidents elsewhere that people or pipelines told of; and what the
+service itself puts in force, specifications and references.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from typing import Any, Literal  # Any: JSON values
 import sqlalchemy as sa
 
 from barograph.store.catalog.schema import changes
-from barograph.store.catalog.scope import Scope
+from barograph.store.catalog.scope import Scope, columns_of
 
-ChangeKind = Literal["deployment", "data", "config", "incident", "other"]
+ChangeKind = Literal["deployment", "data", "config", "incident", "other", "specification", "reference"]
+OWN = ("specification", "reference")  # what the service tells of: nobody else can, or change it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class Change:
     version: str | None
     created_us: int
     created_by: str | None
+    edited_us: int | None = None
+    edited_by: str | None = None
 
 
 def add_change(
@@ -72,3 +77,37 @@ def list_changes(
         statement = statement.where(key < sa.tuple_(*map(sa.literal, after)))
     order = (changes.c.at_us.desc(), changes.c.id.desc())
     return scope.records(Change, statement.order_by(*order).limit(limit))
+
+
+def get_change(scope: Scope, model_id: int, change_id: int) -> Change | None:
+    """Return a change of a model; None if it has none with this id."""
+    this = (changes.c.model_id == model_id) & (changes.c.id == change_id)
+    return scope.record(Change, scope.pick(changes, Change).where(this))
+
+
+def edit_change(
+    scope: Scope,
+    model_id: int,
+    change_id: int,
+    *,
+    at_us: int | None = None,
+    kind: ChangeKind | None = None,
+    title: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+    version: str | None = None,
+    by: str,
+    now_us: int,
+) -> Change | None:
+    """Change what is given, and return it as it is now; None if the model has no change with this id."""
+    given = {"at_us": at_us, "kind": kind, "title": title, "version": version}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if detail is not None:
+        values["detail"] = dict(detail)
+    update = scope.update(changes).where(changes.c.model_id == model_id, changes.c.id == change_id)
+    update = update.values(**values, edited_us=now_us, edited_by=by)
+    return scope.record(Change, update.returning(*columns_of(changes, Change)))
+
+
+def delete_change(scope: Scope, model_id: int, change_id: int) -> bool:
+    """Delete a change of a model; return whether it was there."""
+    return scope.change(scope.delete(changes).where(changes.c.model_id == model_id, changes.c.id == change_id)) > 0

@@ -90,6 +90,13 @@ def list_rows(
     return scope.records(Quarantined, statement.order_by(quarantine.c.id.desc()).limit(limit))
 
 
+def rows_with(scope: Scope, model_id: int, texts: Collection[str], *, limit: int) -> list[Quarantined]:
+    """Return up to `limit` rows that were set aside and have one of these texts in them, newest first."""
+    has = sa.or_(*(quarantine.c.row.contains(text, autoescape=True) for text in texts))
+    statement = scope.pick(quarantine, Quarantined).where(quarantine.c.model_id == model_id, has)
+    return scope.records(Quarantined, statement.order_by(quarantine.c.id.desc()).limit(limit))
+
+
 def count_rows(scope: Scope, model_id: int, *, kind: RowKind | None = None, replayed: bool | None = None) -> int:
     """Return how many rows of a model are set aside."""
     return int(scope.value(_chosen(scope.select(quarantine, sa.func.count()), model_id, kind, replayed)))

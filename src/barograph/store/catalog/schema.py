@@ -10,7 +10,7 @@ project and id together, so that a row can never hang on the model of another pr
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal  # Any: columns of several types
 
 import sqlalchemy as sa
 
@@ -50,6 +50,10 @@ def _document(name: str, *, optional: bool = False) -> sa.Column[object]:
 
 def _time(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=optional, primary_key=key, autoincrement=_AUTO[key])
+
+
+def _if_any(names: str) -> list[sa.Column[Any]]:
+    return [(_time if name.endswith("_us") else _words)(name, optional=True) for name in names.split()]
 
 
 def _count(name: str, *, optional: bool = False) -> sa.Column[int]:
@@ -105,9 +109,7 @@ keys = sa.Table(
     sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 of the secret part
     _words("action"),
     _time("created_us"),
-    _time("expires_us", optional=True),
-    _time("revoked_us", optional=True),
-    _time("last_used_us", optional=True),
+    *_if_any("expires_us revoked_us last_used_us"),
     sa.Index(None, "project_id", "id"),
     sqlite_autoincrement=True,
 )
@@ -137,8 +139,7 @@ models = sa.Table(
     _time("results_us", optional=True),  # of the newest write of results; it only grows
     _words("lifecycle", optional=True),  # paused or retired, if a person said so; else it follows from the events
     _time("lifecycle_us", optional=True),  # when a person last said so, or took it back
-    _words("lifecycle_by", optional=True),
-    _words("lifecycle_reason", optional=True),
+    *_if_any("lifecycle_by lifecycle_reason"),
     _time("created_us"),
     _time("updated_us"),
     _count("revision"),
@@ -184,6 +185,7 @@ changes = sa.Table(
     _words("version", optional=True),
     _time("created_us"),
     _words("created_by", optional=True),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "at_us", "id"),
     sqlite_autoincrement=True,
@@ -292,10 +294,7 @@ states = sa.Table(
     METADATA,
     _model(key=True),
     _project(),
-    _time("evaluated_us", optional=True),
-    _time("last_event_us", optional=True),
-    _time("last_received_us", optional=True),
-    _time("watermark_us", optional=True),
+    *_if_any("evaluated_us last_event_us last_received_us watermark_us"),
     _count("events"),
     _count("labels"),
     _count("rejected"),
@@ -322,8 +321,7 @@ alerts = sa.Table(
     _words("column", optional=True),
     _words("segment", optional=True),
     _time("first_us"),
-    _time("fired_us", optional=True),
-    _time("resolved_us", optional=True),
+    *_if_any("fired_us resolved_us"),
     _document("body"),
     _time("opened_us"),
     _time("updated_us"),
@@ -350,11 +348,12 @@ incidents = sa.Table(
     _time("since_us"),
     _time("until_us", optional=True),
     _document("body"),
-    _time("acknowledged_us", optional=True),
-    _words("acknowledged_by", optional=True),
+    *_if_any("acknowledged_us acknowledged_by"),
     _time("opened_us"),
     _time("updated_us"),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
+    *_if_any("said_state said_us said_by said_reason said_from_us"),  # by a person, against evaluations: see `handling`
+    *_if_any("assigned_to assigned_us assigned_by verdict verdict_us verdict_by verdict_reason"),
     _of_model(),
     sa.Index(None, "project_id", "opened_us"),
 )
@@ -378,6 +377,7 @@ comments = sa.Table(
     _time("at_us"),
     _words("author"),
     _words("text"),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "incident_id", "id"),
     sqlite_autoincrement=True,
