@@ -178,7 +178,9 @@ def fill_model(engine: sa.Engine, hours: int) -> int:
         models.activate_reference(scope, model.id, stored.id, schema=plain, now_us=now)
         judged = {"rows": 1000, "chunks": hours, "how": "by its labels", "doubt": ""}
         states.set_state(scope, model.id, events=10**6, judged=judged, last_event_us=now, evaluated_us=now)
-        wanted = [(family, metric, None) for family in ("performance", "estimation") for metric in MODEL_METRICS]
+        wanted: list[tuple[str, str, str | None]] = [
+            (family, metric, None) for family in ("performance", "estimation") for metric in MODEL_METRICS
+        ]
         wanted += [("quality", "row_count", None)]
         wanted += [(family, metric, name) for family, metric in COLUMN_METRICS for name in names]
         for (family, metric, _), id in add_series(scope, model.id, wanted).items():

@@ -59,7 +59,7 @@ def test_from_the_fleet_to_the_incident_and_back(chromium: Any, watched: Watched
         page.click("text=I see to it")
         page.wait_for_selector("text=Nobody sees to it after all")
         page.click("summary:has-text('Silence')")
-        page.fill("[name=reason]", "we know")
+        page.fill("form[action$='/silence'] [name=reason]", "we know")
         page.click("text=Silence it")
         page.wait_for_selector("text=silenced: we know")
         page.click("button:has-text('False alarm')")

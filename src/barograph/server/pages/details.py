@@ -190,8 +190,8 @@ def monitors(visit: Visit) -> Response:
             chip="family",
             next=str(page + 1) if page + 1 < pages else None,
             note="Evidence multiplies: 100 to 1 means that the data fit a change 100 times better than none. Right: of "
-            f"the incidents of the last {PRECISION_DAYS} days, by people's verdicts. Which of these raise alarms, and how "
-            "strictly, `[[monitors]]` in the specification says.",
+            f"the incidents of the last {PRECISION_DAYS} days, by people's verdicts. Which of these raise alarms, and "
+            "how strictly, `[[monitors]]` in the specification says.",
         ),
     )
 
