@@ -28,6 +28,8 @@ PLACES = {
     "change": "1",
     "comment": "1",
     "event": "1",
+    "removal": "1",
+    "erasure": "1",
 }
 GUARDED = [rule for rule in RULES if rule.action is not None]
 OPEN = [rule for rule in RULES if rule.action is None]
@@ -167,6 +169,10 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             content = b'{"reason": "x"}'
         if rule.method == "PATCH" and rule.path.endswith("/silences/{silence}"):
             content = b'{"duration": "2h"}'
+        if rule.path.endswith("/purge"):
+            content = b'{"everything": true}'
+        if rule.method == "POST" and rule.path.endswith("/erasures"):
+            content = b'{"id": "x"}'
         if rule.path.endswith(("/acknowledge", "/backfill", "/resolve", "/reopen")):
             content = b"{}"
         path = path_of(rule) + ("?metric=roc_auc" if rule.path.endswith("/series") else "")

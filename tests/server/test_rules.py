@@ -16,7 +16,7 @@ from test_ingest import learn
 
 from barograph.server.route_table import RULES, Body, Routes, Rule
 
-NUMBERS = dict.fromkeys(("number", "job", "silence", "key", "change", "comment", "poison"), "1")
+NUMBERS = dict.fromkeys(("number", "job", "silence", "key", "change", "comment", "poison", "erasure", "removal"), "1")
 KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", "event": "x", **NUMBERS}
 DUE = [rule for rule in RULES if rule.body is not Body.NONE]
 READ = [rule for rule in RULES if rule.method == "GET"]

@@ -11,6 +11,7 @@ import typer
 from barograph.cli import (
     check,
     demo,
+    erase,
     ingest,
     init,
     keys,
@@ -18,6 +19,8 @@ from barograph.cli import (
     migrate,
     poison,
     profile,
+    purge,
+    removals,
     replay,
     rules,
     serve,
@@ -47,7 +50,10 @@ app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
 app.command("migrate")(migrate.migrate)
+app.command("purge")(purge.purge)
+app.command("erase")(erase.erase)
 app.add_typer(keys.app, name="keys")
+app.add_typer(removals.app, name="removals")
 app.add_typer(poison.app, name="poison")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")

@@ -29,62 +29,89 @@ FAMILY = "estimation"
 NEARLY_ALL = 0.9  # of the labels: then the realised value can audit the estimate
 
 
+Values = tuple[float, float, float, float]  # of a TN, FP, FN and TP
+Estimator = Callable[[Profile], Estimated]
 Realised = Mapping[tuple[str, str, str], float]  # by metric, segment and chunk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimates:
-    """Estimated performance: the rows, their monitors, and how well the intervals of each metric have held so far."""
+Audits = Mapping[tuple[str, str], SelfAudit]  # by segment and metric
 
-    results: Sequence[Result] = ()
-    monitors: Sequence[Monitor] = ()
-    audits: Mapping[str, SelfAudit] = field(default_factory=dict)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimating:
+    """Which performance is estimated: for each segment the monitors by metric, and what each is compared with."""
+
+    watched: Mapping[str, Mapping[str, tuple[Monitor, Yardmark]]] = field(default_factory=dict)
+    values: Values | None = None
+
+    @property
+    def monitors(self) -> tuple[Monitor, ...]:
+        """Return all monitors."""
+        return tuple(monitor for by_metric in self.watched.values() for monitor, _ in by_metric.values())
+
+
+def estimating(
+    reference: Reference,
+    segments: Sequence[str],
+    *,
+    values: Values | None = None,
+    tolerances: Mapping[str, float] | None = None,
+) -> Estimating:
+    """Return what is estimated in these segments; nothing without labels in the reference."""
+    estimator = estimator_of(reference, values=values)
+    if estimator is None:
+        return Estimating()
+    names = [
+        name
+        for name in estimator(reference.total).outcomes
+        if applies(catalogue()["performance", name], reference.yardstick, None)
+    ]
+    return Estimating(
+        watched={
+            segment: {
+                name: _watched(reference, reference.total_of(segment), name, segment, values, tolerances)
+                for name in names
+            }
+            for segment in segments
+        },
+        values=values,
+    )
 
 
 def evaluate_estimates(
     reference: Reference,
     profiles: Profiles,
+    what: Estimating,
     *,
     realised: Sequence[Result] = (),
-    segments: Sequence[str] = (),
-    values: tuple[float, float, float, float] | None = None,
-    tolerances: Mapping[str, float] | None = None,
+    audits: Audits | None = None,
     model: str = "model",
     version: str = "",
     as_of: datetime | None = None,
-) -> Estimates:
-    """Return one row for each estimated metric, segment and chunk; none without labels in the reference.
+) -> tuple[list[Result], Audits]:
+    """Return one row for each estimated metric, segment and chunk with rows, and how well the intervals have held.
 
     An estimate is compared with the reference's realised value, as realised performance is. Where `realised` rows of
-    earlier chunks have (nearly) all labels, they audit the estimates: an interval that has missed is widened.
+    earlier chunks have (nearly) all labels, they audit the estimates: an interval that has missed is widened. `audits`
+    are those before the first of these chunks.
     """
-    estimator = estimator_of(reference, values=values)
-    if estimator is None:
-        return Estimates()
-    known = _known(realised)
+    estimator = estimator_of(reference, values=what.values)
+    known, after = _known(realised), dict(audits or {})
     rows: list[Result] = []
-    monitors: dict[str, Monitor] = {}
-    of_all: dict[str, SelfAudit] = {}
-    for segment in (ALL, *segments):
-        watched: dict[str, tuple[Monitor, Yardmark]] = {}
-        audits: dict[str, SelfAudit] = {}
-        total = reference.total_of(segment)
+    for segment, watched in what.watched.items():
+        assert estimator is not None  # something is estimated
         for profile in profiles.select(segment):
             if not profile.n:
                 continue
-            for name, outcome in estimator(profile).outcomes.items():
-                if not applies(catalogue()["performance", name], reference.yardstick, None):
-                    continue
-                if name not in watched:
-                    watched[name] = _watched(reference, total, name, segment, values, tolerances)
-                monitor, mark = watched[name]
-                published, error = outcome, None
-                if isinstance(outcome, Estimate):
-                    audit = audits.get(name, SelfAudit())
-                    published = widen(outcome, audit, bounds=monitor.metric)
+            outcomes = estimator(profile).outcomes
+            for name, (monitor, mark) in watched.items():
+                published, error = outcomes[name], None
+                if isinstance(published, Estimate):
+                    audit = after.get((segment, name), SelfAudit())
+                    published = widen(published, audit, bounds=monitor.metric)
                     error = published.standard_error
                     if (truth := known.get((name, segment, profile.chunk.key))) is not None:
-                        audits[name] = compare(audit, published, truth)
+                        after[segment, name] = compare(audit, published, truth)
                 row = result(
                     monitor,
                     profile,
@@ -96,9 +123,7 @@ def evaluate_estimates(
                     standard_error=error,
                 )
                 rows.append(row)
-        monitors |= {m.name: m for m, _ in watched.values()}
-        of_all = audits if segment == ALL else of_all
-    return Estimates(results=rows, monitors=tuple(monitors.values()), audits=of_all)
+    return rows, after
 
 
 def _known(realised: Sequence[Result]) -> Realised:
@@ -114,7 +139,7 @@ def _watched(
     total: Profile,
     name: str,
     segment: str,
-    values: tuple[float, float, float, float] | None,
+    values: Values | None,
     tolerances: Mapping[str, float] | None,
 ) -> tuple[Monitor, Yardmark]:
     metric = catalogue()["performance", name]
@@ -131,10 +156,12 @@ def _watched(
     return monitor, Yardmark(outcome, Variability(), least=least_tolerance(metric, total))
 
 
-def estimator_of(
-    reference: Reference, *, values: tuple[float, float, float, float] | None = None
-) -> Callable[[Profile], Estimated] | None:
+def estimator_of(reference: Reference, *, values: Values | None = None) -> Estimator | None:
     """Return the function that estimates the performance of a profile; None without labelled reference rows."""
+    return reference.once(("estimator", values), lambda: _estimator(reference, values))
+
+
+def _estimator(reference: Reference, values: Values | None) -> Estimator | None:
     total = reference.total
     outcomes = total.outcomes
     if outcomes is None or not outcomes.n:

@@ -13,9 +13,10 @@ from barograph.alerts.hygiene import hygiene
 from barograph.alerts.lifecycle import watch
 from barograph.alerts.silence import Silence
 from barograph.causes.concept import MONITOR as CONCEPT
-from barograph.checks.assess import Plan, assess, outputs_of, unjudged
+from barograph.checks.assess import assess, outputs_of, unjudged
 from barograph.checks.loss import loss_of_worst_chunk
 from barograph.checks.not_checked import NotChecked, not_checked
+from barograph.checks.plan import Plan
 from barograph.checks.spec_check import check_said, plan_of
 from barograph.checks.verdict import checked_condition, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule

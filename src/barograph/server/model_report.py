@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from barograph.alerts.alert import State
 from barograph.alerts.condition import Condition
 from barograph.checks.spec_check import plan_of
+from barograph.profiles.join import join
 from barograph.reference.reference import Reference
 from barograph.report.check import report_of
 from barograph.report.report import Report
@@ -19,10 +20,10 @@ from barograph.spec.file import ModelSpec
 from barograph.store.catalog import incidents, profiles, references, states
 from barograph.store.catalog.incidents import StoredIncident, StoredSilence
 from barograph.store.catalog.models import Model
-from barograph.store.catalog.profiles import StoredProfile
+from barograph.store.catalog.profiles import ProfileHead, StoredProfile
 from barograph.store.catalog.scope import Scope
 from barograph.times import from_microseconds
-from barograph.worker.chunk_profile import ChunkProfile, closed_chunks, joined
+from barograph.worker.chunk_profile import ChunkProfile, closed_chunks, cut
 
 NEEDED = ("jinja2", "vl_convert")  # what draws pages
 WAIT_S = 20.0  # for pages that are drawn before
@@ -38,6 +39,7 @@ class Kept:
 
     model: Model
     fitted: bytes
+    heads: Sequence[ProfileHead]
     stored: Sequence[StoredProfile]
     watermark_us: int | None
     silences: Sequence[StoredSilence]
@@ -55,6 +57,7 @@ def kept_of(scope: Scope, model: Model, condition: Condition, *, now_us: int) ->
     return Kept(
         model=model,
         fitted=fitted,
+        heads=profiles.profile_heads(scope, model.reference_id, "chunk"),
         stored=profiles.read_profiles(scope, model.reference_id, "chunk"),
         watermark_us=None if state is None else state.watermark_us,
         silences=incidents.list_silences(scope, model_id=model.id, at_us=now_us, limit=MOST_INCIDENTS),
@@ -66,9 +69,13 @@ def kept_of(scope: Scope, model: Model, condition: Condition, *, now_us: int) ->
 def report_as_kept(kept: Kept, *, now_us: int) -> Report:
     """Return the report; its verdict is the model's state as every other answer tells it."""
     reference, rule = Reference.from_bytes(kept.fitted), rule_of(kept.model)
-    pieces = [ChunkProfile.of(reference, stored) for stored in kept.stored]
-    all_chunks = joined(reference.yardstick, pieces, rule)
-    found = report_of(
+    found = cut(kept.heads, rule)
+    pieces = {stored.chunk: ChunkProfile.of(reference, stored).profiles for stored in kept.stored}
+    joined = join(reference.yardstick, found.chunks, pieces)
+    all_chunks = replace(
+        joined, outside=joined.outside + found.outside + found.astray, astray=joined.astray + found.astray
+    )
+    report = report_of(
         reference,
         all_chunks,
         replace(plan_of(ModelSpec.model_validate(kept.model.spec)), model=kept.model.name),
@@ -77,9 +84,9 @@ def report_as_kept(kept: Kept, *, now_us: int) -> Report:
         now=from_microseconds(now_us),
     )
     over = {incident.id for incident in kept.said if incident.state == State.RESOLVED.value}
-    told = [replace(one, state=State.RESOLVED, until=one.last) if one.id in over else one for one in found.incidents]
+    told = [replace(one, state=State.RESOLVED, until=one.last) if one.id in over else one for one in report.incidents]
     state = kept.condition
-    return replace(found, incidents=told, verdict=state.verdict, judgement=state.judgement, severity=state.severity)
+    return replace(report, incidents=told, verdict=state.verdict, judgement=state.judgement, severity=state.severity)
 
 
 def check_installed() -> None:

@@ -51,6 +51,10 @@ POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/events/{event}                    read
+POST   /v1/models/{model}/purge                             admin     small
+GET    /v1/models/{model}/erasures                          admin
+POST   /v1/models/{model}/erasures                          admin     small
+GET    /v1/models/{model}/erasures/{erasure}                admin
 GET    /v1/models/{model}/spec                              read
 PUT    /v1/models/{model}/spec                              edit      small
 GET    /v1/models/{model}/monitors                          read
@@ -90,6 +94,8 @@ DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
 DELETE /v1/jobs/{job}                                       edit
+GET    /v1/removals                                         admin
+GET    /v1/removals/{removal}                               admin
 GET    /v1/poison                                           read
 POST   /v1/poison/{poison}/retry                            edit
 DELETE /v1/poison/{poison}                                  admin

@@ -28,6 +28,7 @@ from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog import jobs, models, proposals, quarantine, references
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.jobs import Job
+from barograph.store.model_files import poison_folder
 from barograph.store.reference_files import reference_file
 from barograph.store.spool import Batch
 from barograph.worker.admission import check_fit, kept_by
@@ -86,7 +87,7 @@ def _run(ctx: WorkerContext, job: Job, turn_s: float) -> None:
         log.error(
             "job failed", job=job.id, kind=job.kind, reason=reason, exc_info=not isinstance(error, BarographError)
         )
-        with ctx.write(job.project_id) as scope:
+        with suppress(NotFoundError), ctx.write(job.project_id) as scope:  # its model may have been deleted meanwhile
             jobs.fail(scope, job, reason=reason, now_us=ctx.now_us(), final=isinstance(error, BarographError))
             if job.kind == "fit" and isinstance(error, BarographError):
                 references.reference_failed(scope, job.detail["reference_id"], reason=reason)
@@ -241,7 +242,7 @@ def _refile(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
     if poison is None:
         raise NotFoundError("What was to be filed again has been dropped.")
     path = Path(poison.position)
-    if path.parent != ctx.settings.folder / "poison" or not path.is_file():
+    if path.parent != poison_folder(ctx.settings, job.model_id) or not path.is_file():
         raise InputError(f"{poison.position} is not on this machine. Retry it where it lies, or drop it.")
     table = from_payload(path.read_bytes())
     done = job.detail.get("filed", 0)  # in an earlier turn; rows that come twice are filed once

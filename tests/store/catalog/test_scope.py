@@ -34,13 +34,20 @@ from barograph.store.catalog import (
     proposals,
     quarantine,
     references,
+    removals,
     results,
     sessions,
     silenced,
     states,
     work,
 )
-from barograph.store.catalog.alerts import OperationsIncident, firing_operations, write_alerts, write_operations
+from barograph.store.catalog.alerts import (
+    OperationsIncident,
+    firing_operations,
+    forget_alerts,
+    write_alerts,
+    write_operations,
+)
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.quarantine import Refused
@@ -69,7 +76,8 @@ def test_every_table_has_a_project() -> None:
 
 def test_what_belongs_to_a_model_names_it_by_project_and_id() -> None:
     for name, table in METADATA.tables.items():
-        if "model_id" in table.c and name != "points":  # a point hangs on its series, which names the model
+        # A point hangs on its series, which names the model; a removal outlives its model.
+        if "model_id" in table.c and name not in ("points", "removals"):
             composite = [set(key.column_keys) for key in table.foreign_key_constraints]
             assert any({"project_id", "model_id"} <= keys for keys in composite), name
 
@@ -100,6 +108,7 @@ class Theirs:
             profiles.write_profiles(scope, m, r, "chunk", [profile()], now_us=NOW)
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
+            results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
             beyond = result("drift.psi.x", status=Status.BREACH)
             unknown = result("quality.missing_share.x", value=None, status=Status.UNDEFINED, reason="r")
             results.write_points(scope, m, [result(), beyond, unknown], now_us=NOW)
@@ -142,6 +151,7 @@ class Theirs:
             self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
             audit.record(scope, action="a", target="t", now_us=NOW)
+            self.removal = removals.add_removal(scope, m, "erase", model="secret", subject="x", now_us=NOW).id
         assert self.reference != r
 
     def seen(self, scope: Scope) -> list[silenced.SeenIncident]:
@@ -170,6 +180,7 @@ class Theirs:
             "references.list_references": lambda s: references.list_references(s, m, **page),
             "references.reference_ready": lambda s: references.reference_ready(s, r, rows=9, fitted=b"x", **at),
             "references.reference_failed": lambda s: references.reference_failed(s, r, reason="x"),
+            "references.reference_forgotten": lambda s: references.reference_forgotten(s, r, reason="x"),
             "references.fitted": lambda s: references.fitted(s, r),
             "profiles.write_profiles": lambda s: profiles.write_profiles(
                 s, m, r, "chunk", [profile(data=b"forged")], **at
@@ -177,7 +188,10 @@ class Theirs:
             "profiles.read_profiles": lambda s: profiles.read_profiles(s, r, "chunk"),
             "profiles.read_profiles_at": lambda s: profiles.read_profiles_at(s, r, "chunk", [day_us(0)]),
             "profiles.profile_heads": lambda s: profiles.profile_heads(s, r, "chunk"),
+            "profiles.heads_at": lambda s: profiles.heads_at(s, r, "chunk", [day_us(0)]),
+            "profiles.stamp": lambda s: any(profiles.stamp(s, r, "chunk")),
             "profiles.delete_profiles": lambda s: profiles.delete_profiles(s, r, "chunk", [day_us(0)]),
+            "profiles.forget_profiles": lambda s: profiles.forget_profiles(s, m),
             "profiles.get_position": lambda s: profiles.get_position(s, m, r) != Position(),
             "profiles.set_position": lambda s: profiles.set_position(
                 s, m, r, Position(events_version=9), expected=Position(events_version=1)
@@ -193,6 +207,8 @@ class Theirs:
             "results.series": lambda s: results.series(s, m, metric="row_count", **page),
             "results.rows": lambda s: results.rows(s, m, **page),
             "results.current_chunks": lambda s: results.current_chunks(s, m, since_us=0),
+            "results.forget_chunks": lambda s: results.forget_chunks(s, m, [day_us(0)]),
+            "results.forget_history": lambda s: results.forget_history(s, m, [day_us(0)]),
             "results.latest": lambda s: results.latest(s, m),
             "states.get_state": lambda s: states.get_state(s, m),
             "states.set_state": lambda s: states.set_state(s, m, events=9),
@@ -219,7 +235,7 @@ class Theirs:
             "jobs.claim": lambda s: jobs.claim(s, self.job.id, **claimed),
             "jobs.progress": lambda s: jobs.progress(s, self.running, done=9, seconds=30, **at),
             "jobs.put_back": lambda s: jobs.put_back(s, self.running, **at),
-            "jobs.cancel": lambda s: jobs.cancel(s, self.running.id, **at),
+            "jobs.cancel": lambda s: jobs.cancel(s, self.job.id, **at),
             "jobs.finish": lambda s: jobs.finish(s, self.running, **at),
             "jobs.fail": lambda s: jobs.fail(s, self.running, reason="x", **at),
             "jobs.retry": lambda s: jobs.retry(s, self.failed, **at),
@@ -236,8 +252,10 @@ class Theirs:
                 s, m, "events", [Refused(["x"], "x")], origin="x", received_us=NOW, keep=1
             ),
             "quarantine.list_rows": lambda s: quarantine.list_rows(s, m, **page),
-            "quarantine.rows_with": lambda s: quarantine.rows_with(s, m, ["{"], **page),
             "quarantine.count_rows": lambda s: quarantine.count_rows(s, m),
+            "quarantine.rows_with": lambda s: quarantine.rows_with(s, m, ["{"], **page),
+            "quarantine.delete_rows": lambda s: quarantine.delete_rows(s, m, ids=[self.row]),
+            "quarantine.change_poison": lambda s: quarantine.change_poison(s, self.poison, reason="x"),
             "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
             "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),
             "quarantine.list_poison": lambda s: quarantine.list_poison(s, **page),
@@ -245,6 +263,7 @@ class Theirs:
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
             "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
             "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
+            "alerts.forget_alerts": lambda s: forget_alerts(s, m, before_us=None),
             "alerts.firing_operations": lambda s: firing_operations(s, m, "x"),
             "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
             "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),
@@ -291,12 +310,25 @@ class Theirs:
             "overview.harms": lambda s: overview.harms(s, m),
             "overview.alerts_of": lambda s: overview.alerts_of(s, m, "i"),
             "audit.list_actions": lambda s: audit.list_actions(s),
+            "removals.get_removal": lambda s: removals.get_removal(s, self.removal),
+            "removals.list_removals": lambda s: removals.list_removals(s, **page),
+            "removals.subject_of": lambda s: removals.subject_of(s, self.removal),
+            "removals.forget_subject": lambda s: removals.forget_subject(s, self.removal),
+            "removals.advance": lambda s: removals.advance(s, self.removal, step="x", **at),
+            "removals.put_off": lambda s: removals.put_off(s, self.removal, reason="x", due_us=0, **at),
+            "removals.finish_removal": lambda s: removals.finish_removal(s, self.removal, **at),
             "audit.list_records": lambda s: audit.list_records(s, **page),
         }
 
 
 # They make something new in the project of their scope, and name nothing of another.
-NAME_NOTHING = {"models.create_model", "keys.create_key", "audit.record", "sessions.open_session"}
+NAME_NOTHING = {
+    "audit.record",
+    "keys.create_key",
+    "models.create_model",
+    "removals.add_removal",
+    "sessions.open_session",
+}
 
 
 def functions() -> set[str]:

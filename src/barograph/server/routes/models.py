@@ -35,6 +35,7 @@ from barograph.server.catalog_lookup import audited, model_named, numbers_of
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem
 from barograph.server.route_table import url
+from barograph.server.routes.removals import RemovalAnswer, answer
 from barograph.server.service import Service
 from barograph.server.spec_body import JSON, TOML, check_name, specification
 from barograph.spec.file import ModelSpec
@@ -44,7 +45,6 @@ from barograph.store.catalog.models import (
     Model,
     ModelHead,
     create_model,
-    delete_model,
     find_model,
     list_models,
     set_lifecycle,
@@ -64,6 +64,7 @@ from barograph.worker.requests import (
     data_of,
     needs_learning,
     newest_reference,
+    request_deletion,
     request_relearning,
 )
 from barograph.worker.told_changes import tell_of_specification
@@ -229,17 +230,24 @@ def resume(model: str, asked: ResumeAsked, service: ServiceOf, caller: CallerOf)
     "/v1/models/{model}",
     operation_id="delete_model",
     summary="Delete a model",
-    status_code=204,
+    status_code=202,
     openapi_extra=problems("changed"),
 )
-def delete(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> None:
-    """Delete a model with its references, profiles and results. The tables of its events and labels stay."""
+def delete(model: str, request: Request, response: Response, service: ServiceOf, caller: CallerOf) -> RemovalAnswer:
+    """Delete a model and all that there is of it: it is gone with the answer, and nothing of it can be had back.
+
+    Its events, labels and reference data are deleted from the disk after that; the answer names the removal that says
+    how far this is. A model of the same name can be made at once: it has nothing to do with this one.
+    """
+    now_us = service.now_us()
     with service.write(caller) as scope:
         found = model_named(scope, model)
         check_unchanged(request, tag_of(found))
-        delete_model(scope, found.id)
-        audited(scope, caller, "delete model", model, {}, now_us=service.now_us())
+        removal = request_deletion(scope, found, now_us=now_us)
+        audited(scope, caller, "delete model", model, {"removal": removal.id}, now_us=now_us)
     service.targets.forget((caller.project_id, model))
+    response.headers["Location"] = url("/v1/removals/{removal}", removal=removal.id)
+    return answer(removal)
 
 
 @router.get(

@@ -14,7 +14,7 @@ from barograph.alerts.incident import Incident
 from barograph.errors import NotFoundError
 from barograph.store.catalog.column_types import storable, to_json
 from barograph.store.catalog.handling import NOTHING_SAID, hold_to
-from barograph.store.catalog.schema import alerts, incidents, models
+from barograph.store.catalog.schema import alerts, comments, incidents, models
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.stable_ids import Lasting, lasting_ids
 from barograph.times import to_microseconds
@@ -124,6 +124,20 @@ def firing_operations(scope: Scope, model_id: int, metric: str) -> list[tuple[st
     c = alerts.c
     here = (c.model_id == model_id) & (c.family == OPERATIONS) & (c.metric == metric) & (c.state == State.FIRING.value)
     return [(row[0], row[1]) for row in scope.rows(scope.select(alerts, c.id, c.first_us).where(here))]
+
+
+def forget_alerts(scope: Scope, model_id: int, *, before_us: int | None) -> int:
+    """Delete alerts and incidents that were over by a time, with what people said of them; None: all of the model.
+
+    Return how many incidents there were.
+    """
+    over = sa.true() if before_us is None else incidents.c.until_us <= before_us
+    old = scope.select(incidents, incidents.c.id).where(incidents.c.model_id == model_id, over)
+    ids = [row[0] for row in scope.rows(old)]
+    scope.change(scope.delete(comments).where(comments.c.model_id == model_id, comments.c.incident_id.in_(ids)))
+    over = sa.true() if before_us is None else alerts.c.resolved_us <= before_us
+    scope.change(scope.delete(alerts).where(alerts.c.model_id == model_id, over))
+    return scope.change(scope.delete(incidents).where(incidents.c.model_id == model_id, incidents.c.id.in_(ids)))
 
 
 def _lock(scope: Scope, model_id: int) -> None:
