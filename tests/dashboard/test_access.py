@@ -70,6 +70,20 @@ def test_a_page_that_is_not_there_says_so_as_a_page(watched: Watched) -> None:
     assert watched.served.client.get("/v1/nowhere", headers=HTML).json()["status"] == 404
 
 
+def test_head_is_answered_as_get_without_the_body(watched: Watched) -> None:
+    for path in ("/", "/models/flights", "/static/style.css", "/models/gone"):
+        got = watched.served.client.get(path, headers=HTML)
+        head = watched.served.client.head(path, headers=HTML)  # over the same connection: a body would break the next
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+def test_requests_for_pages_are_counted_by_their_route(watched: Watched) -> None:
+    watched.served.client.get("/models/flights")
+    said = watched.served.client.get("/metrics").text
+    assert 'route="/models/{model}"' in said
+
+
 def test_a_form_from_elsewhere_is_refused(watched: Watched) -> None:
     client, path = watched.served.client, f"/incidents/{watched.incident}/comment"
     for fields in (

@@ -6,13 +6,31 @@ import re
 from html import unescape
 from random import Random
 
+import pytest
+import sqlalchemy as sa
 from fleet_of_tests import Watched
+from serving import wait_for
 
 from barograph.dashboard.words import spoken
 from barograph.metrics.facts import unit_of
+from barograph.store.catalog import schema
+from barograph.store.catalog.database import reading
+from barograph.store.clock import wall_clock_us
 from barograph.text.format import quantity
 
 HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture(autouse=True)
+def settled(watched: Watched) -> None:
+    """Wait until nothing is to be evaluated: else a page and an answer could be of two moments."""
+
+    def is_settled() -> bool:
+        with reading(watched.served.service.engine) as connection:
+            due = sa.select(sa.func.count()).where(schema.work.c.due_us <= wall_clock_us())
+            return connection.execute(due).scalar() == 0
+
+    wait_for(is_settled, "nothing is left to do", 60)
 
 
 def text_of(watched: Watched, path: str) -> str:

@@ -55,18 +55,31 @@ class Front:
         if scope["type"] != "http" or REFUSED in scope:
             await self._app(scope, receive, send)
             return
-        base = self._shared.base
-        if base and (scope["path"] == base or scope["path"].startswith(base + "/")):
-            scope = {**scope, "path": scope["path"][len(base) :] or "/"}
-        if not self._is_page(scope):
-            await self._app(scope, receive, send)
+        inner = self._inside(scope)
+        if not self._is_page(inner):
+            await self._app(inner, receive, send)
+            self._tell(scope, inner)
             return
-        if scope["method"] == "HEAD":  # answered as GET is; the connection leaves the body out
-            scope["method"] = "GET"
-        response = await self._answer(scope, receive)
+        if inner["method"] == "HEAD":  # answered as GET is; the connection leaves the body out
+            inner = {**inner, "method": "GET"}
+        response = await self._answer(inner, receive)
+        self._tell(scope, inner)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         await response(scope, receive, send)
+
+    def _inside(self, scope: AsgiScope) -> AsgiScope:
+        """Return the request without the path under which people reach the service, if a proxy has left it there."""
+        base, path = self._shared.base, scope["path"]
+        if not base or not (path == base or path.startswith(base + "/")):
+            return scope
+        return {**scope, "path": path[len(base) :] or "/"}
+
+    @staticmethod
+    def _tell(scope: AsgiScope, inner: AsgiScope) -> None:
+        """Say outside what was found out of a request, for the log and the counts."""
+        if inner is not scope:
+            scope.update({key: inner[key] for key in (ROUTE, CALLER, MODEL, ANSWERED) if key in inner})
 
     def _is_page(self, scope: AsgiScope) -> bool:
         path = scope["path"]
