@@ -159,6 +159,10 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             content = b"{}"
         if rule.path.endswith(("/changes", "/changes/{change}")):
             content = b'{"title": "x"}'
+        if rule.path.endswith("/producers"):
+            content = b'{"producer": "x"}'
+        if rule.path.endswith("/probes"):
+            content = b'{"probe": "x", "rows": 1}'
         if rule.path.endswith(("/comments", "/comments/{comment}")):
             content = b'{"text": "x"}'
         if rule.path.endswith("/assign"):

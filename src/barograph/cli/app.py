@@ -18,6 +18,7 @@ from barograph.cli import (
     metrics,
     migrate,
     poison,
+    probe,
     profile,
     purge,
     removals,
@@ -49,6 +50,7 @@ app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
+app.command("probe")(probe.probe)
 app.command("migrate")(migrate.migrate)
 app.command("purge")(purge.purge)
 app.command("erase")(erase.erase)

@@ -20,7 +20,7 @@ from barograph.store.catalog.conditions import LIVE
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import Position
 from barograph.store.catalog.scope import Scope
-from barograph.store.layout import DEFAULT_TIMESTAMP, EXTRA, RECEIVED
+from barograph.store.layout import CONTEXT, DEFAULT_TIMESTAMP, EXTRA, RECEIVED
 from barograph.store.tables import UNKNOWN
 from barograph.times import DAY_US, from_microseconds, start_of_day, to_microseconds
 from barograph.worker.chunk_profile import ChunkProfile, pieces_of
@@ -181,4 +181,4 @@ def unknown_fields(events: pa.Table) -> list[str]:
     if EXTRA not in events.column_names:
         return []
     texts = events.column(EXTRA).drop_null().slice(0, SAMPLED).to_pylist()
-    return sorted({str(name) for text in texts for name in json.loads(text)})
+    return sorted({str(name) for text in texts for name in json.loads(text)} - {CONTEXT})

@@ -41,7 +41,9 @@ from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["changes"])
 Told = Literal["deployment", "data", "config", "incident", "other"]
-Kind = Literal["deployment", "data", "config", "incident", "other", "specification", "reference"]
+Kind = Literal[
+    "deployment", "data", "config", "incident", "other", "specification", "reference", "environment", "probe"
+]
 
 
 class ChangeAsked(Asked):
@@ -177,7 +179,7 @@ def _editable(scope: Scope, model: str, change: int) -> Change:
     if found is None:
         raise not_found("change", change)
     if found.kind in OWN:
-        raise Problem("conflict", f"The service itself put this {found.kind} in force: what it says of it stays.")
+        raise Problem("conflict", f"No person told of this {found.kind}, but the service: what it says of it stays.")
     return found
 
 

@@ -10,11 +10,15 @@ from typing import Any, Literal  # Any: JSON values
 
 import sqlalchemy as sa
 
-from barograph.store.catalog.schema import changes
+from barograph.store.catalog.schema import changes, models
 from barograph.store.catalog.scope import Scope, columns_of
 
-ChangeKind = Literal["deployment", "data", "config", "incident", "other", "specification", "reference"]
-OWN = ("specification", "reference")  # what the service tells of: nobody else can, or change it
+ChangeKind = Literal[
+    "deployment", "data", "config", "incident", "other", "specification", "reference", "environment", "probe"
+]
+# What the service tells of, and what producers and probes do: no person can, or change it.
+OWN = ("specification", "reference", "environment", "probe")
+_LOOKED_AT = 100  # changes of a kind among which the last one of a name is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,19 @@ def add_change(
     """Add a change. Raises NotFoundError for an unknown model."""
     values = {"model_id": model_id, "at_us": at_us, "kind": kind, "title": title, "detail": dict(detail or {})}
     return scope.add(Change, changes, {**values, "version": version, "created_us": now_us, "created_by": created_by})
+
+
+def latest_change(scope: Scope, model_id: int, *, kind: ChangeKind, name: tuple[str, str]) -> Change | None:
+    """Return the last change of a kind whose detail has a name, as in `("producer", "scorer")`; None if there is none.
+
+    Until the transaction ends, another that asks the same of this model waits. It looks among the last hundred changes
+    of the kind.
+    """
+    scope.rows(scope.select(models, models.c.id).where(models.c.id == model_id).with_for_update())
+    statement = scope.pick(changes, Change).where(changes.c.model_id == model_id, changes.c.kind == kind)
+    key, value = name
+    found = scope.records(Change, statement.order_by(changes.c.id.desc()).limit(_LOOKED_AT))
+    return next((change for change in found if change.detail.get(key) == value), None)
 
 
 def list_changes(
