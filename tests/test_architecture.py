@@ -40,6 +40,7 @@ ORDER = [
     ("client",),
     ("delivery",),
     ("worker",),
+    ("dashboard",),
     ("server",),
     ("sdk",),
     ("cli",),

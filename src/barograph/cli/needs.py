@@ -30,11 +30,12 @@ def packages(command: str) -> AbstractContextManager[None]:
     return needs("server", f"`barograph {command}`")
 
 
-def settings(folder: Path | None) -> Settings:
+def settings(folder: Path | None, *, public_url: str | None = None) -> Settings:
     """Return the settings that options and environment give."""
-    from barograph.store.settings import settings_from
+    from barograph.store.settings import PREFIX, settings_from
 
-    return settings_from(os.environ, folder=folder)
+    given = {} if public_url is None else {f"{PREFIX}PUBLIC_URL": public_url}
+    return settings_from({**os.environ, **given}, folder=folder)
 
 
 def write_logs(level: str) -> None:

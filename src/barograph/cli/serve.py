@@ -17,6 +17,9 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 for any that is free.")] = 8321,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Threads that evaluate; 0 leaves it to others.")] = 1,
+    public_url: Annotated[
+        str | None, typer.Option(help="Address under which people reach it, if a proxy stands in front.")
+    ] = None,
     require_keys: Annotated[bool, typer.Option("--require-keys", help="Ask for a key on this machine, too.")] = False,
     log_level: needs.LogLevel = "info",
 ) -> None:
@@ -26,7 +29,7 @@ def serve(
         from barograph.worker.worker import run_workers
     needs.write_logs(log_level)
     start.serve(
-        needs.settings(data),
+        needs.settings(data, public_url=public_url),
         host=host,
         port=port,
         threads=workers,

@@ -49,6 +49,15 @@ def harm_metrics(task: Task) -> list[str]:
     return [m.name for m in _ranked("performance") if task in m.harm_in]
 
 
+def row_counts() -> list[str]:
+    """Return the metrics that count the rows which came.
+
+    >>> row_counts()
+    ['row_count']
+    """
+    return [m.name for m in catalogue().values() if m.counts_rows]
+
+
 def drift_rank(name: str) -> tuple[int, str]:
     """Return what orders the drift metrics of a column: the first one that can be computed speaks for it."""
     found = find_metric(name, "drift")

@@ -20,6 +20,7 @@ from barograph.rules.limits import Status
 from barograph.sketches.histogram import Categories
 from barograph.spec.schema import Task
 
+SHOWN = "shown, not judged: "  # how the reason begins of a value that says nothing of the model yet
 SHARE = 0.95  # of the labels that are usual must be there
 WINDOW = 20  # chunks before one by whose coverage is said what is usual
 NEXT = 1 / 3  # of the chunks after one come next: hours or months, as long as labels take
@@ -118,4 +119,4 @@ def without_a_class(profiles: Profiles, reference: Profile, *, segment: str = AL
 def only_shown(row: Result, why: str) -> Result:
     """Return a row whose value says nothing of the model yet: with its value and limits, the reason, and no breach."""
     status = Status.WARNING if row.status is Status.BREACH else row.status
-    return replace(row, status=status, reason=f"shown, not judged: {why}", judged=False)
+    return replace(row, status=status, reason=f"{SHOWN}{why}", judged=False)

@@ -1,4 +1,4 @@
-"""The application: observe ─► gate ─► ingest, or the routes."""
+"""The application: observe ─► pages, or gate ─► ingest, or the routes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from barograph.server.access import Gate
 from barograph.server.api_models import check_query, keys_of
 from barograph.server.middleware import ANSWERED, FAULT, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
+from barograph.server.pages.front import Front
 from barograph.server.problems import Problem, forget_frames, of_status, of_validation
 from barograph.server.route_table import RULES
 from barograph.server.routes import ROUTERS
@@ -27,7 +28,7 @@ from barograph.server.service import Service
 NOTED_S = 15.0
 _LOG = logger("barograph.server")
 EVENTS, LABELS = "/v1/models/{model}/events", "/v1/models/{model}/labels"
-QUIET = frozenset({EVENTS, LABELS, "/healthz", "/readyz", "/metrics"})
+QUIET = frozenset({EVENTS, LABELS, "/healthz", "/readyz", "/metrics", "/static/{file}", "/live", "/live/now"})
 
 
 def create_app(service: Service, *, local: bool) -> ASGIApp:
@@ -38,7 +39,7 @@ def create_app(service: Service, *, local: bool) -> ASGIApp:
     api = create_api(service)
     direct = {EVENTS: service.ingest.events, LABELS: service.ingest.labels}
     gate = Gate(api, service.keys, now_us=service.now_us, local=local, direct=direct)
-    return Observe(gate, service.tally, quiet=QUIET)
+    return Observe(Front(gate, service, local=local), service.tally, quiet=QUIET)
 
 
 def create_api(service: Service) -> FastAPI:

@@ -113,6 +113,51 @@ GET    /v1/audit                                            admin
 """
 RULES = tuple(_rule(line) for line in _TABLE.strip().splitlines())
 
+# Pages are for people: a session of a browser may ask for them, and what is wrong is told as a page.
+_PAGES = """
+GET    /                                                    read
+GET    /static/{file}                                       -
+GET    /sign-in                                             -
+POST   /sign-in                                             -         small
+POST   /sign-out                                            -         small
+GET    /live                                                read
+GET    /live/now                                            read
+GET    /incidents                                           read
+GET    /incidents/{incident}                                read
+POST   /incidents/{incident}/acknowledge                    edit      small
+POST   /incidents/{incident}/comment                        edit      small
+POST   /incidents/{incident}/silence                        edit      small
+POST   /incidents/{incident}/resolve                        edit      small
+POST   /incidents/{incident}/reopen                         edit      small
+POST   /incidents/{incident}/verdict                        edit      small
+GET    /models/{model}                                      read
+GET    /models/{model}/feature                              read
+GET    /models/{model}/segment                              read
+GET    /models/{model}/labels                               read
+GET    /models/{model}/monitors                             read
+GET    /models/{model}/changes                              read
+POST   /models/{model}/changes                              edit      small
+GET    /models/{model}/quarantine                           read
+POST   /models/{model}/quarantine/replay                    edit      small
+GET    /models/{model}/settings                             read
+POST   /models/{model}/settings                             edit      small
+POST   /models/{model}/settings/{word}                      edit      small
+GET    /jobs                                                read
+POST   /jobs/{job}/cancel                                   edit      small
+GET    /audit                                               admin
+GET    /settings                                            admin
+POST   /settings/keys                                       admin     small
+POST   /settings/keys/{key}/revoke                          admin     small
+GET    /start                                               edit
+POST   /start                                               edit      small
+GET    /start/{model}                                       edit
+GET    /start/{model}/progress                              read
+POST   /start/{model}/reference                             edit      stream
+POST   /start/{model}/roles                                 edit      small
+POST   /start/{model}/watching                              edit      small
+"""
+PAGES = tuple(_rule(line) for line in _PAGES.strip().splitlines())
+
 
 class Routes:
     """The table, ready to be searched by method and path."""
@@ -123,6 +168,10 @@ class Routes:
             self._methods.setdefault(rule.path, {})[rule.method] = rule
         self._fixed = {path: rules for path, rules in self._methods.items() if "{" not in path}
         self._patterns = [(_pattern(path), rules) for path, rules in self._methods.items() if "{" in path]
+
+    def knows(self, path: str) -> bool:
+        """Return whether there is any route of this path."""
+        return path in self._fixed or any(pattern.fullmatch(path) for pattern, _ in self._patterns)
 
     def find(self, method: str, path: str) -> tuple[Rule, Mapping[str, str]]:
         """Return the rule of a request and the parts of its path; raise Problem if there is none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ class Settings:
     database_url: str | None = None
     storage_url: str | None = None
     config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
+    public_url: str | None = None  # under which people reach it, where a proxy stands in front
     # One request
     body_bytes: int = _number(32 * MIB, "of a request, as it comes over the wire")
     expanded_bytes: int = _number(256 * MIB, "of a request, after decompression")
@@ -105,9 +107,10 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         database_url=environment.get("DATABASE_URL") or None,
         storage_url=environment.get("STORAGE_URL") or None,
         config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
+        public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
     )
     found: dict[str, Any] = {}
-    problems = []
+    problems = _wrong_url(settings.public_url)
     for name, number in _NUMBERS.items():
         text = environment.get(PREFIX + name.upper())
         if text is None:
@@ -121,3 +124,10 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
     if problems:
         raise SpecError(problems, where="environment")
     return replace(settings, **found)
+
+
+def _wrong_url(url: str | None) -> list[str]:
+    """Return what is wrong with the address under which people are to reach the service."""
+    if url is None or re.fullmatch(r"https?://[^/?#\s@]+(/[A-Za-z0-9._~-]+)*/?", url):
+        return []
+    return [f"{PREFIX}PUBLIC_URL must be as in 'https://example.org/barograph'. Got {url!r}."]

@@ -18,6 +18,7 @@ from two_projects import DAY, NOW, Catalog, day_us, profile, result
 import barograph.store.catalog as package
 from barograph.alerts.condition import Lifecycle
 from barograph.errors import BarographError
+from barograph.rules.limits import Status
 from barograph.store.catalog import (
     audit,
     changes,
@@ -29,6 +30,7 @@ from barograph.store.catalog import (
     keys,
     models,
     outbox,
+    overview,
     precision,
     profiles,
     proposals,
@@ -37,6 +39,7 @@ from barograph.store.catalog import (
     references,
     removals,
     results,
+    sessions,
     silenced,
     states,
     tellings,
@@ -114,8 +117,11 @@ class Theirs:
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
             results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
-            results.write_points(scope, m, [result()], now_us=NOW)
-            states.set_state(scope, m, events=1)
+            beyond = result("drift.psi.x", status=Status.BREACH)
+            unknown = result("quality.missing_share.x", value=None, status=Status.UNDEFINED, reason="r")
+            results.write_points(scope, m, [result(), beyond, unknown], now_us=NOW)
+            self.series = results.list_series(scope, m)
+            states.set_state(scope, m, events=1, last_event_us=NOW)
             self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", detail=DETAIL, now_us=NOW).id
             self.job = jobs.add_job(scope, m, "fit", detail={}, now_us=NOW)
             running = jobs.claim(scope, self.job.id, owner="a", now_us=NOW, seconds=30)
@@ -127,6 +133,7 @@ class Theirs:
             jobs.fail(scope, given_up, reason="r", now_us=NOW, final=True)
             proposals.propose(scope, m, job_id=self.job.id, spec=None, now_us=NOW)
             self.key = keys.create_key(scope, name="k", action="read", now_us=NOW).key.id
+            self.session = sessions.open_session(scope, self.key, now_us=NOW, expires_us=NOW + DAY)
             of = {"origin": "o", "received_us": NOW, "keep": 9}
             quarantine.add(scope, m, "events", [Refused(["why"], "{}")], **of)  # type: ignore[arg-type]  # of a test
             self.row = quarantine.list_rows(scope, m, limit=1)[0].id
@@ -135,7 +142,8 @@ class Theirs:
                 id="i", state="firing", severity="critical", metric="x", title="t", since_us=NOW, body={}
             )
             write_operations(scope, m, self.incident, now_us=NOW)
-            alert = {"id": "q", "state": "firing", "severity": "notice", "family": "drift", "metric": "psi", "body": {}}
+            alert = {"id": "q", "state": "firing", "severity": "notice", "family": "drift", "metric": "psi"}
+            alert |= {"column": "x", "body": {"worst": {"harm": 1.0}}}
             times = {"first_us": NOW, "opened_us": NOW, "updated_us": NOW, "withdrawn": False}
             scope.insert(METADATA.tables["alerts"], [{**alert, **times, "model_id": m}])
             silence = {"matchers": [("column", "x")], "starts_us": 0, "ends_us": DAY, "reason": "why"}
@@ -190,6 +198,8 @@ class Theirs:
         m, r, k = self.model, self.own, self.key
         at: dict[str, Any] = {"now_us": NOW + 1}
         page: dict[str, Any] = {"limit": 99}
+        every, ids = self.series, [one.id for one in self.series]
+        span: dict[str, Any] = {"start_us": day_us(0), "end_us": day_us(1)}
         claimed: dict[str, Any] = {"owner": "b", "now_us": NOW + DAY, "seconds": 30}
         return {
             "models.get_model": lambda s: models.get_model(s, m),
@@ -342,6 +352,24 @@ class Theirs:
             "work.done": lambda s: work.done(s, m, marks=1),
             "work.fail": lambda s: work.fail(s, m, due_us=0, reason="x", **at),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
+            "sessions.close_session": lambda s: sessions.close_session(s, self.session),
+            "overview.series_of": lambda s: overview.series_of(s, [m]),
+            "overview.newest_points": lambda s: any(overview.newest_points(s, every, count=9).values()),
+            "overview.points_between": lambda s: any(overview.points_between(s, every, **span).values()),
+            "overview.runs_between": lambda s: any(overview.runs_between(s, ids, **span, width_us=DAY).values()),
+            "overview.bounds": lambda s: overview.bounds(s, ids),
+            "overview.count_chunks": lambda s: sum(overview.count_chunks(s, one, **span) for one in ids),
+            "overview.newest_starts": lambda s: next(iter(overview.newest_starts(s, ids[0], **span, count=9)), None),
+            "overview.flagged": lambda s: overview.flagged(s, m, family="drift", **span),
+            "overview.undefined_of": lambda s: overview.undefined_of(s, m, chunk_us=day_us(0)),
+            "overview.firing_since": lambda s: overview.firing_since(s),
+            "overview.last_events": lambda s: overview.last_events(s),
+            "overview.named": lambda s: overview.named(s, [m]),
+            "overview.model_names": lambda s: overview.model_names(s),
+            "overview.waits_since": lambda s: overview.waits_since(s),
+            "overview.news": lambda s: any(overview.news(s)),
+            "overview.harms": lambda s: overview.harms(s, m),
+            "overview.alerts_of": lambda s: overview.alerts_of(s, m, "i"),
             "audit.list_actions": lambda s: audit.list_actions(s),
             "removals.get_removal": lambda s: removals.get_removal(s, self.removal),
             "removals.list_removals": lambda s: removals.list_removals(s, **page),
@@ -363,6 +391,7 @@ NAME_NOTHING = {
     "receivers.worked",  # each project has its own state of a receiver of the installation
     "receivers.failed",
     "receivers.try_one",
+    "sessions.open_session",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal  # Any: JSON values of a specification
@@ -210,19 +211,19 @@ def pause(model: str, asked: HoldAsked, service: ServiceOf, caller: CallerOf) ->
 
     What fires is listed, marked as silenced with the reason, and counts nowhere.
     """
-    return _hold(service, caller, model, Lifecycle.PAUSED, "pause model", asked.reason)
+    return hold(service, caller, model, Lifecycle.PAUSED, "pause model", asked.reason)
 
 
 @router.post("/v1/models/{model}/retire", operation_id="retire_model", summary="Retire a model")
 def retire(model: str, asked: HoldAsked, service: ServiceOf, caller: CallerOf) -> ModelAnswer:
     """Say that a model is not used any more: nothing is raised. Its results stay; it can be resumed."""
-    return _hold(service, caller, model, Lifecycle.RETIRED, "retire model", asked.reason)
+    return hold(service, caller, model, Lifecycle.RETIRED, "retire model", asked.reason)
 
 
 @router.post("/v1/models/{model}/resume", operation_id="resume_model", summary="Resume a model")
 def resume(model: str, asked: ResumeAsked, service: ServiceOf, caller: CallerOf) -> ModelAnswer:
     """Take back that a model is paused or retired. That no events come is counted from now on."""
-    return _hold(service, caller, model, None, "resume model", asked.reason)
+    return hold(service, caller, model, None, "resume model", asked.reason)
 
 
 @router.delete(
@@ -291,19 +292,32 @@ def tag_of(model: Model) -> str:
     return etag("model", model.id, model.revision)
 
 
+def put_plain(
+    name: str, plain: Mapping[str, Any], request: Request, service: Service, caller: Caller, *, create: bool
+) -> ModelAnswer:
+    """Register a model, or change its specification, as the route does. In a thread."""
+    spec = specification(json.dumps(dict(plain)).encode(), JSON, model=name)
+    for _ in range(_TRIES):
+        seen = look_at(name, spec, service, caller)
+        stored = store_spec(name, spec, request, service, caller, create=create, seen=seen)
+        if stored is not None:
+            return stored[1]
+    raise Problem("conflict", f"The model {name!r} is changed by others all the time. Try again.")
+
+
 async def _put(name: str, request: Request, service: Service, caller: Caller, *, create: bool) -> Response:
     body, content_type = await request.body(), request.headers.get("content-type", JSON)
     spec = await run_in_threadpool(specification, body, content_type, model=name)
     for _ in range(_TRIES):
-        seen = await run_in_threadpool(_look, name, spec, service, caller)
-        stored = await run_in_threadpool(_store, name, spec, request, service, caller, create=create, seen=seen)
+        seen = await run_in_threadpool(look_at, name, spec, service, caller)
+        stored = await run_in_threadpool(store_spec, name, spec, request, service, caller, create=create, seen=seen)
         if stored is not None:
             status, answer, headers = stored
             return JSONResponse(answer.model_dump(mode="json"), status_code=status, headers=headers)
     raise Problem("conflict", f"The model {name!r} is changed by others all the time. Try again.")
 
 
-def _look(name: str, spec: ModelSpec, service: Service, caller: Caller) -> int | None:
+def look_at(name: str, spec: ModelSpec, service: Service, caller: Caller) -> int | None:
     """Refuse what the model's reference says cannot be; return the revision of the model that was looked at."""
     with service.read(caller) as scope:
         model = find_model(scope, name)
@@ -323,7 +337,7 @@ def _look(name: str, spec: ModelSpec, service: Service, caller: Caller) -> int |
     return model.revision
 
 
-def _store(
+def store_spec(
     name: str, spec: ModelSpec, request: Request, service: Service, caller: Caller, *, create: bool, seen: int | None
 ) -> tuple[int, ModelAnswer, dict[str, str]] | None:
     """Store a specification that was looked at; None if the model was changed since, so that it must be again."""
@@ -377,7 +391,7 @@ def _change(
     return update_model(scope, old.id, now_us=now_us), job.id  # a revision of its own: two people do not overwrite it
 
 
-def _hold(
+def hold(
     service: Service, caller: Caller, name: str, lifecycle: Lifecycle | None, action: str, reason: str | None
 ) -> ModelAnswer:
     now_us = service.now_us()

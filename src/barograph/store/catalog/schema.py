@@ -65,6 +65,16 @@ keys = sa.Table(
     sqlite_autoincrement=True,
 )
 
+sessions = sa.Table(  # of browsers, each made with a key
+    "sessions",
+    METADATA,
+    sa.Column("hash", sa.LargeBinary, primary_key=True),  # SHA-256 of the token
+    _project(),
+    sa.Column("key_id", RowId, sa.ForeignKey("keys.id", ondelete="CASCADE"), nullable=False),
+    _time("created_us"),
+    _time("expires_us"),
+)
+
 models = sa.Table(
     "models",
     METADATA,

@@ -21,7 +21,7 @@ class Scope:
     connection: Connection
     project_id: int
 
-    def select(self, table: sa.Table, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    def select(self, table: sa.Table | sa.FromClause, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         """Return a query of a table's rows in this project, all columns if none are named.
 
         What is joined to it must hang on it by its key: the project of the joined rows is then the same.

@@ -1,0 +1,85 @@
+"""The same number is the same everywhere: pages say what the API says."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+from fleet_of_tests import Watched
+from serving import wait_for
+
+from barograph.dashboard.words import spoken
+from barograph.metrics.facts import unit_of
+from barograph.store.catalog import schema
+from barograph.store.catalog.database import reading
+from barograph.store.clock import wall_clock_us
+from barograph.text.format import quantity
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture(autouse=True)
+def settled(watched: Watched) -> None:
+    """Wait until nothing is to be evaluated: else a page and an answer could be of two moments."""
+
+    def is_settled() -> bool:
+        with reading(watched.served.service.engine) as connection:
+            due = sa.select(sa.func.count()).where(schema.work.c.due_us <= wall_clock_us())
+            return connection.execute(due).scalar() == 0
+
+    wait_for(is_settled, "nothing is left to do", 60)
+
+
+def text_of(watched: Watched, path: str) -> str:
+    page = watched.served.client.get(path, headers=HTML)
+    assert page.status_code == 200
+    whole = re.sub(r'<span class="nowrap">(.*?)</span>|</?code>', r"\1", page.text)  # these stand within words
+    return unescape(re.sub(r"<[^>]+>", " ", whole))
+
+
+def test_the_newest_values_of_all_metrics(watched: Watched) -> None:
+    said = text_of(watched, "/models/flights")
+    client = watched.served.client
+    for metric in ("roc_auc", "accuracy", "f1", "log_loss"):
+        rows = client.get(f"/v1/models/flights/series?metric={metric}&family=performance&limit=1000").json()["items"]
+        judged = [row for row in rows if row["value"] is not None and not (row["reason"] or "").startswith("shown")]
+        newest, unit = judged[-1], unit_of(metric, "performance")
+        for key in ("value", "reference_value", "lower", "upper"):
+            assert quantity(newest[key], unit) in said, (metric, key)
+
+
+def test_fifty_values_of_the_chart(watched: Watched) -> None:
+    page = watched.served.client.get("/models/flights?metric=accuracy", headers=HTML).text
+    titles = unescape(" ".join(re.findall(r"<title>(.*?)</title>", page, re.DOTALL)))
+    client = watched.served.client
+    rows = client.get("/v1/models/flights/series?metric=accuracy&limit=1000").json()["items"]
+    values = [
+        (row["chunk"], row[key]) for row in rows if row["value"] is not None for key in ("value", "lower", "upper")
+    ]
+    for chunk, value in Random(3).sample(values, 50):
+        said = re.search(rf"(?:measured|estimated) {chunk}: [^\n]*{re.escape(quantity(value, ''))}", titles)
+        assert said, (chunk, value)
+
+
+def test_the_sentence_is_the_verdict(watched: Watched) -> None:
+    for name in ("flights", "hostile", "empty"):
+        model = watched.served.client.get(f"/v1/models/{name}").json()
+        said = " ".join(text_of(watched, f"/models/{name}").split())
+        wanted = " ".join(re.sub(r"[\u202a-\u202e]", " ", spoken(model["state"]["verdict"], model["chunk"])).split())
+        assert wanted.replace("`", "") in said.replace("`", "")
+
+
+def test_the_fleet_counts_what_the_list_of_models_says(watched: Watched) -> None:
+    items = watched.served.client.get("/v1/models").json()["items"]
+    trouble = sum(model["state"]["judgement"] == "in trouble" for model in items)
+    assert f"{trouble} of {len(items)} models" in text_of(watched, "/")
+
+
+def test_an_incident_says_what_the_api_says(watched: Watched) -> None:
+    found = watched.served.client.get(f"/v1/incidents/{watched.incident}").json()
+    said = " ".join(text_of(watched, f"/incidents/{watched.incident}").split())
+    assert spoken(found["title"], "1d") in said
+    assert found["body"]["advice"] in said
