@@ -39,7 +39,7 @@ TOLD = Message(
     since="2024-05-13T00:00:00Z",
     cause="the drift of x",
     advice="Look at the rows of origin=JFK.",
-    link="https://barograph.example.org/v1/incidents/abc",
+    link="https://barograph.example.org/incidents/abc",
     incident="abc",
     labels={
         "model": ["flights"],

@@ -90,7 +90,7 @@ def test_an_incident_comes_to_the_webhook_and_is_listed(told: Served, sink: Sink
     assert (one["receiver"], one["kind"], one["model"], one["attempts"]) == ("hook", "new", "flights", 1)
     (taken,) = [t for t in sink.taken if t.json["incident"] == "one"]
     assert taken.json["key"] == one["message"]["key"] == taken.headers["idempotency-key"]
-    assert taken.json["link"] == "https://barograph.example.org/v1/incidents/one"
+    assert taken.json["link"] == "https://barograph.example.org/incidents/one"
     assert told.client.get(f"/v1/deliveries/{one['id']}").json() == one
     conflict = told.client.post(f"/v1/deliveries/{one['id']}/retry")
     assert (conflict.status_code, conflict.json()["detail"]) == (

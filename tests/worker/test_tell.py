@@ -60,7 +60,7 @@ def test_what_is_found_in_live_data_is_told_in_its_own_words_and_history_is_not(
     assert auc.advice
     text = auc.text()
     assert len(text) <= MOST_CHARACTERS
-    assert text.splitlines()[-1] == f"https://barograph.example.org/v1/incidents/{auc.incident}"
+    assert text.splitlines()[-1] == f"https://barograph.example.org/incidents/{auc.incident}"
     order = [text.index(part) for part in ("\nHow bad: ", "\nSince: ", "\nProbable cause: ", "\nWhat to do: ")]
     assert order == sorted(order)
     assert auc.labels["model"] == ["m"]

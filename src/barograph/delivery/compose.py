@@ -84,7 +84,7 @@ def compose(
         until=None if incident.until_us is None else _iso(from_microseconds(incident.until_us)),
         cause=_cause(scope, incident, members[1:]),
         advice=str(incident.body.get("advice") or ""),
-        link=f"{url}/v1/incidents/{incident.id}" if url else "",
+        link=f"{url}/incidents/{incident.id}" if url else "",
         incident=incident.id,
         labels=labels,
         others=tuple(_about(other) for other in others[:MOST_OTHERS]),
