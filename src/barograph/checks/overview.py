@@ -252,7 +252,17 @@ def _residual(reference: Reference, alerting: Sequence[Monitor], label_coverage:
     """Return what is watched with the headline metrics, and seen in the rows of concept drift; [] without labels."""
     some = label_coverage > 0 and bool(reference.total.label_coverage)
     beside = any(m.is_headline and m.family == "performance" for m in alerting)
-    return [Monitor(metric=RESIDUAL)] if some and beside and applies(RESIDUAL, reference.yardstick, None) else []
+    if not (some and beside and applies(RESIDUAL, reference.yardstick, None)):
+        return []
+    # Who bears more of the others than is usual bears as much more of this.
+    said = [m.tolerance / m.metric.tolerance for m in alerting if _is_scaled(m) and m.tolerance is not None]
+    return [Monitor(metric=RESIDUAL, tolerance=RESIDUAL.tolerance * max(said) if said else None)]
+
+
+def _is_scaled(monitor: Monitor) -> bool:
+    """Return whether a headline metric of all rows has a usual tolerance in its own unit."""
+    whole = monitor.segment == ALL and monitor.family == "performance" and monitor.is_headline
+    return whole and monitor.metric.tolerance > 0 and not monitor.metric.relative_tolerance
 
 
 def _arl_in_labels(found: Sequence[Size], alerting: Sequence[Monitor], plan: Plan, coverage: float) -> float:

@@ -201,7 +201,7 @@ def _rows(
             limit_lower=below[i],
             limit_upper=above[i],
             status=Status.UNDEFINED if codes[i] else LEVELS[levels[i]],
-            reason=found.reasons[codes[i] - 1] if codes[i] else OUT_OF_REACH if free[i] else why[i],
+            reason=found.reasons[codes[i] - 1] if codes[i] else why[i] or (OUT_OF_REACH if free[i] else None),
             as_of=known.as_of,
             label_coverage=known.coverage[i],
             standard_error=error[i],
@@ -262,7 +262,7 @@ def result(
     status = limits.status(outcome.value) if limits else Status.OK
     below, above = (limits.lower, limits.upper) if limits else (None, None)
     if limits and limits.are_none():
-        reason = OUT_OF_REACH
+        reason = reason or OUT_OF_REACH
     return Result(
         **common,  # type: ignore[arg-type]  # built from parts of known types
         n=outcome.n,
