@@ -114,7 +114,8 @@ class Theirs:
             results.write_points(scope, m, [result(), beyond, unknown], now_us=NOW)
             self.series = results.list_series(scope, m)
             states.set_state(scope, m, events=1, last_event_us=NOW)
-            self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", now_us=NOW).id
+            detail = {"by": "ci"}
+            self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", detail=detail, now_us=NOW).id
             self.job = jobs.add_job(scope, m, "fit", detail={}, now_us=NOW)
             running = jobs.claim(scope, self.job.id, owner="a", now_us=NOW, seconds=30)
             assert running is not None
@@ -229,6 +230,7 @@ class Theirs:
             "changes.edit_change": lambda s: changes.edit_change(s, m, self.change, title="x", by="x", **at),
             "changes.delete_change": lambda s: changes.delete_change(s, m, self.change),
             "changes.list_changes": lambda s: changes.list_changes(s, **page),
+            "changes.latest_change": lambda s: changes.latest_change(s, m, kind="data", name=("by", "ci")),
             "jobs.add_job": lambda s: jobs.add_job(s, m, "fit", detail={}, **at),
             "jobs.get_job": lambda s: jobs.get_job(s, self.job.id),
             "jobs.list_jobs": lambda s: jobs.list_jobs(s, **page),
