@@ -42,8 +42,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         names = ("unlabelled", "one-day", "all-null")
 
         def is_done() -> bool:
-            states = [served.client.get(f"/v1/models/{name}").json()["state"] for name in names]
-            return all(state["evaluated_at"] and state["events"] for state in states)
+            return all(served.client.get(f"/v1/models/{name}/monitors").json()["items"] for name in names)
 
         wait_for(is_done, "the models are evaluated", 60)
         yield served

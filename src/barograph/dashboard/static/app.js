@@ -209,24 +209,30 @@
   }
   if (body.dataset.live) {
     var channel = "BroadcastChannel" in window ? new BroadcastChannel("barograph" + base) : null;
-    if (channel) channel.onmessage = function (event) { hear(event.data); };
+    var last = null;  // of the tab that leads
+    if (channel) channel.onmessage = function (event) {
+      if (event.data !== "how does it stand?") hear(event.data);
+      else if (last) channel.postMessage(last);
+    };
     var ask = function () {
       if (document.hidden) return;
       fetch(base + "/live/now").then(function (answer) { return answer.ok ? answer.json() : null; })
         .then(function (said) { if (said) hear(said); }).catch(function () { /* the next time */ });
     };
     var lead = function () {
-      var last = null, stream = new EventSource(base + "/live");
+      var stream = new EventSource(base + "/live");
       stream.onmessage = function (event) {
         last = JSON.parse(event.data);
         hear(last);
         channel.postMessage(last);
       };
       stream.onerror = function () { if (stream.readyState === EventSource.CLOSED) window.setInterval(ask, 15000); };
-      window.setInterval(function () { if (last) channel.postMessage(last); }, 10000);  // for tabs that came later
       return new Promise(function () { /* until this tab is closed */ });
     };
-    if (channel && navigator.locks) navigator.locks.request("barograph-live" + base, lead);
+    if (channel && navigator.locks) {
+      navigator.locks.request("barograph-live" + base, lead);
+      channel.postMessage("how does it stand?");
+    }
     else { ask(); window.setInterval(ask, 15000); }
   }
 
