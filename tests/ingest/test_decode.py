@@ -48,6 +48,17 @@ def test_good_events_are_kept_as_they_are(given: ModuleType, form: str, n: int) 
 
 @formats
 @sizes
+@pytest.mark.parametrize("name", ['in "quotes"', "back\\slash", "a\ttab", "<b>&amp;"])
+def test_a_column_may_have_any_name(given: ModuleType, form: str, n: int, name: str) -> None:
+    schema = replace(given.SCHEMA, features={**given.SCHEMA.features, name: ColumnType.NUMERIC})
+    rows = [{**row, name: 7.5} for row in given.events(n)]
+    found = decode_events(given.body(rows, form), form, event_layout(schema), now_us=given.NOW)
+    assert (found.accepted, found.rejected) == (n, ())
+    assert given.kept(found).column(name).to_pylist() == [7.5] * n
+
+
+@formats
+@sizes
 def test_bad_rows_are_rejected_with_all_reasons_and_the_others_taken(given: ModuleType, form: str, n: int) -> None:
     bad: list[dict[str, Any]] = [
         given.event(0, event_id=None),

@@ -68,7 +68,12 @@ def objects_of(fields: Sequence[Field]) -> frozenset[str]:
 
 
 def row_decoders(fields: Sequence[Field], required: Sequence[int]) -> tuple[RowDecoder, ...]:
-    """Return how rows are decoded: with the names as they are; where these have points, also with objects."""
+    """Return how rows are decoded: with the names as they are; where these have points, also with objects.
+
+    Nothing where a name has characters that JSON escapes: such rows are read one value after the other.
+    """
+    if not all(map(_is_plain, fields)):
+        return ()
     flat = _struct([(f.name, f, f"f{i}") for i, f in enumerate(fields)], [f"f{i}" for i in required])
     found = [_decoder(flat, msgspec.structs.astuple)]
     if objects_of(fields):
@@ -85,6 +90,8 @@ def common_decoder(fields: Sequence[Field], usual: Mapping[str, str], required: 
 
     None where these names cannot be told from each other.
     """
+    if not all(map(_is_plain, fields)):
+        return None
     renamed = [Field(usual.get(f.name, f.name), f.kind) for f in fields]
     attributes: dict[int, str] = {}
     tree = _tree([*renamed, Field(CONTEXT, "ignored")], attributes)
@@ -92,6 +99,10 @@ def common_decoder(fields: Sequence[Field], usual: Mapping[str, str], required: 
         return None
     struct = _struct(tree, [attributes[i] for i in required])
     return _decoder(struct, attrgetter(*(attributes[i] for i in range(len(fields) + 1))), context=True)
+
+
+def _is_plain(field: Field) -> bool:
+    return not any(character in '"\\' or ord(character) < 32 for character in field.name)
 
 
 def _decoder(
