@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
 from barograph.checks.reference_review import review
+from barograph.chunks import Chunk
 from barograph.metrics.facts import alerting
-from barograph.monitors.feeds import history_like
+from barograph.monitors.feeds import cut_of
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
@@ -89,10 +90,19 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         rows=sum(chunk.n for chunk in chunks),
         labelled=any(chunk.label_coverage for chunk in chunks),
         by=[found.get(chunk.chunk.key, NOTHING) for chunk in chunks],
-        about=next(
-            (doubt.verdict for doubt in review(reference, history_like(reference, profiles)) if doubt.verdict), ""
-        ),
+        about=doubt_of(reference, profiles.chunks, rows=profiles.tables["rows"].max(initial=0)),
     )
+
+
+def doubt_of(reference: Reference, chunks: Sequence[Chunk], *, rows: float) -> str:
+    """Return what makes the reference doubtful for chunks that are cut so, with at most so many rows; "" for nothing."""
+    days, most = cut_of(chunks, float(rows))
+
+    def doubt() -> str:
+        found = review(reference, reference.history(days=days, rows=most))
+        return next((one.verdict for one in found if one.verdict), "")
+
+    return reference.once(("doubt", days, most), doubt)
 
 
 def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Basis], about: str = "") -> Judged:

@@ -24,6 +24,7 @@ from barograph.store.reference_files import keep_reference, reference_file, refe
 from barograph.worker.admission import check_fit
 from barograph.worker.halting import checked
 from barograph.worker.removal_turn import Turn
+from barograph.worker.requests import DEFAULT_CHUNK
 from barograph.worker.served_model import served
 
 ERASED = "Its data held an id that was erased. Send the data again to use it."
@@ -73,7 +74,8 @@ def _relearn(turn: Turn, model: Model, stored: StoredReference, known: Sequence[
     number = min(r.number for r in known if r.digest == stored.digest)
     spec, ctx = ModelSpec.model_validate(model.spec), turn.ctx
     with reference_file(ctx.settings, project_id=model.project_id, model_id=model.id, number=number) as path:
-        learned = served(fit(checked(open_rows(path), turn.check), check=turn.check, **spec.roles()))
+        rows, chunk = checked(open_rows(path), turn.check), spec.chunk or DEFAULT_CHUNK
+        learned = served(fit(rows, chunk=chunk, check=turn.check, **spec.roles()))
     check_fit(spec, learned.yardstick, None)
     now_us = max(ctx.now_us(), (stored.ready_us or 0) + 1)  # caches tell by it what was learned when
     with turn.write() as scope:

@@ -15,7 +15,7 @@ from barograph.alerts.incident import group
 from barograph.checks.assess import outputs_of
 from barograph.checks.carried import Again, Carried, assess_again, watched_until
 from barograph.checks.spec_check import plan_of
-from barograph.checks.verdict import judge_by
+from barograph.checks.verdict import doubt_of, judge_by
 from barograph.chunks import Chunk
 from barograph.monitors.results import Result
 from barograph.profiles.join import join
@@ -69,6 +69,7 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         rows=sum(size.rows[0] for size in sizes),
         labelled=any(size.coverage[0] for size in sizes),
         by=[one.basis for one in carried.known],
+        about=doubt_of(live.reference, found.chunks, rows=max((size.rows[0] for size in sizes), default=0)),
     )
     judged_by = _fingerprint(live, carried)
     with ctx.write(live.project_id) as scope:

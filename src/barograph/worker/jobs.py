@@ -163,7 +163,7 @@ def _learned(ctx: WorkerContext, job: Job, spec: ModelSpec, turn: _Turn) -> Refe
     with reference_file(ctx.settings, **of_model, number=number) as path:
         try:
             rows = checked(open_rows(path), turn.check)
-            return served(fit(rows, check=turn.check, **spec.roles()))
+            return served(fit(rows, chunk=spec.chunk or DEFAULT_CHUNK, check=turn.check, **spec.roles()))
         except (InputError, SpecError) as error:  # whoever sent the data does not know where it lies here
             raise InputError(str(error).replace(str(path), "reference")) from error
 
