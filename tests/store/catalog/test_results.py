@@ -63,7 +63,7 @@ def test_the_same_again_is_not_written(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"value": 0.5 + 2**-53},
+        {"value": 0.5 + 2**-30},
         {"n": 11},
         {"status": Status.WARNING},
         {"reason": "why"},
