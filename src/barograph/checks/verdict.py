@@ -95,7 +95,7 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
 
 
 def doubt_of(reference: Reference, chunks: Sequence[Chunk], *, rows: float) -> str:
-    """Return what makes the reference doubtful for chunks that are cut so, with at most so many rows; "" for nothing."""
+    """Return what makes the reference doubtful for chunks cut so, with at most so many rows; "" for nothing."""
     days, most = cut_of(chunks, float(rows))
 
     def doubt() -> str:
