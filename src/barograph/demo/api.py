@@ -64,9 +64,9 @@ class Api:
             found += page["items"]
         return found
 
-    def register(self, model: str, spec: Mapping[str, Any], reference: pl.DataFrame) -> None:
-        """Make a model and learn its reference."""
-        self.ask("PUT", f"/v1/models/{model}", spec)
+    def register(self, model: str, spec: str, reference: pl.DataFrame) -> None:
+        """Make a model with a specification in TOML, and learn its reference."""
+        self.ask("PUT", f"/v1/models/{model}", spec.encode(), "application/toml")
         answer = self.ask("POST", f"/v1/models/{model}/references?wait=120", arrow(reference), ARROW)
         if (said := json.loads(answer))["state"] != "ready":
             raise StoreError(f"The reference of {model} is not ready: {said['reason'] or 'its turn has not come'}")

@@ -72,17 +72,7 @@ def matches(now: datetime) -> Story:
     return Story(
         model="football",
         about=f"who wins a match of national teams? Results from 1980 on (CC0), moved by {by.days:,} days",
-        spec={
-            "task": "multiclass",
-            "id": ID,
-            "timestamp": TIME,
-            "label": LABEL,
-            "prediction": "predicted",
-            "score": {str(name): f"p_{name}" for name in model.classes_},
-            "features": list(FEATURES),
-            "chunk": "6mo",
-            "service": {"keep_events": "3650d"},
-        },
+        spec=(files("barograph.demo") / "football.toml").read_text("utf-8"),
         reference=reference,
         events=current.drop(LABEL),
         labels=known.filter(pl.col(LABEL_TIME) < until),

@@ -76,16 +76,19 @@ def stream(
 
 
 def look(api: Api, stories: Sequence[Story], *, at: datetime, say: Say, seen: Seen, is_past: bool = False) -> None:
-    """See which incidents are new, worse or over; say it of warnings and worse."""
+    """See which incidents are new, worse or over; say it of warnings and worse, and of what tells of a trouble."""
     for story in stories:
         for incident in reversed(api.items("/v1/incidents", model=story.model, withdrawn="false")):
             before, now = seen.incidents.get(incident["id"]), (incident["severity"], incident["state"])
             seen.incidents[incident["id"]] = now
-            if now == before or now[0] not in LOUD:
+            tells = now != before and _match(api, story, incident, at=None if is_past else at, seen=seen)
+            if now == before or not (tells or now[0] in LOUD):
                 continue
-            seen.loud.setdefault(story.model, []).append(incident["title"])
-            say(at, story.model, _said(incident, is_new=before is None or before[0] not in LOUD))
-            _match(api, story, incident, at=None if is_past else at, seen=seen)
+            if now[0] in LOUD:
+                seen.loud.setdefault(story.model, []).append(incident["title"])
+            is_new = before is None or (before[0] not in LOUD and now[0] in LOUD)
+            page = f"  {api.url}/models/{story.model}" if is_new else ""
+            say(at, story.model, f"{_said(incident, is_new=is_new)}{page}")
 
 
 def states(api: Api, stories: Sequence[Story]) -> dict[str, Mapping[str, Any]]:
@@ -93,14 +96,14 @@ def states(api: Api, stories: Sequence[Story]) -> dict[str, Mapping[str, Any]]:
     return {story.model: api.get(f"/v1/models/{story.model}")["state"] for story in stories}
 
 
-def _match(api: Api, story: Story, incident: Mapping[str, Any], *, at: datetime | None, seen: Seen) -> None:
-    """Note the troubles that an incident is the first to tell of."""
+def _match(api: Api, story: Story, incident: Mapping[str, Any], *, at: datetime | None, seen: Seen) -> bool:
+    """Note the troubles that an incident is the first to tell of; return whether there are any."""
     open_troubles = [trouble for trouble in story.troubles if trouble not in seen.found]
     if not open_troubles:
-        return
+        return False
     members = {incident["body"]["root"], *incident["body"]["explains"]}
     for alert in api.items("/v1/alerts", model=story.model, withdrawn="false"):
-        if alert["id"] not in members or alert["fired_at"] is None or alert["severity"] not in LOUD:
+        if alert["id"] not in members:
             continue
         for trouble in open_troubles:
             if trouble.is_seen_in(alert) and trouble not in seen.found:
@@ -110,6 +113,7 @@ def _match(api: Api, story: Story, incident: Mapping[str, Any], *, at: datetime 
                     severity=incident["severity"],
                     title=incident["title"],
                 )
+    return any(trouble in seen.found for trouble in open_troubles)
 
 
 def _said(incident: Mapping[str, Any], *, is_new: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any  # Any: values of a specification
+from typing import TYPE_CHECKING, Any  # Any: JSON values
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ID, TIME, LABEL, LABEL_TIME = "event_id", "timestamp", "label", "label_timestamp"
 DAY = timedelta(days=1)
+SEVERITIES = ("notice", "warning", "critical")
 EARLY = 2 * DAY  # that an alert may begin before its trouble: the evidence of calm days counts, too
 
 
@@ -30,8 +31,9 @@ class Change:
 class Trouble:
     """What is wrong with a model from `since` until `until` (UTC), and by which alerts it is known.
 
-    These are the alerts of `families`, on one of `columns` or (without columns) on the model as a whole, that begin
-    within that time or up to two days before it. `real` troubles are in the data; the others were put there.
+    These are the alerts of `families` that have the severity `least` or a higher one, are on one of `columns` or
+    (without columns) on the model as a whole, and begin within that time or up to two days before it. `real` troubles
+    are in the data; the others were put there.
     """
 
     title: str
@@ -39,13 +41,16 @@ class Trouble:
     until: datetime
     families: frozenset[str]
     columns: frozenset[str] = frozenset()
+    least: str = "warning"
     real: bool = False
 
     def is_seen_in(self, alert: Mapping[str, Any]) -> bool:
         """Return whether an alert, as the API tells of it, is about this trouble."""
         begins = datetime.fromisoformat(alert["first_at"])
         on_column = alert["column"] in self.columns if self.columns else alert["column"] is None
-        return alert["family"] in self.families and on_column and self.since - EARLY <= begins < self.until
+        is_grave = SEVERITIES.index(alert["severity"]) >= SEVERITIES.index(self.least)
+        is_then = self.since - EARLY <= begins < self.until
+        return alert["fired_at"] is not None and alert["family"] in self.families and on_column and is_grave and is_then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +63,7 @@ class Story:
 
     model: str
     about: str
-    spec: Mapping[str, Any]
+    spec: str  # TOML
     reference: pl.DataFrame
     events: pl.DataFrame
     labels: pl.DataFrame
