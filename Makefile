@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays docs format lock clean producers sdk-bench sdk-soak sdk-wheel
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -74,6 +74,18 @@ load: $(STAMP)  ## what the service takes, for 45 minutes on an idle machine; wr
 replays: $(STAMP)  ## real streams through the live service: make replays DATA=folder, writes docs/replays.md
 	$(BIN)/python benchmarks/replays.py incidents $(DATA)
 	$(BIN)/python benchmarks/replays.py flights $(DATA)
+
+sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for Python 3.9 and newer
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk
+
+producers: $(STAMP)  ## every client and language against real servers; those whose toolchain is not installed are named
+	$(BIN)/python -m pytest -rs tests/sdk tests/server/test_sdk.py tests/server/test_producers.py tests/server/test_languages.py
+
+sdk-bench: $(STAMP)  ## what the client costs and delivers, on an idle machine
+	for what in import call flood deliver; do $(BIN)/python benchmarks/sdk.py $$what || exit 1; done
+
+sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stopped for two and killed five times
+	$(BIN)/python benchmarks/sdk.py soak
 
 docs: $(STAMP)  ## the pages that are written from the source: metrics, settings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md

@@ -94,7 +94,7 @@ def _study(reference: pl.DataFrame, later: pl.DataFrame, every: int) -> list[dic
     fitted.profile(later.head(CHUNK).drop("employed"), chunk=f"{CHUNK}rows")  # compile
     start = time.process_time()
     profiles = list(fitted.profile(later.drop("employed"), chunk=f"{CHUNK}rows").select())
-    outcomes = [estimating.estimate(p).outcomes for p in profiles]
+    outcomes = [e.outcomes for e in estimating.estimates(profiles)]
     cpu = (time.process_time() - start) / len(profiles)
     rows = [_row("**cells**", {m: [o[m] for o in outcomes] for m in METRICS}, truth, cpu)]
 

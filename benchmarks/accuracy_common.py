@@ -11,10 +11,12 @@ import polars as pl
 from barograph.arrays import Floats
 from barograph.estimation.calibration import BinaryCalibration, calibrate
 from barograph.estimation.classes import ClassesCalibration, calibrate_classes
-from barograph.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
-from barograph.estimation.out_of_time import out_of_time_sd
+from barograph.estimation.estimate import Estimated, OutOfTime, estimate_binary, estimate_classes, estimate_regression
+from barograph.estimation.experience import Experience, When, learn
+from barograph.estimation.out_of_time import residuals
 from barograph.estimation.regression import RegressionCalibration, calibrate_regression
 from barograph.metrics import catalogue
+from barograph.monitors.timeline import Timeline
 from barograph.outcome import Estimate, Outcome
 from barograph.profiles.profiles import Profile
 from barograph.reference.reference import Reference
@@ -27,10 +29,11 @@ Calibration = BinaryCalibration | ClassesCalibration | RegressionCalibration
 
 @dataclass(frozen=True, slots=True)
 class Estimating:
-    """A reference's calibration and its variability between times."""
+    """A reference's calibration, and what its history says of other times."""
 
     calibration: Calibration
-    out_of_time: Mapping[str, float]
+    experience: Experience | None
+    timeline: Timeline
 
     @classmethod
     def of(cls, reference: Reference) -> Estimating:
@@ -46,18 +49,28 @@ class Estimating:
             case _:
                 raise TypeError("the reference has no predictions")
         blocks = [(profile.cells, profile.outcomes) for profile in reference.blocks.select()]
-        return cls(calibration, out_of_time_sd(blocks))
+        timeline = Timeline.of(reference)
+        return cls(calibration, learn(residuals(blocks, timeline.blocks)), timeline)
 
-    def estimate(self, profile: Profile) -> Estimated:
+    def estimates(self, profiles: Sequence[Profile]) -> list[Estimated]:
+        """Return the estimates of profiles that follow each other."""
+        places = self.timeline.places(profiles)
+        return [self.estimate(profile, places[profile.chunk.key]) for profile in profiles]
+
+    def out_of_time(self, when: When) -> OutOfTime:
+        """Return what is added to a window at that time."""
+        return lambda found: self.experience.excess(found, when) if self.experience is not None else {}
+
+    def estimate(self, profile: Profile, when: When) -> Estimated:
         """Return the estimates of a profile."""
-        outcomes = profile.outcomes
+        outcomes, added = profile.outcomes, self.out_of_time(when)
         match self.calibration, outcomes:
             case BinaryCalibration() as calibration, ScoreTable():
-                return estimate_binary(calibration, profile.cells[0], outcomes, out_of_time=self.out_of_time)
+                return estimate_binary(calibration, profile.cells[0], outcomes, out_of_time=added)
             case ClassesCalibration() as calibration, ClassTables():
-                return estimate_classes(calibration, profile.cells, outcomes, out_of_time=self.out_of_time)
+                return estimate_classes(calibration, profile.cells, outcomes, out_of_time=added)
             case RegressionCalibration() as calibration, RegressionCells():
-                return estimate_regression(calibration, outcomes, out_of_time=self.out_of_time)
+                return estimate_regression(calibration, outcomes, out_of_time=added)
         raise TypeError("the profile belongs to another task")
 
 

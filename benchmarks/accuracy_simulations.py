@@ -13,6 +13,7 @@ from barograph.arrays import Floats
 from barograph.causes.decomposition import Decomposition, decompose
 from barograph.causes.losses import accuracy_losses
 from barograph.estimation.calibration import BinaryCalibration
+from barograph.estimation.experience import When
 from barograph.labels.audit import augmented_mean, propose_audit
 from barograph.labels.blend import Cohort, blend, shift_of
 from barograph.labels.delay import delay_curves
@@ -212,10 +213,10 @@ def _delay_trial(generator: np.random.Generator, found: dict[str, list[tuple[flo
         cohorts.append(Cohort(cells=profile.cells[0], scores=profile.outcomes, age=age[week]))
     complete = max(week for week in range(weeks) if arrived[week].mean() > 0.99)
     for i, week in enumerate(seen):
-        truth = _metrics(frames[week])
+        truth, when = _metrics(frames[week]), When((week + 0.5) / 15, 1 / 15)
         shift = shift_of(calibration, cohorts[max(0, i - 2) : i + 1], curves)
-        blended = blend(calibration, cohorts[i], curves, shift, out_of_time=estimating.out_of_time).outcomes
-        cells = estimating.estimate(fitted.profile(frames[week].drop("label")).total()).outcomes
+        blended = blend(calibration, cohorts[i], curves, shift, out_of_time=estimating.out_of_time(when)).outcomes
+        cells = estimating.estimate(fitted.profile(frames[week].drop("label")).total(), when).outcomes
         opinions = {
             "blended": _three(blended),
             "labels so far": _metrics(frames[week].filter(pl.Series(arrived[week]))),

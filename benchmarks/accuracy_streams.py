@@ -203,7 +203,7 @@ def _figures(
 ) -> dict[str, str]:
     estimating = Estimating.of(fitted)
     profiles = [p for p in fitted.profile(new, chunk=f"{stream.chunk}rows").select() if p.n == stream.chunk]
-    outcomes = [estimating.estimate(p).outcomes for p in profiles]
+    outcomes = [e.outcomes for e in estimating.estimates(profiles)]
     truth = {m: np.array([realised(p, m) for p in profiles]) for m in metrics}
     scores = {m: score([o[m] for o in outcomes], truth[m], n=stream.chunk) for m in metrics}
     widened = {m: _with_widening([o[m] for o in outcomes], truth[m]) for m in metrics}
@@ -287,8 +287,9 @@ def classes_section(folder: Path, every: int) -> str:
     fitted = fit(scored(reference), task="multiclass", features=names, timestamp="timestamp", seed=SEED)
     estimating = Estimating.of(fitted)
     rows, kept = [], {m: ([], []) for m in ("accuracy", "log_loss", "roc_auc", "f1")}
-    for profile in fitted.profile(scored(later), chunk="1y").select():
-        outcomes = estimating.estimate(profile).outcomes
+    profiles = list(fitted.profile(scored(later), chunk="1y").select())
+    for profile, estimated in zip(profiles, estimating.estimates(profiles), strict=True):
+        outcomes = estimated.outcomes
         row = {"year": profile.chunk.key, "matches": str(profile.n)}
         for m in kept:
             outcome, true = outcomes[m], realised(profile, m)

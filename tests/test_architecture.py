@@ -41,6 +41,7 @@ ORDER = [
     ("demo",),
     ("worker",),
     ("server",),
+    ("sdk",),
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from barograph.estimation.estimate import outcomes_of
+from barograph.estimation.experience import Expectation
 from barograph.outcome import Outcome
 from estimators.rows import Estimator, Rows
 
@@ -27,6 +28,8 @@ def atc(reference: Rows) -> Estimator:
     def estimate(current: Rows) -> Mapping[str, Outcome]:
         usable = current.usable()
         share = float((np.maximum(usable.score, 1 - usable.score) >= threshold).mean())
-        return outcomes_of({"accuracy": (share, float(np.sqrt(share * (1 - share) / usable.n)))}, usable.n)
+        return outcomes_of(
+            {"accuracy": Expectation(share, (sd := float(np.sqrt(share * (1 - share) / usable.n))), sd)}, usable.n
+        )
 
     return estimate

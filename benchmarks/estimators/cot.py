@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from barograph.estimation.estimate import outcomes_of
+from barograph.estimation.experience import Expectation
 from barograph.outcome import Outcome
 from estimators.rows import Estimator, Rows
 
@@ -31,6 +32,9 @@ def cot(reference: Rows, *, positive_share: float | None = None) -> Estimator:
         descending = np.sort(usable.score)[::-1]
         top = round(share * usable.n)
         accuracy = float(np.concatenate((descending[:top], 1 - descending[top:])).mean())
-        return outcomes_of({"accuracy": (accuracy, float(np.sqrt(accuracy * (1 - accuracy) / usable.n)))}, usable.n)
+        return outcomes_of(
+            {"accuracy": Expectation(accuracy, (sd := float(np.sqrt(accuracy * (1 - accuracy) / usable.n))), sd)},
+            usable.n,
+        )
 
     return estimate

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats
 from barograph.estimation.estimate import outcomes_of
+from barograph.estimation.experience import Expectation
 from barograph.outcome import Outcome
 from estimators.isotonic import isotonic
 from estimators.plug_in import plug_in
@@ -60,7 +61,7 @@ def _regression(rows: Rows, generator: np.random.Generator) -> Estimator:
             "mse": (mse, sd["mse"]),
             "rmse": (root, sd["mse"] / max(2 * root, np.finfo(np.float64).tiny)),
         }
-        return outcomes_of(found, current.n)
+        return outcomes_of({name: Expectation(mean, of, of) for name, (mean, of) in found.items()}, current.n)
 
     return estimate
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from barograph.estimation.estimate import outcomes_of
+from barograph.estimation.experience import Expectation
 from barograph.outcome import Outcome
 from estimators.rows import Estimator, Rows
 
@@ -25,6 +26,8 @@ def doc(reference: Rows) -> Estimator:
         usable = current.usable()
         moved = accuracy + float(np.maximum(usable.score, 1 - usable.score).mean()) - confidence
         value = min(max(moved, 0.0), 1.0)
-        return outcomes_of({"accuracy": (value, float(np.sqrt(value * (1 - value) / usable.n)))}, usable.n)
+        return outcomes_of(
+            {"accuracy": Expectation(value, (sd := float(np.sqrt(value * (1 - value) / usable.n))), sd)}, usable.n
+        )
 
     return estimate

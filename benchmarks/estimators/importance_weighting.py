@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from barograph.estimation.estimate import outcomes_of
+from barograph.estimation.experience import Expectation
 from barograph.estimation.formulas import FORMULAS
 from barograph.outcome import Outcome
 from estimators.density_ratio import Weigh, density_ratio
@@ -45,6 +46,8 @@ def importance_weighting(reference: Rows, *, generator: np.random.Generator, wei
             table = tables(rows, rows.label, bins=200, weights=counts)
             for name, f in FORMULAS.items():
                 drawn[name].append(float(f(table)[0]))
-        return outcomes_of({name: (value[name], float(np.nanstd(drawn[name]))) for name in FORMULAS}, n)
+        return outcomes_of(
+            {name: Expectation(value[name], (sd := float(np.nanstd(drawn[name]))), sd) for name in FORMULAS}, n
+        )
 
     return estimate

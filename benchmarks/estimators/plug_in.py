@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from barograph.arrays import Floats
-from barograph.estimation.binary import means_and_sds
+from barograph.estimation.binary import expectations
 from barograph.estimation.estimate import outcomes_of
 from barograph.estimation.formulas import FORMULAS, BinaryTables
 from barograph.outcome import Outcome
@@ -30,7 +30,7 @@ def plug_in(rows: Rows, probability: Floats) -> dict[str, Outcome]:
     steps[1 + len(groups) :] = -steps[1 : 1 + len(groups)]
     positive = coarse.positive + steps.reshape(-1, *variance.shape)
     nudged = BinaryTables(positive=positive, negative=coarse.positive + coarse.negative - positive, means=coarse.means)
-    return outcomes_of(means_and_sds(FORMULAS, exact, nudged), rows.n)
+    return outcomes_of(expectations(FORMULAS, exact, nudged, np.ones((len(nudged.positive) - 1) // 2)), rows.n)
 
 
 def tables(rows: Rows, probability: Floats, *, bins: int | None, weights: Floats | float = 1.0) -> BinaryTables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from typing import Any, TypeAlias  # Any: arrays of several types
 
 import numpy as np
 import numpy.typing as npt
@@ -135,20 +135,21 @@ def outcome(
     Undefined(reason='current has no rows')
     """
     values = np.asarray(value, np.float64)
-    why = np.zeros(values.shape, np.uint8)
+    shape = values.shape
+    why = np.zeros(shape, np.uint8)
     for code in range(len(undefined), 0, -1):
-        why[np.broadcast_to(undefined[code - 1][0], values.shape)] = code
+        why[_like(np.asarray(undefined[code - 1][0]), shape)] = code
     if not np.isfinite(values[why == 0]).all():
         raise ValueError("A value that is not finite needs a reason: name it among `undefined`.")
-
-    def spread(array: npt.ArrayLike) -> Floats:
-        return np.broadcast_to(np.asarray(array, np.float64), values.shape)
-
     many = Outcomes(
         value=values,
-        n=np.broadcast_to(np.asarray(n, np.int64), values.shape),
+        n=_like(np.asarray(n, np.int64), shape),
         why=why,
         reasons=tuple(reason for _, reason in undefined),
-        **{name: spread(array) for name, array in bounds.items() if array is not None},
+        **{name: _like(np.asarray(array, np.float64), shape) for name, array in bounds.items() if array is not None},
     )
     return many if values.ndim else many[()]
+
+
+def _like(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    return array if array.shape == shape else np.broadcast_to(array, shape)

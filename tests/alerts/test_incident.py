@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from barograph.alerts.alert import State
 from barograph.alerts.breach import Breach
@@ -222,6 +225,56 @@ def test_the_fall_of_a_metric_in_words(breach: Callable[..., Breach], weeks: Wee
 def test_titles(incidents: Incidents, text: str, n: int, title: str) -> None:
     (incident,) = incidents(text, n=n)
     assert incident.title == title
+
+
+MONITORS = (
+    "quality.missing_share.age",
+    "quality.unseen_share.city",
+    "quality.row_count",
+    "quality.constant_column.age",
+    "drift.psi.age",
+    "drift.psi.city",
+    "drift.cell_drift",
+    "performance.roc_auc",
+    "performance.roc_auc@city=A",
+    "estimation.roc_auc",
+    "concept.concept_residual",
+)
+
+
+@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@given(marks=st.lists(st.text("..nwc", min_size=6, max_size=6), min_size=len(MONITORS), max_size=len(MONITORS)))
+def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks: list[str]) -> None:
+    text = "\n".join(f"{name} {mark}" for name, mark in zip(MONITORS, marks, strict=True))
+    for incident in watch(history(text), weeks(6))[1]:
+        assert incident.since == min(a.first.chunk.key for a in incident.alerts)
+        assert incident.since in incident.title, incident.title
+        assert set(re.findall(r"since (\S+?)(?:[,;]|$)", incident.title)) <= {incident.since}, incident.title
+        assert incident.since == f"{incident.since_at:%Y-%m-%d}"
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        (
+            "quality.missing_share.age ..ww\ndrift.psi.age .nnn",
+            (
+                "age is missing in 100 % of the rows (reference 2 %) from 2013-09-09 on, after the drift of age since "
+                "2013-09-02; explains the drift of age"
+            ),
+        ),
+        (
+            "performance.roc_auc ..cc\nperformance.roc_auc@city=A .www",
+            (
+                "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 chunks "
+                "since 2013-09-02; also in city=A"
+            ),
+        ),
+    ],
+)
+def test_what_a_title_says_when_another_alert_was_first(incidents: Incidents, text: str, title: str) -> None:
+    (incident,) = incidents(text, n=4)
+    assert (incident.title, incident.since) == (title, "2013-09-02")
 
 
 def test_a_column_that_is_bad_in_part_is_not_said_to_explain(history: History, weeks: Weeks) -> None:

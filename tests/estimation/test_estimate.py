@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from barograph.estimation.binary import expect, means_and_sds
+from barograph.estimation.binary import expect, expectations
 from barograph.estimation.calibration import calibrate
 from barograph.estimation.estimate import binary_values, estimate_binary
 from barograph.estimation.formulas import FORMULAS, BinaryTables
@@ -23,7 +23,7 @@ def test_labels_that_are_kept_count_as_they_are(world: ModuleType) -> None:
     calibration = calibrate(*world.binary(world.rows(rng, 5000)))
     cells, scores = world.binary(world.rows(rng, 800))
     expected = expect(calibration, cells, scores, keep_labels=True)
-    for name, (value, sd) in means_and_sds(FORMULAS, expected.table, expected.nudged()).items():
+    for name, (value, sd, _) in expected.apply(FORMULAS).items():
         realised = catalogue()["performance", name].function(scores)
         assert value == pytest.approx(realised.value, abs=2e-3), name  # mean scores of a bin stand for its rows
         assert sd == 0.0
@@ -55,9 +55,10 @@ def test_mean_and_deviation_are_those_of_random_replicas(world: ModuleType) -> N
         negative=(expected.rows - expected.positive)[None],
         means=expected.coarse_means,
     )
-    for name, (mean, sd) in means_and_sds(FORMULAS, centre, expected.nudged()).items():
+    for name, (mean, sd, chance) in expectations(FORMULAS, centre, expected.nudged(), expected.chance_shares()).items():
         replicas = FORMULAS[name](drawn)
         assert sd == pytest.approx(replicas.std(), rel=0.05), name
+        assert 0 < chance < sd, name
         assert mean == pytest.approx(replicas.mean(), abs=4 * replicas.std() / 4000**0.5 + 3e-4), name
 
 
@@ -113,7 +114,7 @@ def test_variation_between_times_widens_the_interval(world: ModuleType) -> None:
     calibration = calibrate(*world.binary(world.rows(rng, 5000)))
     window = world.binary(world.rows(rng, 500), labelled=False)
     plain = estimate_binary(calibration, *window).outcomes["accuracy"]
-    wide = estimate_binary(calibration, *window, out_of_time={"accuracy": 0.1}).outcomes["accuracy"]
+    wide = estimate_binary(calibration, *window, out_of_time=lambda _: {"accuracy": 0.1}).outcomes["accuracy"]
     assert isinstance(plain, Estimate)
     assert isinstance(wide, Estimate)
     assert wide.standard_error == pytest.approx(np.hypot(plain.standard_error, 0.1))

@@ -349,3 +349,22 @@ def test_lines_without_any_row_may_have_been_cut_off(given: ModuleType) -> None:
 def test_an_unknown_content_type_is_refused(given: ModuleType) -> None:
     with pytest.raises(InputError, match="application/x-ndjson"):
         decode_events(b"", "text/csv", event_layout(given.SCHEMA), now_us=given.NOW)
+
+
+@formats
+@sizes
+def test_a_label_of_another_class_is_taken_and_doubted(given: ModuleType, form: str, n: int) -> None:
+    classes = given.SCHEMA.classes
+    rows = [{"id": f"e{i}", "label": "odd" if i == n - 1 else classes[0]} for i in range(n)]
+    found = decode_labels(given.body(rows, form), form, label_layout(given.SCHEMA), now_us=given.NOW)
+    assert (found.accepted, found.rejected) == (n, ())
+    said = (
+        "label: 1 row has a class that the reference does not have, such as 'odd': what the model said of it is wrong",
+    )
+    assert found.doubts == said
+    inside = [given.event(i, label=row["label"]) for i, row in enumerate(rows)]
+    events = decode_events(given.body(inside, form), form, event_layout(given.SCHEMA), now_us=given.NOW)
+    assert events.doubts == said
+    usual = [{"id": f"e{i}", "label": classes[i % len(classes)]} for i in range(n)]
+    found = decode_labels(given.body(usual, form), form, label_layout(given.SCHEMA), now_us=given.NOW)
+    assert found.doubts == ()

@@ -18,8 +18,9 @@ from barograph.frames.astray import GAP_DAYS, bulk
 from barograph.profiles.build import build_profiles, default_chunk
 from barograph.reference.fit import fit
 from barograph.report.check import check
+from barograph.store.catalog.profiles import ProfileHead
 from barograph.store.layout import with_id_and_timestamp
-from barograph.worker.chunk_profile import joined, pieces_of
+from barograph.worker.chunk_profile import cut, pieces_of
 
 N = 2_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -105,12 +106,28 @@ def test_at_least_the_run_with_the_most_rows_is_kept(found: list[tuple[int, int]
 def test_the_stream_of_a_service_leaves_out_the_same() -> None:
     yardstick = replace(REFERENCE.yardstick, schema=with_id_and_timestamp(REFERENCE.schema))
     rule = TimeChunks("w")
-    calm, found = (
-        joined(yardstick, [p for data in parts for p in pieces_of(yardstick, data, rule)], rule)
-        for parts in ([frame(TIMES)], [frame(TIMES), frame([datetime(2001, 9, 9, tzinfo=UTC)] * 3)])
-    )
-    assert [c.key for c in found.chunks] == [c.key for c in calm.chunks]
-    assert (found.outside, found.astray, found.astray_example) == (3, 3, datetime(2001, 9, 9, tzinfo=UTC))
+
+    def heads(data: pl.DataFrame) -> list[ProfileHead]:
+        return [
+            ProfileHead(
+                start_us=p.start_us,
+                end_us=p.end_us,
+                chunk=p.chunk,
+                rows=p.rows,
+                first_us=p.first_us,
+                last_us=p.last_us,
+                revision=1,
+                updated_us=0,
+            )
+            for p in pieces_of(yardstick, data, rule)
+        ]
+
+    calm = cut(heads(frame(TIMES)), rule)
+    found = cut([*heads(frame(TIMES)), *heads(frame([datetime(2001, 9, 9, tzinfo=UTC)] * 3))], rule)
+    assert found.chunks == calm.chunks == build_profiles(yardstick, frame(TIMES), chunk=rule).chunks
+    assert (found.outside, found.astray, len(found.heads)) == (3, 3, len(calm.heads))
+    grown = cut(heads(frame([*TIMES, TIMES[-1] + timedelta(days=9)])), rule)
+    assert cut(heads(frame([*TIMES, TIMES[-1] + timedelta(days=9)])), rule, before=calm.chunks) == grown
 
 
 def test_a_check_names_them() -> None:

@@ -57,7 +57,7 @@ def test_its_commands_lead_from_nothing_to_results(tmp_path: Path) -> None:
                 assert done.returncode == 0, (block, done.stdout, done.stderr, i)
                 if '"event_id": "f-2"' in block:
                     assert json.loads(done.stdout) == documented_answer()
-            assert httpx.get(f"{url}/v1/models/flights/changes").json()["items"][0]["version"] == "7"
+            assert httpx.get(f"{url}/v1/models/flights/changes?kind=deployment").json()["items"][0]["version"] == "7"
         finally:
             server.terminate()
             assert ended(server) == 0

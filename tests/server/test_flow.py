@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -70,6 +71,16 @@ def test_results_and_series(working: Served, model: str) -> None:
         "There is no metric 'acuracy'. Did you mean 'accuracy'?",
     )
     assert series == rows
+    for name, value, meant in [
+        ("column", "amuont", "amount"),
+        ("family", "perfomance", "performance"),
+        ("monitor", "performance.roc_ac", "performance.roc_auc"),
+        ("metric", "roc_ac", "roc_auc"),
+        ("segment", "colour=red", None),
+    ]:
+        slip = working.client.get(f"{base}/results?{name}={value}").json()
+        hint = f" Did you mean {meant!r}?" if meant else ""
+        assert slip["errors"] == [{"path": f"query.{name}", "message": f"There is no such {name}.{hint}"}]
     one = client.get(f"{base}/results?chunk=2024-01-03&limit=1000").json()["items"]
     assert {row["chunk"] for row in one} == {"2024-01-03"}
     assert one == client.get(f"{base}/results?start=2024-01-03&end=2024-01-04&limit=1000").json()["items"]
@@ -128,6 +139,10 @@ def test_incidents_are_told_and_seen_to(working: Served, model: str) -> None:
     assert found
     assert all(i["model"] == model for i in found)
     url = f"/v1/incidents/{found[0]['id']}"
+    assert found[0]["since_chunk"] in found[0]["title"]
+    assert found[0]["since"] == f"{found[0]['since_chunk']}T00:00:00Z"
+    kinds = [change["kind"] for change in client.get(f"/v1/models/{model}/changes").json()["items"]]
+    assert kinds[-1] == "reference"  # when the first one was used
     assert client.get(url).json()["acknowledged_by"] is None
     bare = client.post(f"{url}/acknowledge")
     assert (bare.status_code, bare.json()["acknowledged_by"]) == (200, "local")
@@ -229,6 +244,28 @@ def test_reference_data_from_which_nothing_can_be_learned(working: Served) -> No
     assert working.client.post("/v1/models/odd/references/1/activate").status_code == 409
 
 
+def test_the_report_of_a_model_is_a_page_that_says_what_the_state_says(
+    working: Served, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, url = working.client, f"/v1/models/{model}/report"
+    page = client.get(url)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "<svg" in page.text
+    verdict = client.get(f"/v1/models/{model}").json()["state"]["verdict"]
+    assert verdict.partition(":")[0] in page.text
+    for incident in client.get(f"/v1/incidents?model={model}&severity=critical").json()["items"]:
+        assert incident["since_chunk"] in page.text
+    assert client.get(url, headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+    assert client.get("/v1/models/nobody/report").status_code == 404
+    client.put("/v1/models/bare", json={})
+    assert client.get("/v1/models/bare/report").json()["type"] == "urn:barograph:not-ready"
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    lacking = client.get(url)
+    assert (lacking.status_code, lacking.json()["type"]) == (501, "urn:barograph:not-installed")
+    assert "pip install 'barograph[report]'" in lacking.json()["detail"]
+
+
 def test_jobs_and_the_quarantine(working: Served, model: str) -> None:
     client = working.client
     rows = client.get(f"/v1/models/{model}/quarantine").json()["items"]
@@ -260,9 +297,13 @@ def test_reference_data_of_too_many_columns_is_refused_at_the_door(working: Serv
             sent = client.post("/v1/models/wide/references", content=content, headers={"Content-Type": kind})
             assert (sent.status_code, sent.json()["type"]) == (413, "urn:barograph:too-large"), kind
             assert f"{columns:,} columns" in sent.json()["detail"]
-    nested = pl.DataFrame({"s": [{f"c{i}": 1 for i in range(most)}]})
-    sent = client.post("/v1/models/wide/references", content=parquet(nested), headers=PARQUET)
-    assert sent.status_code == 413
+    nested = pl.DataFrame({"s": [{f"c{i}": 1 for i in range(most)}]})  # with `s` itself, one too many
+    deeper = pl.DataFrame({"s": [{"t": {f"c{i}": 1 for i in range(most)}}]})
+    for frame in (nested, deeper):
+        for content, headers in [(parquet(frame), PARQUET), (arrow(frame), ARROW)]:
+            sent = client.post("/v1/models/wide/references", content=content, headers=headers)
+            assert (sent.status_code, sent.json()["type"]) == (413, "urn:barograph:too-large"), headers
+            assert f"{most + 1 + (frame is deeper):,} columns, nested ones counted" in sent.json()["detail"]
     assert not client.get("/v1/models/wide/references").json()["items"]
 
 
@@ -288,6 +329,33 @@ def test_jobs_are_cancelled(tmp_path: Path, reference_data: bytes) -> None:
         refused = served.client.delete(f"/v1/jobs/{done['id']}")
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:barograph:conflict")
         assert served.client.get("/v1/models/m/references/1").json()["state"] == "failed"
+
+
+def test_a_specification_whose_job_is_cancelled_is_not_in_force(tmp_path: Path, reference_data: bytes) -> None:
+    old, new = {"label": "label"}, {"label": "label", "segments": ["colour"]}
+    with serving(tmp_path, workers=True) as served:
+        served.client.put("/v1/models/m", json=old)
+        sent = served.client.post("/v1/models/m/references?wait=60", content=reference_data, headers=PARQUET)
+        assert sent.status_code == 201
+    with serving(tmp_path) as served:  # without workers: the job waits
+        client = served.client
+        asked = client.put("/v1/models/m", json=new)
+        assert (asked.status_code, asked.json()["pending"]["state"]) == (202, "pending")
+        assert client.delete(asked.headers["Location"]).json()["state"] == "cancelled"
+        said = client.get("/v1/models/m").json()
+        assert (said["pending"]["state"], said["pending"]["reason"]) == ("failed", "Its job was cancelled.")
+        assert client.get("/v1/models/m/spec").json()["segments"] == []
+        assert said["reference"] == 1
+        again = client.put("/v1/models/m", json=new)
+        assert (again.status_code, again.json()["pending"]["state"]) == (202, "pending")
+        assert again.headers["Location"] != asked.headers["Location"]
+        assert client.put("/v1/models/m", json=old).json()["pending"] is None  # what is in force is wanted
+        client.put("/v1/models/m", json=new)
+    with serving(tmp_path, workers=True) as served:
+        wait_for(lambda: served.client.get("/v1/models/m").json()["pending"] is None, "it is in force", 60)
+        assert served.client.get("/v1/models/m/spec").json()["segments"] == ["colour"]
+        kinds = [c["kind"] for c in served.client.get("/v1/models/m/changes").json()["items"]]
+        assert sorted(kinds) == ["reference", "reference", "specification"]
 
 
 def test_without_workers_the_answer_comes_when_the_wait_is_over(tmp_path: Path, reference_data: bytes) -> None:

@@ -25,6 +25,11 @@ PLACES = {
     "job": "1",
     "key": "1",
     "poison": "1",
+    "change": "1",
+    "comment": "1",
+    "event": "1",
+    "removal": "1",
+    "erasure": "1",
 }
 GUARDED = [rule for rule in RULES if rule.action is not None]
 OPEN = [rule for rule in RULES if rule.action is None]
@@ -152,15 +157,27 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             sent["Content-Type"] = "text/csv"
         if rule.path.endswith("/spec"):
             content = b"{}"
-        if rule.path.endswith("/changes"):
+        if rule.path.endswith(("/changes", "/changes/{change}")):
             content = b'{"title": "x"}'
-        if rule.path.endswith("/comments"):
+        if rule.path.endswith("/producers"):
+            content = b'{"producer": "x"}'
+        if rule.path.endswith("/probes"):
+            content = b'{"probe": "x", "rows": 1}'
+        if rule.path.endswith(("/comments", "/comments/{comment}")):
             content = b'{"text": "x"}'
+        if rule.path.endswith("/assign"):
+            content = b'{"to": "x"}'
+        if rule.path.endswith("/verdict"):
+            content = b'{"verdict": "real"}'
         if rule.path.endswith(("/pause", "/retire", "/resume")):
             content = b'{"reason": "x"}'
         if rule.method == "PATCH" and rule.path.endswith("/silences/{silence}"):
             content = b'{"duration": "2h"}'
-        if rule.path.endswith(("/acknowledge", "/backfill")):
+        if rule.path.endswith("/purge"):
+            content = b'{"everything": true}'
+        if rule.method == "POST" and rule.path.endswith("/erasures"):
+            content = b'{"id": "x"}'
+        if rule.path.endswith(("/acknowledge", "/backfill", "/resolve", "/reopen")):
             content = b"{}"
         path = path_of(rule) + ("?metric=roc_auc" if rule.path.endswith("/series") else "")
         answer = guarded.client.request(rule.method, path, headers=sent, content=content)

@@ -82,8 +82,21 @@ def test_bare_statuses(status: int, kind: str) -> None:
     [
         ("/v1/jobs?stat=failed", "query.stat", "There is no such parameter. Did you mean 'state'?"),
         ("/v1/models?foo=1&limit=3", "query.foo", "There is no such parameter."),
-        ("/v1/jobs?state=faild", "query.state", "This must be one of waiting, running, done, failed. Did you mean"),
-        ("/v1/jobs?limit=x", "query.limit", "Got 'x'."),
+        (
+            "/v1/jobs?state=faild",
+            "query.state",
+            "This must be one of waiting, running, done, failed, cancelled. Did you mean 'failed'? Got 'faild'.",
+        ),
+        (
+            "/v1/silences?at=yesterday",
+            "query.at",
+            "in ISO 8601, as in '2024-05-13T10:00:00Z', or a day. Got 'yesterday'.",
+        ),
+        ("/v1/silences?at=1715594400", "query.at", "This must be a time in ISO 8601"),
+        ("/v1/silences?limit=0", "query.limit", "This must be 1 or more. Got '0'."),
+        ("/v1/silences?limit=2&limit=3", "query.limit", "This is given twice."),
+        ("/v1/audit?action=nothing", "query.action", "There is no such action."),
+        ("/v1/jobs?limit=x", "query.limit", "This must be a whole number. Got 'x'."),
     ],
 )
 def test_parameters_that_do_not_exist_or_cannot_be_are_told_of(
@@ -95,3 +108,28 @@ def test_parameters_that_do_not_exist_or_cannot_be_are_told_of(
     assert wrong["path"] == where
     assert message in wrong["message"]
     assert "Value error" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "where", "message"),
+    [
+        ('{"reson": "x", "matchers": {"column": "a"}}', 422, "$.reson", "There is no such key. Did you mean 'reason'?"),
+        ('{"reason": " ", "matchers": {"column": "a"}}', 422, "$.reason", "This must be a text that says something"),
+        ('{"reason": 7, "matchers": []}', 422, "$.reason", "This must be a text. Got '7'."),
+        ('{"reason": 7, "matchers": []}', 422, "$.matchers", "This must be an object of keys and values. Got '[]'."),
+        ('{"reason": "x", "ends_at": 1715594400}', 422, "$.ends_at", "This must be a time in ISO 8601"),
+        ('{"reason": "x", "ends_at": "31.1.2024"}', 422, "$.ends_at", "This must be a time in ISO 8601"),
+        ('{"reason": "x", "matchers": {}}', 422, "$.matchers", "This must have at least 1 items"),
+        ("[1]", 422, "$", "This must be an object of keys and values."),
+        ('{"reason": ', 400, None, "The body is not JSON: Expecting value, at character 11."),
+    ],
+)
+def test_what_is_wrong_in_a_body_is_said_in_words_of_ours(
+    served: Served, body: str, status: int, where: str | None, message: str
+) -> None:
+    answer = served.client.post("/v1/silences", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status, answer.text
+    said = answer.json()
+    found = {error["path"]: error["message"] for error in said["errors"]}
+    assert message in (said["detail"] if where is None else found[where])
+    assert "Input should" not in answer.text

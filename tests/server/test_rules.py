@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,8 +16,8 @@ from test_ingest import learn
 
 from barograph.server.route_table import RULES, Body, Routes, Rule
 
-NUMBERS = dict.fromkeys(("number", "job", "silence", "key"), "1")
-KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", **NUMBERS}
+NUMBERS = dict.fromkeys(("number", "job", "silence", "key", "change", "comment", "poison", "erasure", "removal"), "1")
+KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", "event": "x", **NUMBERS}
 DUE = [rule for rule in RULES if rule.body is not Body.NONE]
 READ = [rule for rule in RULES if rule.method == "GET"]
 
@@ -81,6 +82,57 @@ def test_head_is_answered_as_get_without_the_body(learned: Served, rule: Rule) -
             assert {name: value for name, value in head.headers.items() if name not in varies} == same
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
         assert [answer.status for answer in answers_of(until_closed(connection))] == [200]
+
+
+PARAMETERS = [
+    ("?limt=3", "limt", "limit"),
+    ("?zzz=", "zzz", None),
+    ("?format=json&frmat=1", "frmat", "format"),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=id_of)
+def test_a_parameter_that_is_not_there_is_told_of_on_every_route(learned: Served, rule: Rule) -> None:
+    path = path_of(rule)
+    known = [p["name"] for p in parameters(learned, rule)]
+    for query, slip, meant in PARAMETERS:
+        answer = learned.client.request(rule.method, path + query, content=b"{}", headers={"If-Match": '"none"'})
+        said = answer.json()
+        assert (answer.status_code, said["type"]) == (422, "urn:barograph:invalid"), (query, answer.text)
+        messages = {error["path"]: error["message"] for error in said["errors"]}
+        hint = f" Did you mean {meant!r}?" if meant in known else ""
+        assert messages[f"query.{slip}"] == f"There is no such parameter.{hint}"
+    for name in known:
+        twice = learned.client.request(rule.method, f"{path}?{name}=1&{name}=1", content=b"{}")
+        assert twice.status_code == 422, name
+
+
+@pytest.mark.parametrize("rule", RULES, ids=id_of)
+def test_a_value_that_cannot_be_is_told_of_on_every_route(learned: Served, rule: Rule) -> None:
+    """One that is mistyped by a letter: names are suggested, times and numbers explained; nothing of a library's."""
+    for parameter in parameters(learned, rule):
+        kinds = [parameter["schema"], *parameter["schema"].get("anyOf", [])]
+        names = [name for kind in kinds for name in kind.get("enum", [])]
+        free = not names and {kind.get("type") for kind in kinds} <= {"string", "null", None}
+        free = free and not any(kind.get("format") == "date-time" for kind in kinds)
+        if free and parameter["name"] not in ("model", "after", "action", "metric", "family"):
+            continue  # what a user named: columns, segments, targets; `test_flow` has those of results
+        meant = max(names, key=len, default="")
+        wrong = f"{meant[:-1]}_" if names else "nowhere"
+        needed = "&metric=roc_auc" if rule.path.endswith("/series") and parameter["name"] != "metric" else ""
+        url = f"{path_of(rule)}?{parameter['name']}={wrong}{needed}"
+        answer = learned.client.request(rule.method, url, headers={"If-Match": '"none"'})
+        assert answer.status_code == (404 if parameter["name"] == "model" else 422), (url, answer.text)
+        for said in ("Value error", "Input should", "pydantic", "type="):
+            assert said not in answer.text
+        if names:
+            assert f"Did you mean {meant!r}?" in answer.text, url
+
+
+def parameters(served: Served, rule: Rule) -> list[dict[str, Any]]:
+    """Return the parameters of the query of a route, as the documentation has them."""
+    operation = served.client.get("/v1/openapi.json").json()["paths"][rule.path][rule.method.lower()]
+    return [p for p in operation.get("parameters", []) if p["in"] == "query"]
 
 
 def test_head_of_what_is_not_there(learned: Served) -> None:

@@ -127,6 +127,51 @@ def test_init_writes_what_was_found() -> None:
     assert all(f"# {decision}" in text for decision in inferred.decisions)
 
 
+def test_init_marks_what_is_in_doubt_where_it_is_to_be_settled() -> None:
+    table = pa.table(
+        {
+            "ts": ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"],
+            "x": [1.0, 2.0, 3.5, 2.0],
+            "score": [-0.2, 0.4, 3.0, -1.0],
+            "clf\ntarget": [0, 1, 0, 1],
+        }
+    )
+    inferred = infer_schema(table)
+    text = init_spec(inferred)
+    assert load_spec(text).label is None  # a comment, whatever the column is called
+    lines = text.splitlines()
+    assert f"# {len(inferred.doubts)} in doubt below: look for 'IN DOUBT:'." in lines
+    for doubt in inferred.doubts:
+        line = " ".join(doubt.line.split())
+        assert lines.count(f"# IN DOUBT: {line}") == 1
+        assert f"# {line}" not in lines  # said once
+    at = lines.index(
+        "# IN DOUBT: score: not `score`, whose values are no probabilities; they look like margins: "
+        "give it as `score` if they are"
+    )
+    assert lines[at + 1] == '# score = "score"  # and take it out of `features` and [types]'
+    task = lines.index(
+        "# IN DOUBT: task: regression (no label, prediction or score has a value: only the inputs can be watched)"
+    )
+    assert lines[task + 1] == 'task = "regression"'
+
+    # What it says settles it.
+    settled = [line.removeprefix("# ") if line.startswith("# label = ") else line for line in lines]
+    text = "\n".join(settled).replace(', "clf\\ntarget"]', "]").replace('task = "regression"', "")
+    text = text.replace('"clf\\ntarget" = "numeric"', "")
+    assert infer_schema(table, **load_spec(text).roles()).schema.label == "clf\ntarget"
+
+
+def test_init_asks_which_classes_stand_for_none() -> None:
+    labels = ["None", "a", "b", "a"]
+    table = pa.table({"label": labels, "prediction": labels, "x": [1.0, 2.0, 3.0, 2.5]})
+    inferred = infer_schema(table, task="multiclass")
+    doubts = [doubt for doubt in inferred.doubts if doubt.key == "null_values"]
+    text = init_spec(inferred)
+    assert [doubt.value for doubt in doubts] in ([], [("None",)], [("None",), ("None",)])
+    assert all(f"# IN DOUBT: {doubt.line}" in text for doubt in doubts)
+
+
 def test_init_of_several_classes() -> None:
     table = pa.table(
         {"x": [1, 2, 3], "y_true": ["a", "b c", "d"], **{f"proba_{c}": [0.3, 0.3, 0.4] for c in ("a", "b c", "d")}}

@@ -152,8 +152,11 @@ class Plant:
             self.now_us += 10_000_000
             with reading(self.ctx.engine) as connection:
                 due = everywhere.due_work(connection, now_us=self.now_us, limit=1)
-            if not due:
-                return
+            if not due:  # on a busy machine, what is rebuilt slowly rests for minutes
+                with reading(self.ctx.engine) as connection:
+                    if not everywhere.due_work(connection, now_us=self.now_us + 3_600_000_000, limit=1):
+                        return
+                continue
             with hold(self.ctx, f"model/{due[0].model_id}", now_us=self.now_us) as lease:
                 assert lease is not None
                 process_model(self.ctx, due[0], lease, now_us=lambda: self.now_us)

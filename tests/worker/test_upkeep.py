@@ -66,7 +66,7 @@ def test_hours_become_days_with_the_same_rows(plant: Plant) -> None:
     plant.send(CURRENT)
     plant.work()
     live = plant.live
-    hourly = {s: p.rows for s, (_, p) in remembered(plant.ctx, live).pieces.items()}
+    hourly = {start: head.rows for start, head in remembered(plant.ctx, live).heads.items()}
     with hold(plant.ctx, f"model/{plant.model_id}", now_us=plant.now_us) as lease:
         assert lease is not None
         assert roll_up(plant.ctx, live, lease, now_us=plant.now_us) > 300

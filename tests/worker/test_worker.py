@@ -15,12 +15,14 @@ from plant import DAY_US, PROJECT, START_US, Plant, events, plant_in
 from barograph.errors import LeaseLost
 from barograph.store.batches import to_payload
 from barograph.store.catalog import cross_project as everywhere
-from barograph.store.catalog import jobs, leases, quarantine, results, states
+from barograph.store.catalog import jobs, leases, proposals, quarantine, references, results, states
 from barograph.store.catalog.database import reading, writing
+from barograph.worker import jobs as worker_jobs
 from barograph.worker import process_model as tending
 from barograph.worker.evaluate_model import evaluate_model
+from barograph.worker.jobs import run_next_job
 from barograph.worker.lease_guard import hold
-from barograph.worker.requests import request_retry
+from barograph.worker.requests import request_relearning, request_retry
 from barograph.worker.worker import run_workers
 
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
@@ -172,3 +174,78 @@ def test_a_batch_that_cannot_be_filed_is_kept_aside_and_the_others_go_on(plant: 
     assert not Path(by_bytes[other].position).exists()
     assert again is not None
     assert again.events == len(CURRENT)  # they had come before
+
+
+def test_what_is_filed_again_goes_in_slices_and_ends_where_it_is_cancelled(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_jobs, "REPLAYED", 300)
+    plant.register(REFERENCE)
+    plant.send(CURRENT)
+    (good,) = plant.spool.take(plant.model_id, "events", max_rows=10**6, max_bytes=10**9)
+    plant.spool.release(plant.model_id, "events", through=good.sequence)
+    path = plant.ctx.settings.folder / "poison" / "x-events.arrow"
+    path.parent.mkdir()
+    path.write_bytes(good.batch.payload)
+    with plant.ctx.write(PROJECT) as scope:
+        poison = quarantine.add_poison(
+            scope, plant.model_id, step="file events", position=str(path), reason="r", now_us=plant.now_us
+        )
+        job = request_retry(scope, poison, now_us=plant.now_us)
+    assert job is not None
+    turns = 0
+    while run_next_job(plant.ctx, now_us=plant.now_us, turn_s=0.0):  # a turn is over after one slice
+        turns += 1
+    assert turns == -(-len(CURRENT) // 300)
+    with plant.ctx.read(PROJECT) as scope:
+        done = jobs.get_job(scope, job.id)
+        assert not quarantine.list_poison(scope, limit=1)
+    assert done is not None
+    assert (done.state, done.done, done.total, done.detail["rows"]) == (
+        "done",
+        len(CURRENT),
+        len(CURRENT),
+        len(CURRENT),
+    )
+    assert not path.exists()
+    plant.work()
+    with plant.ctx.read(PROJECT) as scope:
+        state = states.get_state(scope, plant.model_id)
+    assert state is not None
+    assert state.events == len(CURRENT)
+
+
+def test_a_fit_with_a_pending_specification_that_is_cancelled_changes_nothing(plant: Plant) -> None:
+    plant.register(REFERENCE)
+    plant.send(CURRENT)
+    plant.work()
+    before = plant.model
+    new = {**before.spec, "segments": ["where"]}
+    with plant.ctx.write(PROJECT) as scope:
+        job = request_relearning(scope, before, new, now_us=plant.now_us)
+    assert job.detail["cells"] == REFERENCE.height * REFERENCE.width
+
+    def cancelling() -> int:  # what a job asks for the time last is what it is about to write down
+        with plant.ctx.write(PROJECT) as scope:
+            if jobs.cancel(scope, job.id, now_us=plant.now_us):
+                references.reference_failed(scope, job.detail["reference_id"], reason="Learning was cancelled.")
+        return plant.now_us
+
+    assert run_next_job(replace(plant.ctx, now_us=cancelling), now_us=plant.now_us)
+    with plant.ctx.read(PROJECT) as scope:
+        ended = jobs.get_job(scope, job.id)
+        reference = references.get_reference(scope, job.detail["reference_id"])
+        proposal = proposals.get_proposal(scope, plant.model_id)
+    assert ended is not None
+    assert reference is not None
+    assert proposal is not None
+    assert (ended.state, reference.state, reference.reason) == ("cancelled", "failed", "Learning was cancelled.")
+    assert (proposal.is_pending, proposal.state) == (False, "cancelled")
+    assert plant.model == before
+    assert not run_next_job(plant.ctx, now_us=plant.now_us)
+
+    with plant.ctx.write(PROJECT) as scope:  # asked for again, it is learned from the data in use
+        again = request_relearning(scope, before, new, now_us=plant.now_us)
+    assert again.detail["data"] == job.detail["data"] == 1
+    plant.run_jobs()
+    assert plant.model.spec["segments"] == ["where"]

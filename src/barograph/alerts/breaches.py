@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from barograph.alerts.breach import Breach
@@ -33,21 +33,23 @@ def breaches(
     task: Task,
     harm: HarmOf | None = None,
     outputs: Collection[str] = (),
+    main: str | None = None,
+    first: int = 0,
 ) -> list[Breach]:
     """Return the breaches among `results` that monitors named in `alerting` report, in the order of results.
 
-    `chunks` are all that were evaluated, in the order of time. An estimate reports only where too few labels have
-    arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to cost
-    and whether that is material: then the drift is a warning. `outputs` are the columns that the model makes: where
-    hardly a row has a usable value in any of them, there are no predictions, and that is critical.
+    `chunks` are those that were evaluated, in the order of time; the first of them has the place `first` among all.
+    `main` is the metric that harm is measured in (see `main_metric`). An estimate reports only where too few labels
+    have arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to
+    cost and whether that is material: then the drift is a warning. `outputs` are the columns that the model makes:
+    where hardly a row has a usable value in any of them, there are no predictions, and that is critical.
     """
-    positions = {chunk.key: i for i, chunk in enumerate(chunks)}
+    positions = {chunk.key: first + i for i, chunk in enumerate(chunks)}
     covered = {
         (r.metric, r.segment, r.chunk)
         for r in results
         if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
-    main = main_metric(results, task)
     silent = _without_predictions(results, outputs, task)
     found = []
     for row in results:
@@ -64,9 +66,15 @@ def breaches(
     return found
 
 
-def main_metric(results: Sequence[Result], task: Task) -> str | None:
-    """Return the metric that harm is measured in: the first one of its task that has values."""
-    return next((m for m in harm_metrics(task) if any(r.metric == m and r.value is not None for r in results)), None)
+def known_metrics(results: Iterable[Result], task: Task) -> frozenset[str]:
+    """Return those of the metrics that harm may be measured in that have a value in some row."""
+    metrics = harm_metrics(task)
+    return frozenset(r.metric for r in results if r.metric in metrics and r.value is not None)
+
+
+def main_metric(known: Collection[str], task: Task) -> str | None:
+    """Return the metric that harm is measured in, of those that are `known`; None without any."""
+    return next((metric for metric in harm_metrics(task) if metric in known), None)
 
 
 def _without_predictions(results: Sequence[Result], outputs: Collection[str], task: Task) -> set[str]:

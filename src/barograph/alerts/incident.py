@@ -13,7 +13,7 @@ from barograph.alerts.grouping import troubles
 from barograph.alerts.inhibition import Inhibition, explained, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence, heard
-from barograph.alerts.titles import advice, title
+from barograph.alerts.titles import advice, first_of, title
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
 
@@ -24,7 +24,8 @@ _FAMILIES = ("performance", "estimation", "concept")  # what is told of first, i
 class Incident:
     """Alerts that are one trouble. `root` is the one that it is told by, `explains` are all others, gravest first.
 
-    `since` is the key of the first chunk in breach, `until` that of the last; `until` is None while it fires.
+    `since` is the key of the first chunk in breach, `until` that of the last; `until` is None while it fires. `last` is
+    the key of the newest chunk in breach, and `last_at` its start, also while it fires.
     `severity` is that of its gravest alert that is not silenced. `harm` is the greatest that is known, in the unit of
     the model's main metric, None if none is. `silenced_by` holds the silences if all of it is silenced: it is listed
     last and wakes nobody.
@@ -40,6 +41,8 @@ class Incident:
     since_at: datetime | None
     until: str | None
     until_at: datetime | None
+    last: str
+    last_at: datetime | None
     first_position: int
     last_position: int
     root: Alert
@@ -67,6 +70,8 @@ class Incident:
             "since_at": self.since_at,
             "until": self.until,
             "until_at": self.until_at,
+            "last": self.last,
+            "last_at": self.last_at,
             "root": self.root.id,
             "explains": [alert.id for alert in self.explains],
             "columns": list(self.columns),
@@ -123,7 +128,7 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
     root, others = in_order[0], in_order[1:]
     loud = heard(root, in_order)
     counted = loud or members
-    first = min(members, key=lambda a: (a.first.position, a.key))
+    first = first_of(members)
     last = max((a.last for a in members), key=lambda moment: moment.position)
     firing = any(a.state is State.FIRING for a in members)
     columns = dict.fromkeys(a.last_breach.column for a in in_order if a.last_breach.column is not None)
@@ -140,6 +145,8 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
         since_at=first.first.chunk.start,
         until=None if firing else last.chunk.key,
         until_at=None if firing else last.chunk.end,
+        last=last.chunk.key,
+        last_at=last.chunk.start,
         first_position=first.first.position,
         last_position=last.position,
         root=root,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from barograph.alerts.alert import Alert, Moment, State, badness, key_of, step
@@ -56,6 +56,20 @@ def watch(
     return group(alerts, chunks, outputs=outputs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """The alerts after the first `chunks` chunks: those that are `alive`, and those that are `done`."""
+
+    chunks: int = 0
+    alive: Mapping[Key, Alert] = field(default_factory=dict)
+    done: tuple[Alert, ...] = ()
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Return all of them, the oldest first: those that fired, and those that are still pending."""
+        return sorted([*self.done, *self.alive.values()], key=lambda alert: (alert.first.position, alert.key))
+
+
 def replay(
     breaches: Iterable[Breach],
     chunks: Sequence[Chunk],
@@ -66,12 +80,28 @@ def replay(
     unsettled: Unsettled | None = None,
 ) -> list[Alert]:
     """Return the alerts of all chunks, the oldest first: those that fired, and those that are still pending."""
+    return go_on(Watched(), breaches, chunks, hold=hold, quiet=quiet, own=own, unsettled=unsettled).alerts
+
+
+def go_on(
+    watched: Watched,
+    breaches: Iterable[Breach],
+    chunks: Sequence[Chunk],
+    *,
+    hold: int = HOLD,
+    quiet: int = QUIET,
+    own: Patience | None = None,
+    unsettled: Unsettled | None = None,
+) -> Watched:
+    """Return the alerts after all of `chunks`, of which `watched` has seen the first ones.
+
+    `breaches` and `unsettled` need to name only those of the other chunks.
+    """
     due = _by_position(breaches, len(chunks))
     unsettled, own = unsettled or {}, own or {}
-    alive: dict[Key, Alert] = {}
-    done: list[Alert] = []
-    for position, chunk in enumerate(chunks):
-        now, here = Moment(position, chunk), due.get(position, {})
+    alive, done = dict(watched.alive), list(watched.done)
+    for position in range(watched.chunks, len(chunks)):
+        now, here = Moment(position, chunks[position]), due.get(position, {})
         for key in list(alive):
             if key in here:
                 continue
@@ -97,7 +127,7 @@ def replay(
             after = step(alive.get(key), breach, now=now, hold=wait, quiet=calm)
             if after is not None:
                 alive[key] = after
-    return sorted([*done, *alive.values()], key=lambda alert: (alert.first.position, alert.key))
+    return Watched(chunks=len(chunks), alive=alive, done=tuple(done))
 
 
 def _by_position(breaches: Iterable[Breach], chunks: int) -> dict[int, dict[Key, Breach]]:

@@ -1,4 +1,8 @@
-"""What an incident says: its title, and what to do first."""
+"""What an incident says: its title, and what to do first.
+
+The first chunk of an incident is its onset, `since` in its fields: a title that says "since" or "from … to" names no
+other. Where what it is told by came later, the title says what came first.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +38,15 @@ def title(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], *, outp
     if reason is not None:
         alike = [a for a in others if root_reason(a) is not None and a.inhibited_by is None]
         rest = [a for a in others if root_reason(a) is None or a.inhibited_by is not None]
-        return _broken(root, reason, alike) + _explains(root, rest)
+        return _broken(root, reason, alike, first_of((root, *others))) + _explains(root, rest)
     if is_harmless_drift(root):
         return _moved((root, *others), outputs)
     return _worse(root, others, chunks)
+
+
+def first_of(alerts: Sequence[Alert]) -> Alert:
+    """Return the alert that an incident begins with."""
+    return min(alerts, key=lambda alert: (alert.first.position, alert.key))
 
 
 def advice(root: Alert, others: Sequence[Alert]) -> str:
@@ -73,16 +82,16 @@ def advice(root: Alert, others: Sequence[Alert]) -> str:
     return "Look at what was changed or deployed when it began."
 
 
-def _broken(root: Alert, reason: Broken, alike: Sequence[Alert]) -> str:
+def _broken(root: Alert, reason: Broken, alike: Sequence[Alert], onset: Alert) -> str:
     breach = root.worst
     columns = _columns((root, *alike))
-    when = _since((root, *alike))
+    when = _since((root, *alike), onset)
     where = f" ({breach.segment})" if breach.segment else ""
     if reason is Broken.NO_ROWS:
         some = breach.value
         came = f"Only {count(round(some), 'row')}" if some else "No rows"
         if root.calm:  # they come again, though the alert has yet to end
-            when = _until(root.first, root.last)
+            when = _until(root.first, root.last) + _after((root,), onset)
         return f"{came} came{where} {when}"
     if len(columns) > 1:
         same = all(root_reason(a) is reason for a in alike)
@@ -122,7 +131,7 @@ def _short(alert: Alert) -> str:
 def _moved(alerts: Sequence[Alert], outputs: Collection[str]) -> str:
     columns = _columns(alerts)
     features = [column for column in columns if column not in outputs]
-    when = _since(alerts)
+    when = _since(alerts, first_of(alerts))
     if len(features) > 1:
         also = "".join(f"; so did {column}" for column in columns if column in outputs)
         return f"{count(len(features), 'feature')} moved, without harm seen: {_names(features)}, {when}{also}"
@@ -132,7 +141,7 @@ def _moved(alerts: Sequence[Alert], outputs: Collection[str]) -> str:
 def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str:
     breach = root.worst
     if breach.value is None:
-        return f"{breach.text.rstrip('.')}, {_since((root,))}"
+        return f"{breach.text.rstrip('.')}, {_since((root,), first_of((root, *others)))}"
     name, value = heading(breach), shown(breach.value, breach)
     if breach.metric == "concept_residual":
         name = "accuracy" if breach.value < 0 or (breach.limit or 0.0) < 0 else "loss"
@@ -146,7 +155,7 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
         text = f"{name} {verb} from {shown(breach.reference_value, breach)} to {value}"
     same = [root, *(a for a in others if a.labels == root.labels)]
     breaches = sum(a.breaches for a in same)
-    begin = min(a.first.position for a in same)
+    begin = first_of((root, *others)).first.position
     firing = any(a.state is State.FIRING for a in same)
     end = len(chunks) - 1 if firing else max(a.last.position for a in same)
     worst = in_chunk(chunks[breach.position])
@@ -173,14 +182,24 @@ def _side(breach: Breach) -> str:
     return "above its limit" if high and breach.value > breach.limit else "in breach"
 
 
-def _since(alerts: Sequence[Alert]) -> str:
+def _since(alerts: Sequence[Alert], onset: Alert) -> str:
+    """Return when `alerts` were, of an incident that begins with `onset`."""
     first = min((a.first for a in alerts), key=lambda moment: moment.position)
     if first.chunk.key == "all":
         return in_chunk(first.chunk)
     last = max((a.last for a in alerts), key=lambda moment: moment.position)
-    if any(a.state is State.FIRING for a in alerts):
+    if not any(a.state is State.FIRING for a in alerts):
+        return _until(first, last) + _after(alerts, onset)
+    if first.position == onset.first.position:
         return f"since {first.chunk.key}"
-    return _until(first, last)
+    return f"from {first.chunk.key} on{_after(alerts, onset)}"
+
+
+def _after(alerts: Sequence[Alert], onset: Alert) -> str:
+    """Return what the incident began with, where that was not one of `alerts`."""
+    if min(a.first.position for a in alerts) == onset.first.position:
+        return ""
+    return f", after {_short(onset)} since {onset.first.chunk.key}"
 
 
 def _until(first: Moment, last: Moment) -> str:

@@ -18,17 +18,24 @@ MATERIAL_SHARE = 0.1  # of the mean absolute error
 
 
 def concept_rows(
-    profiles: Profiles, trust: Trust, *, model: str = "model", version: str = "", as_of: datetime | None = None
+    profiles: Profiles,
+    trust: Trust,
+    *,
+    first: int = 0,
+    model: str = "model",
+    version: str = "",
+    as_of: datetime | None = None,
 ) -> list[Result]:
     """Return one row for each chunk with labels: realised less expected accuracy (or mean absolute error).
 
-    A row is in breach when all labels up to it are evidence of another concept, in either direction.
+    The first chunk of `profiles` has the place `first` among all. A row is in breach when all labels up to it are
+    evidence of another concept, in either direction.
     """
     regression = profiles.yardstick.schema.task is Task.REGRESSION
     sign = 1.0 if regression else -1.0  # of a loss as accuracy
     rows = []
     for r in trust.residuals:
-        profile = profiles.at(r.position)
+        profile = profiles.at(r.position - first)
         evidence = r.log_evidence if isfinite(r.log_evidence) else None
         rows.append(
             Result(

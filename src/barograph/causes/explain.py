@@ -17,7 +17,7 @@ from barograph.estimation.calibration import calibrate
 from barograph.estimation.classes import calibrate_classes
 from barograph.estimation.regression import calibrate_regression
 from barograph.labels.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
-from barograph.labels.trust import ARL_LABELS, TrustState, start_watch, watch
+from barograph.labels.trust import ARL_LABELS, TrustState, Watch, start_watch, watch
 from barograph.metrics import catalogue
 from barograph.monitors.evaluate import typical_rows
 from barograph.outcome import Estimate, Undefined
@@ -58,6 +58,7 @@ class Trust:
     contradicted_after: int | None
     residuals: tuple[Residual, ...] = ()
     arl: float = ARL_LABELS
+    after: Watch | None = None  # what is known after the last chunk
 
     @property
     def state(self) -> TrustState:
@@ -80,7 +81,7 @@ def harm_of(reference: Reference, profile: Profile, column: str) -> tuple[Harm, 
 
     None without labels in the reference, and for columns that are not features.
     """
-    found = losses_of(reference.total)
+    found = reference.once(("losses",), lambda: losses_of(reference.total))
     if found is None or column not in reference.schema.features or not found[1].rows.sum():
         return None
     metric, losses = found
@@ -102,31 +103,43 @@ def decomposition_of(reference: Reference, profile: Profile) -> tuple[str, Decom
 
 
 def trust_over(
-    reference: Reference, profiles: Profiles, *, arl: float = ARL_LABELS, short: Collection[str] = ()
+    reference: Reference,
+    profiles: Profiles,
+    *,
+    arl: float = ARL_LABELS,
+    short: Collection[str] = (),
+    typical: int | None = None,
+    before: Watch | None = None,
+    first: int = 0,
 ) -> Trust | None:
     """Return whether the labels of these chunks confirm the estimates or contradict them; None without estimates.
 
     `arl` is the mean number of labels until an unchanged concept is contradicted. Chunks whose keys are in `short` have
-    only their first labels, which are not like the others: these are left out.
+    only their first labels, which are not like the others: these are left out. `typical` is the number of rows of a
+    typical chunk, and `before` what was known `after` the `first` chunks, where these are not all.
     """
-    of = _residuals(reference)
+    of = reference.once(("residuals",), lambda: _residuals(reference))
     if of is None:
         return None
     chunks = list(profiles.select())
-    like = reference.blocks_like(typical_rows(chunks))
-    state = start_watch([of(block) for block in like.select() if block.n])
+    like = reference.blocks_like(typical_rows(chunks) if typical is None else typical)
+
+    def start() -> Watch:
+        return start_watch([of(block) for block in like.select() if block.n])
+
+    state = reference.once(("trust", len(like.chunks)), start) if before is None else before
     states, residuals = [], []
     for i, profile in enumerate(chunks):
-        before = state.labels
+        labels_before = state.labels
         found = of(profile)
         if profile.n and profile.chunk.key not in short:
-            state = watch(state, found, chunk=i, arl=arl)
-        if state.labels > before:
+            state = watch(state, found, chunk=first + i, arl=arl)
+        if state.labels > labels_before:
             labels, gap, error = state.recent[-1]
             used = 1 if found.same_rows else len(found.rows)
             residuals.append(
                 Residual(
-                    position=i,
+                    position=first + i,
                     labels=labels,
                     gap=gap,
                     error=error,
@@ -141,6 +154,7 @@ def trust_over(
         contradicted_after=state.contradicted_after,
         residuals=tuple(residuals),
         arl=arl,
+        after=state,
     )
 
 

@@ -3,67 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from barograph.alerts.breach import Breach
-from barograph.alerts.breaches import HarmOf, breaches
+from barograph.alerts.breaches import HarmOf, breaches, known_metrics, main_metric
 from barograph.alerts.lifecycle import HOLD, QUIET, Patience
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
+from barograph.checks.overview import Overview, overview, said, segments_of, sizes, typical_sizes
+from barograph.checks.plan import Plan
 from barograph.labels.self_audit import SelfAudit
-from barograph.labels.trust import ARL_LABELS
+from barograph.labels.trust import Watch as ConceptWatch
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import what_breaks
-from barograph.monitors.asked import Asked, planned_monitors
-from barograph.monitors.coverage import only_shown, short_of_labels, without_a_class
-from barograph.monitors.estimates import evaluate_estimates
-from barograph.monitors.evaluate import evaluate, rounded
-from barograph.monitors.evidence import Watch, weigh
-from barograph.monitors.monitor import Monitor
+from barograph.monitors.coverage import only_shown
+from barograph.monitors.estimates import Audits, evaluate_estimates
+from barograph.monitors.evaluate import evaluate
+from barograph.monitors.evidence import States, Watch
 from barograph.monitors.results import Result
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
-from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
-from barograph.rules.budget import divide
-from barograph.rules.limits import Status
-from barograph.spec.budget import Budget
-
-MAX_SEGMENTS = 50
-
-Evaluate = Callable[[Profiles, Sequence[Monitor]], list[Result]]
-Values = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is watched, and how strictly.
-
-    `values` is what a TN, FP, FN and TP are worth, `tolerances` the change of a metric that matters, by its name.
-    `asked` are the monitors that a specification names; `where` is that specification's file, for messages.
-    """
-
-    budget: Budget
-    model: str = "model"
-    version: str = ""
-    values: Values | None = None
-    tolerances: Mapping[str, float] = field(default_factory=dict)
-    asked: Sequence[Asked] = ()
-    where: str = ""
-
-    def monitors(self, yardstick: Yardstick, *, segments: Sequence[str] = ()) -> list[Monitor]:
-        """Return what is watched, in these segments by default; raise SpecError as `planned_monitors` does."""
-        return planned_monitors(
-            yardstick,
-            segments=segments,
-            values=self.values,
-            tolerances=self.tolerances,
-            asked=self.asked,
-            where=self.where,
-        )
+from barograph.rules import Feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,84 +47,171 @@ class Assessment:
     audits: Mapping[str, SelfAudit]
 
 
-def assess(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """What is carried from chunk to chunk: the states of rules, how estimates have held, and whether labels agree."""
+
+    states: States
+    audits: Audits = field(default_factory=dict)
+    concept: ConceptWatch | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stretch:
+    """What is said of some chunks that follow each other; `after` is what is carried on from the last of them."""
+
+    rows: list[Result]
+    feeds: list[Feed]
+    trust: Trust | None
+    after: Course
+
+
+def assess(reference: Reference, profiles: Profiles, plan: Plan, *, as_of: datetime | None = None) -> Assessment:
+    """Return all result rows of these chunks, with their evidence, and the breaches among them.
+
+    Raises SpecError for monitors that are asked for and cannot be.
+    """
+    found = sizes(reference, profiles)
+    segments = segments_of(profiles.segments, found)
+    monitors = plan.monitors(reference.yardstick, segments=segments)
+    typical = typical_sizes(profiles.segments, found)
+    results = evaluate(
+        reference, profiles, monitors, model=plan.model, version=plan.version, as_of=as_of, typical=typical
+    )
+    by_chunk: dict[str, list[Result]] = {chunk.key: [] for chunk in profiles.chunks}
+    for row in results:
+        by_chunk[row.chunk].append(row)
+    whole = overview(
+        reference,
+        plan,
+        profiles.chunks,
+        known=profiles.segments,
+        monitors=monitors,
+        segments=segments,
+        found=found,
+        heard=said(by_chunk, monitors),
+    )
+    course = Course(states=whole.weighing.start())
+    stretch = go_on(reference, profiles, plan, whole, results, course, as_of=as_of)
+    task = reference.schema.task
+    main = main_metric(known_metrics(stretch.rows, task), task)
+    audits = stretch.after.audits
+    return Assessment(
+        rows=stretch.rows,
+        watches=whole.weighing.watches(stretch.feeds),
+        breaches=breaches_of(reference, profiles, whole, stretch.rows, main=main),
+        alerting=alerting_of(whole, reference),
+        patience=patience_of(whole),
+        segments=segments,
+        trust=stretch.trust,
+        audits={name: audit for (segment, name), audit in audits.items() if segment == ALL},
+    )
+
+
+def go_on(
     reference: Reference,
     profiles: Profiles,
     plan: Plan,
+    whole: Overview,
+    results: Sequence[Result],
+    course: Course,
     *,
+    first: int = 0,
     as_of: datetime | None = None,
-    evaluated: Evaluate | None = None,
-) -> Assessment:
-    """Return all result rows of these chunks, with their evidence, and the breaches among them.
+) -> Stretch:
+    """Return what is said of chunks that follow each other, the first of which has the place `first` among all.
 
-    `evaluated` gives the rows of monitors where not each has to be computed again; see `monitors.memory`. Raises
-    SpecError for monitors that are asked for and cannot be.
+    `results` are what monitors measured in these chunks, and `course` what was carried to the first of them.
     """
-    segments = [s for s in profiles.segments if profiles.total(s).n][:MAX_SEGMENTS]
-    model, version, values, tolerances = plan.model, plan.version, plan.values, plan.tolerances
-    monitors = plan.monitors(reference.yardstick, segments=segments)
-    if evaluated is None:
-        results = evaluate(reference, profiles, monitors, model=model, version=version, as_of=as_of)
-    else:
-        results = evaluated(profiles, monitors)
-    estimates = evaluate_estimates(
+    estimates, audits = evaluate_estimates(
         reference,
         profiles,
+        whole.estimating,
         realised=results,
-        segments=segments,
-        values=values,
-        tolerances=tolerances,
-        model=model,
-        version=version,
+        audits=course.audits,
+        model=plan.model,
+        version=plan.version,
         as_of=as_of,
     )
-    alerting = [m for m in (*monitors, *estimates.monitors) if m.alerts]
-    short = {segment: _short(reference, profiles, segment) for segment in (ALL, *segments)}
-    shown = {
-        (row.monitor, row.chunk): only_shown(row, short[row.segment or ALL][row.chunk])
-        for row in results
-        if row.family == "performance" and row.value is not None and row.chunk in short.get(row.segment or ALL, ())
-    } | _before_traffic(results)
-    results = [*results, *estimates.results]
-    counted = [row for row in results if (row.monitor, row.chunk) not in shown]
-    weighed, watches = weigh(reference, profiles, alerting, counted, plan.budget)
-    by_chunk = {(row.monitor, row.chunk): row for row in weighed} | shown
-    rows = [by_chunk[row.monitor, row.chunk] for row in results]
-    trust = trust_over(reference, profiles, arl=_arl_in_labels(profiles, alerting, plan.budget), short=short[ALL])
+    every = [*(_shown(row, whole) for row in results), *estimates]
+    states, weighed, feeds = whole.weighing.run(
+        course.states, profiles, [row for row in every if row.judged], first=first
+    )
+    judged = iter(weighed)
+    rows = [next(judged) if row.judged else row for row in every]
+    trust = trust_over(
+        reference,
+        profiles,
+        arl=whole.arl_labels,
+        short=whole.short[ALL],
+        typical=whole.typical[ALL],
+        before=course.concept,
+        first=first,
+    )
     if trust is not None:
-        rows += concept_rows(profiles, trust, model=model, version=version, as_of=as_of)
-    found = breaches(
+        rows += concept_rows(profiles, trust, first=first, model=plan.model, version=plan.version, as_of=as_of)
+    after = Course(states=states, audits=audits, concept=trust.after if trust is not None else None)
+    return Stretch(rows=rows, feeds=feeds, trust=trust, after=after)
+
+
+def breaches_of(
+    reference: Reference,
+    profiles: Profiles,
+    whole: Overview,
+    rows: Sequence[Result],
+    *,
+    main: str | None,
+    first: int = 0,
+) -> list[Breach]:
+    """Return the breaches among the rows of these chunks; `main` is the metric that harm is measured in."""
+    return breaches(
         rows,
         profiles.chunks,
-        alerting={*(m.name for m in alerting), CONCEPT},
+        alerting={*alerting_of(whole, reference), CONCEPT},
         task=reference.schema.task,
-        harm=_harm(reference, profiles),
+        harm=_harm(reference, profiles, first),
         outputs=outputs_of(reference),
+        main=main,
+        first=first,
     )
-    return Assessment(
-        rows=rows,
-        watches=watches,
-        breaches=found,
-        alerting=(*(m.name for m in alerting), *((CONCEPT,) if trust is not None else ())),
-        patience={
-            m.name: (HOLD if m.hold is None else m.hold, QUIET if m.quiet is None else m.quiet)
-            for m in alerting
-            if m.hold is not None or m.quiet is not None
-        },
-        segments=tuple(segments),
-        trust=trust,
-        audits=estimates.audits,
-    )
+
+
+def alerting_of(whole: Overview, reference: Reference) -> tuple[str, ...]:
+    """Return the names of the monitors whose breaches are told to people."""
+    outcomes = reference.total.outcomes
+    knows = outcomes is not None and outcomes.n
+    return (*(m.name for m in whole.alerting), *((CONCEPT,) if knows else ()))
+
+
+def patience_of(whole: Overview) -> Patience:
+    """Return after how many chunks alerts fire and end, of the monitors that have their own numbers."""
+    return {
+        m.name: (HOLD if m.hold is None else m.hold, QUIET if m.quiet is None else m.quiet)
+        for m in whole.alerting
+        if m.hold is not None or m.quiet is not None
+    }
+
+
+def _shown(row: Result, whole: Overview) -> Result:
+    """Return a row as it is, or only shown where it cannot be judged yet."""
+    if row.value is None:
+        return row
+    if row.chunk in whole.early and not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
+        return only_shown(row, whole.why_early)
+    if row.family == "performance":
+        why = whole.short.get(row.segment or ALL, {}).get(row.chunk)
+        return row if why is None else only_shown(row, why)
+    return row
 
 
 def unjudged(
-    rows: Sequence[Result], profiles: Profiles, alerting: Collection[str]
+    rows: Sequence[Result], profiles: Profiles, alerting: Collection[str], *, first: int = 0
 ) -> dict[tuple[str, str, int], float | None]:
     """Return the model, monitor and position of chunks without a value that counts.
 
     An alert goes on through them: that a model cannot be judged does not mean that it is well again.
     """
-    names, positions = {*alerting}, {chunk.key: i for i, chunk in enumerate(profiles.chunks)}
+    names, positions = {*alerting}, {chunk.key: first + i for i, chunk in enumerate(profiles.chunks)}
     model = rows[0].model if rows else ""
     found = {(model, row.monitor, positions[row.chunk]) for row in rows if row.monitor in names and not row.is_judged}
     # Few monitors lack rows, and there may be a million of them: only these are looked through chunk by chunk.
@@ -171,46 +222,17 @@ def unjudged(
     return dict.fromkeys(found)
 
 
-def _short(reference: Reference, profiles: Profiles, segment: str) -> dict[str, str]:
-    """Return the chunks of a segment that labels do not judge yet, and why."""
-    before = reference.total_of(segment)
-    few = short_of_labels(profiles, segment=segment, reference=before.label_coverage)
-    return without_a_class(profiles, before, segment=segment) | few
-
-
-def _before_traffic(results: Sequence[Result]) -> dict[tuple[str, str], Result]:
-    """Return the row counts before the first usual chunk, as only shown, where hardly a row came before it.
-
-    One event with a date of years ago makes a gap in which no rows were due.
-    """
-    counts = [r for r in results if what_breaks(r.metric, r.family) is Broken.NO_ROWS and not r.segment]
-    first = next((i for i, row in enumerate(counts) if row.limit_lower and row.status is Status.OK), 0)
-    before = counts[:first]
-    if not before or sum(row.value or 0.0 for row in before) >= (counts[first].limit_lower or 0.0):
-        return {}
-    why = f"before the first usual chunk, {counts[first].chunk}"
-    return {(row.monitor, row.chunk): only_shown(row, why) for row in before if row.value is not None}
-
-
 def outputs_of(reference: Reference) -> list[str]:
     """Return the columns that the model makes: its scores and its prediction."""
     schema = reference.schema
     return [c for c in (*schema.scores.values(), schema.prediction) if c]
 
 
-def _arl_in_labels(profiles: Profiles, alerting: Sequence[Monitor], budget: Budget) -> float:
-    """Return the mean number of labels until a false alarm of concept drift that its part of the budget allows."""
-    labels = sum((p.label_coverage or 0.0) * p.n for p in profiles.select())
-    days = sum((c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks)
-    arl_days = float(divide(budget, [*(m.family for m in alerting), "concept"])[-1])
-    return max(ARL_LABELS, rounded(arl_days * labels / max(days, 1.0)))
-
-
-def _harm(reference: Reference, profiles: Profiles) -> HarmOf:
+def _harm(reference: Reference, profiles: Profiles, first: int) -> HarmOf:
     """Return what the drift of a column in a chunk is expected to cost, and whether that is material."""
 
     def of(column: str, position: int) -> tuple[float, bool] | None:
-        found = harm_of(reference, profiles.at(position), column)
+        found = harm_of(reference, profiles.at(position - first), column)
         if found is None or isinstance(found[0].change, Undefined):
             return None
         change, material = found[0].change, found[1]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any  # Any: roles are of several types
 
-from barograph.checks.assess import Plan
+from barograph.checks.plan import Plan
 from barograph.errors import SpecError
 from barograph.profiles.yardstick import Yardstick
 from barograph.spec.budget import parse_budget

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
@@ -27,63 +27,104 @@ def checked_condition(judged: Judged, incidents: Sequence[Incident]) -> Conditio
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """By what the model is judged in one chunk.
+
+    `realised` and `estimated` are the rows behind the metrics that alert, None where none of them counts; `covered` are
+    how many realised metrics count, and the sum of their label coverage. `coming` says that labels have yet to come,
+    `why_not` why nothing could be estimated.
+    """
+
+    realised: int | None = None
+    estimated: int | None = None
+    covered: tuple[int, float] = (0, 0.0)
+    coming: bool = False
+    why_not: str = ""
+
+
+NOTHING = Basis()
+
+
+def bases(reference: Reference, results: Sequence[Result]) -> dict[str, Basis]:
+    """Return by what each chunk is judged, by its key; chunks that say nothing of it are left out."""
+    rows: dict[str, list[Result]] = {}
+    for row in results:
+        if row.family in ("performance", "estimation") and not row.segment:
+            rows.setdefault(row.chunk, []).append(row)
+    metrics = alerting(reference.schema.task)
+    return {chunk: _basis(of_chunk, metrics) for chunk, of_chunk in rows.items()}
+
+
+def _basis(rows: Sequence[Result], metrics: Collection[str]) -> Basis:
+    """Return by what a chunk is judged: metrics that alert, with a value and something to compare it with."""
+    counted = [
+        row
+        for row in rows
+        if row.metric in metrics and row.is_judged and not (row.limit_lower is None and row.limit_upper is None)
+    ]
+    realised = [row for row in counted if row.family == "performance"]
+    return Basis(
+        realised=max((row.n for row in realised), default=None),
+        estimated=max((row.n for row in counted if row.family == "estimation"), default=None),
+        covered=(len(realised), sum(row.label_coverage or 0.0 for row in realised)),
+        coming=any(row.family == "performance" and not row.judged for row in rows),
+        why_not=next((row.reason for row in reversed(rows) if row.family == "estimation" and row.reason), ""),
+    )
+
+
 def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -> Judged:
     """Return what the performance of all rows was judged by: labels, or estimates where there are none."""
-    size = Judged(rows=sum(profile.n for profile in profiles.select()), chunks=len(profiles.chunks))
-    realised, estimated = (_judged(reference, results, family) for family in ("performance", "estimation"))
-    if not size.rows:
+    found = bases(reference, results)
+    chunks = list(profiles.select())
+    return judge_by(
+        reference,
+        rows=sum(chunk.n for chunk in chunks),
+        labelled=any(chunk.label_coverage for chunk in chunks),
+        by=[found.get(chunk.chunk.key, NOTHING) for chunk in chunks],
+    )
+
+
+def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Basis]) -> Judged:
+    """Return what `judge` does for so many rows, with or without any label, of what each chunk is judged by."""
+    size = Judged(rows=rows, chunks=len(by))
+    if not rows:
         return replace(size, doubt="no rows came")
+    realised = [one for one in by if one.realised is not None]
+    estimated = [one for one in by if one.estimated is not None]
     if not realised and not estimated:
-        return replace(size, doubt=_why_not(reference, profiles, results))
-    known = {row.chunk for row in realised}
-    coming = {row.chunk for row in results if row.family == "performance" and not row.segment and not row.judged}
+        return replace(size, doubt=_why_not(reference, by, labelled=labelled))
+    known, coming = len(realised), [one for one in by if one.coming]
+    several = sum(1 for one in by if one.coming or one.realised is not None)
     if realised and coming:
-        how = f"by the labels of {len(known)} of {len(known | coming)} chunks"
-        if coming <= {row.chunk for row in estimated}:
+        how = f"by the labels of {known} of {several} chunks"
+        if all(one.estimated is not None for one in coming):
             how += ", and by estimates where labels have yet to come"
     elif realised:
-        covered = [row.label_coverage or 0.0 for row in realised]
-        mean = sum(covered) / len(covered)
+        mean = sum(one.covered[1] for one in realised) / sum(one.covered[0] for one in realised)
         how = "by its labels" if mean > ALL else f"by the labels that have arrived ({mean:.0%})"
     else:
         how = "as far as can be estimated without labels"
-    by_chunk: dict[str, int] = {}
-    for row in realised or estimated:
-        by_chunk[row.chunk] = max(by_chunk.get(row.chunk, 0), row.n)
-    n = sum(by_chunk.values())
+    n = sum((one.realised if realised else one.estimated) or 0 for one in realised or estimated)
     doubt = ""
     if n < FEW_ROWS:
         behind = count(n, "labelled row") if realised else count(n, "row")
         doubt = f"{behind} {'is' if n == 1 else 'are'} too few"
-    elif len(coming) > len(known) > 0:
-        doubt = f"the labels of {len(coming)} of {len(known | coming)} chunks have yet to come"
+    elif len(coming) > known > 0:
+        doubt = f"the labels of {len(coming)} of {several} chunks have yet to come"
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"
     return replace(size, how=how, doubt=doubt)
 
 
-def _judged(reference: Reference, results: Sequence[Result], family: str) -> list[Result]:
-    """Return the rows of the metrics that alert which have a value, and something to compare it with."""
-    telling = alerting(reference.schema.task)
-    return [
-        row
-        for row in results
-        if row.family == family
-        and not row.segment
-        and row.metric in telling
-        and row.is_judged
-        and not (row.limit_lower is None and row.limit_upper is None)
-    ]
-
-
-def _why_not(reference: Reference, profiles: Profiles, results: Sequence[Result]) -> str:
+def _why_not(reference: Reference, by: Sequence[Basis], *, labelled: bool) -> str:
     schema = reference.schema
     if schema.prediction is None and not schema.scores:
         return "neither a prediction nor a score is known"
     if not reference.total.label_coverage:
         return "the reference has no labels to compare with"
-    estimates = [row for row in results if row.family == "estimation" and not row.segment and row.reason]
-    if not profiles.total().label_coverage:
-        why = f", and an estimate is impossible ({estimates[-1].reason})" if estimates else ""
+    if not labelled:
+        reason = next((one.why_not for one in reversed(by) if one.why_not), "")
+        why = f", and an estimate is impossible ({reason})" if reason else ""
         return "no labels have arrived" + (why or ", and without a score nothing is estimated")
     return "no row has both a prediction and a label"

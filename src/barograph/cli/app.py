@@ -11,13 +11,17 @@ import typer
 from barograph.cli import (
     check,
     demo,
+    erase,
     ingest,
     init,
     keys,
     metrics,
     migrate,
     poison,
+    probe,
     profile,
+    purge,
+    removals,
     replay,
     rules,
     serve,
@@ -46,8 +50,12 @@ app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
+app.command("probe")(probe.probe)
 app.command("migrate")(migrate.migrate)
+app.command("purge")(purge.purge)
+app.command("erase")(erase.erase)
 app.add_typer(keys.app, name="keys")
+app.add_typer(removals.app, name="removals")
 app.add_typer(poison.app, name="poison")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")

@@ -33,7 +33,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "BAROGRAPH_DATA": ("`barograph-data`", "the folder of the data; `--data` comes before it"),
     "DATABASE_URL": ("SQLite in the folder of the data", "where the catalog is, as in `postgresql://user@host/name`"),
     "STORAGE_URL": ("the folder of the data", "where the tables are, as in `s3://bucket/prefix`"),
-    "BAROGRAPH_KEY": ("none", "the key that `barograph ingest` shows to the service"),
+    "BAROGRAPH_KEY": (
+        "none",
+        "the key that `barograph ingest`, `barograph probe` and the client show to the service",
+    ),
     "BAROGRAPH_TRACEBACK": ("none", "set to anything: a fault of barograph itself ends with its traceback"),
     "AWS_ACCESS_KEY_ID": ("none", "of the object storage"),
     "AWS_SECRET_ACCESS_KEY": ("none", "of the object storage"),

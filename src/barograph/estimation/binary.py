@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats
 from barograph.estimation.calibration import BinaryCalibration
+from barograph.estimation.experience import Expectation
 from barograph.estimation.formulas import BinaryTables, Formula
 from barograph.sketches.cells import BinaryCells
 from barograph.sketches.scores import NEGATIVE, NONE, OTHER, OTHER_LABEL, PENDING, POSITIVE, ScoreTable
@@ -19,8 +20,9 @@ from barograph.sketches.scores import NEGATIVE, NONE, OTHER, OTHER_LABEL, PENDIN
 class Expected:
     """The expected outcomes of a window: `table` in fine score bins, and what they may turn out to be.
 
-    `rows`, `positive` and `variance` are (2, ranks + 1): rows, expected positives and the variance of their number,
-    by predicted no/yes and score bin of the cells, the last one for rows without a score. `shifts` (S, 2, ranks + 1)
+    `rows`, `positive`, `variance` and `chance` are (2, ranks + 1): rows, expected positives, the variance of their
+    number and the part of it that is chance, by predicted no/yes and score bin of the cells, the last one for rows
+    without a score. `shifts` (S, 2, ranks + 1)
     are changes of `positive` that come with a standard deviation of something that all rows share. `coarse_means`
     are the means of the scores in these bins.
     """
@@ -29,6 +31,7 @@ class Expected:
     rows: Floats
     positive: Floats
     variance: Floats
+    chance: Floats
     shifts: Floats
     coarse_means: Floats
     no_class: tuple[float, float] = (0.0, 0.0)
@@ -38,12 +41,16 @@ class Expected:
         """Return the number of rows with a prediction."""
         return round(float(self.rows.sum()) + sum(self.no_class))
 
+    def apply(self, formulas: Mapping[str, Formula]) -> dict[str, Expectation]:
+        """Return the expectation of each metric."""
+        return expectations(formulas, self.table, self.nudged(), self.chance_shares())
+
     def nudged(self) -> BinaryTables:
         """Return 1 + 2K tables: the expected one, each of K sources of doubt a standard deviation up, and down.
 
         The sources vary independently: the score bins, then the shifts.
         """
-        groups = np.flatnonzero(self.variance)
+        groups = np.flatnonzero(self.variance)  # as in `chance_shares`
         steps = np.zeros((len(groups) + len(self.shifts), self.rows.size))
         steps[np.arange(len(groups)), groups] = np.sqrt(self.variance.ravel()[groups])
         steps[len(groups) :] = self.shifts.reshape(len(self.shifts), self.rows.size)
@@ -53,10 +60,15 @@ class Expected:
             positive=positive, negative=self.rows - positive, means=self.coarse_means, no_class=self.no_class
         )
 
+    def chance_shares(self) -> Floats:
+        """Return, of the variance of each source of doubt (K,), the share that is chance; none of what rows share."""
+        groups = np.flatnonzero(self.variance)
+        return np.concatenate((self.chance.ravel()[groups] / self.variance.ravel()[groups], np.zeros(len(self.shifts))))
 
-def means_and_sds(
-    formulas: Mapping[str, Formula], table: BinaryTables, nudged: BinaryTables
-) -> dict[str, tuple[float, float]]:
+
+def expectations(
+    formulas: Mapping[str, Formula], table: BinaryTables, nudged: BinaryTables, chance_shares: Floats
+) -> dict[str, Expectation]:
     r"""Return the expected value of each metric of the outcomes, and its standard deviation.
 
     With :math:`f` for the expected table in fine bins, :math:`f_0` in the cells' bins and :math:`f_{k\pm}` for the
@@ -65,7 +77,8 @@ def means_and_sds(
     .. math:: f + \tfrac12 \sum_k (f_{k+} + f_{k-} - 2 f_0), \qquad \sum_k \left(\frac{f_{k+} - f_{k-}}{2}\right)^2
 
     are the mean and the variance: what some hundred random replicas of the table would give, without their own
-    noise [1]_. Both are NaN where the expected table has no value.
+    noise [1]_. Of each term of the variance, chance has the share `chance_shares` (K,). NaN where the expected table
+    has no value.
 
     .. [1] S. J. Julier, J. K. Uhlmann, "Unscented filtering and nonlinear estimation", Proc. IEEE 92, 2004.
     """
@@ -77,7 +90,9 @@ def means_and_sds(
     unknown = ~np.isfinite(slopes)
     slopes[unknown] = curves[unknown] = 0.0
     means, sds = exact + curves.sum(axis=1) / 2, np.sqrt((slopes**2).sum(axis=1)) / 2
-    return dict(zip(formulas, zip(means.tolist(), sds.tolist(), strict=True), strict=True))
+    chance = np.sqrt(slopes**2 @ chance_shares) / 2
+    found = zip(means.tolist(), sds.tolist(), chance.tolist(), strict=True)
+    return {name: Expectation(*of_one) for name, of_one in zip(formulas, found, strict=True)}
 
 
 def expect(
@@ -116,6 +131,7 @@ def expect(
     rows = place(cells.rows.sum(axis=0))
     positive = place((N * P).sum(axis=0) + known)
     variance = place((scatter + N * scatter / (w + 1)).sum(axis=0))
+    chance = place(scatter.sum(axis=0))
     shifts = [place((N * (shifted - P)).sum(axis=0)) for shifted in shifted_rates]
 
     unscored = _usable(scores)[:, -1].astype(np.float64)
@@ -123,7 +139,8 @@ def expect(
     p, weight = calibration.unscored_rate, calibration.unscored_weight
     rows[:, -1] = unscored.sum(axis=1)
     positive[:, -1] = m * p + (unscored[:, POSITIVE] if keep_labels else 0.0)
-    variance[:, -1] = m * p * (1 - p) * (1 + m / (weight + 1))
+    chance[:, -1] = m * p * (1 - p)
+    variance[:, -1] = chance[:, -1] * (1 + m / (weight + 1))
 
     of_bin = scores.by_score.sum(axis=1).astype(np.float64)
     sums = scores.sums.sum(axis=1)
@@ -136,6 +153,7 @@ def expect(
         rows=rows,
         positive=positive,
         variance=variance,
+        chance=chance,
         shifts=np.array(shifts).reshape(-1, *rows.shape),
         coarse_means=np.add.reduceat(sums, first) / np.maximum(coarse_rows, 1)[:, None],
         no_class=no_class,

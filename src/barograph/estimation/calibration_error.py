@@ -9,6 +9,7 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.estimation.binary import Expected
+from barograph.estimation.experience import Expectation
 from barograph.metrics.performance.expected_calibration_error import MAX_GROUPS, ROWS_PER_GROUP
 
 POINTS = 15  # of the Gauss-Hermite quadrature
@@ -21,7 +22,7 @@ def _quadrature() -> tuple[Floats, Floats]:
     return nodes, weights / weights.sum()
 
 
-def calibration_error(expected: Expected) -> tuple[float, float]:
+def calibration_error(expected: Expected) -> Expectation:
     r"""Return the mean and standard deviation of the expected calibration error that labels will show.
 
     The metric of `performance` takes off what chance adds to the distances :math:`|d_g|` of its groups, though not
@@ -35,7 +36,7 @@ def calibration_error(expected: Expected) -> tuple[float, float]:
     rows = P + Q
     n = float(rows.sum())
     if not n:
-        return float("nan"), 0.0
+        return Expectation(float("nan"), 0.0, 0.0)
     groups = min(MAX_GROUPS, max(1, int(n) // ROWS_PER_GROUP))
     group = np.minimum((groups * (np.cumsum(rows) - rows / 2) / n).astype(np.int64), groups - 1)
     chance = np.divide(P * Q, rows, out=np.zeros_like(P), where=rows > 0)
@@ -58,4 +59,8 @@ def calibration_error(expected: Expected) -> tuple[float, float]:
     variance = np.maximum((debiased**2) @ weights - mean**2, 0)
     share_g = n_g / n
     doubt = added * v_g / n_g**2
-    return min(max(0.0, float(share_g @ mean)), 1.0), float(np.sqrt(share_g**2 @ (variance + doubt)))
+    return Expectation(
+        mean=min(max(0.0, float(share_g @ mean)), 1.0),
+        sd=float(np.sqrt(share_g**2 @ (variance + doubt))),
+        chance=float(np.sqrt(share_g**2 @ variance)),
+    )

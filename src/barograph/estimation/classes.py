@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from barograph.arrays import Floats
-from barograph.estimation.binary import Expected, expect, means_and_sds
+from barograph.estimation.binary import Expected, expect
 from barograph.estimation.calibration import STRENGTH, BinaryCalibration, calibrate
 from barograph.estimation.calibration_error import calibration_error
+from barograph.estimation.experience import Expectation
 from barograph.estimation.formulas import FORMULAS
 from barograph.estimation.support import Support
 from barograph.sketches.cells import BinaryCells
@@ -57,16 +58,18 @@ class ExpectedClasses:
     loss_sd: float
     no_class: int = 0  # rows whose prediction is no class: wrong, whatever is true
 
-    def values(self) -> dict[str, tuple[float, float]]:
+    def values(self) -> dict[str, Expectation]:
         """Return the mean and standard deviation of each metric, NaN where there is none."""
         return {**self._from_confusion(), **self._from_scores(), "log_loss": self._log_loss()}
 
-    def _from_confusion(self) -> dict[str, tuple[float, float]]:
+    def _from_confusion(self) -> dict[str, Expectation]:
         # By class: rows predicted so, of these rightly, and rows of the class that were predicted otherwise.
         predicted = np.array([e.rows[1].sum() for e in self.classes])
         right = np.array([e.positive[1].sum() for e in self.classes])
         missed = np.array([e.positive[0].sum() + e.no_class[1] for e in self.classes])
-        steps = np.sqrt(np.array([e.variance.sum(axis=1) for e in self.classes]))
+        variance = np.array([e.variance.sum(axis=1) for e in self.classes])
+        chance = np.array([e.chance.sum(axis=1) for e in self.classes])
+        steps, shares = np.sqrt(variance), np.divide(chance, variance, out=np.zeros_like(chance), where=variance > 0)
         k = len(self.classes)
         up = np.concatenate((np.diag(steps[:, 1]), np.diag(steps[:, 0])))
         nudges = np.concatenate((np.zeros((1, k)), up, -up))
@@ -80,27 +83,28 @@ class ExpectedClasses:
         for name, values in metrics.items():
             plus, minus = np.split(values[1:], 2)
             slopes = np.nan_to_num(plus - minus) / 2
-            found[name] = float(values[0]), float(np.sqrt(slopes @ slopes))
+            by_chance = slopes**2 @ np.concatenate((shares[:, 1], shares[:, 0]))
+            found[name] = Expectation(float(values[0]), float(np.sqrt(slopes @ slopes)), float(np.sqrt(by_chance)))
         return found
 
-    def _from_scores(self) -> dict[str, tuple[float, float]]:
+    def _from_scores(self) -> dict[str, Expectation]:
         formulas = {name: FORMULAS[name] for name in FROM_SCORES}
-        each = [means_and_sds(formulas, e.table, e.nudged()) for e in self.classes]
+        each = [e.apply(formulas) for e in self.classes]
         parts = {name: [found[name] for found in each] for name in FROM_SCORES}
         parts["expected_calibration_error"] = [calibration_error(e) for e in self.classes]
         found = {name: _mean_over_classes(part) for name, part in parts.items()}
-        mean, sd = found["brier_score"]
         k = len(self.classes)
-        return {**found, "brier_score": (k * mean, k * sd)}
+        return {**found, "brier_score": Expectation(*(k * value for value in found["brier_score"]))}
 
-    def _log_loss(self) -> tuple[float, float]:
+    def _log_loss(self) -> Expectation:
         rows = max(e.table.by_score[0].sum() + e.table.by_score[1].sum() for e in self.classes)
         if not rows:
-            return float("nan"), 0.0
+            return Expectation(float("nan"), 0.0, 0.0)
         # One class of each row is the true one: the expected positives of all classes are made to sum to the rows.
         positives = [e.table.by_score[0][0] for e in self.classes]
         loss = -sum(float(p @ e.table.means[:, 2]) for p, e in zip(positives, self.classes, strict=True))
-        return loss / max(sum(float(p.sum()) for p in positives), 1e-300), self.loss_sd / float(np.sqrt(rows))
+        sd = self.loss_sd / float(np.sqrt(rows))
+        return Expectation(loss / max(sum(float(p.sum()) for p in positives), 1e-300), sd, sd)
 
 
 def expect_classes(
@@ -149,16 +153,16 @@ def _nanmean(values: Floats) -> Floats:
     return np.asarray(np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
-def _mean_over_classes(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def _mean_over_classes(parts: Sequence[Expectation]) -> Expectation:
     """Return the mean of the classes that have a value, and its standard deviation.
 
     Of two classes, one is the other's mirror image, and their numbers go together; of many, each depends little on
     any other. In between, a correlation of 1 / (K - 1) is taken.
     """
-    means, sds = np.array([part for part in parts if np.isfinite(part[0])]).reshape(-1, 2).T
+    means, *sds = np.array([part for part in parts if np.isfinite(part.mean)]).reshape(-1, 3).T
     k = len(means)
     if not k:
-        return float("nan"), 0.0
+        return Expectation(float("nan"), 0.0, 0.0)
     correlation = 1 / (k - 1) if k > 1 else 1.0
-    variance = (1 - correlation) * (sds @ sds) + correlation * sds.sum() ** 2
-    return float(means.mean()), float(np.sqrt(variance)) / k
+    sd, chance = (float(np.sqrt((1 - correlation) * (s @ s) + correlation * s.sum() ** 2)) / k for s in sds)
+    return Expectation(float(means.mean()), sd, chance)

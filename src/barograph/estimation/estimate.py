@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from barograph.estimation.binary import Expected, expect, means_and_sds
+from barograph.estimation.binary import Expected, expect
 from barograph.estimation.calibration import BinaryCalibration
 from barograph.estimation.calibration_error import calibration_error
 from barograph.estimation.classes import ClassesCalibration, expect_classes
+from barograph.estimation.experience import Expectation
 from barograph.estimation.formulas import FORMULAS, business_value
 from barograph.estimation.regression import FORMULAS as REGRESSION_FORMULAS
 from barograph.estimation.regression import RegressionCalibration, expect_regression
@@ -22,8 +22,8 @@ from barograph.sketches.cells import BinaryCells, RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import NONE, ScoreTable
 
-NO_EXCESS: Mapping[str, float] = MappingProxyType({})
-MeanAndSd = tuple[float, float]
+# From what is expected of a window to the standard deviation between times that is added to each metric.
+OutOfTime = Callable[[Mapping[str, Expectation]], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +32,12 @@ class Estimated:
 
     They hold if the concept is unchanged: where P(label | features) is no longer the reference's, they are wrong
     without a sign of it in the features. When the window is outside of what the reference knows, all are Undefined.
+    `expected` is what the values and intervals of the others come from.
     """
 
     outcomes: Mapping[str, Outcome]
     support: Support
+    expected: Mapping[str, Expectation] = field(default_factory=dict)
 
 
 def estimate_binary(
@@ -43,7 +45,7 @@ def estimate_binary(
     cells: BinaryCells,
     scores: ScoreTable,
     *,
-    out_of_time: Mapping[str, float] = NO_EXCESS,
+    out_of_time: OutOfTime | None = None,
     values: tuple[float, float, float, float] | None = None,
     level: float = 0.95,
 ) -> Estimated:
@@ -54,7 +56,8 @@ def estimate_binary(
 
     .. math:: \sigma^2 = \sigma^2_\text{chance} + \sigma^2_\text{calibration} + \tau^2
 
-    with `out_of_time` :math:`\tau` by metric, from :func:`~barograph.estimation.out_of_time.out_of_time_sd`.
+    with :math:`\tau` from `out_of_time`, such as :meth:`~barograph.estimation.experience.Experience.excess` at the time
+    of the window.
     `values` (of a TN, FP, FN, TP) add `business_value`. Labels that the window has are not used.
     """
     support = calibration.support(cells)
@@ -63,10 +66,7 @@ def estimate_binary(
         names = [*FORMULAS, "expected_calibration_error", *(["business_value"] if values else [])]
         return Estimated(outcomes=dict.fromkeys(sorted(names), Undefined(problem)), support=support)
     found = binary_values(expect(calibration, cells, scores), values=values)
-    return Estimated(
-        outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level),
-        support=support,
-    )
+    return _estimated(found, n, support, out_of_time, level)
 
 
 def estimate_classes(
@@ -74,7 +74,7 @@ def estimate_classes(
     cells: Sequence[BinaryCells],
     tables: ClassTables,
     *,
-    out_of_time: Mapping[str, float] = NO_EXCESS,
+    out_of_time: OutOfTime | None = None,
     level: float = 0.95,
 ) -> Estimated:
     """Estimate the performance of a multiclass model from one yes-or-no question a class.
@@ -86,14 +86,14 @@ def estimate_classes(
     found = expect_classes(calibration, cells, tables).values()
     if problem := _problem(n, tables.rows, support):
         return Estimated(outcomes=dict.fromkeys(sorted(found), Undefined(problem)), support=support)
-    return Estimated(outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level), support=support)
+    return _estimated(found, n, support, out_of_time, level)
 
 
 def estimate_regression(
     calibration: RegressionCalibration,
     cells: RegressionCells,
     *,
-    out_of_time: Mapping[str, float] = NO_EXCESS,
+    out_of_time: OutOfTime | None = None,
     level: float = 0.95,
 ) -> Estimated:
     """Estimate the errors of a regression from features and predictions alone.
@@ -106,34 +106,42 @@ def estimate_regression(
         return Estimated(outcomes=dict.fromkeys(REGRESSION_FORMULAS, Undefined(problem)), support=support)
     expected = expect_regression(calibration, cells)
     found = {name: expected.apply(name) for name in REGRESSION_FORMULAS}
-    return Estimated(outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level), support=support)
+    return _estimated(found, n, support, out_of_time, level)
+
+
+def _estimated(
+    found: Mapping[str, Expectation], n: int, support: Support, out_of_time: OutOfTime | None, level: float
+) -> Estimated:
+    return Estimated(
+        outcomes=outcomes_of(found, n, out_of_time=out_of_time, level=level), support=support, expected=found
+    )
 
 
 def binary_values(
     expected: Expected, *, values: tuple[float, float, float, float] | None = None
-) -> dict[str, MeanAndSd]:
-    """Return the mean and standard deviation of each metric of the expected outcomes, NaN where there is none."""
+) -> dict[str, Expectation]:
+    """Return each metric of the expected outcomes, NaN where there is none."""
     formulas = dict(FORMULAS)
     if values is not None:
         formulas["business_value"] = business_value(values)
-    found = means_and_sds(formulas, expected.table, expected.nudged())
-    return {**found, "expected_calibration_error": calibration_error(expected)}
+    return {**expected.apply(formulas), "expected_calibration_error": calibration_error(expected)}
 
 
 def outcomes_of(
-    found: Mapping[str, MeanAndSd], n: int, *, out_of_time: Mapping[str, float] = NO_EXCESS, level: float = 0.95
+    found: Mapping[str, Expectation], n: int, *, out_of_time: OutOfTime | None = None, level: float = 0.95
 ) -> dict[str, Outcome]:
     """Return estimates with normal intervals, cut at the bounds of the metric, in the order of names."""
     from scipy.special import ndtri
 
     z = float(ndtri((1 + level) / 2))
+    excess = out_of_time(found) if out_of_time is not None else {}
     outcomes: dict[str, Outcome] = {}
-    for name, (mean, sd) in sorted(found.items()):
+    for name, (mean, sd, _) in sorted(found.items()):
         if not np.isfinite(mean):
             outcomes[name] = Undefined(f"{name} has no value for the outcomes that the reference expects")
             continue
         low, high = catalogue()["performance", name].bounds
-        value, error = min(max(mean, low), high), float(np.hypot(sd, out_of_time.get(name, 0.0)))
+        value, error = min(max(mean, low), high), float(np.hypot(sd, excess.get(name, 0.0)))
         outcomes[name] = Estimate(
             value=value,
             n=n,

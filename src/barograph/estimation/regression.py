@@ -9,6 +9,7 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.errors import MismatchError
+from barograph.estimation.experience import Expectation
 from barograph.estimation.support import Support, support
 from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
 
@@ -121,26 +122,30 @@ FORMULAS: Mapping[str, Callable[[Totals], float]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedTotals:
-    """The expected sums of a window, the standard deviations of some, and that of R²."""
+    """The expected sums of a window, the standard deviations of some, and that of R². `chance` is its part of them."""
 
     totals: Totals
     sd: Totals
     sd_of_r2: float
+    chance: Totals
+    chance_of_r2: float
 
-    def apply(self, name: str) -> tuple[float, float]:
+    def apply(self, name: str) -> Expectation:
         """Return the expected value of a metric and its standard deviation; NaN where the metric has no value.
 
         Each sum that it uses is moved up and down by its standard deviation; correlations of the sums are left out.
         """
         formula = FORMULAS[name]
         if name == "r2":
-            return formula(self.totals), self.sd_of_r2
-        variance = 0.0
+            return Expectation(formula(self.totals), self.sd_of_r2, self.chance_of_r2)
+        variance = chance = 0.0
         for of, sd in self.sd.items():
             up, down = (formula({**self.totals, of: self.totals[of] + sign * sd}) for sign in (1, -1))
             slope = (up - down) / 2
-            variance += slope**2 if np.isfinite(slope) else 0.0
-        return formula(self.totals), float(np.sqrt(variance))
+            if np.isfinite(slope) and sd:
+                variance += slope**2
+                chance += (slope * self.chance[of] / sd) ** 2
+        return Expectation(formula(self.totals), float(np.sqrt(variance)), float(np.sqrt(chance)))
 
 
 def expect_regression(calibration: RegressionCalibration, cells: RegressionCells) -> ExpectedTotals:
@@ -153,12 +158,12 @@ def expect_regression(calibration: RegressionCalibration, cells: RegressionCells
     within a cell and the skewness of errors are neglected.
     """
     N = cells.counts.sum(axis=2).astype(np.float64)
-    factor = N + N**2 / (calibration.weight + 1)
+    factor = np.stack([N + N**2 / (calibration.weight + 1), N])  # both, and chance alone
     means = calibration.means
     totals = {name: float(np.sum(N * mean)) for name, mean in means.items()}
     totals["n"] = n = float(N.sum())
-    sd = {
-        name: float(np.sqrt(np.sum(factor * np.maximum(means[square] - means[name] ** 2, 0))))
+    both = {
+        name: np.sqrt(np.sum(factor * np.maximum(means[square] - means[name] ** 2, 0), axis=(1, 2))).tolist()
         for name, square in _SQUARES.items()
     }
     mean = totals["label"] / max(n, 1.0)
@@ -167,5 +172,11 @@ def expect_regression(calibration: RegressionCalibration, cells: RegressionCells
     e, e2 = means["error"], means["squared_error"]
     slope = 2 * r * (means["label"] + e - mean)  # label + e is the mean prediction of the cell
     within = (1 - r) ** 2 * np.maximum(means["fourth_power_error"] - e2**2, 0) + slope**2 * np.maximum(e2 - e**2, 0)
-    sd_of_r2 = float(np.sqrt(np.sum(factor * within))) / deviance if deviance > 0 else 0.0
-    return ExpectedTotals(totals=totals, sd=sd, sd_of_r2=sd_of_r2)
+    of_r2 = np.sqrt(np.sum(factor * within, axis=(1, 2))) / deviance if deviance > 0 else np.zeros(2)
+    return ExpectedTotals(
+        totals=totals,
+        sd={name: sd for name, (sd, _) in both.items()},
+        sd_of_r2=float(of_r2[0]),
+        chance={name: chance for name, (_, chance) in both.items()},
+        chance_of_r2=float(of_r2[1]),
+    )

@@ -58,7 +58,8 @@ class _CsvFile:
     encoding: str
 
     def __call__(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        own = [c for c in columns if c in self.head.names]
+        there = set(self.head.names)
+        own = [c for c in columns if c in there]
         unnamed = [f"{_UNNAMED}{i}" for i in range(self.head.unnamed)]
         names = [*self.head.names, *unnamed]
         with reading(self.path, _WHOLE), pa.input_stream(str(self.path)) as stream:

@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 
 from barograph.errors import InputError
 from barograph.ingest.arrow_columns import Batch, Column, read_batch
-from barograph.ingest.decoded import Decoded, assemble, score_doubts
+from barograph.ingest.common_names import under_own_names
+from barograph.ingest.decoded import Decoded, assemble, label_doubts, score_doubts, whole_doubts
 from barograph.ingest.expand import Body
 from barograph.ingest.layouts import LABEL_BYTES, EventLayout, LabelLayout, class_texts
 from barograph.ingest.memory import Reserve
 from barograph.store.batches import Kind, Part, to_payload
-from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, NUMBER, TEXT, TIME
+from barograph.store.layout import CONTEXT, ID, LABEL, LABEL_TIMESTAMP, NUMBER, TEXT, TIME
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -23,6 +24,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the events of an Arrow IPC stream."""
     batch = read_batch(body, layout.limits, reserve, layout.objects)
+    if layout.names.keys() & batch.columns.keys():
+        batch.columns = under_own_names(batch.columns, layout.names)
     n = batch.rows
     id_name, time_name = layout.fields[0].name, layout.fields[1].name
     ids = batch.ids(id_name)
@@ -61,9 +64,13 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve
         parts=parts,
         reasons=batch.reasons,
         texts=batch.row_texts(),
-        unknown=Counter(dict.fromkeys(others, n)),
+        unknown=Counter({name: n for name in others if name != CONTEXT}),
         missing=tuple(f.name for f in layout.fields[2 : layout.kept] if f.name not in batch.columns),
-        doubts=score_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.scores),
+        doubts=(
+            *score_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.scores),
+            *whole_doubts((layout.fields[2 + i].name, arrays[2 + i]) for i in layout.numbers),
+            *(() if labels is None else _label_doubts(layout.labels, labels)),
+        ),
     )
 
 
@@ -99,6 +106,16 @@ def decode_arrow_labels(body: Body, layout: LabelLayout, *, now_us: int, reserve
         texts=batch.row_texts(),
         unknown=Counter({c: batch.rows for c in batch.columns if c not in {f.name for f in layout.fields}}),
         missing=(),
+        doubts=_label_doubts(layout, good),
+    )
+
+
+def _label_doubts(layout: LabelLayout, labels: pa.Table) -> tuple[str, ...]:
+    if layout.numeric:
+        return ()
+    counts = pc.value_counts(labels.column(LABEL).combine_chunks())
+    return label_doubts(
+        layout.schema.classes, dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True))
     )
 
 

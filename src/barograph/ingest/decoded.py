@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barograph.ingest.limits import AHEAD_SECONDS, FIRST_US, ID_LENGTH, REASONS
+from barograph.ingest.limits import AHEAD_SECONDS, EXACT, FIRST_US, ID_LENGTH, LARGEST_WHOLE, REASONS
 from barograph.ingest.rejected import Rejected, rejected_parts, shown, to_rejected
 from barograph.ingest.values import text_of
 from barograph.spec.schema import Schema
@@ -91,6 +91,42 @@ def score_doubts(scores: Iterable[tuple[str, pa.Array]]) -> tuple[str, ...]:
             rows = "1 row has" if n == 1 else f"{n:,} rows have"
             doubts.append(f"{name}: {rows} a number outside 0 to 1, such as {example:g}: it counts as no score")
     return tuple(doubts)
+
+
+def whole_doubts(columns: Iterable[tuple[str, pa.Array]]) -> tuple[str, ...]:
+    """Return what to say of columns of numbers, name and numbers, that may have lost digits of whole numbers."""
+    doubts = []
+    for name, numbers in columns:
+        ends = pc.min_max(numbers)  # NaN is no end
+        low, high = ends["min"].as_py(), ends["max"].as_py()
+        if low is None or (low > -EXACT and high < EXACT):
+            continue
+        sizes = pc.abs(numbers)
+        inside = pc.and_(pc.greater_equal(sizes, EXACT), pc.less(sizes, LARGEST_WHOLE))  # beyond, it was no such thing
+        n = pc.sum(inside).as_py() or 0
+        if n:
+            rows = "1 row has" if n == 1 else f"{n:,} rows have"
+            doubts.append(
+                f"{name}: {rows} a number beyond 2^53, of which the nearest double is kept: a code belongs in a column "
+                "that is not numeric"
+            )
+    return tuple(doubts)
+
+
+def label_doubts(classes: Collection[str], labels: Mapping[str | None, int]) -> tuple[str, ...]:
+    """Return what to say of labels, with how often each came, that are none of the reference's classes.
+
+    >>> label_doubts(("0", "1"), {"1": 7, "2": 3, None: 4})[0][:74]
+    "label: 3 rows have a class that the reference does not have, such as '2': "
+    """
+    odd = {label: n for label, n in labels.items() if label is not None and label not in classes}
+    if not classes or not odd:
+        return ()
+    n = sum(odd.values())
+    rows = "1 row has" if n == 1 else f"{n:,} rows have"
+    example = shown(max(odd, key=lambda label: odd[label]))
+    why = f"a class that the reference does not have, such as {example}: what the model said of it is wrong"
+    return (f"label: {rows} {why}",)
 
 
 def read_id(value: object, name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any  # Any: msgspec structs are made at run time, so no type 
 import msgspec
 
 from barograph.frames.nested import SEPARATOR
+from barograph.store.layout import CONTEXT
 
 # What JSON may hold in a column. A truth value in a numeric column is 1 or 0, as in a profile.
 _JSON_TYPES: dict[str, Any] = {
@@ -33,9 +34,12 @@ class Field:
     keys: tuple[bytes, ...] = ()  # the name as it may stand in JSON
 
     @classmethod
-    def of(cls, name: str, kind: str) -> Field:
-        """Return a field with its keys: as UTF-8, and as `json.dumps` escapes it, of all of its path and the last."""
-        names = {name, name.rpartition(SEPARATOR)[2]}
+    def of(cls, name: str, kind: str, *also: str) -> Field:
+        """Return a field with its keys: as UTF-8, and as `json.dumps` escapes it, of all of its path and the last.
+
+        `also` are common names that mean this field.
+        """
+        names = {key for n in (name, *also) for key in (n, n.rpartition(SEPARATOR)[2])}
         return cls(name, kind, tuple({key for n in names for key in (msgspec.json.encode(n), json.dumps(n).encode())}))
 
 
@@ -43,12 +47,13 @@ class Field:
 class RowDecoder:
     """Decoders of one form of rows, which raise on any other, and the values of a row in the order of the fields.
 
-    `values` raises AttributeError for a row in which an object is null.
+    `values` raises AttributeError for a row in which an object is null. With `context`, the last value is that object.
     """
 
     rows: msgspec.json.Decoder[list[Any]]
     row: msgspec.json.Decoder[Any]
     values: Callable[[Any], tuple[Any, ...]]
+    context: bool = False
 
 
 def objects_of(fields: Sequence[Field]) -> frozenset[str]:
@@ -75,11 +80,28 @@ def row_decoders(fields: Sequence[Field], required: Sequence[int]) -> tuple[RowD
     return tuple(found)
 
 
-def _decoder(struct: type[msgspec.Struct], values: Callable[[Any], tuple[Any, ...]]) -> RowDecoder:
+def common_decoder(fields: Sequence[Field], usual: Mapping[str, str], required: Sequence[int]) -> RowDecoder | None:
+    """Return how rows are decoded that come under common names, `usual` from the fields' to these, with a context.
+
+    None where these names cannot be told from each other.
+    """
+    renamed = [Field(usual.get(f.name, f.name), f.kind) for f in fields]
+    attributes: dict[int, str] = {}
+    tree = _tree([*renamed, Field(CONTEXT, "ignored")], attributes)
+    if tree is None:
+        return None
+    struct = _struct(tree, [attributes[i] for i in required])
+    return _decoder(struct, attrgetter(*(attributes[i] for i in range(len(fields) + 1))), context=True)
+
+
+def _decoder(
+    struct: type[msgspec.Struct], values: Callable[[Any], tuple[Any, ...]], *, context: bool = False
+) -> RowDecoder:
     return RowDecoder(
         rows=msgspec.json.Decoder(list[struct]),  # type: ignore[valid-type]  # made at run time
         row=msgspec.json.Decoder(struct),
         values=values,
+        context=context,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias  # Any: JSON values
 
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from barograph.ingest.decoded import (
     Decoded,
     assemble,
+    label_doubts,
     latest,
     note,
     read_id,
@@ -22,11 +24,12 @@ from barograph.ingest.decoded import (
     text_reason,
     time_format,
     time_reason,
+    whole_doubts,
 )
 from barograph.ingest.expand import Body
 from barograph.ingest.json_rows import JsonRows, present_names, read_json, row_texts
 from barograph.ingest.layouts import EventLayout, LabelLayout
-from barograph.ingest.limits import FEW, FIRST_US, ID_LENGTH
+from barograph.ingest.limits import EXACT, FEW, FIRST_US, ID_LENGTH
 from barograph.ingest.memory import Reserve
 from barograph.ingest.values import moments, number_array, time_array
 from barograph.spec.schema import Schema
@@ -79,7 +82,10 @@ def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, no
         texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
         unknown=found.unknown,
         missing=_missing(layout, values, body, content_type, found.present),
-        doubts=_doubts(layout, values, columns),
+        doubts=(
+            *_doubts(layout, values, columns),
+            *_label_doubts(layout.labels, (label for _, label in labels)),
+        ),
     )
 
 
@@ -121,6 +127,7 @@ def decode_json_labels(body: Body, layout: LabelLayout, *, content_type: str, no
         texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
         unknown=found.unknown,
         missing=(),
+        doubts=_label_doubts(layout, kept),
     )
 
 
@@ -277,9 +284,22 @@ def _doubts(
     layout: EventLayout, values: Sequence[Sequence[Any]], columns: Sequence[pa.Array] | None
 ) -> tuple[str, ...]:
     if columns is not None:
-        return score_doubts((layout.fields[2 + i].name, columns[i]) for i in layout.scores)
+        named = [(field.name, column) for field, column in zip(layout.fields[2:], columns, strict=False)]
+        return score_doubts(named[i] for i in layout.scores) + whole_doubts(named[i] for i in layout.numbers)
     odd = [i for i in layout.scores if any(v is not None and not 0.0 <= v <= 1.0 for v in values[i])]
-    return score_doubts((layout.fields[2 + i].name, number_array(values[i])) for i in odd) if odd else ()
+    large = [i for i in layout.numbers if any(v is not None and not -EXACT < v < EXACT for v in values[i])]
+    if not odd and not large:
+        return ()
+
+    def columns_at(where: list[int]) -> list[tuple[str, pa.Array]]:
+        return [(layout.fields[2 + i].name, number_array(values[i])) for i in where]
+
+    return score_doubts(columns_at(odd)) + whole_doubts(columns_at(large))
+
+
+def _label_doubts(layout: LabelLayout, rows: Iterable[Row]) -> tuple[str, ...]:
+    classes = layout.schema.classes
+    return label_doubts(classes, Counter(row[1] for row in rows)) if classes else ()
 
 
 def _missing(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias  # Any: a JSON value
 
 import msgspec
 
 from barograph.errors import InputError, TooLarge
+from barograph.ingest.common_names import under_own_names
 from barograph.ingest.decoded import note
 from barograph.ingest.expand import Body
 from barograph.ingest.fields import Field, opened
@@ -19,6 +20,7 @@ from barograph.ingest.limits import CELL_BYTES
 from barograph.ingest.memory import Reserve
 from barograph.ingest.rejected import shown
 from barograph.ingest.values import number_of
+from barograph.store.layout import CONTEXT
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 MAX_UNKNOWN, NAME_LENGTH = 1_000, 256  # different names that are counted, and their characters
@@ -57,9 +59,9 @@ def read_json(body: Body, content_type: str, layout: Layout, reserve: Reserve) -
     objects = body.count(b"{")
     reserve(min(objects, most) * len(layout.fields) * CELL_BYTES)
     if objects <= most:  # so the fast way can make no more rows than that
-        rows = _all_at_once(body, content_type, layout)
-        if rows is not None:
-            return _not_nothing(JsonRows(rows, len(rows)), content_type)
+        found = _all_at_once(body, content_type, layout)
+        if found is not None:
+            return _not_nothing(found, content_type)
     return _not_nothing(_one_by_one(body, _spans(body, content_type, most), layout), content_type)
 
 
@@ -92,7 +94,7 @@ def _spans(body: Body, content_type: str, most: int) -> list[Span]:
     return split_list(body, most)
 
 
-def _all_at_once(body: Body, content_type: str, layout: Layout) -> list[tuple[Any, ...]] | None:
+def _all_at_once(body: Body, content_type: str, layout: Layout) -> JsonRows | None:
     """Return the rows if all of them are as the layout says, else None."""
     for decoder in layout.decoders:
         try:
@@ -105,10 +107,24 @@ def _all_at_once(body: Body, content_type: str, layout: Layout) -> list[tuple[An
                 structs = [decoder.row.decode(body)]
             else:
                 structs = decoder.rows.decode(body)
-            return list(map(decoder.values, structs))
+            rows = list(map(decoder.values, structs))
+            if not decoder.context:
+                return JsonRows(rows, len(rows))
+            contexts = [_context(row[-1], layout) for row in rows]
+            return JsonRows([row[:-1] for row in rows], len(rows), extra=contexts if any(contexts) else None)
         except (*_BAD_JSON, TooLarge, AttributeError):
             continue
     return None
+
+
+def _context(raw: msgspec.Raw, layout: Layout) -> str | None:
+    """Return what is kept of an event's context. Raises TooLarge for one that is too long or no object."""
+    text = bytes(raw)
+    if text == b"null":
+        return None
+    if not text.startswith(b"{") or len(text) + len(CONTEXT) + 5 > layout.limits.text_bytes:
+        raise TooLarge("the slow way says what is wrong")
+    return f'{{"{CONTEXT}":{text.decode()}}}'
 
 
 def present_names(body: Body, content_type: str, layout: Layout, wanted: set[str]) -> set[str]:
@@ -118,7 +134,7 @@ def present_names(body: Body, content_type: str, layout: Layout, wanted: set[str
     found: set[str] = set()
     for start, end in _spans(body, content_type, layout.limits.rows(len(layout.fields))):
         row = msgspec.json.decode(body[start:end])
-        found |= wanted & {name for name, _ in opened(row, layout.objects)}
+        found |= wanted & {layout.names.get(name, name) for name, _ in opened(row, layout.objects)}
         if len(found) == len(wanted):
             break
     return found
@@ -143,6 +159,8 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         reasons: list[str] = []
         if layout.objects & values.keys():
             values = _flat(values, layout.objects, reasons)
+        if layout.names.keys() & values.keys():
+            values = under_own_names(values, layout.names)
         if len(values) > layout.limits.body_columns:
             found.reasons[i] = [f"expected at most {layout.limits.body_columns:,} fields, got {len(values):,}"]
             continue
@@ -150,7 +168,7 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         row = tuple(_value(values.pop(f.name, None), f, reasons) for f in layout.fields)
         others = None
         if values:
-            _count_unknown(found.unknown, values)
+            _count_unknown(found.unknown, (name for name in values if name != CONTEXT))
             others = msgspec.json.encode(values).decode()
             if len(others) > layout.limits.text_bytes:
                 reasons.append(
@@ -199,8 +217,8 @@ def _value(value: Any, column: Field, reasons: list[str]) -> Any:
     return value
 
 
-def _count_unknown(unknown: Counter[str], values: dict[str, Any]) -> None:
-    for name in values:
+def _count_unknown(unknown: Counter[str], names: Iterable[str]) -> None:
+    for name in names:
         name = name[:NAME_LENGTH]
         if name in unknown or len(unknown) < MAX_UNKNOWN:
             unknown[name] += 1
@@ -209,5 +227,7 @@ def _count_unknown(unknown: Counter[str], values: dict[str, Any]) -> None:
 def _why(text: Body, error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "not JSON: nested too deeply"
-    hint = "; NaN and Infinity are not JSON, send null" if b"NaN" in text or b"Infinity" in text else ""
+    hint = (
+        '; NaN and Infinity are not JSON: send null, or "NaN" as text' if b"NaN" in text or b"Infinity" in text else ""
+    )
     return f"not JSON: {error}{hint}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any  # Any: msgspec structs are made at run time, so no type checker knows their fields
@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.frames.columns import OF_NO_CLASS, class_codes
-from barograph.ingest.fields import Field, RowDecoder, objects_of, row_decoders
+from barograph.frames.nested import SEPARATOR
+from barograph.ingest.common_names import common_names, has_context, usual_names
+from barograph.ingest.fields import Field, RowDecoder, common_decoder, objects_of, row_decoders
 from barograph.ingest.limits import Limits
 from barograph.ingest.rejected import shown
 from barograph.ingest.values import number_array, number_of, text_array, text_of
@@ -46,6 +48,7 @@ class LabelLayout:
     fields: tuple[Field, ...]  # of the kinds id, text (the label) and time: first under the model's own name
     decoders: tuple[RowDecoder, ...]
     objects: frozenset[str]
+    names: Mapping[str, str]  # none: the common names are among the fields
     class_of: Callable[[str], str | None]  # None for what stands for no label
 
     @property
@@ -97,7 +100,7 @@ class LabelLayout:
 class EventLayout:
     """How the events of a model are read. `fields` are in the order of `arrow`, then label, its time, the ignored.
 
-    `objects` are the paths of the objects that fields are in.
+    `objects` are the paths of the objects that fields are in, `names` the common names with the columns they mean.
     """
 
     schema: Schema
@@ -107,6 +110,7 @@ class EventLayout:
     kept: int  # of `fields`: how many are columns of `arrow`
     decoders: tuple[RowDecoder, ...]
     objects: frozenset[str]
+    names: Mapping[str, str]
     labels: LabelLayout
     receipt: bool = False  # an event without a timestamp is of the time when it came
 
@@ -125,6 +129,13 @@ class EventLayout:
         """Return where the scores that must be probabilities are in the columns after id and timestamp."""
         names = set() if self.schema.margins else set(self.schema.scores.values())
         return tuple(i for i, f in enumerate(self.fields[2 : self.kept]) if f.name in names)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Return where numbers are, but for scores, in the columns after id and timestamp."""
+        scores = set(self.schema.scores.values())
+        kept = enumerate(self.fields[2 : self.kept])
+        return tuple(i for i, f in kept if f.kind == "number" and f.name not in scores)
 
     @property
     def embeddings(self) -> tuple[int, ...]:
@@ -157,27 +168,42 @@ def event_layout(schema: Schema, limits: Limits | None = None, *, receipt: bool 
     """
     schema, limits = with_id_and_timestamp(schema), limits or Limits()
     arrow = event_schema(schema)
-    fields = [Field.of(str(schema.id), "id"), Field.of(str(schema.timestamp), "time")]
+    known_names = dict.fromkeys((*schema.columns(), *schema.ignored))
+    names = common_names(schema, tuple(known_names))
+    common: dict[str, list[str]] = {}
+    for name, own in names.items():
+        common.setdefault(own, []).append(name)
+
+    def field_of(name: str, kind: str) -> Field:
+        return Field.of(name, kind, *common.get(name, ()))
+
+    fields = [field_of(str(schema.id), "id"), field_of(str(schema.timestamp), "time")]
     for column in arrow:
         if column.name not in (schema.id, schema.timestamp, RECEIVED, EXTRA):
             embedding = schema.features.get(column.name) is ColumnType.EMBEDDING
             kind = "embedding" if embedding else "number" if column.type == NUMBER else "text"
-            fields.append(Field.of(column.name, kind))
+            fields.append(field_of(column.name, kind))
     kept = len(fields)
     if schema.label:
-        fields.append(Field.of(schema.label, "text"))
+        fields.append(field_of(schema.label, "text"))
     if schema.label_timestamp:
-        fields.append(Field.of(schema.label_timestamp, "time" if schema.label else "ignored"))
+        fields.append(field_of(schema.label_timestamp, "time" if schema.label else "ignored"))
     known = {field.name for field in fields}
     fields += [Field.of(name, "ignored") for name in dict.fromkeys(schema.ignored) if name not in known]
+    decoders = row_decoders(fields, required=(0, 1))
+    if has_context(tuple(known_names)) and (
+        decoder := common_decoder(fields, usual_names(schema, names), required=(0, 1))
+    ):
+        decoders = (*decoders, decoder)
     return EventLayout(
         schema=schema,
         limits=limits,
         arrow=arrow,
         fields=tuple(fields),
         kept=kept,
-        decoders=row_decoders(fields, required=(0, 1)),
-        objects=objects_of(fields),
+        decoders=decoders,
+        objects=objects_of(fields) | {name.split(SEPARATOR)[0] for name in names if SEPARATOR in name},
+        names=names,
         labels=label_layout(schema, limits),
         receipt=receipt,
     )
@@ -199,6 +225,7 @@ def label_layout(schema: Schema, limits: Limits | None = None) -> LabelLayout:
         fields=tuple(fields),
         decoders=row_decoders(fields, required=()),
         objects=objects_of(fields),
+        names={},
         class_of=lru_cache(1024)(partial(_class_of, schema)),
     )
 

@@ -16,6 +16,8 @@ REJECTED_BYTES = 4 * KIB  # of a rejected row that are kept
 REJECTED_ALL_BYTES = 16 * MIB  # of all rejected rows of a body that are kept
 # Rows up to which a body is kept as lines: to put them into columns costs as much as a hundred rows.
 FEW = 100
+EXACT = 2.0**53  # below it a double holds every whole number
+LARGEST_WHOLE = 2.0**64  # of the whole numbers that programs have
 REASONS = 20  # why one row is not taken
 ID_LENGTH = 256  # characters
 FIRST_US = 365 * 86_400_000_000  # 1971: what is said to be before is a clock that was never set, at or near zero

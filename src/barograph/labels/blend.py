@@ -10,7 +10,8 @@ import numpy as np
 from barograph.arrays import Floats
 from barograph.estimation.binary import expect
 from barograph.estimation.calibration import BinaryCalibration
-from barograph.estimation.estimate import NO_EXCESS, binary_values, outcomes_of
+from barograph.estimation.estimate import OutOfTime, binary_values, outcomes_of
+from barograph.estimation.experience import Expectation
 from barograph.estimation.support import Support
 from barograph.labels.delay import DelayCurves, Shift, fit_shift, pending_rate, shifted
 from barograph.outcome import Outcome, Undefined
@@ -71,7 +72,7 @@ def blend(
     curves: DelayCurves,
     shift: Shift,
     *,
-    out_of_time: Mapping[str, float] = NO_EXCESS,
+    out_of_time: OutOfTime | None = None,
     values: tuple[float, float, float, float] | None = None,
     level: float = 0.95,
 ) -> Blend:
@@ -103,8 +104,11 @@ def blend(
         rate=rates(shift.value),
         shifted_rates=[rates(shift.value + shift.standard_error)],
     )
-    excess = {name: share * sd for name, sd in out_of_time.items()}
-    outcomes = outcomes_of(binary_values(expected, values=values), rows, out_of_time=excess, level=level)
+
+    def of_waiting(found: Mapping[str, Expectation]) -> dict[str, float]:
+        return {name: share * sd for name, sd in out_of_time(found).items()} if out_of_time is not None else {}
+
+    outcomes = outcomes_of(binary_values(expected, values=values), rows, out_of_time=of_waiting, level=level)
     problem = support.problem if waiting else None
     if not rows or problem:
         outcomes = dict.fromkeys(outcomes, Undefined(problem or "current has no rows"))

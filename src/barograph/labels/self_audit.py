@@ -18,11 +18,13 @@ class SelfAudit:
     """How well the published intervals of one metric have held so far.
 
     `log_factor` widens the next ones; `held` says of the last 50 published intervals whether the realised value
-    was inside, the latest last.
+    was inside, the latest last. `until` is the time of the latest one that was compared, in lengths of the reference;
+    1, its end, before the first.
     """
 
     log_factor: float = 0.0
     held: tuple[bool, ...] = ()
+    until: float = 1.0
 
     @property
     def factor(self) -> float:
@@ -54,7 +56,7 @@ def widen(estimate: Estimate, audit: SelfAudit, *, bounds: tuple[float, float] |
     )
 
 
-def compare(audit: SelfAudit, published: Estimate, realised: float) -> SelfAudit:
+def compare(audit: SelfAudit, published: Estimate, realised: float, *, at: float = 1.0) -> SelfAudit:
     r"""Return the audit after the labels of one more published estimate.
 
     .. math:: \log q \leftarrow \max(0, \log q + 0.35\,(\mathrm{miss} - \alpha)), \qquad \alpha = 1 - \mathrm{level}
@@ -64,7 +66,7 @@ def compare(audit: SelfAudit, published: Estimate, realised: float) -> SelfAudit
     long as a factor of 20 covers. Compare estimates of chunks whose labels are all there, in the order in which they
     come; estimates overlap in time with their late labels, which the update allows.
 
-    An estimate without an interval changes nothing.
+    `at` is the time of the estimate, in lengths of the reference. An estimate without an interval changes nothing.
 
     .. [1] I. Gibbs, E. Candès, "Adaptive conformal inference under distribution shift", NeurIPS 2021.
     """
@@ -72,4 +74,8 @@ def compare(audit: SelfAudit, published: Estimate, realised: float) -> SelfAudit
         return audit
     held = published.lower <= realised <= published.upper
     moved = audit.log_factor + STEP * ((not held) - (1 - published.level))
-    return SelfAudit(log_factor=min(max(0.0, moved), log(MAX_FACTOR)), held=(*audit.held, held)[-REMEMBERED:])
+    return SelfAudit(
+        log_factor=min(max(0.0, moved), log(MAX_FACTOR)),
+        held=(*audit.held, held)[-REMEMBERED:],
+        until=max(audit.until, at),
+    )

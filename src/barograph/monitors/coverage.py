@@ -38,7 +38,13 @@ def short_of_labels(profiles: Profiles, *, segment: str = ALL, reference: float 
     short, nor are the quiet days of each week, nor what comes after labels were lost for good. Coverage that falls from
     chunk to chunk for another reason cannot be told from labels that are on their way: it is short as well, and said.
     """
-    counted = [(p.chunk.key, p.n, p.label_coverage or 0.0) for p in profiles.select(segment) if p.n]
+    found = [(p.chunk.key, p.n, p.label_coverage or 0.0) for p in profiles.select(segment)]
+    return short(found, reference=reference)
+
+
+def short(chunks: Sequence[tuple[str, int, float]], *, reference: float | None = None) -> dict[str, str]:
+    """Return what `short_of_labels` does, of the key, rows and label coverage of each chunk in the order of time."""
+    counted = [chunk for chunk in chunks if chunk[1]]
     before = reference if len(counted) > 1 else None  # of a single chunk, nothing shows whether labels come
     # Of rows and labels, how many there are up to each chunk.
     rows = np.concatenate(([0.0], np.cumsum([float(n) for _, n, _ in counted])))

@@ -8,15 +8,17 @@ from datetime import datetime
 
 from barograph.estimation.calibration import calibrate
 from barograph.estimation.classes import calibrate_classes
-from barograph.estimation.estimate import Estimated, estimate_binary, estimate_classes, estimate_regression
-from barograph.estimation.out_of_time import out_of_time_sd
+from barograph.estimation.estimate import Estimated, OutOfTime, estimate_binary, estimate_classes, estimate_regression
+from barograph.estimation.experience import HORIZON, When, learn
+from barograph.estimation.out_of_time import residuals
 from barograph.estimation.regression import calibrate_regression
 from barograph.labels.self_audit import SelfAudit, compare, widen
 from barograph.metrics import catalogue
 from barograph.monitors.evaluate import Yardmark, result
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
-from barograph.outcome import Estimate
+from barograph.monitors.timeline import Timeline
+from barograph.outcome import Estimate, Undefined
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.measure import applies, least_tolerance, measure
 from barograph.reference.reference import Reference
@@ -29,62 +31,98 @@ FAMILY = "estimation"
 NEARLY_ALL = 0.9  # of the labels: then the realised value can audit the estimate
 
 
+TOO_FAR = "further from the reference, and from the last labels, than the reference is long"
+Values = tuple[float, float, float, float]  # of a TN, FP, FN and TP
+Estimator = Callable[[Profile, When], Estimated]
 Realised = Mapping[tuple[str, str, str], float]  # by metric, segment and chunk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimates:
-    """Estimated performance: the rows, their monitors, and how well the intervals of each metric have held so far."""
+Audits = Mapping[tuple[str, str], SelfAudit]  # by segment and metric
 
-    results: Sequence[Result] = ()
-    monitors: Sequence[Monitor] = ()
-    audits: Mapping[str, SelfAudit] = field(default_factory=dict)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimating:
+    """Which performance is estimated: for each segment the monitors by metric, and what each is compared with."""
+
+    watched: Mapping[str, Mapping[str, tuple[Monitor, Yardmark]]] = field(default_factory=dict)
+    values: Values | None = None
+
+    @property
+    def monitors(self) -> tuple[Monitor, ...]:
+        """Return all monitors."""
+        return tuple(monitor for by_metric in self.watched.values() for monitor, _ in by_metric.values())
+
+
+def estimating(
+    reference: Reference,
+    segments: Sequence[str],
+    *,
+    values: Values | None = None,
+    tolerances: Mapping[str, float] | None = None,
+) -> Estimating:
+    """Return what is estimated in these segments; nothing without labels in the reference."""
+    estimator = estimator_of(reference, values=values)
+    if estimator is None:
+        return Estimating()
+    names = [
+        name
+        for name in estimator(reference.total, When(1.0, 1.0)).outcomes
+        if applies(catalogue()["performance", name], reference.yardstick, None)
+    ]
+    return Estimating(
+        watched={
+            segment: {
+                name: _watched(reference, reference.total_of(segment), name, segment, values, tolerances)
+                for name in names
+            }
+            for segment in segments
+        },
+        values=values,
+    )
 
 
 def evaluate_estimates(
     reference: Reference,
     profiles: Profiles,
+    what: Estimating,
     *,
     realised: Sequence[Result] = (),
-    segments: Sequence[str] = (),
-    values: tuple[float, float, float, float] | None = None,
-    tolerances: Mapping[str, float] | None = None,
+    audits: Audits | None = None,
     model: str = "model",
     version: str = "",
     as_of: datetime | None = None,
-) -> Estimates:
-    """Return one row for each estimated metric, segment and chunk; none without labels in the reference.
+) -> tuple[list[Result], Audits]:
+    """Return one row for each estimated metric, segment and chunk with rows, and how well the intervals have held.
 
     An estimate is compared with the reference's realised value, as realised performance is. Where `realised` rows of
-    earlier chunks have (nearly) all labels, they audit the estimates: an interval that has missed is widened.
+    earlier chunks have (nearly) all labels, they audit the estimates: an interval that has missed is widened. `audits`
+    are those before the first of these chunks.
+
+    What lies further from the reference than it is long is not told: nothing in it says how far estimates are off by
+    then. Labels that audit them begin that distance anew.
     """
-    estimator = estimator_of(reference, values=values)
-    if estimator is None:
-        return Estimates()
-    known = _known(realised)
+    estimator = estimator_of(reference, values=what.values)
+    known, after = _known(realised), dict(audits or {})
+    timeline = Timeline.of(reference)
     rows: list[Result] = []
-    monitors: dict[str, Monitor] = {}
-    of_all: dict[str, SelfAudit] = {}
-    for segment in (ALL, *segments):
-        watched: dict[str, tuple[Monitor, Yardmark]] = {}
-        audits: dict[str, SelfAudit] = {}
-        total = reference.total_of(segment)
+    for segment, watched in what.watched.items():
+        assert estimator is not None  # something is estimated
+        places = timeline.places(profiles.select(segment))
         for profile in profiles.select(segment):
             if not profile.n:
                 continue
-            for name, outcome in estimator(profile).outcomes.items():
-                if not applies(catalogue()["performance", name], reference.yardstick, None):
-                    continue
-                if name not in watched:
-                    watched[name] = _watched(reference, total, name, segment, values, tolerances)
-                monitor, mark = watched[name]
-                published, error = outcome, None
-                if isinstance(outcome, Estimate):
-                    audit = audits.get(name, SelfAudit())
-                    published = widen(outcome, audit, bounds=monitor.metric)
-                    error = published.standard_error
+            when = places[profile.chunk.key]
+            outcomes = estimator(profile, when).outcomes
+            for name, (monitor, mark) in watched.items():
+                published, error = outcomes[name], None
+                if isinstance(published, Estimate):
+                    audit = after.get((segment, name), SelfAudit())
+                    widened = widen(published, audit, bounds=monitor.metric)
+                    published, error = widened, widened.standard_error
+                    if when.middle > audit.until + HORIZON:
+                        published, error = Undefined(TOO_FAR), None
                     if (truth := known.get((name, segment, profile.chunk.key))) is not None:
-                        audits[name] = compare(audit, published, truth)
+                        after[segment, name] = compare(audit, widened, truth, at=when.middle)
                 row = result(
                     monitor,
                     profile,
@@ -96,9 +134,7 @@ def evaluate_estimates(
                     standard_error=error,
                 )
                 rows.append(row)
-        monitors |= {m.name: m for m, _ in watched.values()}
-        of_all = audits if segment == ALL else of_all
-    return Estimates(results=rows, monitors=tuple(monitors.values()), audits=of_all)
+    return rows, after
 
 
 def _known(realised: Sequence[Result]) -> Realised:
@@ -114,7 +150,7 @@ def _watched(
     total: Profile,
     name: str,
     segment: str,
-    values: tuple[float, float, float, float] | None,
+    values: Values | None,
     tolerances: Mapping[str, float] | None,
 ) -> tuple[Monitor, Yardmark]:
     metric = catalogue()["performance", name]
@@ -131,41 +167,47 @@ def _watched(
     return monitor, Yardmark(outcome, Variability(), least=least_tolerance(metric, total))
 
 
-def estimator_of(
-    reference: Reference, *, values: tuple[float, float, float, float] | None = None
-) -> Callable[[Profile], Estimated] | None:
+def estimator_of(reference: Reference, *, values: Values | None = None) -> Estimator | None:
     """Return the function that estimates the performance of a profile; None without labelled reference rows."""
+    return reference.once(("estimator", values), lambda: _estimator(reference, values))
+
+
+def _estimator(reference: Reference, values: Values | None) -> Estimator | None:
     total = reference.total
     outcomes = total.outcomes
     if outcomes is None or not outcomes.n:
         return None
     blocks = [(block.cells, block.outcomes) for block in reference.blocks.select() if block.outcomes is not None]
-    out_of_time = out_of_time_sd(blocks, values=values)
+    experience = learn(residuals(blocks, Timeline.of(reference).blocks, values=values))
+
+    def out_of_time(when: When) -> OutOfTime:
+        return lambda found: experience.excess(found, when) if experience is not None else {}
+
     if isinstance(outcomes, ScoreTable):
         if not outcomes.by_score.sum():
             return None
         binary = calibrate(total.cells[0], outcomes)
 
-        def of_binary(profile: Profile) -> Estimated:
+        def of_binary(profile: Profile, when: When) -> Estimated:
             table = profile.outcomes
             assert isinstance(table, ScoreTable)
-            return estimate_binary(binary, profile.cells[0], table, out_of_time=out_of_time, values=values)
+            return estimate_binary(binary, profile.cells[0], table, out_of_time=out_of_time(when), values=values)
 
         return of_binary
     if isinstance(outcomes, ClassTables):
         classes = calibrate_classes(total.cells, outcomes)
 
-        def of_classes(profile: Profile) -> Estimated:
+        def of_classes(profile: Profile, when: When) -> Estimated:
             table = profile.outcomes
             assert isinstance(table, ClassTables)
-            return estimate_classes(classes, profile.cells, table, out_of_time=out_of_time)
+            return estimate_classes(classes, profile.cells, table, out_of_time=out_of_time(when))
 
         return of_classes
     regression = calibrate_regression(outcomes)
 
-    def of_regression(profile: Profile) -> Estimated:
+    def of_regression(profile: Profile, when: When) -> Estimated:
         cells = profile.outcomes
         assert isinstance(cells, RegressionCells)
-        return estimate_regression(regression, cells, out_of_time=out_of_time)
+        return estimate_regression(regression, cells, out_of_time=out_of_time(when))
 
     return of_regression

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import log2
 
 import numpy as np
+import numpy.typing as npt
 
+from barograph.arrays import Bools, Floats, Ints, Number
 from barograph.chunks import Chunk
 from barograph.metrics import Metric
 from barograph.metrics.broken import Broken
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Estimate, Outcome, Outcomes, Undefined
 from barograph.profiles.profiles import ALL, Profile, Profiles
-from barograph.profiles.yardstick import CategoricalBins, ColumnBins
-from barograph.reference.measure import least_tolerance, measure, wanted
+from barograph.profiles.yardstick import CategoricalBins, ColumnBins, Yardstick
+from barograph.reference.measure import least_tolerance, measure, measure_across, wanted
 from barograph.reference.reference import Reference
 from barograph.reference.variability import NONE, Variability
-from barograph.rules.limits import ALPHA, Limits, Status, limit_of_distance, limits_around
+from barograph.rules.limits import ALPHA, LEVELS, Limits, Status, limit_of_distance, limits_around
 from barograph.sketches.counts import Counts
 
 NEARLY_DEAD = 0.1  # of the rows that are due at the slowest
@@ -60,32 +62,69 @@ def evaluate(
     in one chunk when nothing has changed and its tolerance is zero.
     """
     results: list[Result] = []
-    by_segment = {segment: list(profiles.select(segment)) for segment in {m.segment for m in monitors}}
+    segments = {m.segment for m in monitors}
+    across = {segment: profiles.across(segment) for segment in segments}
+    chunks = {segment: list(profiles.select(segment)) for segment in segments}
+    rows = {segment: profile.tables["rows"] for segment, profile in across.items()}
+    coverage = {segment: [p.label_coverage for p in of_chunks] for segment, of_chunks in chunks.items()}
     if typical is None:
-        typical = {segment: typical_rows(part) for segment, part in by_segment.items()}
-    totals = {segment: reference.total_of(segment) for segment in by_segment}
+        typical = {segment: typical_of(of_chunks) for segment, of_chunks in rows.items()}
     for monitor in monitors:
-        total = totals[monitor.segment]
-        mark = Yardmark(
+        total = reference.total_of(monitor.segment)
+        mark = yardmark(monitor, reference, typical[monitor.segment])
+        found = measure_across(
+            monitor.metric,
+            profiles,
+            total,
+            column=monitor.column,
+            segment=monitor.segment,
+            options=monitor.options,
+            across=across[monitor.segment],
+            chunks=chunks[monitor.segment],
+        )
+        if not monitor.metric.counts_rows:
+            found = _only_with_rows(found, rows[monitor.segment])
+        known = Known(model=model, version=version, as_of=as_of, coverage=coverage[monitor.segment], alpha=alpha)
+        results += _rows(monitor, profiles, rows[monitor.segment], found, mark, known)
+    return results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What all rows of one segment say alike; `coverage` is the label coverage of each chunk."""
+
+    model: str
+    version: str
+    as_of: datetime | None
+    coverage: Sequence[float | None]
+    alpha: float
+
+
+def yardmark(monitor: Monitor, reference: Reference, n: int) -> Yardmark:
+    """Return what a monitor of chunks of about `n` rows is compared with; made once."""
+
+    def make() -> Yardmark:
+        total = reference.total_of(monitor.segment)
+        return Yardmark(
             _of_reference(monitor, total),
-            _natural(monitor, reference, typical[monitor.segment]),
+            _natural(monitor, reference, n),
             float(total.binned(monitor.column).shares().max()) if monitor.column else 1.0,
             least_tolerance(monitor.metric, total),
             lambda chunk: _few_rows(reference, chunk),
         )
-        for profile in by_segment[monitor.segment]:
-            if monitor.segment != ALL and not profile.n:
-                continue
-            outcome = _outcome(monitor, profile, total)
-            results.append(
-                result(monitor, profile, outcome, mark, model=model, version=version, as_of=as_of, alpha=alpha)
-            )
-    return results
+
+    return reference.once(("yardmark", monitor.name, repr(monitor.options), n), make)
 
 
 def typical_rows(profiles: Iterable[Profile]) -> int:
     """Return the median number of rows of the chunks that have any, rounded by `rounded`; 1 with none."""
-    return rounded(float(np.median([p.n for p in profiles if p.n] or [1])))
+    return typical_of([p.n for p in profiles])
+
+
+def typical_of(rows: npt.ArrayLike) -> int:
+    """Return the same of the numbers of rows."""
+    some = np.asarray(rows)[np.asarray(rows) > 0]
+    return rounded(float(np.median(some)) if len(some) else 1.0)
 
 
 def rounded(n: float) -> int:
@@ -113,10 +152,78 @@ def _of_reference(monitor: Monitor, total: Profile) -> Outcome:
     return measure(monitor.metric, total, column=monitor.column, options=monitor.options)
 
 
-def _outcome(monitor: Monitor, profile: Profile, total: Profile) -> Outcome:
-    if not profile.n and not monitor.metric.counts_rows:
-        return Undefined("the chunk has no rows")
-    return measure(monitor.metric, profile, total, column=monitor.column, options=monitor.options)
+def _only_with_rows(found: Outcomes, rows: Ints) -> Outcomes:
+    """Return the outcomes, undefined in chunks without rows."""
+    if rows.all():
+        return found
+    reasons = (*found.reasons, "the chunk has no rows")
+    return replace(found, why=np.where(rows > 0, found.why, len(reasons)).astype(np.uint8), reasons=reasons)
+
+
+def _rows(
+    monitor: Monitor, profiles: Profiles, rows: Ints, found: Outcomes, mark: Yardmark, known: Known
+) -> list[Result]:
+    """Return the rows of one monitor, judged by the limits around the reference."""
+    n, metric, name, segment = len(rows), monitor.metric.name, monitor.name, monitor.segment or None
+    limits, why = _limits_across(monitor, profiles, found, mark, known.alpha)
+    levels = np.where(found.defined, 0 if limits is None else limits.levels(found.value), 3).tolist()
+    value, lower, upper, error, below, above = (
+        _column(array, n, found.defined)
+        for array in (
+            found.value,
+            found.lower,
+            found.upper,
+            found.standard_error,
+            limits and limits.lower,
+            limits and limits.upper,
+        )
+    )
+    counts = np.where(found.defined, found.n, rows).tolist()
+    codes, there = found.why.tolist(), (rows > 0).tolist() if monitor.segment != ALL else [True] * n
+    reference_value = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
+    return [
+        Result(
+            model=known.model,
+            version=known.version,
+            monitor=name,
+            metric=metric,
+            family=monitor.family,
+            column=monitor.column,
+            segment=segment,
+            chunk=chunk.key,
+            chunk_start=chunk.start,
+            chunk_end=chunk.end,
+            n=counts[i],
+            value=value[i],
+            lower=lower[i],
+            upper=upper[i],
+            reference_value=reference_value,
+            limit_lower=below[i],
+            limit_upper=above[i],
+            status=_STATUS[levels[i]],
+            reason=found.reasons[codes[i] - 1] if codes[i] else why[i],
+            as_of=known.as_of,
+            label_coverage=known.coverage[i],
+            standard_error=error[i],
+        )
+        for i, chunk in enumerate(profiles.chunks)
+        if there[i]
+    ]
+
+
+_STATUS = (*LEVELS, Status.UNDEFINED)
+
+
+def _column(array: Number | None, n: int, defined: Bools) -> list[float | None]:
+    """Return the numbers of each chunk; None where there is none."""
+    if array is None:
+        return [None] * n
+    array = np.asarray(array)
+    some = defined & ~np.isnan(array)
+    listed: list[float | None] = (array if array.shape == (n,) else np.broadcast_to(array, n)).tolist()
+    if not some.all():
+        listed = [x if known else None for x, known in zip(listed, some.tolist(), strict=True)]
+    return listed
 
 
 def result(
@@ -157,16 +264,17 @@ def result(
     }
     if isinstance(outcome, Undefined):
         return Result(**common, n=profile.n, status=Status.UNDEFINED, reason=outcome.reason)  # type: ignore[arg-type]  # built from parts of known types
-    limits, reason = _limits(monitor, profile, outcome, mark, alpha, standard_error)
+    limits, reason = _limits(monitor, chunk, profile.yardstick, outcome, mark, alpha, standard_error)
     status = limits.status(outcome.value) if limits else Status.OK
+    below, above = (limits.lower, limits.upper) if limits else (None, None)
     return Result(
         **common,  # type: ignore[arg-type]  # built from parts of known types
         n=outcome.n,
         value=outcome.value,
         lower=outcome.lower,
         upper=outcome.upper,
-        limit_lower=limits.lower if limits else None,
-        limit_upper=limits.upper if limits else None,
+        limit_lower=None if below is None else float(below),
+        limit_upper=None if above is None else float(above),
         status=status,
         reason=reason,
         standard_error=outcome.standard_error,
@@ -178,10 +286,14 @@ def novelty(column: ColumnBins, metric: Metric) -> float:
     return column.novelty if metric.breaks is Broken.UNSEEN and isinstance(column, CategoricalBins) else 0.0
 
 
-def _center(monitor: Monitor, profile: Profile, reference: Estimate, natural: Variability) -> float | None:
+def _is_limited_by_formula(metric: Metric) -> bool:
+    """Return whether the limits of many outcomes are found at once."""
+    return not metric.counts_rows and metric.breaks is not Broken.CONSTANT
+
+
+def _center(monitor: Monitor, yardstick: Yardstick, reference: Estimate, natural: Variability) -> float | None:
     if monitor.column is None:
         return natural.center
-    yardstick = profile.yardstick
     by_nature = novelty(yardstick.columns[yardstick.position[monitor.column]], monitor.metric)
     return by_nature + reference.value if by_nature else natural.center
 
@@ -192,11 +304,7 @@ def _few_rows(reference: Reference, chunk: Chunk) -> Limits | None:
     A tenth of what the slowest block of the reference would bring in this time: quieter hours or days are in it, so
     what is below is a feed that is dead or nearly so.
     """
-    rates = [
-        block.n / (block.chunk.end - block.chunk.start).total_seconds()
-        for block in reference.blocks.select()
-        if block.chunk.start and block.chunk.end and block.chunk.end > block.chunk.start
-    ]
+    rates = reference.once(("rates",), lambda: _rates(reference))
     if not rates or not chunk.complete or chunk.start is None or chunk.end is None:
         return None
     due = min(rates) * (chunk.end - chunk.start).total_seconds()
@@ -204,6 +312,15 @@ def _few_rows(reference: Reference, chunk: Chunk) -> Limits | None:
         return None
     lower = max(1.0, NEARLY_DEAD * due)
     return Limits(lower=lower, upper=None, tolerated_lower=lower, tolerated_upper=None)
+
+
+def _rates(reference: Reference) -> list[float]:
+    """Return the rows a second of each block."""
+    return [
+        block.n / (block.chunk.end - block.chunk.start).total_seconds()
+        for block in reference.blocks.select()
+        if block.chunk.start and block.chunk.end and block.chunk.end > block.chunk.start
+    ]
 
 
 def _constant(outcome: Estimate, mark: Yardmark, most_frequent: float) -> tuple[Limits | None, str | None]:
@@ -215,14 +332,47 @@ def _constant(outcome: Estimate, mark: Yardmark, most_frequent: float) -> tuple[
     return Limits(lower=None, upper=0.5, tolerated_lower=None, tolerated_upper=0.5), None
 
 
+def _limits_across(
+    monitor: Monitor, profiles: Profiles, found: Outcomes, mark: Yardmark, alpha: float
+) -> tuple[Limits | None, Sequence[str | None]]:
+    """Return the limits of all outcomes, NaN where there is none, and why not."""
+    n = len(profiles.chunks)
+    if _is_limited_by_formula(monitor.metric):
+        limits, why = _limits(monitor, Chunk(key=""), profiles.yardstick, found, mark, alpha, None)
+        return limits, [why] * n
+    each = [
+        _limits(monitor, chunk, profiles.yardstick, one, mark, alpha, None) if isinstance(one, Estimate) else _NONE
+        for chunk, one in zip(profiles.chunks, (found[i] for i in range(n)), strict=True)
+    ]
+    if all(limits is None for limits, _ in each):
+        return None, [why for _, why in each]
+
+    def column(side: str) -> Floats:
+        return np.array([getattr(limits, side, None) for limits, _ in each], np.float64)
+
+    sides = ("lower", "upper", "tolerated_lower", "tolerated_upper")
+    return Limits(**{side: column(side) for side in sides}), [why for _, why in each]
+
+
+_NONE: tuple[Limits | None, str | None] = (None, None)
+
+
 def _limits(
-    monitor: Monitor, profile: Profile, outcome: Estimate, mark: Yardmark, alpha: float, standard_error: float | None
+    monitor: Monitor,
+    chunk: Chunk,
+    yardstick: Yardstick,
+    outcome: Estimate | Outcomes,
+    mark: Yardmark,
+    alpha: float,
+    standard_error: float | None,
 ) -> tuple[Limits | None, str | None]:
-    """Return the limits of an outcome, or None and why it has none."""
-    metric, natural = monitor.metric, mark.variability.of_chunk(outcome.n)
+    """Return the limits of an outcome, or of many, or None and why it has none."""
+    metric, natural = monitor.metric, mark.variability
+    sd, mean = natural.of_chunk(outcome.n)
     if metric.counts_rows:
-        return mark.fewest(profile.chunk), None
+        return mark.fewest(chunk), None
     if metric.breaks is Broken.CONSTANT:
+        assert isinstance(outcome, Estimate)  # see _is_limited_by_formula
         return _constant(outcome, mark, mark.most_frequent)
     if metric.no_limits:
         return None, f"without limits: {metric.no_limits}"
@@ -232,8 +382,8 @@ def _limits(
         return limit_of_distance(
             metric,
             outcome,
-            mean=natural.mean,
-            sd=natural.sd,
+            mean=mean,
+            sd=sd,
             blocks=natural.blocks,
             tolerance=monitor.tolerance,
             alpha=alpha,
@@ -243,9 +393,9 @@ def _limits(
     return limits_around(
         metric,
         reference=mark.outcome,
-        center=_center(monitor, profile, mark.outcome, natural),
+        center=_center(monitor, yardstick, mark.outcome, natural),
         n=outcome.n,
-        sd=natural.sd,
+        sd=sd,
         blocks=natural.blocks,
         tolerance=monitor.tolerance,
         least=mark.least,

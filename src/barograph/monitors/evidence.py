@@ -6,29 +6,28 @@ reaches what the false-alarm budget asks for; a chunk that is only beyond its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import log
+from typing import Any  # see States
 
 import numpy as np
 
 from barograph.arrays import Bools, Floats
-from barograph.monitors.evaluate import typical_rows
-from barograph.monitors.feeds import days_of, feed_of_chunks, feed_of_reference
+from barograph.monitors.feeds import feed_of_chunks, feed_of_reference
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.outcome import Estimate
-from barograph.profiles.profiles import ALL, Profiles
+from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.measure import least_tolerance, measure
 from barograph.reference.reference import Reference
-from barograph.rules import LONGEST_DAYS, Context, Feed, Judged, RuleKind, catalogue
+from barograph.rules import LONGEST_DAYS, Context, Feed, Judged, Rule, RuleKind, catalogue
 from barograph.rules.budget import describe_detectable, divide
 from barograph.rules.limits import Status, default_tolerance
 from barograph.spec.budget import Budget
 
 LITTLE = 0.5  # weight of the family; see rules.budget.FAMILIES
-ENOUGH = 50  # rows, of which it is no chance that they are all alike
 MOSTLY = 0.5  # of the labels have arrived
 ENOUGH = 50  # rows, of which it is no chance that they are all alike
 LEAST_PART = 0.01  # of the rows: a smaller share that changes does not matter, unless the user says so
@@ -54,48 +53,95 @@ class Watch:
         return self.change <= catalogue()[self.rule].useful
 
 
-def weigh(
-    reference: Reference, profiles: Profiles, monitors: Sequence[Monitor], results: Sequence[Result], budget: Budget
-) -> tuple[list[Result], list[Watch]]:
-    """Return the results as their rules judge them, with the evidence, and what each monitor with evidence can see.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weighing:
+    """What the rules of all monitors that are watched have learned, each for its part of the budget."""
 
-    `monitors` are those that alert; they share the budget. Without timestamps a chunk counts as a day.
+    groups: tuple[_Group, ...]
+    watched: tuple[Monitor, ...]
+
+    def start(self) -> States:
+        """Return the states of all rules before the first chunk."""
+        return tuple(group.rule.start() for group in self.groups)
+
+    def run(
+        self, states: States, profiles: Profiles, results: Sequence[Result], *, first: int = 0
+    ) -> tuple[States, list[Result], list[Feed]]:
+        """Return the states after these chunks, the results as the rules judge them, and what the rules were fed.
+
+        The first of the chunks, which are in the order of time, has the place `first` among all. Rows that are not to
+        be judged are left out of `results`.
+        """
+        names = {m.name for m in self.watched}
+        rows: dict[str, dict[str, Result]] = {}
+        for row in results:
+            if row.monitor in names:
+                rows.setdefault(row.monitor, {})[row.chunk] = row
+        found: dict[str, dict[str, _Found]] = {}
+        after, feeds = [], []
+        for group, state in zip(self.groups, states, strict=True):
+            feed = feed_of_chunks(group.kind.takes, profiles, group.segment, group.monitors, rows, first=first)
+            ended, judged = group.rule.run(state, feed, arl=group.arl)
+            found |= group.say(judged, feed, profiles)
+            after.append(ended)
+            feeds.append(feed)
+        return tuple(after), [_judged(row, found.get(row.monitor, _SILENT).get(row.chunk)) for row in results], feeds
+
+    def watches(self, feeds: Sequence[Feed]) -> list[Watch]:
+        """Return what each monitor with evidence can see in chunks like those that its rule was fed."""
+        seen = {
+            watch.monitor: watch
+            for group, feed in zip(self.groups, feeds, strict=True)
+            if group.kind.has_evidence
+            for watch in group.watches(feed)
+        }
+        return [seen[m.name] for m in self.watched if m.name in seen]
+
+
+States = tuple[Any, ...]  # Any: each rule has a state of its own kind
+
+
+def run_lengths(
+    monitors: Sequence[Monitor], budget: Budget, *, label_coverage: float, without: Collection[str] = ()
+) -> tuple[list[Monitor], dict[str, float]]:
+    """Return the monitors that rules watch, and the mean days between false alarms of each: all keep the budget.
+
+    `monitors` are those that alert, `without` names those that have no row to be judged; `label_coverage` is the mean
+    of all chunks.
     """
-    rows: dict[str, dict[str, Result]] = {}
-    names = {m.name for m in monitors}
-    for row in results:
-        if row.monitor in names:
-            rows.setdefault(row.monitor, {})[row.chunk] = row
-    watched = [m for m in monitors if m.name in rows and m.rule]
-    if not watched or not profiles.chunks:
-        return list(results), []
-    arl = _run_lengths(watched, profiles, budget)
-    found: dict[tuple[str, str], _Found] = {}
-    watches: dict[str, Watch] = {}
-    for (name, segment, _), group in groupby(sorted(watched, key=_order), key=_order):
-        members = list(group)
-        kind = catalogue()[name]
-        judged, seen = _weigh_group(reference, profiles, kind, segment, members, rows, arl)
-        found |= judged
-        watches |= {w.monitor: w for w in seen}
-    judged_rows = [_judged(row, found.get((row.monitor, row.chunk))) for row in results]
-    return judged_rows, [watches[m.name] for m in watched if m.name in watches]
-
-
-def _run_lengths(watched: Sequence[Monitor], profiles: Profiles, budget: Budget) -> dict[str, float]:
-    """Return the mean days between false alarms of each monitor, so that all of them keep the budget."""
+    watched = [m for m in monitors if m.rule and m.name not in without]
     with_evidence = [m for m in watched if catalogue()[m.rule or ""].has_evidence]
     # All segments of a metric together get as much of the budget as the model as a whole.
     segments = max(len({m.segment for m in with_evidence} - {ALL}), 1)
     own = [m.weight if m.segment == ALL else m.weight / segments for m in with_evidence]
-    labelled = [profile.label_coverage or 0.0 for profile in profiles.select()]
     # Where labels are there to judge by, estimates hardly need to.
-    weights = {"estimation": LITTLE} if float(np.mean(labelled)) >= MOSTLY else None
+    weights = {"estimation": LITTLE} if label_coverage >= MOSTLY else None
     shares = divide(budget, [m.family for m in with_evidence], weights=weights, own=own).tolist()
-    return {m.name: np.inf for m in watched} | dict(zip((m.name for m in with_evidence), shares, strict=True))
+    names = (m.name for m in with_evidence)
+    return watched, {m.name: np.inf for m in watched} | dict(zip(names, shares, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+def learn_rules(
+    reference: Reference,
+    watched: Sequence[Monitor],
+    arl: Mapping[str, float],
+    *,
+    step: float,
+    typical: Mapping[str, int],
+) -> Weighing:
+    """Return what the rules learn for chunks of `step` days with so many rows in each segment.
+
+    Of a segment that the reference does not have, there is nothing to learn.
+    """
+    groups = []
+    for (name, segment, _), members in groupby(sorted(watched, key=_order), key=_order):
+        group = _learned(reference, catalogue()[name], segment, list(members), arl, step=step, typical=typical)
+        if group is not None:
+            groups.append(group)
+    return Weighing(groups=tuple(groups), watched=tuple(watched))
+
+
+@dataclass(slots=True)
 class _Found:
     """What a rule says of one chunk of one monitor. Limits are None where the rule has none of its own."""
 
@@ -108,91 +154,136 @@ class _Found:
     note: str
 
 
-def _weigh_group(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Group:
+    """One rule, and the monitors of a segment that it watches.
+
+    `constant` (monitors,) says whose value in the reference does not vary at all.
+    """
+
+    kind: RuleKind
+    segment: str
+    monitors: tuple[Monitor, ...]
+    rule: Rule
+    context: Context
+    arl: Floats
+    constant: Bools
+
+    def say(self, judged: Judged, feed: Feed, profiles: Profiles) -> dict[str, dict[str, _Found]]:
+        """Return what the rule says by monitor and chunk, where it speaks."""
+        speaks = ~_mute(self.kind, feed, self.constant)
+        if self.kind.has_evidence:
+            speaks &= feed.came[:, None]
+        has_limits = judged.lower is not None
+        keys = [chunk.key for chunk in profiles.chunks]
+        arrays = [_listed(array, judged.breach) for array in (judged.evidence, judged.lower, judged.upper)]
+        breach, known, says = judged.breach.T.tolist(), judged.known.T.tolist(), speaks.T.tolist()
+        return {
+            monitor.name: {
+                key: _Found(
+                    breach[j][i],
+                    known[j][i],
+                    arrays[0][j][i],
+                    has_limits,
+                    arrays[1][j][i],
+                    arrays[2][j][i],
+                    judged.notes.get((i, j), ""),
+                )
+                for i, key in enumerate(keys)
+                if says[j][i]
+            }
+            for j, monitor in enumerate(self.monitors)
+        }
+
+    def watches(self, feed: Feed) -> list[Watch]:
+        """Return what each monitor can see."""
+        kind = self.kind
+        changes = self.rule.smallest_change(feed, self.context)
+        run_lengths = np.maximum(self.arl, 2 * self.context.step)
+        return [
+            Watch(
+                monitor=monitor.name,
+                rule=kind.name,
+                arl_days=float(days),
+                log_threshold=log(days),
+                change=float(change),
+                detectable=kind.finds
+                or describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
+            )
+            for monitor, days, change in zip(self.monitors, run_lengths, changes, strict=True)
+        ]
+
+
+def _learned(
     reference: Reference,
-    profiles: Profiles,
     kind: RuleKind,
     segment: str,
     monitors: Sequence[Monitor],
-    rows: Mapping[str, Mapping[str, Result]],
     arl_days: Mapping[str, float],
-) -> tuple[dict[tuple[str, str], _Found], list[Watch]]:
-    """Run one rule over the monitors of a segment that it watches; of a new segment there is nothing to learn."""
+    *,
+    step: float,
+    typical: Mapping[str, int],
+) -> _Group | None:
+    """Return what a rule learns for the monitors of a segment that it watches."""
     total = reference.total_of(segment)
     blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
     if not len(blocks):
-        return {}, []
-    like_blocks = reference.blocks_like(typical_rows(list(profiles.select())))
+        return None
+    like_blocks = reference.blocks_like(typical[ALL])
     like = (
         feed_of_reference(kind.takes, like_blocks, segment, monitors, total=total) if kind.takes == "values" else None
     )
     arl = np.array([arl_days[m.name] for m in monitors])
     context = Context(
         arl=arl,
-        step=float(np.median(days_of(profiles))),
-        rows=float(typical_rows(list(profiles.select(segment)))),
+        step=step,
+        rows=float(typical[segment]),
         tolerance=np.array([_tolerance(m, kind, _values(like, j), reference) for j, m in enumerate(monitors)]),
         better=tuple(m.metric.better for m in monitors),
         like=like,
         options=monitors[0].rule_options,
     )
-    rule = kind.learn(blocks, context)
-    feed = feed_of_chunks(kind.takes, profiles, segment, monitors, rows)
-    _, judged = rule.run(rule.start(), feed, arl=arl)
-    mute = _mute(kind, monitors, feed, reference, segment)
-    found = {
-        (monitor.name, chunk.key): _one(judged, i, j)
-        for i, chunk in enumerate(profiles.chunks)
-        if feed.came[i] or not kind.has_evidence
-        for j, monitor in enumerate(monitors)
-        if not mute[i, j]
-    }
-    if not kind.has_evidence:
-        return found, []
-    changes = rule.smallest_change(feed, context)
-    run_lengths = np.maximum(arl, 2 * context.step)
-    return found, [
-        Watch(
-            monitor=monitor.name,
-            rule=kind.name,
-            arl_days=float(days),
-            log_threshold=log(days),
-            change=float(change),
-            detectable=kind.finds
-            or describe_detectable(float(change), unit=kind.unit, days=LONGEST_DAYS, useful=kind.useful),
-        )
-        for monitor, days, change in zip(monitors, run_lengths, changes, strict=True)
-    ]
+    return _Group(
+        kind=kind,
+        segment=segment,
+        monitors=tuple(monitors),
+        rule=kind.learn(blocks, context),
+        context=context,
+        arl=arl,
+        constant=_constant(kind, monitors, total),
+    )
 
 
-def _mute(kind: RuleKind, monitors: Sequence[Monitor], feed: Feed, reference: Reference, segment: str) -> Bools:
+def _constant(kind: RuleKind, monitors: Sequence[Monitor], total: Profile) -> Bools:
+    if kind.name != "summary":
+        return np.zeros(len(monitors), np.bool_)
+    wholes = [measure(m.metric, total, options=m.options) for m in monitors]
+    return np.array([isinstance(w, Estimate) and w.standard_error is None and w.n >= ENOUGH for w in wholes])
+
+
+def _mute(kind: RuleKind, feed: Feed, constant: Bools) -> Bools:
     """Return, (chunks, monitors), where evidence cannot speak, so that the limits alone decide.
 
     A bet needs to know how much a value varies. Errors that are all alike, in a reference without any error or in a
     chunk, have no standard error: not because there are few rows, but because there is nothing to vary.
     """
     if kind.name != "summary" or feed.values is None or feed.errors is None or feed.rows is None:
-        return np.zeros((len(feed), len(monitors)), np.bool_)
-    total = reference.total_of(segment)
-    wholes = [measure(m.metric, total, options=m.options) for m in monitors]
-    constant = [isinstance(w, Estimate) and w.standard_error is None and w.n >= ENOUGH for w in wholes]
+        return np.zeros((len(feed), len(constant)), np.bool_)
     alike = np.isfinite(feed.values) & np.isnan(feed.errors) & (feed.rows >= ENOUGH)
-    return np.asarray(alike | (np.isfinite(feed.values) & np.array(constant)))
+    return np.asarray(alike | (np.isfinite(feed.values) & constant))
 
 
-def _one(judged: Judged, i: int, j: int) -> _Found:
-    def number(array: Floats | None) -> float | None:
-        return float(array[i, j]) if array is not None and np.isfinite(array[i, j]) else None
+_SILENT: dict[str, _Found] = {}
 
-    return _Found(
-        breach=bool(judged.breach[i, j]),
-        known=bool(judged.known[i, j]),
-        evidence=number(judged.evidence),
-        has_limits=judged.lower is not None,
-        lower=number(judged.lower),
-        upper=number(judged.upper),
-        note=judged.notes.get((i, j), ""),
-    )
+
+def _listed(array: Floats | None, like: Bools) -> list[list[float | None]]:
+    """Return the finite numbers of each monitor, chunk by chunk; None for others."""
+    if array is None:
+        return [[None] * len(like)] * like.shape[1]
+    numbers = array.T.astype(object)
+    numbers[~np.isfinite(array.T)] = None
+    listed: list[list[float | None]] = numbers.tolist()
+    return listed
 
 
 def _judged(row: Result, found: _Found | None) -> Result:
@@ -200,7 +291,7 @@ def _judged(row: Result, found: _Found | None) -> Result:
         return row
     beyond = row.status in (Status.BREACH, Status.WARNING) and not found.has_limits
     status = Status.BREACH if found.breach else Status.WARNING if beyond else Status.OK
-    row = replace(row, evidence=found.evidence, status=status)
+    row = row.weighed(found.evidence, status)
     if found.has_limits:
         row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=found.note or None)
     return row

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from barograph.arrays import Bools, Floats, Ints
+from barograph.chunks import Chunk
 from barograph.monitors.evaluate import novelty
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
@@ -26,16 +27,22 @@ def feed_of_chunks(
     segment: str,
     monitors: Sequence[Monitor],
     results: Mapping[str, Mapping[str, Result]],
+    *,
+    first: int = 0,
 ) -> Feed:
-    """Return what a rule is fed of chunks; `results` are the rows of each monitor that count, by chunk."""
+    """Return what a rule is fed of chunks; `results` are the rows of each monitor that count, by chunk.
+
+    The first of the chunks has the place `first` among all.
+    """
     across = profiles.across(segment)
     if takes == "values":
         cells = [[results.get(m.name, {}).get(chunk.key) for m in monitors] for chunk in profiles.chunks]
         shape = (len(profiles.chunks), len(monitors))
         values = np.array([[_number(c.value if c else None) for c in row] for row in cells], np.float64).reshape(shape)
         errors = np.array([[_number(c.standard_error if c else None) for c in row] for row in cells], np.float64)
-        return _feed(profiles, across, values=values, errors=errors.reshape(shape), rows=_rows(across, monitors))
-    return _feed(profiles, across, **_counted(takes, profiles, across, monitors))
+        rows = _rows(across, monitors)
+        return _feed(profiles, across, first, values=values, errors=errors.reshape(shape), rows=rows)
+    return _feed(profiles, across, first, **_counted(takes, profiles, across, monitors))
 
 
 def feed_of_reference(
@@ -59,7 +66,7 @@ def feed_of_reference(
         if takes == "parts":
             # The reference knows all of its own categories; of later rows some are new by nature.
             arrays["counts"][:, :, 0] += arrays["rows"] * [_novelty(across, m) for m in monitors]
-    feed = _feed(blocks, across, **arrays)
+    feed = _feed(blocks, across, 0, **arrays)
     some = feed.came
     return Feed(
         days=feed.days[some],
@@ -69,16 +76,16 @@ def feed_of_reference(
     )
 
 
-def days_of(profiles: Profiles) -> Floats:
+def days_of(chunks: Sequence[Chunk]) -> Floats:
     """Return how long each chunk lasts; without timestamps a chunk counts as a day."""
-    spans = [(c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in profiles.chunks]
+    spans = [(c.end - c.start).total_seconds() / 86_400 if c.start and c.end else 1.0 for c in chunks]
     return np.maximum(np.array(spans, np.float64), 1e-6)
 
 
-def _feed(profiles: Profiles, across: Profile, **arrays: Floats) -> Feed:
+def _feed(profiles: Profiles, across: Profile, first: int, **arrays: Floats) -> Feed:
     came: Bools = across.tables["rows"] > 0
-    order: Ints = np.arange(len(profiles.chunks))
-    return Feed(days=days_of(profiles), came=came, order=order, **arrays)
+    order: Ints = np.arange(first, first + len(profiles.chunks))
+    return Feed(days=days_of(profiles.chunks), came=came, order=order, **arrays)
 
 
 def _number(value: float | None) -> float:

@@ -42,6 +42,35 @@ class Result:
     standard_error: float | None = None  # for the evidence
     judged: bool = True  # False: the value is only shown; `reason` says why
 
+    def weighed(self, evidence: float | None, status: Status) -> Result:
+        """Return the row as its rule judges it; what `dataclasses.replace` does, but there may be a million of them."""
+        return Result(
+            model=self.model,
+            version=self.version,
+            monitor=self.monitor,
+            metric=self.metric,
+            family=self.family,
+            column=self.column,
+            segment=self.segment,
+            chunk=self.chunk,
+            chunk_start=self.chunk_start,
+            chunk_end=self.chunk_end,
+            n=self.n,
+            value=self.value,
+            lower=self.lower,
+            upper=self.upper,
+            reference_value=self.reference_value,
+            limit_lower=self.limit_lower,
+            limit_upper=self.limit_upper,
+            evidence=evidence,
+            status=status,
+            reason=self.reason,
+            as_of=self.as_of,
+            label_coverage=self.label_coverage,
+            standard_error=self.standard_error,
+            judged=self.judged,
+        )
+
     @property
     def is_judged(self) -> bool:
         """Return whether it has a value that counts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload  # Any: sketches of several kinds
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,7 @@ class Profile:
     row: int | slice
     _sample: Sample | None = None
     _ids: Distinct | None = None
+    _made: dict[tuple[str, str], Any] = field(default_factory=dict)  # sketches of columns: many metrics read each
 
     @property
     def n(self) -> int:
@@ -55,6 +56,9 @@ class Profile:
 
     def counts(self, column: str) -> Counts:
         """Return how many values of `column` are present, and in what ways the others are not."""
+        if (column, "counts") in self._made:
+            known: Counts = self._made[column, "counts"]
+            return known
         bins = self._bins(column)
         codes = self.tables["counts"][self.row, column_slice(self.yardstick, column)]
         rows = self.tables["rows"][self.row]
@@ -65,10 +69,15 @@ class Profile:
         else:
             ends = {"other": codes[..., -4], "unseen": codes[..., -3]}
         found = {"rows": rows, **dict(zip(bins.SPECIAL, states, strict=True)), **ends}
-        return Counts(**(found if isinstance(self.row, slice) else {name: int(n) for name, n in found.items()}))
+        counts = Counts(**(found if isinstance(self.row, slice) else {name: int(n) for name, n in found.items()}))
+        self._made[column, "counts"] = counts
+        return counts
 
     def binned(self, column: str, bins: Literal["fine", "coarse"] = "fine") -> Binned:
         """Return the distribution of a feature, score, prediction or label."""
+        if (column, bins) in self._made:
+            known: Binned = self._made[column, bins]
+            return known
         spec = self._bins(column)
         codes = self.tables["counts"][self.row, column_slice(self.yardstick, column)]
         sketch: Binned
@@ -79,7 +88,9 @@ class Profile:
             sketch = Histogram(spec.edges, codes[..., : spec.bins], sums[..., 2], sums[..., 3], low, high)
         else:
             sketch = Categories(spec.names, codes[..., : spec.bins])
-        return sketch if bins == "fine" else sketch.coarsen(spec.cuts)
+        sketch = sketch if bins == "fine" else sketch.coarsen(spec.cuts)
+        self._made[column, bins] = sketch
+        return sketch
 
     def moments(self, column: str) -> Moments:
         """Return the mean and variance sums of a numeric column."""
@@ -114,6 +125,12 @@ class Profile:
     @property
     def outcomes(self) -> ScoreTable | ClassTables | RegressionCells | None:
         """Return what performance is computed from; None where the model's predictions are not in the data."""
+        if ("", "outcomes") not in self._made:
+            self._made["", "outcomes"] = self._outcomes()
+        known: ScoreTable | ClassTables | RegressionCells | None = self._made["", "outcomes"]
+        return known
+
+    def _outcomes(self) -> ScoreTable | ClassTables | RegressionCells | None:
         if self.yardstick.regression:
             return self.cells_of_regression
         if not self.yardstick.outcomes:
@@ -144,11 +161,12 @@ class Profile:
         """Return leaf × prediction bin with sums of errors; None unless the task is regression."""
         if (regression := self.yardstick.regression) is None:
             return None
+        unusable = self.tables["regression.unusable"][self.row]
         return RegressionCells(
             edges=regression.edges,
             counts=self.tables["regression.counts"][self.row],
             sums=self.tables["regression.sums"][self.row],
-            unusable=int(self.tables["regression.unusable"][self.row]),
+            unusable=unusable if isinstance(self.row, slice) else int(unusable),
             center=regression.center,
         )
 

@@ -104,7 +104,7 @@ def learn_yardstick(
             raise InputError(NO_ROWS.format(rows.name))
         Roles.of(roles)  # what is wrong with what was said has nothing to do with the data
         try:
-            inferred = infer_schema(sample, current=current, **roles)
+            inferred = infer_schema(sample, current=current, check=check, **roles)
         except SpecError as error:
             raise SpecError(error.problems, where=rows.name) from error
         schema, decisions = inferred.schema, (*rows.decisions, *inferred.decisions)
@@ -113,7 +113,6 @@ def learn_yardstick(
     if not table.num_rows:
         raise InputError(NO_ROWS.format(rows.name))
     yardstick, leaf_codes = fit_yardstick(schema, table, check)
-    check()
     return Learned(yardstick, leaf_codes, decisions)
 
 
@@ -142,7 +141,7 @@ def fit_yardstick(
     check()
     if len(at):
         yardstick = replace(yardstick, partition=fit_partition(features, codes[: len(features), at], target[at]))
-    return yardstick, _leaf_codes(yardstick, codes)
+    return yardstick, _leaf_codes(yardstick, codes, check)
 
 
 def _each(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
@@ -151,12 +150,12 @@ def _each(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
         yield item
 
 
-def _leaf_codes(yardstick: Yardstick, codes: Codes) -> npt.NDArray[np.int64]:
+def _leaf_codes(yardstick: Yardstick, codes: Codes, check: Callable[[], None]) -> npt.NDArray[np.int64]:
     tree, offsets = yardstick.partition, yardstick.offsets
     leaves = np.empty(codes.shape[1], np.int32)
     find_leaves(codes, tree.features, tree.steps, leaves)
     counts = np.zeros((tree.leaves, offsets[-1]), np.int64)
-    for i, column in enumerate(yardstick.columns):
+    for i, column in enumerate(_each(yardstick.columns, check)):
         joint = leaves.astype(np.int64) * column.width + codes[i]
         table = np.bincount(joint, minlength=tree.leaves * column.width)
         counts[:, offsets[i] : offsets[i + 1]] = table.reshape(tree.leaves, column.width)

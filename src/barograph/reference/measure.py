@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, get_args  # annotations are classes or unions of classes
 
@@ -104,15 +104,18 @@ def measure_across(
     column: str | None = None,
     segment: str = ALL,
     options: Mapping[str, Any] | None = None,
+    across: Profile | None = None,
+    chunks: Sequence[Profile] | None = None,
 ) -> Outcomes:
     """Return the outcomes of a metric for all chunks of a segment, (chunks,): what `measure` returns for each.
 
     One call computes all of them where the sketches are arrays over chunks, and the metric is written for that.
+    `across` and `chunks` are the profiles of the segment, where several metrics are to read the same ones.
     """
     if not wanted(metric) <= ACROSS or metric.family == "performance" or not metric.is_own:
-        each = (measure(metric, p, reference, column=column, options=options) for p in current.select(segment))
-        return stack(list(each))
-    profile = current.across(segment)
+        each = current.select(segment) if chunks is None else chunks
+        return stack([measure(metric, p, reference, column=column, options=options) for p in each])
+    profile = across or current.across(segment)
     arguments: dict[str, Any] = {"current": sketch(metric, profile, column)}
     if wanted(metric, "reference"):
         assert reference is not None

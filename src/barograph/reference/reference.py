@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from barograph.reference.variability import Variability, variability
 from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
 
+T = TypeVar("T")
 FORMAT_VERSION = 2
 BLOCKS = 20
 ALL_ROWS = OneChunk()
@@ -55,7 +58,16 @@ class Reference:
 
     def total_of(self, segment: str = ALL) -> Profile:
         """Return the profile of the reference rows of one segment."""
-        return self.total if segment == ALL else self.blocks.total(segment)
+        if segment == ALL:
+            return self.total
+        return self.once(("total", segment), lambda: self.blocks.total(segment))
+
+    def once(self, what: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """Return what `make` returns for `what`, which follows from the reference alone: it is made once."""
+        if what not in self._made:
+            self._made[what] = make()
+        made: T = self._made[what]
+        return made
 
     def blocks_like(self, n: int) -> Profiles:
         """Return the reference in blocks of about `n` rows: the ones there are, merged, but at least `FEWEST_BLOCKS`.
@@ -84,6 +96,13 @@ class Reference:
                 found = replace(found, center=normal.center)
             self._natural[key] = found
         return self._natural[key]
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: the fields, and what was cached of them
+        return {name: value for name, value in self.__dict__.items() if name != "_made"}  # functions cannot be pickled
+
+    @cached_property
+    def _made(self) -> dict[tuple[Hashable, ...], Any]:  # Any: whatever was made
+        return {}
 
     @cached_property
     def _in_runs(self) -> dict[int, Profiles]:

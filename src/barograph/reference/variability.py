@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Number
 from barograph.metrics import Metric
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import Profile
@@ -35,14 +36,14 @@ class Variability:
     center: float | None = None  # the mean over blocks: what is normal for a chunk
     rows: float = inf  # of a block, with its resemblance to its neighbours: so many vary independently of the others
 
-    def of_chunk(self, n: int) -> Variability:
-        """Return the variability of chunks of `n` rows.
+    def of_chunk(self, n: Number) -> tuple[Number, Number]:
+        """Return `sd` and `mean` for a chunk of `n` rows, or many.
 
         What varies from block to block averages out over a chunk that is longer than a block: its variance falls with
         the number of (independent) blocks that fit in.
         """
-        share = min(1.0, self.rows / max(n, 1)) ** 0.5
-        return replace(self, sd=self.sd * share, mean=self.mean * share)
+        share = np.minimum(1.0, self.rows / np.maximum(n, 1)) ** 0.5
+        return self.sd * share, self.mean * share
 
 
 NONE = Variability()

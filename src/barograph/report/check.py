@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through 
 
 from barograph.alerts.hygiene import hygiene
 from barograph.alerts.lifecycle import watch
+from barograph.alerts.silence import Silence
 from barograph.causes.concept import MONITOR as CONCEPT
-from barograph.checks.assess import Plan, assess, outputs_of, unjudged
+from barograph.checks.assess import assess, outputs_of, unjudged
 from barograph.checks.loss import loss_of_worst_chunk
 from barograph.checks.not_checked import NotChecked, not_checked
+from barograph.checks.plan import Plan
 from barograph.checks.spec_check import check_said, plan_of
 from barograph.checks.verdict import checked_condition, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule
@@ -24,6 +26,7 @@ from barograph.frames.read import Rows, Source, open_rows
 from barograph.frames.read_paths import is_path
 from barograph.metrics import catalogue
 from barograph.profiles.build import Progress, build_profiles, default_chunk
+from barograph.profiles.profiles import Profiles
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.report.report import Report
@@ -77,8 +80,7 @@ def check(
     learned = learn(reference, spec=said, labels=given, progress=progress, current=here, **roles)
     _check_names("tolerance", tolerance, [name for _, name in catalogue()])
     plan = Plan(budget=parse_budget(DEFAULT_BUDGET)) if said is None else plan_of(said, where=_file_of(spec))
-    name = model or plan.model
-    plan = replace(plan, model=name, tolerances={**plan.tolerances, **(tolerance or {})})
+    plan = replace(plan, model=model or plan.model, tolerances={**plan.tolerances, **(tolerance or {})})
     if budget is not None:
         plan = replace(plan, budget=parse_budget(budget))
     if value is not None:
@@ -96,18 +98,41 @@ def check(
         rule = default_chunk(rows, learned.yardstick, until=until)
     rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
-    found = assess(learned, profiles, plan, as_of=as_of)
+    return report_of(learned, profiles, plan, as_of=as_of, until=until, left_out=rows.left_out)
+
+
+def report_of(
+    reference: Reference,
+    profiles: Profiles,
+    plan: Plan,
+    *,
+    as_of: datetime | None = None,
+    until: datetime | None = None,
+    left_out: Sequence[tuple[str, str]] = (),
+    closed: int | None = None,
+    silences: Sequence[Silence] = (),
+    now: datetime | None = None,
+) -> Report:
+    """Return what is found in profiles: what `check` says of data, and the service of what it keeps.
+
+    `left_out` is what was not read, and why. Only the first `closed` chunks raise alerts, by default all; `silences`
+    hold or do not at the time `now`.
+    """
+    found = assess(reference, profiles, plan, as_of=as_of)
+    closed = len(profiles.chunks) if closed is None else closed
     alerts, incidents = watch(
-        found.breaches,
-        profiles.chunks,
-        outputs=outputs_of(learned),
+        [breach for breach in found.breaches if breach.position < closed],
+        profiles.chunks[:closed],
+        outputs=outputs_of(reference),
         own=found.patience,
         unsettled=unjudged(found.rows, profiles, found.alerting),
+        silences=silences,
+        now=now,
     )
-    state = checked_condition(judge(learned, profiles, found.rows), incidents)
+    state = checked_condition(judge(reference, profiles, found.rows), incidents)
     return Report(
-        model=name,
-        reference=learned,
+        model=plan.model,
+        reference=reference,
         profiles=profiles,
         rows=found.rows,
         watches=found.watches,
@@ -116,15 +141,15 @@ def check(
         alerts=alerts,
         incidents=incidents,
         not_checked=[
-            *not_checked(learned, profiles, found.rows, segments=found.segments, until=until),
-            *(NotChecked(what=what, why=why) for what, why in rows.left_out),
+            *not_checked(reference, profiles, found.rows, segments=found.segments, until=until),
+            *(NotChecked(what=what, why=why) for what, why in left_out),
         ],
         verdict=state.verdict,
         judgement=state.judgement,
         severity=state.severity,
         trust=found.trust,
         audits=found.audits,
-        loss=loss_of_worst_chunk(learned, profiles, found.rows),
+        loss=loss_of_worst_chunk(reference, profiles, found.rows),
         hygiene=hygiene([row for row in found.rows if row.monitor in {*found.alerting, CONCEPT}]),
     )
 

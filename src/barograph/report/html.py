@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from barograph.alerts.alert import State
-from barograph.alerts.breaches import main_metric
+from barograph.alerts.breaches import known_metrics, main_metric
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.style import Chart
@@ -251,7 +251,8 @@ def _harm(incident: Incident, report: Report) -> str:
     """Return the harm of an incident in words; "" where it is unknown, or not material."""
     if incident.harm is None or incident.harm <= 0 or incident.severity is Severity.NOTICE:
         return ""
-    main = main_metric(report.rows, report.reference.schema.task)
+    task = report.reference.schema.task
+    main = main_metric(known_metrics(report.rows, task), task)
     return f"{heading_of(main)} worse by {number(incident.harm)}" if main else ""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from barograph.server.api_models import refuse_query
 from barograph.server.auth import DEFAULT_PROJECT, LOCAL, Caller, is_local, prefix_of, sent, token_of, unauthenticated
 from barograph.server.bodies import check_text, declared, empty, replay, whole
 from barograph.server.caches import Cache
@@ -64,6 +66,8 @@ class Gate:
                     f"This needs a key with the action {rule.action!r}; this one has {caller.action!r}.",
                 )
             if (direct := self._direct.get(rule.path)) is not None:
+                if scope["query_string"]:
+                    refuse_query([name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)], ())
                 await direct(scope, receive, send, caller, parts["model"])
                 return
         if rule.body is not Body.STREAM:

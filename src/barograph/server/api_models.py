@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar  # Any: OpenAPI is JSON
+from typing import Annotated, Any, Generic, TypeVar, get_args  # Any: OpenAPI is JSON
 
 from fastapi import Depends, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from barograph.errors import did_you_mean
@@ -18,6 +19,7 @@ from barograph.server.auth import Caller
 from barograph.server.middleware import CALLER
 from barograph.server.problems import Problem, Wrong
 from barograph.server.service import Service
+from barograph.spec.validation import ISO_TIME
 from barograph.text.format import count
 
 T = TypeVar("T")
@@ -81,17 +83,36 @@ def _caller(request: Request) -> Caller:
 
 
 def check_query(request: Request) -> None:
-    """Raise Problem for parameters that the route does not have: a filter that is misspelt would filter nothing."""
+    """Raise Problem for parameters that the route does not have, or that are there twice.
+
+    A filter that is misspelt would filter nothing, and of two values one would.
+    """
     route = request.scope.get("route")
     known = [p.alias for p in route.dependant.query_params] if isinstance(route, APIRoute) else []
+    refuse_query([name for name, _ in request.query_params.multi_items()], known)
+
+
+def refuse_query(names: Sequence[str], known: Sequence[str]) -> None:
+    """Raise Problem for the names of parameters that are not known, or come twice."""
     wrong = [
         Wrong(f"query.{name[:100]}", f"There is no such parameter.{did_you_mean(name, known)}")
-        for name in dict.fromkeys(request.query_params)
+        for name in dict.fromkeys(names)
         if name not in known
     ]
     if wrong:
         detail = f"The request has {count(len(wrong), 'unknown parameter')}: {wrong[0].path}. {wrong[0].message}"
         raise Problem("invalid", detail, wrong)
+    twice = [Wrong(f"query.{name}", "This is given twice.") for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise Problem("invalid", f"{twice[0].path}: {twice[0].message}", twice)
+
+
+def keys_of(request: Request) -> list[str]:
+    """Return the keys that the body of a request may have; none where the route takes another body."""
+    route = request.scope.get("route")
+    params = route.dependant.body_params if isinstance(route, APIRoute) else []
+    kinds = [kind for p in params for kind in (p.field_info.annotation, *get_args(p.field_info.annotation))]
+    return [name for kind in kinds if isinstance(kind, type) and issubclass(kind, Asked) for name in kind.model_fields]
 
 
 ServiceOf = Annotated[Service, Depends(_service)]
@@ -110,7 +131,14 @@ def _as_utc(time: datetime) -> datetime:
         raise ValueError("This time is out of range.") from None
 
 
-Time = Annotated[datetime, AfterValidator(_as_utc)]
+def _iso(value: object) -> object:
+    # Numbers are times to pydantic, too: seconds or milliseconds, by their size.
+    if isinstance(value, str) and not re.fullmatch(r"[+-]?[\d.]+", value.strip(), re.ASCII):
+        return value
+    raise ValueError(f"{ISO_TIME} Got {str(value)[:100]!r}.")
+
+
+Time = Annotated[datetime, AfterValidator(_as_utc), BeforeValidator(_iso)]
 
 
 def _said(text: str) -> str:

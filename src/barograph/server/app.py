@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from barograph.errors import BarographError, StoreError
 from barograph.logs import logger
 from barograph.server.access import Gate
-from barograph.server.api_models import check_query
+from barograph.server.api_models import check_query, keys_of
 from barograph.server.middleware import ANSWERED, FAULT, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
 from barograph.server.problems import Problem, forget_frames, of_status, of_validation
@@ -95,7 +95,7 @@ async def _on_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problem = of_validation(error.errors())
+    problem = of_validation(error.errors(), keys=keys_of(request))
     forget_frames(error)
     return _answer(request, problem)
 

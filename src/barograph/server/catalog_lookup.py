@@ -67,6 +67,12 @@ def names_of(scope: Scope, model_ids: Collection[int]) -> dict[int, str]:
     return {row[0]: row[1] for row in scope.rows(statement.where(models.c.id.in_(set(model_ids))))}
 
 
+def rules_of(scope: Scope, model_ids: Collection[int]) -> dict[int, TimeChunks]:
+    """Return how the time of models is cut, by their ids."""
+    statement = scope.pick(models, Model).where(models.c.id.in_(set(model_ids)))
+    return {model.id: rule_of(model) for model in scope.records(Model, statement)}
+
+
 def rule_of(model: Model) -> TimeChunks:
     """Return how a model's time is cut."""
     rule = parse_chunk_rule(model.chunk, zone=(model.schema or model.spec).get("timezone") or "UTC")

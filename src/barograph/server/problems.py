@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any  # Any: JSON values
@@ -21,6 +21,7 @@ from barograph.errors import (
     TooLarge,
     did_you_mean,
 )
+from barograph.spec.validation import wrong_value
 from barograph.text.format import count
 
 MEDIA_TYPE = "application/problem+json"
@@ -44,6 +45,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "invalid": (422, "The request is not valid"),
     "busy": (429, "Too much at once"),
     "internal": (500, "The server failed"),
+    "not-installed": (501, "A part that this needs is not installed"),
     "unavailable": (503, "This is not possible at the moment"),
     "full": (503, "There is no room for more events"),
 }
@@ -150,26 +152,24 @@ def of_error(error: BarographError) -> Problem:
     return Problem("invalid", str(error))
 
 
-def of_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """Return the problem for what pydantic found in a query or body."""
-    found = [Wrong(_path(e.get("loc", ())), _sentence(e)) for e in errors]
+def of_validation(errors: Sequence[Mapping[str, Any]], *, keys: Collection[str] = ()) -> Problem:
+    """Return the problem for what pydantic found in a query or body. `keys` are those that a body may have."""
+    for error in errors:
+        if error.get("type") == "json_invalid":
+            reason = (error.get("ctx") or {}).get("error", "it is not complete")
+            return Problem("malformed", f"The body is not JSON: {reason}, at character {error.get('loc', (0,))[-1]}.")
+    found = [Wrong(_path(e.get("loc", ())), _sentence(e, keys)) for e in errors]
     return Problem("invalid", f"The request has {count(len(found), 'problem')}.", found)
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
+def _sentence(error: Mapping[str, Any], keys: Collection[str]) -> str:
     """Return what is wrong as a sentence of ours: what it must be, what was meant, and what came."""
-    context = error.get("ctx") or {}
     if error.get("type") == "missing":
         return "This is needed."
     if error.get("type") == "extra_forbidden":
-        return "There is no such key."
-    if error.get("type") == "value_error":
-        return str(context.get("error"))
-    message, hint = str(error.get("msg") or "This is not valid").rstrip("."), ""
-    if error.get("type") in ("literal_error", "enum"):
-        known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        message, hint = f"This must be one of {', '.join(known)}", did_you_mean(str(error.get("input")), known)
-    return f"{message}.{hint} Got {str(error.get('input'))[:100]!r}."
+        return f"There is no such key.{did_you_mean(str(error.get('loc', ('',))[-1]), keys)}"
+    said = wrong_value(error)
+    return said if error.get("type") == "value_error" else f"{said} Got {str(error.get('input'))[:100]!r}."
 
 
 def quoted(text: str) -> str:

@@ -39,6 +39,8 @@ def _rule(line: str) -> Rule:
 _TABLE = """
 POST   /v1/models/{model}/events                            ingest    stream
 POST   /v1/models/{model}/labels                            ingest    stream
+POST   /v1/models/{model}/producers                         ingest    small
+POST   /v1/models/{model}/probes                            ingest    small
 GET    /healthz                                             -
 GET    /readyz                                              -
 GET    /v1/openapi.json                                     -
@@ -50,6 +52,11 @@ POST   /v1/models/{model}/pause                             edit      small
 POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
+GET    /v1/models/{model}/events/{event}                    read
+POST   /v1/models/{model}/purge                             admin     small
+GET    /v1/models/{model}/erasures                          admin
+POST   /v1/models/{model}/erasures                          admin     small
+GET    /v1/models/{model}/erasures/{erasure}                admin
 GET    /v1/models/{model}/spec                              read
 PUT    /v1/models/{model}/spec                              edit      small
 GET    /v1/models/{model}/monitors                          read
@@ -64,6 +71,10 @@ GET    /v1/models/{model}/profiles                          read
 GET    /v1/models/{model}/profiles/{chunk}                  read
 GET    /v1/models/{model}/changes                           read
 POST   /v1/models/{model}/changes                           edit      small
+PATCH  /v1/models/{model}/changes/{change}                  edit      small
+DELETE /v1/models/{model}/changes/{change}                  edit
+GET    /v1/models/{model}/report                            read
+GET    /v1/models/{model}/precision                         read
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit
 POST   /v1/models/{model}/backfill                          edit      small
@@ -71,7 +82,13 @@ GET    /v1/alerts                                           read
 GET    /v1/incidents                                        read
 GET    /v1/incidents/{incident}                             read
 POST   /v1/incidents/{incident}/acknowledge                 edit
+POST   /v1/incidents/{incident}/resolve                     edit
+POST   /v1/incidents/{incident}/reopen                      edit
+POST   /v1/incidents/{incident}/assign                      edit      small
+POST   /v1/incidents/{incident}/verdict                     edit      small
 POST   /v1/incidents/{incident}/comments                    edit      small
+PATCH  /v1/incidents/{incident}/comments/{comment}          edit      small
+DELETE /v1/incidents/{incident}/comments/{comment}          edit
 GET    /v1/silences                                         read
 POST   /v1/silences                                         edit      small
 PATCH  /v1/silences/{silence}                               edit      small
@@ -79,6 +96,8 @@ DELETE /v1/silences/{silence}                               edit
 GET    /v1/jobs                                             read
 GET    /v1/jobs/{job}                                       read
 DELETE /v1/jobs/{job}                                       edit
+GET    /v1/removals                                         admin
+GET    /v1/removals/{removal}                               admin
 GET    /v1/poison                                           read
 POST   /v1/poison/{poison}/retry                            edit
 DELETE /v1/poison/{poison}                                  admin
@@ -124,7 +143,9 @@ class Routes:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+    # The id of an event is what its sender chose: it may have slashes in it.
+    whole = re.escape(path).replace(r"\{event\}", "(?P<event>.+)")
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", whole), re.DOTALL)
 
 
 def url(path: str, **parts: str | int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -20,13 +20,19 @@ from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
 from barograph.store.group_commit import GroupCommit
+from barograph.store.lru import LruCache
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
+
+PAGES = 8  # that are kept: about a MB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Service:
-    """One process's share of the service. `now_us` is the clock: microseconds since 1970."""
+    """One process's share of the service.
+
+    `now_us` is the clock: microseconds since 1970. `pages` are the reports that were drawn last, by their entity tags.
+    """
 
     settings: Settings
     engine: sa.Engine
@@ -38,6 +44,7 @@ class Service:
     ingest: Ingest
     tally: Counters
     now_us: Callable[[], int]
+    pages: LruCache[str, bytes] = field(default_factory=lambda: LruCache(PAGES))
 
     @contextmanager
     def read(self, caller: Caller) -> Iterator[Scope]:

@@ -18,6 +18,8 @@ from starlette.concurrency import run_in_threadpool
 
 from barograph.errors import InputError, TooLarge
 from barograph.frames.read import open_rows
+from barograph.frames.read_csv import open_csv
+from barograph.frames.read_parquet import open_file
 from barograph.ingest.arrow_stream import check_batches, count_fields
 from barograph.ingest.limits import Limits
 from barograph.server.problems import Problem
@@ -114,8 +116,9 @@ class Source:
 def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int) -> Uploaded:
     """Read an upload once and return it as Parquet; CSV and Arrow streams are rewritten beside it.
 
-    Its columns are counted before anything else is done: no more may come than in events. A batch of an Arrow stream
-    may take up `memory_bytes`.
+    Its columns are counted before anything else is done, as its head or footer has them, nested ones too: no more may
+    come than in events. Those that maps become, which only the rows tell, have a bound of their own. A batch of an
+    Arrow stream may take up `memory_bytes`.
 
     All values of CSV stay text, as they do when `barograph check` reads the file: the types are decided by the schema.
     Raises Problem, with the place, for data that cannot be read or has no rows.
@@ -128,14 +131,14 @@ def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int) -> Uploaded
         match source.suffix:
             case ".parquet":
                 out = source
+                _check_columns(open_file(source).schema, limits)
                 opened = open_rows(source)
-                _check_columns(opened.schema, limits)
                 schema, rows = opened.schema, opened.rows or 0
             case ".arrows":
                 schema, rows = _write_stream(out, source, limits, memory_bytes)
             case _:
+                _check_columns(open_csv(source).schema, limits)
                 opened = open_rows(source)
-                _check_columns(opened.schema, limits)
                 schema = opened.schema
                 batches = (b for part in opened.parts for b in part.batches(opened.schema.names))
                 rows = _write(out, opened.schema, batches)

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Number
 from barograph.errors import MismatchError
 from barograph.sketches.serial import pack, unpack
 
@@ -102,7 +103,7 @@ class RegressionCells:
     edges: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
     sums: npt.NDArray[np.float64]
-    unusable: int = 0
+    unusable: Number = 0
     center: float = 0.0
 
     @classmethod
@@ -124,7 +125,7 @@ class RegressionCells:
     @property
     def rows(self) -> int:
         """Return all rows."""
-        return int(self.counts.sum()) + self.unusable
+        return int(self.counts.sum()) + int(self.unusable)
 
     def total(self, name: str) -> float:
         """Return one of `REGRESSION_SUMS` over all cells."""

@@ -16,6 +16,7 @@ from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
 from barograph.spec.budget import DEFAULT_BUDGET, budget_of
 from barograph.spec.schema import ColumnType, Task, Unusable
+from barograph.spec.validation import wrong_value
 
 LARGEST = 1e50  # of an amount: its powers must be numbers, too
 LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors
@@ -283,14 +284,12 @@ def _problem(error: Mapping[str, Any]) -> str:
             return f"{path}: there is no such key.{did_you_mean(str(location[-1]), _keys_beside(location))}"
         case "missing":
             return f"{path}: this is needed."
-        case "value_error":
-            message = str(error["ctx"]["error"])
         case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":
             message = "This must be a table."
         case "tuple_type" | "list_type":
             message = f"This must be a list of tables: write [[{location[-1]}]]."
         case _:
-            message = f"{error['msg']}."
+            message = wrong_value(error)
     return f"{path}: {message} Got {error['input']!r}."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any  # Any: values of whichever type a column has
 
@@ -21,24 +21,35 @@ from barograph.spec.roles import Roles, class_text, is_doubtful
 from barograph.spec.running import order_in_time, why_not_watched
 from barograph.spec.schema import ColumnType, Schema, Task
 from barograph.spec.search import MOSTLY, SCORE_PREFIXES, RoleSearch
+from barograph.spec.suggest import Doubt
 from barograph.text.format import in_quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inferred:
-    """A schema, and how each part of it was found, a line each: "label: `late` (as given)"."""
+    """A schema, and how each part of it was found, a line each: "label: `late` (as given)".
+
+    `doubts` are those of these lines of which a person should say whether it is so.
+    """
 
     schema: Schema
     decisions: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 def infer_schema(
-    sample: pa.Table, schema: pa.Schema | None = None, *, current: Collection[str] | None = None, **roles: Any
+    sample: pa.Table,
+    schema: pa.Schema | None = None,
+    *,
+    current: Collection[str] | None = None,
+    check: Callable[[], None] = lambda: None,
+    **roles: Any,
 ) -> Inferred:
     """Find the role and type of every column from names and a sample of rows; what is given in `roles` stands.
 
     `roles` are the fields of :class:`~barograph.spec.roles.Roles`. `schema` has all columns of the source, where the
-    sample lacks some. `current` are the columns of production data, where it is known.
+    sample lacks some. `current` are the columns of production data, where it is known. `check` is called again and
+    again, and may raise to end this early.
 
     A feature is every column without another role, except: a column with a conventional name of a role that
     another column has, score columns of single classes that are not needed, nested columns, groups, what is ignored,
@@ -64,7 +75,7 @@ def infer_schema(
     search.find_class_scores()
     search.suggest(current)
     task, classes = search.find_task()
-    features = search.find_features(task, classes)
+    features = search.find_features(check)
     if search.problems:
         raise SpecError(search.problems)
     said, found = search.roles, search.found
@@ -88,7 +99,7 @@ def infer_schema(
         groups=said.groups,
         ignored=tuple(search.ignored),
     )
-    return Inferred(schema=resolved, decisions=tuple(search.decisions))
+    return Inferred(schema=resolved, decisions=tuple(search.decisions), doubts=tuple(search.doubts))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,7 +139,11 @@ class _Search(RoleSearch):
         if len(self.roles.classes) > 1 and task is not Task.REGRESSION:
             task, reason = (Task.BINARY if len(self.roles.classes) == 2 else Task.MULTICLASS), "classes as given"
         task, reason = (self.roles.task, "as given") if self.roles.task else (task, reason)
-        self.decisions.append(f"task: {task.value} ({reason})")
+        line = f"task: {task.value} ({reason})"
+        if outputs == Outputs(label=None, prediction=None, score=False, class_scores=()) and not self.roles.task:
+            self.doubt(line, "task", task.value)
+        else:
+            self.decisions.append(line)
         self._tell_null_values(task)
         if task is Task.REGRESSION:
             self._check_regression(label, prediction)
@@ -151,10 +166,11 @@ class _Search(RoleSearch):
                 continue  # where -1 is a number like others
             doubtful = [t for t in texts if is_doubtful(t, texts) and t not in self.roles.classes]
             if doubtful and not set(doubtful) <= set(self.roles.null_values):
-                self.decisions.append(
+                line = (
                     f"{role}: {in_quotes(doubtful)} is taken as a class. If it stands for no {role}, name it under "
                     "`null_values`; if it is one, under `classes`"
                 )
+                self.doubt(line, "null_values", tuple(doubtful))
 
     def _prediction_as_score(self) -> None:
         """Take a prediction that is a probability for what it is."""
@@ -210,7 +226,11 @@ class _Search(RoleSearch):
                 self.problems.append(f"label: {pair}")
                 return ()
             source = "" if label or said.classes else ", assumed: the sample has no label"
-            self.decisions.append(f"positive class: {pair[1]!r} (the other is {pair[0]!r}{source})")
+            line = f"positive class: {pair[1]!r} (the other is {pair[0]!r}{source})"
+            if source:
+                self.doubt(line, "positive", pair[1])
+            else:
+                self.decisions.append(line)
             return pair
         classes = tuple(said.classes or in_order(known))
         if said.positive is not None:
@@ -272,7 +292,7 @@ class _Search(RoleSearch):
             self.decisions.append(f"score: {columns} ({'as given' if self.roles.score else 'by name'})")
         self.scores = scores
 
-    def find_features(self, task: Task, classes: tuple[str, ...]) -> dict[str, ColumnType]:
+    def find_features(self, check: Callable[[], None]) -> dict[str, ColumnType]:
         """Take all other columns as features, or those that are given, and find their types."""
         roles = self.roles
         used = {*self.found.values(), *self.scores.values(), *self.class_scores.values()}
@@ -288,6 +308,7 @@ class _Search(RoleSearch):
         time = self.found.get("timestamp")
         order = None if time is None else order_in_time(self.sample.column(time), self.formats.get(time, AS_IS))
         for name in wanted:
+            check()
             found, reason = column_type(self.sample.column(name))
             if (given := roles.types.get(name)) is not None:
                 found, reason = given, "as given"

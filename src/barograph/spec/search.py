@@ -14,7 +14,7 @@ from barograph.spec.frozen import Frozen
 from barograph.spec.roles import NULL_TEXTS, Roles, class_text
 from barograph.spec.running import INDEX, is_index
 from barograph.spec.schema import Task
-from barograph.spec.suggest import ask_format, ask_roles
+from barograph.spec.suggest import Doubt, ask_format, ask_roles
 from barograph.text.format import in_quotes
 
 # The names by which a role is found, without regard to case, the first one first.
@@ -48,6 +48,7 @@ class RoleSearch:
     questions: dict[str, str] = field(default_factory=dict)  # role to what is asked, while no column has it
     problems: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)  # the lines of these are among the decisions
     margins: bool = False  # the scores are numbers from below to above 0
 
     @property
@@ -65,6 +66,11 @@ class RoleSearch:
         if text in self.roles.classes:
             return False
         return text.strip().casefold() in NULL_TEXTS or text in self.roles.null_values
+
+    def doubt(self, line: str, key: str, value: str | tuple[str, ...]) -> None:
+        """Say what is in doubt, and which key of a specification with which value would settle it."""
+        self.decisions.append(line)
+        self.doubts.append(Doubt(line, key, value))
 
     def check_columns(self) -> None:
         """Note given columns that do not exist, and columns with two roles that exclude each other."""
@@ -141,7 +147,11 @@ class RoleSearch:
         if role == "score" and not self._is_probability(column, share=MOSTLY):
             if not must:
                 hint = "; they look like margins: give it as `score` if they are" if self._is_margin(column) else ""
-                self.decisions.append(f"score: not `{column}`, whose values are no probabilities{hint}")
+                line = f"score: not `{column}`, whose values are no probabilities{hint}"
+                if hint:
+                    self.doubt(line, "score", column)
+                else:
+                    self.decisions.append(line)
                 return
             self._take_margins(column)
         self.found[role] = column
@@ -162,7 +172,8 @@ class RoleSearch:
         free = {name: self.sample.column(name) for name in self.names if name not in placed}
         known = {*self.found, *(("score",) if self.class_scores else ())}
         asked = ask_roles(free, known=known, current=current)
-        self.decisions.extend(asked.questions)
+        for question in asked.questions:
+            self.doubt(question.line, question.key, question.value)
         self.ignored.update(dict.fromkeys(asked.apart, "only the reference has it"))
 
     def _take_time(self, role: str, column: str, reason: str) -> None:

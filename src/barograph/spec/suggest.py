@@ -95,10 +95,19 @@ def reference_only(role: str, column: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Questions about roles, a line each, and the columns that are kept apart until they are answered."""
+class Doubt:
+    """What is in doubt, a line, and the key and value of a specification that would settle it if it is so."""
 
-    questions: tuple[str, ...]
+    line: str
+    key: str
+    value: str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions about roles, and the columns that are kept apart until they are answered."""
+
+    questions: tuple[Doubt, ...]
     apart: tuple[str, ...]
 
 
@@ -109,7 +118,7 @@ def ask_roles(free: Mapping[str, Column], *, known: Collection[str], current: Co
     or the score is kept apart: it must not count as a feature that is gone. For the label, that it is the only such
     column is hint enough.
     """
-    questions, apart = [], list[str]()
+    questions, apart = list[Doubt](), list[str]()
     has_output = bool({*_OUTPUTS} & {*known})
     for role in ("label", *_OUTPUTS, "timestamp", "id"):
         if role in known or (role in _OUTPUTS and has_output):
@@ -119,11 +128,11 @@ def ask_roles(free: Mapping[str, Column], *, known: Collection[str], current: Co
         if current is not None and role in ("label", *_OUTPUTS):
             only = [name for name in left if name not in current and could_be(role, free[name])]
             if likely := [n for n in found if n in only] or (only if role == "label" and len(only) == 1 else []):
-                questions.append(reference_only(role, likely[0]))
+                questions.append(Doubt(reference_only(role, likely[0]), role, likely[0]))
                 apart.append(likely[0])
                 continue
         if found:
-            questions.append(suggestion(role, found))
+            questions.append(Doubt(suggestion(role, found), role, found[0]))
     return Asked(tuple(questions), tuple(apart))
 
 

@@ -45,6 +45,7 @@ MEANING: Mapping[str, str] = {
     "service": "how the service treats the stream: when a chunk is closed, what is kept, when silence is an alert",
     "monitors": "what is watched besides the defaults, in another way or not at all: metric, and whatever is to differ",
 }
+DOUBT = "IN DOUBT:"
 _TABLES = ("types", "tolerance", "value", "service", "monitors")  # after all plain keys, as TOML wants it
 
 
@@ -75,9 +76,13 @@ def spec_text(spec: ModelSpec) -> str:
 def init_spec(
     inferred: Inferred, *, name: str = "model", reference: str | None = None, chunk: str | None = None
 ) -> str:
-    """Return the specification of a new model: the roles that were found, and how each was."""
+    """Return the specification of a new model: the roles that were found, and how each was.
+
+    What is in doubt stands as a comment where its key is, or would be, with the line that settles it.
+    """
     schema = inferred.schema
-    found = [f"# {decision}" for decision in inferred.decisions]
+    in_doubt = {doubt.line for doubt in inferred.doubts}
+    found = [f"# {_one_line(decision)}" for decision in inferred.decisions if decision not in in_doubt]
     lines: dict[str, Any] = {"name": name, "task": schema.task.value}
     if reference is not None:
         lines["reference"] = reference
@@ -107,7 +112,20 @@ def init_spec(
         "#",
         "# `barograph spec show` prints all other keys.",
     ]
-    body = [f"{key} = {_value(value)}" for key, value in lines.items()]
+    if inferred.doubts:
+        head.insert(-1, f"# {len(inferred.doubts)} in doubt below: look for {DOUBT!r}.")
+    asked: dict[str, list[str]] = {}
+    for doubt in inferred.doubts:
+        rest = "  # and take it out of `features` and [types]" if doubt.value in schema.features else ""
+        settled = [] if doubt.key in lines else [f"# {doubt.key} = {_value(doubt.value)}{rest}"]
+        asked.setdefault(doubt.key, []).extend([f"# {DOUBT} {_one_line(doubt.line)}", *settled])
+    order = [*lines, *(key for key in asked if key not in lines)]
+    order.sort(key=list(MEANING).index)
+    body = [
+        line
+        for key in order
+        for line in (*asked.get(key, ()), *([f"{key} = {_value(lines[key])}"] if key in lines else []))
+    ]
     types = _table("types", schema.features, MEANING["types"]) if schema.features else ""
     return "\n".join([*head, "", *body]) + "\n" + (f"\n{types}\n" if types else "")
 
@@ -128,6 +146,11 @@ def _said(model: Value | ServiceSpec | MonitorSpec) -> dict[str, Any]:
 
 def _section(head: str, rows: Mapping[str, Any], meaning: str) -> str:
     return "\n".join([f"{head}  # {meaning}", *(f"{_key(k)} = {_value(v)}" for k, v in rows.items())])
+
+
+def _one_line(text: str) -> str:
+    """Return text that cannot end the comment that it stands in."""
+    return " ".join(text.split())
 
 
 def _key(key: str) -> str:

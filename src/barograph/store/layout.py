@@ -16,6 +16,8 @@ DAY = "_day"  # the UTC day of an event, YYYY-MM-DD; added when rows are filed
 SEQUENCE = "_sequence"  # the order in which labels were filed; added then
 RESERVED = (RECEIVED, EXTRA, DAY, SEQUENCE)
 
+CONTEXT = "context"  # an object beside an event that is none of its columns: what is in it is kept in `EXTRA`
+
 # Columns of a label row
 ID, LABEL, LABEL_TIMESTAMP = "id", "label", "label_timestamp"
 

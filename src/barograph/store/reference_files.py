@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,13 @@ def reference_file(settings: Settings, *, project_id: int, model_id: int, number
         ):
             shutil.copyfileobj(source, target, 2**20)
         yield path
+
+
+def reference_numbers(settings: Settings, *, project_id: int, model_id: int) -> list[int]:
+    """Return the numbers under which reference data of a model is kept."""
+    names = (file.name for file in _place(settings, project_id, model_id).list("references"))
+    found = (re.fullmatch(r"references/(\d+)\.parquet", name) for name in names)
+    return sorted(int(match[1]) for match in found if match)
 
 
 def _place(settings: Settings, project_id: int, model_id: int) -> Place:

@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 from barograph.errors import SpoolFull, StoreError
 from barograph.store.batches import Kind
@@ -28,6 +28,7 @@ WAL_BYTES = 64 * 2**20  # that the log is cut back to after it has grown
 RELEASE_BYTES = 8 * 2**20  # let go in one transaction, so that an append waits for milliseconds at most
 # What must stay free on the disk: with nothing at all left, SQLite cannot copy its log, and so not even release.
 FREE_BYTES = 2 * WAL_BYTES
+_NEWEST = 2**63 - 1  # no sequence number is larger
 BUSY_SECONDS = 10.0  # only another process that holds the file can make us wait
 
 _TABLES = """
@@ -204,6 +205,43 @@ class Spool:
             for sequence, project_id, rows, received_us, payload in found
         ]
 
+    def search(self, model_id: int, *, most_bytes: int) -> tuple[list[Stored], bool]:
+        """Return the newest batches of a model, of all kinds, and whether these are all of them.
+
+        Where they are more than `most_bytes`, the oldest are left out: they are about to be filed.
+        """
+        with self._reading, _explained(self.path):
+            listed = self._reader.execute(
+                "select sequence, size_bytes from batches where model_id = ? order by sequence desc", (model_id,)
+            ).fetchall()
+            size = 0
+            wanted: list[int] = []
+            for sequence, batch_bytes in listed:
+                size += batch_bytes
+                if size > most_bytes and wanted:
+                    break
+                wanted.append(sequence)
+            found = self._reader.execute(
+                "select sequence, project_id, kind, rows, received_us, payload from batches "
+                "where model_id = ? and sequence >= ? order by sequence",
+                (model_id, min(wanted, default=0)),
+            ).fetchall()
+        stored = [
+            Stored(
+                sequence,
+                Batch(
+                    project_id=project_id,
+                    model_id=model_id,
+                    kind=kind,
+                    rows=rows,
+                    payload=payload,
+                    received_us=received_us,
+                ),
+            )
+            for sequence, project_id, kind, rows, received_us, payload in found
+        ]
+        return stored, len(wanted) == len(listed)
+
     def release(self, model_id: int, kind: Kind, *, through: int) -> int:
         """Let go of the batches up to and with sequence number `through`, and return how many there were.
 
@@ -233,6 +271,24 @@ class Spool:
             released += gone
             more = gone > 0
         return released
+
+    def forget(self, model_id: int) -> int:
+        """Let go of all batches of a model without their being filed, and return how many rows they had."""
+        before = self._rows
+        for kind in get_args(Kind):
+            self.release(model_id, kind, through=_NEWEST)
+        return max(0, before - self._rows)
+
+    def scrub(self) -> None:
+        """Let nothing of what was released stay in the file: it is written anew, and its log emptied.
+
+        Appends wait meanwhile. Raises StoreError where another process keeps it from being done.
+        """
+        with self._turn_to_write(), self._reading, _explained(self.path):
+            self._releaser.execute("vacuum")
+            busy = self._releaser.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        if busy:
+            raise StoreError(f"The spool {str(self.path)!r} is being read by another, and cannot be scrubbed yet.")
 
     def close(self) -> None:
         """Close the file. What waits stays. Using the spool afterwards raises StoreError."""

@@ -13,7 +13,7 @@ from typing import Literal
 import pyarrow as pa
 
 from barograph.store.clock import wall_clock_us
-from barograph.store.delta import filing, labels, upkeep
+from barograph.store.delta import erase, filing, find, labels, upkeep
 from barograph.store.delta.files import TEXT, TIME, choose, read_batches, read_table
 from barograph.store.delta.filing import Filed
 from barograph.store.delta.labels import SEQUENCE, Adopted
@@ -214,6 +214,17 @@ class ModelTables:
                 end_us=end_us,
             )
 
+    def find_events(self, id: str, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Iterate over the events of an id, the newest day first: at most one a UTC day. Reads only files that have it.
+
+        `columns` are those to read, all by default.
+        """
+        return find.events(self._events, id, columns=columns)
+
+    def find_labels(self, id: str, days: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Iterate over the labels of an id beside the events of these days, and those that wait for their event."""
+        return find.labels(self._labels, id, days)
+
     def labels_of_days(
         self, days: Sequence[str], *, version: int | None = None, columns: Sequence[str] | pa.Schema | None = None
     ) -> Iterator[pa.RecordBatch]:
@@ -271,6 +282,26 @@ class ModelTables:
         return upkeep.tidy_log(
             self._table(kind), keep_version=keep_version, keep_hours=keep_hours, now_us=self._clock()
         )
+
+    def times_of(self, kind: TableKind, id: str) -> list[int]:
+        """Return the times of all events of an id, or when its labels came, in microseconds."""
+        return erase.times_of(self._table(kind), id)
+
+    def erase(self, kind: TableKind, id: str) -> int:
+        """Make a version of a table without the rows of an id, and return how many there were.
+
+        Readers of `added` see nothing new; for those of `changed_days`, the days have changed. What older versions
+        hold stays until `sweep`.
+        """
+        return erase.erase_rows(self._table(kind), id)
+
+    def sweep(self, kind: TableKind) -> int:
+        """Delete all files that the newest version does not name, whoever may read them, and return how many.
+
+        Nothing that a row held which is gone stays in the folder, nor in the log. Nobody may write to the table
+        meanwhile.
+        """
+        return erase.sweep(self._table(kind))
 
     def statistics(self, kind: TableKind) -> Statistics:
         """Return files, bytes and rows, in all and by day."""

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from barograph.chunks import Chunk, TimeChunks
 from barograph.frames import columns
-from barograph.frames.astray import bulk, together
+from barograph.frames.astray import bulk
 from barograph.frames.read import Source, open_rows
 from barograph.profiles.build import build_profiles, time_chunks
 from barograph.profiles.clock import Span
-from barograph.profiles.join import join, split
+from barograph.profiles.join import split
 from barograph.profiles.profiles import Profiles
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
-from barograph.store.catalog.profiles import StoredProfile
-from barograph.times import DAY_US, day_of, from_microseconds, to_microseconds
+from barograph.store.catalog.profiles import ProfileHead, StoredProfile
+from barograph.times import DAY_US, day_of, to_microseconds
 
 MOST_CHUNKS = 3_000  # that are evaluated; with one wrong year among the times, the newest ones are
 
@@ -103,56 +105,79 @@ def pieces_of(yardstick: Yardstick, source: Source, rule: TimeChunks) -> list[Ch
     ]
 
 
-def joined(yardstick: Yardstick, pieces: Sequence[ChunkProfile], rule: TimeChunks) -> Profiles:
-    """Return the profiles that `build_profiles` makes of all rows of these pieces: empty chunks between them included.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The chunks from the first to the last that has rows, the empty ones between them included, and what is in them.
 
-    Pieces whose times are astray are left out and counted as such. Where there would be more than `MOST_CHUNKS` chunks,
-    the oldest are left out, and their rows counted as `outside`.
+    Of the rows that are in none of the chunks, which are `outside`, `astray` have a time that is years from all others.
     """
-    believed = _believed(pieces)
-    strays = [p for p in pieces if p not in believed]
-    astray = sum(p.rows for p in strays)
-    pieces, outside = _newest(believed, rule)
-    if not pieces:
-        return join(yardstick, (), {})
-    first, last = min(p.first_us for p in pieces), max(p.last_us for p in pieces)
-    rows = sum(p.rows for p in pieces)
-    span = Span(first, last, rows, max(last - first, 0) // max(rows - 1, 1))
-    _, chunks = time_chunks(span, rule)
-    profiles = join(yardstick, chunks, {p.chunk: p.profiles for p in pieces})
-    return replace(
-        profiles,
-        outside=profiles.outside + outside + astray,
-        astray=profiles.astray + astray,
-        astray_example=from_microseconds(strays[0].first_us) if strays else profiles.astray_example,
-    )
+
+    chunks: tuple[Chunk, ...]
+    heads: tuple[ProfileHead, ...]
+    outside: int = 0
+    astray: int = 0
 
 
-def _believed(pieces: Sequence[ChunkProfile]) -> list[ChunkProfile]:
-    """Return the pieces whose times are not astray, by the same rule as in a check."""
-    if not pieces:
+def cut(heads: Collection[ProfileHead], rule: TimeChunks, *, before: tuple[Chunk, ...] = ()) -> Cut:
+    """Return the chunks that `build_profiles` makes of all rows of these profiles; `before` are those of the last time.
+
+    Profiles whose times are astray are left out and counted as such. Where there would be more than `MOST_CHUNKS`
+    chunks, the oldest are left out, and their rows counted as `outside`.
+    """
+    ordered = sorted(heads, key=lambda head: head.start_us)
+    times = np.array([(*times_of(head), head.rows) for head in ordered], np.int64).reshape(-1, 3)
+    believed = _believed(times)
+    kept = [head for head, is_so in zip(ordered, believed.tolist(), strict=True) if is_so]
+    newest = _newest(kept)
+    inside = np.flatnonzero(believed)[len(kept) - len(newest) :]
+    total, rows = int(times[:, 2].sum()), int(times[inside, 2].sum())
+    chunks: tuple[Chunk, ...] = ()
+    if newest:
+        first, last = int(times[inside, 0].min()), int(times[inside, 1].max())
+        chunks = _chunks(Span(first, last, rows, max(last - first, 0) // max(rows - 1, 1)), rule, before)
+    return Cut(chunks=chunks, heads=tuple(newest), outside=total - rows, astray=int(times[~believed, 2].sum()))
+
+
+def times_of(head: ProfileHead) -> tuple[int, int]:
+    """Return the times of the first and last row of a profile, in microseconds."""
+    first, last = head.first_us, head.last_us
+    return head.start_us if first is None else first, head.start_us if last is None else last
+
+
+def _believed(times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which profiles have times that are not astray, by the same rule as in a check."""
+    if not len(times):
+        return np.ones(0, np.bool_)
+    of = times[:, 0] // DAY_US
+    days, which = np.unique(of, return_inverse=True)
+    first, last = bulk(days, np.bincount(which, weights=times[:, 2]).astype(np.int64))
+    return np.asarray((first <= of) & (of <= last))
+
+
+def _newest(ordered: list[ProfileHead]) -> list[ProfileHead]:
+    if not ordered:
         return []
-    days, rows = together([(np.array([p.first_us // DAY_US]), np.array([p.rows])) for p in pieces])
-    first, last = bulk(days, rows)
-    return [p for p in pieces if first <= p.first_us // DAY_US <= last]
+    oldest = ordered[-1].start_us - (MOST_CHUNKS - 1) * (ordered[-1].end_us - ordered[-1].start_us)
+    return [head for head in ordered if head.start_us >= oldest] if ordered[0].start_us < oldest else ordered
 
 
-def _newest(pieces: Iterable[ChunkProfile], rule: TimeChunks) -> tuple[list[ChunkProfile], int]:
-    ordered = sorted(pieces, key=lambda p: p.start_us)
-    kept, outside = ordered, 0
-    if ordered:
-        length = ordered[-1].end_us - ordered[-1].start_us
-        oldest = ordered[-1].start_us - (MOST_CHUNKS - 1) * length
-        kept = [p for p in ordered if p.start_us >= oldest]
-        outside = sum(p.rows for p in ordered[: len(ordered) - len(kept)])
-    return kept, outside
+def _chunks(span: Span, rule: TimeChunks, before: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+    """Return the chunks of a span of time; those between the ends are taken from `before`, where they are the same."""
+    if (
+        len(before) > 2
+        and _us(before[0].start) <= span.first < _us(before[0].end) <= _us(before[-1].start) <= span.last
+    ):
+        _, (first, _) = time_chunks(replace(span, last=_us(before[0].end)), rule)
+        _, end = time_chunks(replace(span, first=_us(before[-2].start)), rule)
+        return (first, *before[1:-2], *end)
+    return time_chunks(span, rule)[1]
 
 
 def closed_chunks(chunks: Sequence[Chunk], watermark_us: int | None) -> int:
     """Return how many of the chunks, in the order of time, no event is waited for any more."""
     if watermark_us is None:
         return 0
-    return sum(1 for chunk in chunks if _us(chunk.end) <= watermark_us)
+    return bisect_right(chunks, watermark_us, key=lambda chunk: _us(chunk.end))
 
 
 def days_of(start_us: int, end_us: int) -> list[str]:

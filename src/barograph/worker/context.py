@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import uuid4
 
 import sqlalchemy as sa
 
-from barograph.chunks import TimeChunks
+from barograph.checks.carried import Carried
+from barograph.chunks import Chunk, TimeChunks
 from barograph.errors import LeaseLost, NotFoundError, Stopping, StoreError
-from barograph.monitors.memory import Memory
-from barograph.monitors.results import Result
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.schema import Schema
@@ -21,12 +21,15 @@ from barograph.store.catalog import jobs, leases
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.leases import Lease
+from barograph.store.catalog.profiles import ProfileHead
 from barograph.store.catalog.scope import Scope
 from barograph.store.lru import LruCache
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 from barograph.store.tables import ModelTables
 from barograph.worker.chunk_profile import ChunkProfile
+
+Learned: TypeAlias = tuple[int, int]  # the id of a reference, and when it was last learned
 
 REFERENCES = 64  # kept in memory: a few MB each
 MODELS = 16  # whose profiles are: a few hundred kB a chunk
@@ -36,15 +39,18 @@ MODELS = 16  # whose profiles are: a few hundred kB a chunk
 class ModelCache:
     """What is known of a model's chunks with one reference; derived from the catalog, and only used under its lease.
 
-    `pieces` are by start and each has the revision that it has in the catalog. `rows` are the results that were
-    written last, by monitor and chunk. `restated_us` and `restating_us` are when chunks were last rebuilt, and how long
-    it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and `adopted_at`
-    the versions of both tables that were searched.
+    `heads` are what the catalog has of the profile of each chunk, by start, when its `stamp` was read; `pieces` are the
+    profiles of some of them, with their revisions. `chunks` are those that were evaluated last, and `carried` is what
+    was found when their results were written. `restated_us` and `restating_us` are when chunks were last rebuilt, and
+    how long it took; `adopted_us` and `adopting_us` the same of the search for the events of waiting labels, and
+    `adopted_at` the versions of both tables that were searched.
     """
 
+    heads: dict[int, ProfileHead] = field(default_factory=dict)
+    stamp: tuple[int, ...] | None = None
     pieces: dict[int, tuple[int, ChunkProfile]] = field(default_factory=dict)
-    memory: Memory = field(default_factory=Memory)
-    rows: dict[tuple[str, str], Result] = field(default_factory=dict)
+    chunks: tuple[Chunk, ...] = ()
+    carried: Carried = field(default_factory=Carried)
     restated_us: int = 0
     restating_us: int = 0
     adopted_us: int = 0
@@ -72,8 +78,8 @@ class WorkerContext:
     running: dict[int, Job] = field(default_factory=dict)
     held: dict[str, Lease] = field(default_factory=dict)
     tidied: dict[int, object] = field(default_factory=dict)
-    references: LruCache[int, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
-    remembered: LruCache[int, ModelCache] = field(default_factory=lambda: LruCache(MODELS))
+    references: LruCache[Learned, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
+    remembered: LruCache[Learned, ModelCache] = field(default_factory=lambda: LruCache(MODELS))
     tables: LruCache[tuple[int, str, str], ModelTables] = field(default_factory=lambda: LruCache(MODELS * 4))
 
     def check(self) -> None:
@@ -140,3 +146,9 @@ class ServedModel:
     rule: TimeChunks
     reference_id: int
     reference: Reference
+    learned_us: int
+
+    @property
+    def learned(self) -> Learned:
+        """Return what tells what was learned from this reference from what was before."""
+        return self.reference_id, self.learned_us

@@ -20,13 +20,13 @@ from barograph.store.catalog.conditions import LIVE
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import Position
 from barograph.store.catalog.scope import Scope
-from barograph.store.layout import DEFAULT_TIMESTAMP, EXTRA, RECEIVED
+from barograph.store.layout import CONTEXT, DEFAULT_TIMESTAMP, EXTRA, RECEIVED
 from barograph.store.tables import UNKNOWN
 from barograph.times import DAY_US, from_microseconds, start_of_day, to_microseconds
 from barograph.worker.chunk_profile import ChunkProfile, pieces_of
 from barograph.worker.context import ServedModel, WorkerContext
 from barograph.worker.missing_events import watch_silence
-from barograph.worker.profile_cache import remember, remembered, write_pieces
+from barograph.worker.profile_cache import pieces_at, remember, remembered, write_pieces
 
 MANY_ROWS = 1_000_000  # that are counted in one transaction
 ADOPT_US = 5_000_000  # from one look for the events of waiting labels to the next
@@ -76,16 +76,17 @@ def profile_added(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us
     events = pa.concat_tables(batches, promote_options="permissive") if rows else None
     added = pieces_of(live.reference.yardstick, events, live.rule) if events is not None else []
     known = remembered(ctx, live)
-    merged = [known.pieces[p.start_us][1].merge(p) if p.start_us in known.pieces else p for p in added]
+    there = pieces_at(ctx, live, known, [p.start_us for p in added])
+    merged = [there[p.start_us].merge(p) if p.start_us in there else p for p in added]
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
-        revisions = write_pieces(scope, live, merged, now_us=now_us)
+        written = write_pieces(scope, live, merged, now_us=now_us)
         starts = starts_of_days(live.rule, days - {UNKNOWN})
         profiles.mark_dirty(scope, live.model_id, live.reference_id, starts, now_us=now_us)
         profiles.set_position(scope, live.model_id, live.reference_id, to, expected=at)
         if tell:
             _tell(scope, live, events, added, labels=labels, last_label_us=last_label_us, now_us=now_us)
-    remember(known, merged, revisions)
+    remember(known, merged, written)
     return Counted(events=rows, more=rows >= MANY_ROWS)
 
 
@@ -180,4 +181,4 @@ def unknown_fields(events: pa.Table) -> list[str]:
     if EXTRA not in events.column_names:
         return []
     texts = events.column(EXTRA).drop_null().slice(0, SAMPLED).to_pylist()
-    return sorted({str(name) for text in texts for name in json.loads(text)})
+    return sorted({str(name) for text in texts for name in json.loads(text)} - {CONTEXT})

@@ -6,108 +6,148 @@ for any more raise alerts; results are there for all. Silences are none of its b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from barograph.alerts.lifecycle import watch
-from barograph.checks.assess import Assessment, assess, outputs_of, unjudged
+from barograph.alerts.incident import group
+from barograph.checks.assess import outputs_of
+from barograph.checks.carried import Again, Carried, assess_again, watched_until
 from barograph.checks.spec_check import plan_of
-from barograph.checks.verdict import judge
-from barograph.monitors.memory import evaluate_again
-from barograph.monitors.monitor import Monitor
+from barograph.checks.verdict import judge_by
+from barograph.chunks import Chunk
 from barograph.monitors.results import Result
+from barograph.profiles.join import join
 from barograph.profiles.profiles import Profiles
 from barograph.spec.file import seconds_of
 from barograph.store.catalog import leases, results, states
 from barograph.store.catalog.alerts import write_alerts
 from barograph.store.catalog.leases import Lease
 from barograph.times import to_microseconds
-from barograph.worker.chunk_profile import closed_chunks, joined
+from barograph.worker.chunk_profile import Cut, closed_chunks, cut, times_of
 from barograph.worker.context import ModelCache, ServedModel, WorkerContext
-from barograph.worker.profile_cache import remembered
+from barograph.worker.profile_cache import pieces_at, remembered
+
+ROWS_AT_ONCE = 10_000  # results that are compared and written in one transaction
 
 
 def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int) -> int:
-    """Evaluate all chunks of a model, write what differs from before, and return how many results did."""
+    """Evaluate the chunks of a model that a change concerns, write what differs, and return how many results did.
+
+    Results are written the newest first, in several transactions; alerts, and what the model's state says, in the last.
+    """
     known = remembered(ctx, live)
-    pieces = [piece for _, piece in known.pieces.values()]
-    profiles = joined(live.reference.yardstick, pieces, live.rule)
-    revisions = {piece.chunk: revision for revision, piece in known.pieces.values()}
-
-    def evaluated(all_chunks: Profiles, monitors: Sequence[Monitor]) -> list[Result]:
-        return evaluate_again(
-            known.memory,
-            live.reference,
-            all_chunks,
-            monitors,
-            revisions=revisions,
-            model=live.name,
-            version=live.spec.version,
-        )
-
-    found = assess(live.reference, profiles, replace(plan_of(live.spec), model=live.name), evaluated=evaluated)
+    heads = known.heads.values()
+    found = cut(heads, live.rule, before=known.chunks)
+    again = _assessed(ctx, live, known, found)
     with ctx.read(live.project_id) as scope:
         state = states.get_state(scope, live.model_id)
-    first = min((p.start_us for p in pieces), default=0)
-    last = max((p.last_us for p in pieces), default=None)
+    first = min(known.heads, default=0)
+    last = max((times_of(head)[1] for head in heads), default=None)
     lateness = round(seconds_of(live.spec.service.lateness) * 1e6)
     # A producer's clock that is ahead must not close a chunk that others still fill; nor does ours open one.
     watermark = None if last is None else min(last, now_us) - lateness
     if state is not None and state.watermark_us is not None and watermark is not None:
         watermark = max(watermark, state.watermark_us)
-    closed = closed_chunks(profiles.chunks, watermark)
-    outputs = outputs_of(live.reference)
-    alerts, troubles = watch(
-        [b for b in found.breaches if b.position < closed],
-        profiles.chunks[:closed],
-        outputs=outputs,
-        own=found.patience,
-        unsettled=unjudged(found.rows, profiles, found.alerting),
+    closed = closed_chunks(found.chunks, watermark)
+    carried, watched = watched_until(again.carried, closed)
+    alerts, troubles = group(watched.alerts, found.chunks[:closed], outputs=outputs_of(live.reference))
+    written = _write_results(ctx, live, lease, again, known.carried, since_us=first, now_us=now_us)
+    sizes = [one.size for one in carried.known]
+    judged = judge_by(
+        live.reference,
+        rows=sum(size.rows[0] for size in sizes),
+        labelled=any(size.coverage[0] for size in sizes),
+        by=[one.basis for one in carried.known],
     )
-    changed = _changed(known, found, profiles)
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
-        written = 0
-        if changed or not known.rows:
-            starts = {to_microseconds(c.start) for c in profiles.chunks if c.key in changed and c.start}
-            if not known.rows:  # a new process, or a new reference: chunks that were cut in another way hold no more
-                starts |= results.current_chunks(scope, live.model_id, since_us=first)
-            rows = [row for row in found.rows if row.chunk in changed]
-            written = results.write_points(
-                scope,
-                live.model_id,
-                rows,
-                now_us=now_us,
-                chunks=starts,
-                resolution_us=round(ctx.settings.resolution_seconds * 1e6),
-            )
         write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us)
         states.set_state(
             scope,
             live.model_id,
-            judged=asdict(judge(live.reference, profiles, found.rows)),
+            judged=asdict(judged),
             evaluated_us=now_us,
             watermark_us=watermark,
-            missing_columns=_missing(live, profiles),
+            missing_columns=_missing(ctx, live, known),
         )
-    known.rows = {(row.monitor, row.chunk): row for row in found.rows}
+    known.carried, known.chunks = carried, found.chunks
     return written
 
 
-def _changed(known: ModelCache, found: Assessment, profiles: Profiles) -> set[str]:
-    """Return the keys of chunks of which some result is another than what was written last."""
-    if not known.rows:  # a new process does not know what was written
-        return {chunk.key for chunk in profiles.chunks}
-    changed = {row.chunk for row in found.rows if known.rows.get((row.monitor, row.chunk)) != row}
-    new = {(row.monitor, row.chunk) for row in found.rows}
-    return changed | {chunk for monitor, chunk in known.rows if (monitor, chunk) not in new}
+def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: Cut) -> Again:
+    chunks, by_key = found.chunks, {head.chunk: head for head in found.heads}
+    of_chunks = [by_key.get(chunk.key) for chunk in chunks]
+    newest = found.heads[-1:]
+    some = [*pieces_at(ctx, live, known, [head.start_us for head in newest]).values()]
+
+    def load(places: Sequence[int]) -> Profiles:
+        ctx.check()
+        heads = [head for i in places if (head := of_chunks[i]) is not None]
+        pieces = pieces_at(ctx, live, known, [head.start_us for head in heads])
+        parts = {piece.chunk: piece.profiles for piece in pieces.values()}
+        # Of chunks that are all empty, another one says which segments there are.
+        other = {piece.chunk: piece.profiles for piece in some}
+        return join(live.reference.yardstick, [chunks[i] for i in places], parts or other)
+
+    return assess_again(
+        known.carried,
+        live.reference,
+        chunks,
+        [-1 if head is None else head.revision for head in of_chunks],
+        load,
+        replace(plan_of(live.spec), model=live.name),
+        segments=some[0].profiles.segments if some else (),
+    )
 
 
-def _missing(live: ServedModel, profiles: Profiles) -> list[str]:
+def _write_results(
+    ctx: WorkerContext, live: ServedModel, lease: Lease, again: Again, before: Carried, *, since_us: int, now_us: int
+) -> int:
+    """Write the results of chunks that are not what was written last, and return how many results changed."""
+    written = 0
+    for rows in _slices(again.changed):
+        ctx.check()
+        with ctx.write(live.project_id) as scope:
+            leases.check(scope.connection, lease)
+            written += results.write_points(
+                scope,
+                live.model_id,
+                [row for of_chunk in rows.values() for row in of_chunk],
+                now_us=now_us,
+                chunks={start for chunk in rows if (start := to_microseconds(chunk.start)) is not None},
+                resolution_us=round(ctx.settings.resolution_seconds * 1e6),
+            )
+    if before.whole is None:  # a new process, or a new reference: chunks that were cut in another way hold no more
+        starts = {to_microseconds(one.chunk.start) for one in again.carried.known}
+        with ctx.write(live.project_id) as scope:
+            leases.check(scope.connection, lease)
+            gone = results.current_chunks(scope, live.model_id, since_us=since_us) - starts
+            if gone:
+                written += results.write_points(scope, live.model_id, [], now_us=now_us, chunks=gone)
+    return written
+
+
+def _slices(changed: Mapping[Chunk, Sequence[Result]]) -> Iterator[dict[Chunk, Sequence[Result]]]:
+    """Return the rows of chunks, the newest first, in slices of one transaction each."""
+    some: dict[Chunk, Sequence[Result]] = {}
+    size = 0
+    for chunk, rows in reversed(list(changed.items())):
+        some[chunk] = rows
+        size += len(rows)
+        if size >= ROWS_AT_ONCE:
+            yield some
+            some, size = {}, 0
+    if some:
+        yield some
+
+
+def _missing(ctx: WorkerContext, live: ServedModel, known: ModelCache) -> list[str]:
     """Return the features, scores and predictions that no row of the newest chunk has."""
-    newest = next((p for p in reversed(list(profiles.select())) if p.n), None)
-    if newest is None:
+    newest = max(known.heads, default=0)
+    pieces = pieces_at(ctx, live, known, [newest])
+    if not pieces:
         return []
+    profile = pieces[newest].profiles.at(0)
     schema = live.reference.schema
     columns = [c.name for c in live.reference.yardstick.columns if c.name != schema.label]
-    return [name for name in columns if not newest.counts(name).present]
+    return [name for name in columns if not profile.counts(name).present]

@@ -17,6 +17,7 @@ from barograph.store.batches import Kind, from_payload
 from barograph.store.catalog import models, quarantine, states, work
 from barograph.store.catalog.models import Model
 from barograph.store.delta.durable import make_folder, replace_with, storing, sync
+from barograph.store.model_files import poison_folder
 from barograph.store.spool import Backlog, Spool, Stored
 from barograph.worker.context import WorkerContext
 from barograph.worker.lease_guard import hold
@@ -36,6 +37,15 @@ def file_waiting(ctx: WorkerContext, spool: Spool, *, now_us: int) -> int:
         with lease as held:
             if held is not None:
                 rows += _file(ctx, spool, backlog, now_us=now_us)
+    return rows
+
+
+def file_all(ctx: WorkerContext, spool: Spool, model_id: int, *, now_us: int) -> int:
+    """File all of a model that came by now, and return the number of rows. The caller holds the leases of filing it."""
+    rows = 0
+    while waiting := [b for b in spool.waiting() if b.model_id == model_id and b.oldest_us <= now_us]:
+        ctx.check()
+        rows += sum(_file(ctx, spool, backlog, now_us=now_us) for backlog in waiting)
     return rows
 
 
@@ -81,8 +91,8 @@ def _to_table(ctx: WorkerContext, spool: Spool, model: Model, kind: Kind, stored
 
 
 def _set_aside(ctx: WorkerContext, spool: Spool, model: Model, kind: Kind, one: Stored, reason: str) -> None:
-    """Keep a batch that cannot be filed, as it is, in the folder `poison`, and say so."""
-    path = ctx.settings.folder / "poison" / f"{spool.node}-{one.sequence}-{kind}.arrow"
+    """Keep a batch that cannot be filed, as it is, in the model's folder of `poison`, and say so."""
+    path = poison_folder(ctx.settings, model.id) / f"{spool.node}-{one.sequence}-{kind}.arrow"
     log.error("batch set aside", model=model.name, path=str(path), reason=reason)
     with storing("write", path):
         make_folder(path.parent)

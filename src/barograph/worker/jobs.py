@@ -23,11 +23,12 @@ from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.spec.file import ModelSpec
 from barograph.spec.plain import schema_to_plain
-from barograph.store.batches import from_payload
+from barograph.store.batches import from_payload, to_payload
 from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog import jobs, models, proposals, quarantine, references
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.jobs import Job
+from barograph.store.model_files import poison_folder
 from barograph.store.reference_files import reference_file
 from barograph.store.spool import Batch
 from barograph.worker.admission import check_fit, kept_by
@@ -86,7 +87,7 @@ def _run(ctx: WorkerContext, job: Job, turn_s: float) -> None:
         log.error(
             "job failed", job=job.id, kind=job.kind, reason=reason, exc_info=not isinstance(error, BarographError)
         )
-        with ctx.write(job.project_id) as scope:
+        with suppress(NotFoundError), ctx.write(job.project_id) as scope:  # its model may have been deleted meanwhile
             jobs.fail(scope, job, reason=reason, now_us=ctx.now_us(), final=isinstance(error, BarographError))
             if job.kind == "fit" and isinstance(error, BarographError):
                 references.reference_failed(scope, job.detail["reference_id"], reason=reason)
@@ -233,7 +234,7 @@ def _replay(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
         jobs.finish(scope, job, now_us=ctx.now_us(), detail={"taken": taken, "rejected_again": rejected})
 
 
-def _refile(ctx: WorkerContext, job: Job, _turn: _Turn) -> None:
+def _refile(ctx: WorkerContext, job: Job, turn: _Turn) -> None:
     """Put rows that could not be filed into the spool again, from the file in which they were set aside."""
     assert ctx.spool is not None
     with ctx.read(job.project_id) as scope:
@@ -241,19 +242,28 @@ def _refile(ctx: WorkerContext, job: Job, _turn: _Turn) -> None:
     if poison is None:
         raise NotFoundError("What was to be filed again has been dropped.")
     path = Path(poison.position)
-    if path.parent != ctx.settings.folder / "poison" or not path.is_file():
+    if path.parent != poison_folder(ctx.settings, job.model_id) or not path.is_file():
         raise InputError(f"{poison.position} is not on this machine. Retry it where it lies, or drop it.")
-    payload = path.read_bytes()
-    batch = Batch(
-        project_id=job.project_id,
-        model_id=job.model_id,
-        kind="labels" if poison.step == f"{FILING}labels" else "events",
-        rows=from_payload(payload).num_rows,
-        payload=payload,
-        received_us=poison.at_us,
-    )
-    ctx.spool.append([batch])
+    table = from_payload(path.read_bytes())
+    done = job.detail.get("filed", 0)  # in an earlier turn; rows that come twice are filed once
+    while done < table.num_rows:
+        turn.check()
+        rows = table.slice(done, REPLAYED)
+        batch = Batch(
+            project_id=job.project_id,
+            model_id=job.model_id,
+            kind="labels" if poison.step == f"{FILING}labels" else "events",
+            rows=rows.num_rows,
+            payload=to_payload(rows),
+            received_us=poison.at_us,
+        )
+        ctx.spool.append([batch])
+        done += rows.num_rows
+        turn.told(done, table.num_rows)
+        if turn.over and done < table.num_rows:
+            turn.put_back(filed=done)
+            return
     with ctx.write(job.project_id) as scope:
         quarantine.delete_poison(scope, poison.id)
-        jobs.finish(scope, job, now_us=ctx.now_us(), detail={"rows": batch.rows})
+        jobs.finish(scope, job, now_us=ctx.now_us(), detail={"rows": table.num_rows})
     path.unlink(missing_ok=True)

@@ -68,13 +68,14 @@ def _tend(ctx: WorkerContext, due: Due, lease: Lease, now_us: Callable[[], int])
     now, last = now_us(), state.evaluated_us if state else None
     next_us = now if last is None or not 0 <= now - last < pause else last + pause
     quick = remembered(ctx, live).restating_us < QUICK_US
+    evaluated = False
     if not quick and next_us <= now:  # what rebuilding takes would keep new events from being seen
         evaluate_model(ctx, live, lease, now_us=now)
-        next_us = now + pause
+        evaluated, next_us = True, now + pause
     restated = restate(ctx, live, lease, now_us=now_us())
     if quick and next_us <= now:
         evaluate_model(ctx, live, lease, now_us=now_us())
-    elif quick or restated.chunks:
+    elif restated.chunks or not evaluated:
         return next_us
     return min((time for time in (search_us, restated.again_us) if time is not None), default=None)
 

@@ -8,6 +8,7 @@ from time import monotonic_ns
 
 import pyarrow as pa
 
+from barograph.chunks import TimeChunks
 from barograph.store.catalog import leases, profiles
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import DirtyChunk, Position
@@ -47,17 +48,19 @@ def restate(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int,
         return Restated(again_us=rested_us)
     started, done = monotonic_ns(), 0
     tables = ctx.tables_of(live)
-    rows = {start: piece.rows for start, (_, piece) in known.pieces.items()}
+    rows = {start: head.rows for start, head in known.heads.items()}
     for run in _runs(live, marked, rows):
         ctx.check()
         counted = sum(rows.get(chunk.start_us, 0) for chunk in run)
         # Where fewer events are left than were counted, the others were too old to be kept: the profile stays as it is.
-        pieces = [p for p in _rebuilt(live, tables, run, at, rows=counted) if p.rows >= rows.get(p.start_us, 0)]
+        end_us = _end_us(live, run[-1].start_us)
+        found = rebuilt(live, tables, run[0].start_us, end_us, at, rows=counted, rule=live.rule)
+        pieces = [p for p in found if p.rows >= rows.get(p.start_us, 0)]
         with ctx.write(live.project_id) as scope:
             leases.check(scope.connection, lease)
-            revisions = write_pieces(scope, live, pieces, now_us=now_us)
+            written = write_pieces(scope, live, pieces, now_us=now_us)
             profiles.clear_dirty(scope, live.reference_id, run)
-        remember(known, pieces, revisions)
+        remember(known, pieces, written)
         done += len(run)
         if (monotonic_ns() - started) / 1e9 > SECONDS:
             break
@@ -82,11 +85,10 @@ def _runs(live: ServedModel, marked: Sequence[DirtyChunk], rows: dict[int, int])
         yield run
 
 
-def _rebuilt(
-    live: ServedModel, tables: ModelTables, run: Sequence[DirtyChunk], at: Position, *, rows: int
+def rebuilt(
+    live: ServedModel, tables: ModelTables, start: int, end: int, at: Position, *, rows: int, rule: TimeChunks
 ) -> list[ChunkProfile]:
-    """Return the pieces of these chunks, which have about so many rows."""
-    start, end = run[0].start_us, _end_us(live, run[-1].start_us)
+    """Return the pieces of all chunks of a rule in `[start, end)`, in microseconds, which have about so many rows."""
 
     def events(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         wanted = pa.schema([names.field(column) for column in columns])  # null where the table has none yet
@@ -99,7 +101,7 @@ def _rebuilt(
     names = event_schema(schema)
     built: dict[int, ChunkProfile] = {}
     for part in Slice.all(max(1, -(-rows // RUN_ROWS))):
-        for piece in pieces_of(live.reference.yardstick, labelled_rows(schema, names, events, labels, part), live.rule):
+        for piece in pieces_of(live.reference.yardstick, labelled_rows(schema, names, events, labels, part), rule):
             before = built.get(piece.start_us)
             built[piece.start_us] = piece if before is None else before.merge(piece)
     return [piece for _, piece in sorted(built.items())]

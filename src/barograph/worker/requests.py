@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
+from barograph.errors import InputError
 from barograph.spec.file import ROLE_KEYS
-from barograph.store.catalog import jobs, models, proposals, quarantine, references, states, work
+from barograph.spec.plain import schema_from_plain
+from barograph.store.catalog import jobs, models, proposals, quarantine, references, removals, states, work
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import Poison
 from barograph.store.catalog.references import StoredReference
+from barograph.store.catalog.removals import Removal
 from barograph.store.catalog.scope import Scope
+from barograph.worker.told_changes import tell_of_reference, tell_of_specification
 
 DEFAULT_CHUNK = "1d"
 FILING = "file "  # what steps of the pipeline that file rows are called, before the kind of row
@@ -104,7 +109,19 @@ def request_relearning(scope: Scope, model: Model, spec: Spec, *, now_us: int) -
     """
     old = newest_reference(scope, model)
     new = references.add_reference(scope, model.id, data_bytes=old.data_bytes, digest=old.digest, now_us=now_us)
-    return request_fit(scope, model, new, now_us=now_us, data=data_of(scope, model, old), spec=spec)
+    data, cells = data_of(scope, model, old), _cells(scope, model, old)
+    return request_fit(scope, model, new, now_us=now_us, data=data, cells=cells, spec=spec)
+
+
+def _cells(scope: Scope, model: Model, reference: StoredReference) -> int | None:
+    """Return how many values reference data has; None where that is not known."""
+    pending = proposals.get_proposal(scope, model.id)
+    if pending is not None and pending.detail.get("reference_id") == reference.id and "cells" in pending.detail:
+        return int(pending.detail["cells"])
+    if reference.rows is None or model.schema is None:
+        return None
+    schema = schema_from_plain(model.schema)
+    return reference.rows * (len(schema.columns()) + len(schema.ignored))
 
 
 def newest_reference(scope: Scope, model: Model) -> StoredReference:
@@ -131,8 +148,40 @@ def put_in_force(
     if chunk != model.chunk or spec is not None:
         version = None if spec is None else str(spec.get("version", ""))
         models.update_model(scope, model.id, chunk=chunk, spec=spec, version=version, now_us=now_us)
+    if spec is not None:
+        tell_of_specification(scope, model, spec, now_us=now_us)
+    tell_of_reference(scope, model, reference_id, now_us=now_us)
     models.activate_reference(scope, model.id, reference_id, schema=schema, now_us=now_us)
     work.mark(scope, model.id, due_us=now_us)
+
+
+def request_deletion(scope: Scope, model: Model, *, now_us: int) -> Removal:
+    """Delete a model with all that the catalog has of it, and ask for the rest of it to be removed."""
+    models.delete_model(scope, model.id)
+    return removals.add_removal(scope, model.id, "delete", model=model.name, now_us=now_us)
+
+
+def request_purge(scope: Scope, model: Model, *, before_us: int | None, now_us: int) -> Removal:
+    """Ask for what is older than a moment, the beginning of a UTC day, to be removed; None: all but the model."""
+    asked = {"before_us": before_us}
+    return removals.add_removal(scope, model.id, "purge", model=model.name, asked=asked, now_us=now_us)
+
+
+def request_erasure(scope: Scope, model: Model, id: str, *, now_us: int) -> Removal:
+    """Ask for one id to be erased. What stays of it is its digest, by which whoever knows the id can prove it.
+
+    Raises InputError for what cannot be an id.
+    """
+    try:
+        asked = {"digest": digest_of(id)}
+    except UnicodeEncodeError:
+        raise InputError("The id to erase holds bytes that are no text. Ids are UTF-8.") from None
+    return removals.add_removal(scope, model.id, "erase", model=model.name, asked=asked, subject=id, now_us=now_us)
+
+
+def digest_of(id: str) -> str:
+    """Return the SHA-256 of an id, in hexadecimal."""
+    return hashlib.sha256(id.encode()).hexdigest()
 
 
 def request_retry(scope: Scope, poison: Poison, *, now_us: int) -> Job | None:

@@ -35,7 +35,11 @@ def live_with(ctx: WorkerContext, model: Model, reference_id: int, *, chunk: str
         return Reference.from_bytes(data)
 
     try:
-        reference = ctx.references.get(reference_id, load)
+        with ctx.read(model.project_id) as scope:
+            stored = references.get_reference(scope, reference_id)
+        if stored is None or stored.ready_us is None:
+            return None
+        reference = ctx.references.get((reference_id, stored.ready_us), load)
     except LookupError:
         return None
     return ServedModel(
@@ -46,6 +50,7 @@ def live_with(ctx: WorkerContext, model: Model, reference_id: int, *, chunk: str
         rule=time_rule(chunk, zone=reference.schema.timezone),
         reference_id=reference_id,
         reference=reference,
+        learned_us=stored.ready_us,
     )
 
 

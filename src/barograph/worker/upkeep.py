@@ -16,17 +16,19 @@ from barograph.store.catalog import jobs, leases, profiles, states, work
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.leases import Lease
 from barograph.store.catalog.profiles import StoredProfile
+from barograph.store.model_files import delete_files
 from barograph.store.tables import TableKind
 from barograph.times import from_microseconds, to_microseconds
 from barograph.worker.chunk_profile import ChunkProfile
 from barograph.worker.context import ServedModel, WorkerContext
 from barograph.worker.lease_guard import hold
 from barograph.worker.missing_events import watch_silence
-from barograph.worker.profile_cache import remembered, write_pieces
+from barograph.worker.profile_cache import pieces_at, remembered, write_pieces
 from barograph.worker.served_model import live_model
 
 SHORT = ("min", "h")  # units of chunks that become days in the end
 EVALUATED_EVERY_US = 6 * 3_600_000_000  # at least, also when nothing comes
+LATE_US = 3_600_000_000  # for which an upload may still have been under way when its model was deleted
 VACUUM_HOURS = 24  # for which files that no version needs stay: a reader may still have them open
 ROLLED_BEYOND = 1.25  # times `keep_hours`: hours are rolled up in large steps, as each step restates evidence
 
@@ -37,6 +39,9 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
     """Look after all models once."""
     with reading(ctx.engine) as connection:
         fleet = everywhere.fleet(connection)
+        deleted = everywhere.deleted_models(connection, since_us=now_us - LATE_US)
+    for project_id, model_id in deleted:
+        delete_files(ctx.settings, project_id, model_id)
     for model in fleet:
         with ctx.write(model.project_id) as scope:
             watch_silence(scope, model.model_id, now_us=now_us)
@@ -55,7 +60,10 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
         if live is None:
             continue
         try:
-            _tidy(ctx, live)
+            with hold(ctx, f"tidy/{model.model_id}", now_us=now_us) as lease:
+                if lease is None:  # something of it is being removed
+                    continue
+                _tidy(ctx, live)
             if live.rule.unit in SHORT:
                 with hold(ctx, f"model/{model.model_id}", now_us=now_us) as lease:
                     if lease is not None:
@@ -96,28 +104,26 @@ def roll_up(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int)
     if live.rule.unit not in SHORT:
         return 0
     known = remembered(ctx, live)
-    if not known.pieces:
+    if not known.heads:
         return 0
     keep_us = seconds_of(live.spec.service.keep_hours) * 1e6
-    newest, oldest = max(known.pieces), min(known.pieces)
+    newest, oldest = max(known.heads), min(known.heads)
     if newest - oldest <= ROLLED_BEYOND * keep_us:
         return 0
     days = TimeChunks("d", live.rule.zone)
     until = to_microseconds(days.floor(from_microseconds(newest - round(keep_us))))
-    old = [piece for start, (_, piece) in sorted(known.pieces.items()) if start < until]
+    gone = [start for start in sorted(known.heads) if start < until]
+    old = [piece for _, piece in sorted(pieces_at(ctx, live, known, gone).items())]
     by_day: defaultdict[int, list[ChunkProfile]] = defaultdict(list)
     for piece in old:
         by_day[to_microseconds(days.floor(from_microseconds(piece.start_us)))].append(piece)
     with ctx.read(live.project_id) as scope:
         there = {p.start_us: p for p in profiles.read_profiles_at(scope, live.reference_id, "day", list(by_day))}
     daily = [_day(live, days, start, pieces, there.get(start)) for start, pieces in by_day.items()]
-    gone = [piece.start_us for piece in old]
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
         write_pieces(scope, live, daily, grain="day", now_us=now_us)
         profiles.delete_profiles(scope, live.reference_id, "chunk", gone)
-    for start in gone:
-        del known.pieces[start]
     return len(gone)
 
 

@@ -24,6 +24,7 @@ from barograph.worker.file_events import file_waiting
 from barograph.worker.jobs import run_next_job
 from barograph.worker.lease_guard import hold
 from barograph.worker.process_model import process_model
+from barograph.worker.removals import run_next_removal
 from barograph.worker.upkeep import keep_up
 
 IDLE_S = 0.5  # between looks at the catalog for what other processes have filed
@@ -50,7 +51,8 @@ def run_workers(
 
     A thread that has not come to one after `END_S` is left to itself, and what it does is given to others: it cannot be
     kept any more. `threads` do what is to be done with models, and jobs that can be done in small pieces; if there are
-    any, one more runs the long ones, so that no model waits for them. With a `spool`, one more files what it holds.
+    any, one more runs the long ones, so that no model waits for them. With a `spool`, one more files what it holds, and
+    one removes what is asked to be gone.
     `clock` gives the time in microseconds since 1970.
     """
     now_us = clock or wall_clock_us
@@ -66,6 +68,7 @@ def run_workers(
     loops: list[tuple[str, Callable[[], bool], float]] = []
     if spool is not None:
         loops.append(("filer", lambda: file_waiting(ctx, spool, now_us=now_us()) > 0, settings.filing_seconds))
+        loops.append(("removals", lambda: run_next_removal(ctx, now_us=now_us()), 0.0))
     for number in range(threads):
         loops.append((f"worker {number}", lambda: _work(ctx, now_us), 0.0))
     loops.append(("presence", _presence(ctx), settings.lease_seconds / 3))

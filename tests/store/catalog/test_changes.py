@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from two_projects import NOW, Catalog
 
@@ -28,6 +30,23 @@ def test_changes_are_listed_newest_first(catalog: Catalog) -> None:
         assert listed(start_us=NOW + 5, end_us=NOW + 9) == [2, 0]
     with pytest.raises(NotFoundError), catalog.write() as scope:
         changes.add_change(scope, 99, at_us=NOW, kind="data", title="x", now_us=NOW)
+
+
+def test_a_change_is_edited_and_deleted(catalog: Catalog) -> None:
+    model, second = catalog.model(), catalog.model("second")
+    with catalog.write() as scope:
+        made = changes.add_change(scope, model.id, at_us=NOW, kind="data", title="x", detail={"a": 1}, now_us=NOW)
+        edited = changes.edit_change(scope, model.id, made.id, title="y", by="ada", now_us=NOW + 1)
+        assert edited == replace(made, title="y", edited_us=NOW + 1, edited_by="ada")
+        assert changes.get_change(scope, model.id, made.id) == edited
+        all_of_it = {"at_us": NOW + 5, "kind": "other", "detail": {}, "version": "2"}
+        moved = changes.edit_change(scope, model.id, made.id, **all_of_it, by="ada", now_us=NOW + 1)  # type: ignore[arg-type]  # of a test
+        assert moved == replace(edited, **all_of_it)  # type: ignore[arg-type]  # of a test
+        assert changes.get_change(scope, second.id, made.id) is None
+        assert changes.edit_change(scope, second.id, made.id, title="z", by="ada", now_us=NOW) is None
+        assert not changes.delete_change(scope, second.id, made.id)
+        assert changes.delete_change(scope, model.id, made.id)
+        assert changes.get_change(scope, model.id, made.id) is None
 
 
 def test_records_are_only_added(catalog: Catalog) -> None:

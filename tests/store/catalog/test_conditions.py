@@ -261,3 +261,17 @@ def test_the_states_of_several_models_are_their_own(catalog: Catalog, model: Mod
     assert all_of_them[model.id].condition.severity is Severity.CRITICAL
     assert all_of_them[new.id].condition.lifecycle is Lifecycle.NEW
     assert all_of_them[new.id].condition.verdict.endswith("it has no reference to be compared with.")
+
+
+def test_events_that_came_after_an_evaluation_of_nothing_are_not_judged_yet(catalog: Catalog, model: Model) -> None:
+    nothing = {**JUDGED, "rows": 0, "chunks": 0}
+    with catalog.write() as scope:
+        states.set_state(scope, model.id, judged=nothing, evaluated_us=NOW, last_received_us=NOW + 1)
+        first = conditions.condition_of(scope, model.id, now_us=NOW + 2)
+        states.set_state(scope, model.id, evaluated_us=NOW + 2)
+        then = conditions.condition_of(scope, model.id, now_us=NOW + 3)
+    assert first is not None
+    assert then is not None
+    assert (first.condition.judgement, first.condition.severity) == (Judgement.NOT_KNOWN, None)
+    assert "has not been" in first.condition.verdict
+    assert (then.condition.judgement, then.condition.severity) == (Judgement.IN_TROUBLE, Severity.CRITICAL)

@@ -22,20 +22,29 @@ from barograph.store.catalog import (
     audit,
     changes,
     conditions,
+    handling,
     incidents,
     jobs,
     keys,
     models,
+    precision,
     profiles,
     proposals,
     quarantine,
     references,
+    removals,
     results,
     silenced,
     states,
     work,
 )
-from barograph.store.catalog.alerts import OperationsIncident, firing_operations, write_alerts, write_operations
+from barograph.store.catalog.alerts import (
+    OperationsIncident,
+    firing_operations,
+    forget_alerts,
+    write_alerts,
+    write_operations,
+)
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.quarantine import Refused
@@ -64,7 +73,8 @@ def test_every_table_has_a_project() -> None:
 
 def test_what_belongs_to_a_model_names_it_by_project_and_id() -> None:
     for name, table in METADATA.tables.items():
-        if "model_id" in table.c and name != "points":  # a point hangs on its series, which names the model
+        # A point hangs on its series, which names the model; a removal outlives its model.
+        if "model_id" in table.c and name not in ("points", "removals"):
             composite = [set(key.column_keys) for key in table.foreign_key_constraints]
             assert any({"project_id", "model_id"} <= keys for keys in composite), name
 
@@ -95,6 +105,7 @@ class Theirs:
             profiles.write_profiles(scope, m, r, "chunk", [profile()], now_us=NOW)
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
+            results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
             results.write_points(scope, m, [result()], now_us=NOW)
             states.set_state(scope, m, events=1)
             self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", now_us=NOW).id
@@ -119,15 +130,20 @@ class Theirs:
             alert = {"id": "q", "state": "firing", "severity": "notice", "family": "drift", "metric": "psi", "body": {}}
             times = {"first_us": NOW, "opened_us": NOW, "updated_us": NOW, "withdrawn": False}
             scope.insert(METADATA.tables["alerts"], [{**alert, **times, "model_id": m}])
-            incidents.add_comment(scope, m, "i", author="a", text="t", now_us=NOW)
             silence = {"matchers": [("column", "x")], "starts_us": 0, "ends_us": DAY, "reason": "why"}
             self.silence_values: dict[str, Any] = {**silence, "created_by": "a", "now_us": NOW}
             self.silence = incidents.add_silence(scope, model_id=m, **self.silence_values).id
             models.set_lifecycle(scope, m, Lifecycle.RETIRED, by="a", reason="x", now_us=NOW)
+            write_operations(scope, m, replace(self.incident, id="h"), now_us=NOW)
+            held = incidents.get_incident(scope, "h")
+            assert held is not None
+            handling.resolve(scope, held, by="a", now_us=NOW)
+            self.comment = incidents.add_comment(scope, m, "i", author="a", text="secret", now_us=NOW).id
             self.alerts = incidents.list_alerts(scope, limit=9)
             self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
             audit.record(scope, action="a", target="t", now_us=NOW)
+            self.removal = removals.add_removal(scope, m, "erase", model="secret", subject="x", now_us=NOW).id
         assert self.reference != r
 
     def seen(self, scope: Scope) -> list[silenced.SeenIncident]:
@@ -154,6 +170,7 @@ class Theirs:
             "references.list_references": lambda s: references.list_references(s, m, **page),
             "references.reference_ready": lambda s: references.reference_ready(s, r, rows=9, fitted=b"x", **at),
             "references.reference_failed": lambda s: references.reference_failed(s, r, reason="x"),
+            "references.reference_forgotten": lambda s: references.reference_forgotten(s, r, reason="x"),
             "references.fitted": lambda s: references.fitted(s, r),
             "profiles.write_profiles": lambda s: profiles.write_profiles(
                 s, m, r, "chunk", [profile(data=b"forged")], **at
@@ -161,7 +178,10 @@ class Theirs:
             "profiles.read_profiles": lambda s: profiles.read_profiles(s, r, "chunk"),
             "profiles.read_profiles_at": lambda s: profiles.read_profiles_at(s, r, "chunk", [day_us(0)]),
             "profiles.profile_heads": lambda s: profiles.profile_heads(s, r, "chunk"),
+            "profiles.heads_at": lambda s: profiles.heads_at(s, r, "chunk", [day_us(0)]),
+            "profiles.stamp": lambda s: any(profiles.stamp(s, r, "chunk")),
             "profiles.delete_profiles": lambda s: profiles.delete_profiles(s, r, "chunk", [day_us(0)]),
+            "profiles.forget_profiles": lambda s: profiles.forget_profiles(s, m),
             "profiles.get_position": lambda s: profiles.get_position(s, m, r) != Position(),
             "profiles.set_position": lambda s: profiles.set_position(
                 s, m, r, Position(events_version=9), expected=Position(events_version=1)
@@ -177,6 +197,8 @@ class Theirs:
             "results.series": lambda s: results.series(s, m, metric="row_count", **page),
             "results.rows": lambda s: results.rows(s, m, **page),
             "results.current_chunks": lambda s: results.current_chunks(s, m, since_us=0),
+            "results.forget_chunks": lambda s: results.forget_chunks(s, m, [day_us(0)]),
+            "results.forget_history": lambda s: results.forget_history(s, m, [day_us(0)]),
             "results.latest": lambda s: results.latest(s, m),
             "states.get_state": lambda s: states.get_state(s, m),
             "states.set_state": lambda s: states.set_state(s, m, events=9),
@@ -193,6 +215,9 @@ class Theirs:
                 i for i in silenced.see_with(s, self.incidents, silenced.mutes_at(s, NOW)) if i.root.metric
             ],
             "changes.add_change": lambda s: changes.add_change(s, m, at_us=NOW, kind="data", title="x", **at),
+            "changes.get_change": lambda s: changes.get_change(s, m, self.change),
+            "changes.edit_change": lambda s: changes.edit_change(s, m, self.change, title="x", by="x", **at),
+            "changes.delete_change": lambda s: changes.delete_change(s, m, self.change),
             "changes.list_changes": lambda s: changes.list_changes(s, **page),
             "jobs.add_job": lambda s: jobs.add_job(s, m, "fit", detail={}, **at),
             "jobs.get_job": lambda s: jobs.get_job(s, self.job.id),
@@ -200,7 +225,7 @@ class Theirs:
             "jobs.claim": lambda s: jobs.claim(s, self.job.id, **claimed),
             "jobs.progress": lambda s: jobs.progress(s, self.running, done=9, seconds=30, **at),
             "jobs.put_back": lambda s: jobs.put_back(s, self.running, **at),
-            "jobs.cancel": lambda s: jobs.cancel(s, self.running.id, **at),
+            "jobs.cancel": lambda s: jobs.cancel(s, self.job.id, **at),
             "jobs.finish": lambda s: jobs.finish(s, self.running, **at),
             "jobs.fail": lambda s: jobs.fail(s, self.running, reason="x", **at),
             "jobs.retry": lambda s: jobs.retry(s, self.failed, **at),
@@ -218,6 +243,9 @@ class Theirs:
             ),
             "quarantine.list_rows": lambda s: quarantine.list_rows(s, m, **page),
             "quarantine.count_rows": lambda s: quarantine.count_rows(s, m),
+            "quarantine.rows_with": lambda s: quarantine.rows_with(s, m, ["{"], **page),
+            "quarantine.delete_rows": lambda s: quarantine.delete_rows(s, m, ids=[self.row]),
+            "quarantine.change_poison": lambda s: quarantine.change_poison(s, self.poison, reason="x"),
             "quarantine.mark_replayed": lambda s: quarantine.mark_replayed(s, m, [self.row], **at),
             "quarantine.add_poison": lambda s: quarantine.add_poison(s, m, step="x", position="x", reason="x", **at),
             "quarantine.list_poison": lambda s: quarantine.list_poison(s, **page),
@@ -225,6 +253,7 @@ class Theirs:
             "quarantine.delete_poison": lambda s: quarantine.delete_poison(s, self.poison),
             "alerts.write_alerts": lambda s: write_alerts(s, m, [], [], since_us=0, **at),
             "alerts.write_operations": lambda s: write_operations(s, m, replace(self.incident, title="x"), **at),
+            "alerts.forget_alerts": lambda s: forget_alerts(s, m, before_us=None),
             "alerts.firing_operations": lambda s: firing_operations(s, m, "x"),
             "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
             "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),
@@ -232,6 +261,16 @@ class Theirs:
             "incidents.acknowledge": lambda s: incidents.acknowledge(s, m, "i", by="x", **at),
             "incidents.add_comment": lambda s: incidents.add_comment(s, m, "i", author="x", text="x", **at),
             "incidents.list_comments": lambda s: incidents.list_comments(s, m, "i", **page),
+            "incidents.edit_comment": lambda s: incidents.edit_comment(s, m, "i", self.comment, text="x", by="x", **at),
+            "incidents.delete_comment": lambda s: incidents.delete_comment(s, m, "i", self.comment),
+            "handling.resolve": lambda s: handling.resolve(s, self.incidents[0], by="x", **at),
+            "handling.reopen": lambda s: handling.reopen(s, self.incidents[0], by="x", **at),
+            "handling.assign": lambda s: handling.assign(s, self.incidents[0], to="x", by="x", **at),
+            "handling.give_verdict": lambda s: handling.give_verdict(s, self.incidents[0], "real", by="x", **at),
+            "handling.hold_to": lambda s: [
+                row for row in handling.hold_to(s, m, [{"id": "h", "state": "firing"}], {}) if row["state"] != "firing"
+            ],
+            "precision.precision_of_monitors": lambda s: precision.precision_of_monitors(s, m, since_us=0),
             "incidents.add_silence": lambda s: incidents.add_silence(s, model_id=m, **self.silence_values),
             "incidents.get_silence": lambda s: incidents.get_silence(s, self.silence),
             "incidents.list_silences": lambda s: incidents.list_silences(s, **page),
@@ -242,12 +281,20 @@ class Theirs:
             "work.done": lambda s: work.done(s, m, marks=1),
             "work.fail": lambda s: work.fail(s, m, due_us=0, reason="x", **at),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
+            "audit.list_actions": lambda s: audit.list_actions(s),
+            "removals.get_removal": lambda s: removals.get_removal(s, self.removal),
+            "removals.list_removals": lambda s: removals.list_removals(s, **page),
+            "removals.subject_of": lambda s: removals.subject_of(s, self.removal),
+            "removals.forget_subject": lambda s: removals.forget_subject(s, self.removal),
+            "removals.advance": lambda s: removals.advance(s, self.removal, step="x", **at),
+            "removals.put_off": lambda s: removals.put_off(s, self.removal, reason="x", due_us=0, **at),
+            "removals.finish_removal": lambda s: removals.finish_removal(s, self.removal, **at),
             "audit.list_records": lambda s: audit.list_records(s, **page),
         }
 
 
 # They make something new in the project of their scope, and name nothing of another.
-NAME_NOTHING = {"models.create_model", "keys.create_key", "audit.record"}
+NAME_NOTHING = {"removals.add_removal", "models.create_model", "keys.create_key", "audit.record"}
 
 
 def functions() -> set[str]:

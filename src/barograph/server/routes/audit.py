@@ -8,9 +8,11 @@ from typing import Any  # Any: JSON values
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from barograph.errors import did_you_mean
 from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, page
 from barograph.server.pagination import DEFAULT, read_cursor
-from barograph.store.catalog.audit import Record, list_records
+from barograph.server.problems import Problem, Wrong
+from barograph.store.catalog.audit import Record, list_actions, list_records
 from barograph.times import from_microseconds
 
 router = APIRouter(tags=["audit"])
@@ -45,6 +47,10 @@ def list_all(
     behind = None if after is None else int(read_cursor(after, (int,))[0] or 0)
     with service.read(caller) as scope:
         rows = list_records(scope, action=action, target=target, limit=limit + 1, after=behind)
+        if action is not None and not rows and action not in (known := list_actions(scope)):
+            hint = did_you_mean(action, known)
+            wrong = Wrong("query.action", f"There is no such action.{hint}")
+            raise Problem("invalid", f"Nothing was recorded of an action {action[:200]!r}.{hint}", [wrong])
     kept, following = page(request, rows, limit, lambda r: (r.id,))
     return AuditPage(items=[_answer(row) for row in kept], next=following)
 

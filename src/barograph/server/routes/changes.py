@@ -1,4 +1,7 @@
-"""Changes around a model that people or pipelines tell of: they stand beside its results, and explain some."""
+"""Changes around a model that people, pipelines and the service itself tell of: they stand beside its results.
+
+Those near the onset of an incident are told with it.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,63 @@ from typing import Annotated, Any, Literal  # Any: JSON values
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from barograph.server.api_models import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, Time, page
-from barograph.server.catalog_lookup import audited, model_named
+from barograph.server.api_models import (
+    After,
+    Answer,
+    Asked,
+    CallerOf,
+    Limit,
+    Page,
+    Said,
+    ServiceOf,
+    Time,
+    page,
+    problems,
+)
+from barograph.server.catalog_lookup import MOST_ID, audited, model_named
 from barograph.server.pagination import DEFAULT, read_cursor
-from barograph.store.catalog.changes import Change, add_change, list_changes
+from barograph.server.problems import Problem, not_found
+from barograph.store.catalog.changes import (
+    OWN,
+    Change,
+    add_change,
+    delete_change,
+    edit_change,
+    get_change,
+    list_changes,
+)
+from barograph.store.catalog.scope import Scope
 from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["changes"])
-Kind = Literal["deployment", "data", "config", "incident", "other"]
+Told = Literal["deployment", "data", "config", "incident", "other"]
+Kind = Literal[
+    "deployment", "data", "config", "incident", "other", "specification", "reference", "environment", "probe"
+]
 
 
 class ChangeAsked(Asked):
     """A change to tell of."""
 
     at: Time | None = Field(default=None, description="When it happened; default: now.")
-    kind: Kind = "other"
-    title: str = Field(min_length=1, max_length=500, examples=["Model 7 went live"])
+    kind: Told = "other"
+    title: Said = Field(min_length=1, max_length=500, examples=["Model 7 went live"])
     detail: dict[str, Any] = Field(default_factory=dict, examples=[{"commit": "1f3a9c"}])
     version: str | None = Field(default=None, max_length=200, description="The model's version from then on.")
 
 
+class ChangeEdit(Asked):
+    """What to say otherwise of a change; what is left out stays."""
+
+    at: Time | None = None
+    kind: Told | None = None
+    title: Said | None = Field(default=None, min_length=1, max_length=500)
+    detail: dict[str, Any] | None = None
+    version: str | None = Field(default=None, max_length=200)
+
+
 class ChangeAnswer(Answer):
-    """A change that was told of."""
+    """A change that was told of, or that the service put in force itself (`specification`, `reference`)."""
 
     id: int
     at: datetime
@@ -38,7 +76,9 @@ class ChangeAnswer(Answer):
     detail: dict[str, Any]
     version: str | None
     created_at: datetime
-    created_by: str | None
+    created_by: str | None = Field(description="Null: the service itself, after a job.")
+    edited_at: datetime | None
+    edited_by: str | None
 
 
 class ChangesPage(Page[ChangeAnswer]):
@@ -92,6 +132,57 @@ def add(model: str, asked: ChangeAsked, service: ServiceOf, caller: CallerOf) ->
     return _answer(change)
 
 
+@router.patch(
+    "/v1/models/{model}/changes/{change}",
+    operation_id="edit_change",
+    summary="Edit a change",
+    openapi_extra=problems("conflict"),
+)
+def edit(model: str, change: int, asked: ChangeEdit, service: ServiceOf, caller: CallerOf) -> ChangeAnswer:
+    """Say something otherwise of a change. What the service itself put in force stays as it was."""
+    now_us = service.now_us()
+    with service.write(caller) as scope:
+        before = _editable(scope, model, change)
+        given = asked.model_dump(exclude_none=True, exclude={"at"})
+        at_us = None if asked.at is None else to_microseconds(asked.at)
+        after = edit_change(scope, before.model_id, change, at_us=at_us, **given, by=caller.name, now_us=now_us)
+        assert after is not None  # it was there, in this transaction
+        detail = {
+            "id": change,
+            "before": _answer(before).model_dump(mode="json"),
+            "asked": asked.model_dump(mode="json"),
+        }
+        audited(scope, caller, "edit change", model, detail, now_us=now_us)
+    return _answer(after)
+
+
+@router.delete(
+    "/v1/models/{model}/changes/{change}",
+    operation_id="delete_change",
+    summary="Delete a change",
+    status_code=204,
+    openapi_extra=problems("conflict"),
+)
+def delete(model: str, change: int, service: ServiceOf, caller: CallerOf) -> None:
+    """Delete a change that was told of by mistake; the audit keeps what it said."""
+    now_us = service.now_us()
+    with service.write(caller) as scope:
+        before = _editable(scope, model, change)
+        delete_change(scope, before.model_id, change)
+        detail = {"id": change, "before": _answer(before).model_dump(mode="json")}
+        audited(scope, caller, "delete change", model, detail, now_us=now_us)
+
+
+def _editable(scope: Scope, model: str, change: int) -> Change:
+    model_id = model_named(scope, model).id
+    found = get_change(scope, model_id, change) if 0 < change <= MOST_ID else None
+    if found is None:
+        raise not_found("change", change)
+    if found.kind in OWN:
+        raise Problem("conflict", f"No person told of this {found.kind}, but the service: what it says of it stays.")
+    return found
+
+
 def _after(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
@@ -109,4 +200,6 @@ def _answer(change: Change) -> ChangeAnswer:
         version=change.version,
         created_at=from_microseconds(change.created_us),
         created_by=change.created_by,
+        edited_at=from_microseconds(change.edited_us),
+        edited_by=change.edited_by,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal  # Any: JSON values
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
-from barograph.server.api_models import After, Answer, Asked, CallerOf, Limit, Page, Said, ServiceOf, page
-from barograph.server.catalog_lookup import audited, model_named, names_of
+from barograph.alerts.nearby import NearChange, near_onset, told_of
+from barograph.chunks import TimeChunks
+from barograph.server.api_models import After, Answer, Asked, CallerOf, Limit, Page, ServiceOf, page
+from barograph.server.catalog_lookup import audited, model_named, names_of, rules_of
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import not_found
 from barograph.store.catalog import incidents as stored
+from barograph.store.catalog.changes import Change, ChangeKind, list_changes
+from barograph.store.catalog.handling import Verdict
 from barograph.store.catalog.incidents import Comment, Place, StoredAlert, StoredIncident
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.silenced import (
@@ -24,10 +28,11 @@ from barograph.store.catalog.silenced import (
     list_seen_incidents,
     see_incidents,
 )
-from barograph.times import from_microseconds
+from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["incidents"])
 _COMMENTS = 1000  # that an answer holds
+_NEAR = 10  # changes, too
 AlertState = Literal["pending", "firing", "resolved"]
 IncidentState = Literal["firing", "resolved"]
 Severity = Literal["notice", "warning", "critical"]
@@ -44,6 +49,42 @@ class MuteAnswer(Answer):
     id: int | None = Field(description="Of the silence; null: the model is paused or retired.")
     reason: str
     ends_at: datetime | None = Field(description="Null: it has no end.")
+
+
+class SaidAnswer(Answer):
+    """What a person said of an incident's state. It holds until a later chunk is in breach, or another is said."""
+
+    state: IncidentState
+    at: datetime
+    by: str
+    reason: str | None
+
+
+class AssignmentAnswer(Answer):
+    """Who sees to an incident."""
+
+    to: str
+    at: datetime
+    by: str
+
+
+class VerdictAnswer(Answer):
+    """Whether an incident was real."""
+
+    verdict: Verdict
+    at: datetime
+    by: str
+    reason: str | None
+
+
+class NearChangeAnswer(Answer):
+    """A change near an incident's onset."""
+
+    id: int
+    at: datetime
+    kind: ChangeKind
+    title: str
+    version: str | None
 
 
 class AlertAnswer(Answer):
@@ -72,14 +113,25 @@ class IncidentAnswer(Answer):
 
     id: str
     model: str
-    state: IncidentState
+    state: IncidentState = Field(description="What holds: what a person said, or what was found.")
+    found: IncidentState = Field(description="What the newest evaluation found.")
+    said: SaidAnswer | None = Field(description="What a person said of its state; null if nobody did.")
     severity: Severity = Field(description="Of its gravest alert that is not silenced; of all, if all are.")
     family: str
     title: str = Field(examples=["ROC AUC fell from 0.725 to 0.540 in the week of 2024-05-13"])
-    since: datetime
+    text: str = Field(description="The title, what to do first, and what was changed near its onset.")
+    since: datetime = Field(description="The start of its first chunk in breach, its onset.")
+    since_chunk: str | None = Field(description="That chunk, as the title names it.", examples=["2024-05-13"])
     until: datetime | None
+    until_chunk: str | None = Field(description="Its last chunk in breach; null while it fires.")
+    changes: list[NearChangeAnswer] = Field(
+        description="Changes near its onset, the newest first, at most ten: in its first chunk, or as long as two "
+        "chunks before it (at least a day)."
+    )
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    assigned: AssignmentAnswer | None
+    verdict: VerdictAnswer | None
     withdrawn: bool
     silenced_by: list[MuteAnswer] = Field(
         description="What mutes it now, if none of its alerts is heard: it is listed, and counts nowhere."
@@ -96,6 +148,8 @@ class CommentAnswer(Answer):
     at: datetime
     author: str
     text: str
+    edited_at: datetime | None
+    edited_by: str | None
 
 
 class IncidentDetail(IncidentAnswer):
@@ -110,12 +164,6 @@ class AlertsPage(Page[AlertAnswer]):
 
 class IncidentsPage(Page[IncidentAnswer]):
     """Incidents, those that were opened last first."""
-
-
-class CommentAsked(Asked):
-    """What to write to an incident."""
-
-    text: Said = Field(min_length=1, max_length=10_000)
 
 
 class AcknowledgeAsked(Asked):
@@ -181,16 +229,15 @@ def list_incidents(
             limit=limit + 1,
             after=_after(after),
         )
-        names = names_of(scope, [row.stored.model_id for row in rows])
-    kept, following = page(request, rows, limit, lambda i: _place(i.stored))
-    return IncidentsPage(items=[_incident(row, names) for row in kept], next=following)
+        kept, following = page(request, rows, limit, lambda i: _place(i.stored))
+        return IncidentsPage(items=_incidents(scope, kept), next=following)
 
 
 @router.get("/v1/incidents/{incident}", operation_id="get_incident", summary="Get an incident with its comments")
 def get_incident(incident: Incident, service: ServiceOf, caller: CallerOf) -> IncidentDetail:
     """Get an incident with its comments."""
     with service.read(caller) as scope:
-        return _detail(scope, _found(scope, incident), now_us=service.now_us())
+        return detail_of(scope, incident_with(scope, incident), now_us=service.now_us())
 
 
 @router.post(
@@ -203,30 +250,15 @@ def acknowledge(
     asked = asked or AcknowledgeAsked()
     now_us = service.now_us()
     with service.write(caller) as scope:
-        found = _found(scope, incident)
+        found = incident_with(scope, incident)
         by = caller.name if asked.acknowledged else None
         stored.acknowledge(scope, found.model_id, found.id, by=by, now_us=now_us)
         audited(scope, caller, "acknowledge incident", found.id, asked.model_dump(), now_us=now_us)
-        return _detail(scope, _found(scope, incident), now_us=now_us)
+        return detail_of(scope, incident_with(scope, incident), now_us=now_us)
 
 
-@router.post(
-    "/v1/incidents/{incident}/comments",
-    operation_id="comment_incident",
-    summary="Write to an incident",
-    status_code=201,
-)
-def comment(incident: Incident, asked: CommentAsked, service: ServiceOf, caller: CallerOf) -> CommentAnswer:
-    """Write a comment to an incident."""
-    now_us = service.now_us()
-    with service.write(caller) as scope:
-        found = _found(scope, incident)
-        added = stored.add_comment(scope, found.model_id, found.id, author=caller.name, text=asked.text, now_us=now_us)
-        audited(scope, caller, "comment incident", found.id, {"comment": added.id}, now_us=now_us)
-    return _comment(added)
-
-
-def _found(scope: Scope, incident: str) -> StoredIncident:
+def incident_with(scope: Scope, incident: str) -> StoredIncident:
+    """Return the incident with an id; raise Problem if there is none."""
     found = stored.get_incident(scope, incident)
     if found is None:
         raise not_found("incident", incident)
@@ -244,42 +276,88 @@ def _place(row: StoredAlert | StoredIncident) -> Place:
     return row.opened_us, row.model_id, row.id
 
 
-def _detail(scope: Scope, incident: StoredIncident, *, now_us: int) -> IncidentDetail:
+def detail_of(scope: Scope, incident: StoredIncident, *, now_us: int) -> IncidentDetail:
+    """Return an incident as the API tells it."""
     comments = stored.list_comments(scope, incident.model_id, incident.id, limit=_COMMENTS)
-    names = names_of(scope, [incident.model_id])
-    (seen,) = see_incidents(scope, [incident], now_us=now_us)
-    return IncidentDetail(**_incident(seen, names).model_dump(), comments=[_comment(comment) for comment in comments])
+    (told,) = _incidents(scope, see_incidents(scope, [incident], now_us=now_us))
+    return IncidentDetail(**told.model_dump(), comments=[comment_answer(comment) for comment in comments])
 
 
-def _comment(comment: Comment) -> CommentAnswer:
-    return CommentAnswer(id=comment.id, at=from_microseconds(comment.at_us), author=comment.author, text=comment.text)
+def comment_answer(comment: Comment) -> CommentAnswer:
+    """Return a comment as the API tells it."""
+    return CommentAnswer(
+        id=comment.id,
+        at=from_microseconds(comment.at_us),
+        author=comment.author,
+        text=comment.text,
+        edited_at=from_microseconds(comment.edited_us),
+        edited_by=comment.edited_by,
+    )
 
 
 def _mutes(mutes: Sequence[Mute]) -> list[dict[str, Any]]:
     return [{"id": mute.id, "reason": mute.reason, "ends_at": from_microseconds(mute.ends_us)} for mute in mutes]
 
 
-def _incident(seen: SeenIncident, names: dict[int, str]) -> IncidentAnswer:
+def _incidents(scope: Scope, seen: Sequence[SeenIncident]) -> list[IncidentAnswer]:
+    rules = rules_of(scope, [one.stored.model_id for one in seen])
+    names = names_of(scope, rules)
+    return [_incident(one, names, _near(scope, one.stored, rules[one.stored.model_id])) for one in seen]
+
+
+def _near(scope: Scope, incident: StoredIncident, rule: TimeChunks) -> list[Change]:
+    """Return the changes near an incident's onset, the newest first."""
+    since = from_microseconds(incident.since_us)
+    start, end = near_onset(since, rule.next(since))
+    start_us, end_us = to_microseconds(start), to_microseconds(end)
+    return list_changes(scope, model_id=incident.model_id, start_us=start_us, end_us=end_us, limit=_NEAR)
+
+
+def _incident(seen: SeenIncident, names: Mapping[int, str], near: Sequence[Change]) -> IncidentAnswer:
     incident = seen.stored
+    body = incident.body
+    changes = [
+        NearChangeAnswer(id=c.id, at=from_microseconds(c.at_us), kind=c.kind, title=c.title, version=c.version)
+        for c in near
+    ]
+    told = told_of([NearChange(at=c.at, kind=c.kind, title=c.title) for c in changes])
+    title = incident.title.rstrip(".")
     return IncidentAnswer.model_validate(
         {
             "id": incident.id,
             "model": names[incident.model_id],
             "state": incident.state,
+            "found": body.get("state", incident.state),
+            "said": _said(incident.said_us, incident.said_by, state=incident.said_state, reason=incident.said_reason),
             "severity": seen.severity.value,
             "family": incident.family,
             "title": incident.title,
+            "text": " ".join(part for part in (f"{title[:1].upper()}{title[1:]}.", body.get("advice"), told) if part),
             "since": from_microseconds(incident.since_us),
+            "since_chunk": body.get("since"),
             "until": from_microseconds(incident.until_us),
+            "until_chunk": body.get("until"),
+            "changes": changes,
             "acknowledged_at": from_microseconds(incident.acknowledged_us),
             "acknowledged_by": incident.acknowledged_by,
+            "assigned": _said(incident.assigned_us, incident.assigned_by, to=incident.assigned_to),
+            "verdict": _said(
+                incident.verdict_us, incident.verdict_by, verdict=incident.verdict, reason=incident.verdict_reason
+            ),
             "withdrawn": incident.withdrawn,
             "silenced_by": _mutes(seen.silenced_by),
             "opened_at": from_microseconds(incident.opened_us),
             "updated_at": from_microseconds(incident.updated_us),
-            "body": incident.body,
+            "body": body,
         }
     )
+
+
+def _said(at_us: int | None, by: str | None, **what: str | None) -> dict[str, Any] | None:
+    """Return what a person said; None if nobody did, or it was taken back."""
+    if next(iter(what.values())) is None:
+        return None
+    return {**what, "at": from_microseconds(at_us), "by": by}
 
 
 def _alert(seen: SeenAlert, names: dict[int, str]) -> AlertAnswer:

@@ -34,6 +34,7 @@ from barograph.server.catalog_lookup import audited, model_named, numbers_of
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem
 from barograph.server.route_table import url
+from barograph.server.routes.removals import RemovalAnswer, answer
 from barograph.server.service import Service
 from barograph.server.spec_body import JSON, TOML, check_name, specification
 from barograph.spec.file import ModelSpec
@@ -43,7 +44,6 @@ from barograph.store.catalog.models import (
     Model,
     ModelHead,
     create_model,
-    delete_model,
     find_model,
     list_models,
     set_lifecycle,
@@ -63,8 +63,10 @@ from barograph.worker.requests import (
     data_of,
     needs_learning,
     newest_reference,
+    request_deletion,
     request_relearning,
 )
+from barograph.worker.told_changes import tell_of_specification
 
 router = APIRouter(tags=["models"])
 _TRIES = 5  # when others change the model while its new specification is looked at
@@ -227,17 +229,24 @@ def resume(model: str, asked: ResumeAsked, service: ServiceOf, caller: CallerOf)
     "/v1/models/{model}",
     operation_id="delete_model",
     summary="Delete a model",
-    status_code=204,
+    status_code=202,
     openapi_extra=problems("changed"),
 )
-def delete(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> None:
-    """Delete a model with its references, profiles and results. The tables of its events and labels stay."""
+def delete(model: str, request: Request, response: Response, service: ServiceOf, caller: CallerOf) -> RemovalAnswer:
+    """Delete a model and all that there is of it: it is gone with the answer, and nothing of it can be had back.
+
+    Its events, labels and reference data are deleted from the disk after that; the answer names the removal that says
+    how far this is. A model of the same name can be made at once: it has nothing to do with this one.
+    """
+    now_us = service.now_us()
     with service.write(caller) as scope:
         found = model_named(scope, model)
         check_unchanged(request, tag_of(found))
-        delete_model(scope, found.id)
-        audited(scope, caller, "delete model", model, {}, now_us=service.now_us())
+        removal = request_deletion(scope, found, now_us=now_us)
+        audited(scope, caller, "delete model", model, {"removal": removal.id}, now_us=now_us)
     service.targets.forget((caller.project_id, model))
+    response.headers["Location"] = url("/v1/removals/{removal}", removal=removal.id)
+    return answer(removal)
 
 
 @router.get(
@@ -331,7 +340,7 @@ def _store(
             status = 201
             headers["Location"] = url("/v1/models/{model}", model=name)
         else:
-            model, job = _change(scope, old, plain, version=spec.version, now_us=now_us)
+            model, job = _change(scope, old, plain, version=spec.version, by=caller.name, now_us=now_us)
             status = 200 if job is None else 202
             if job is not None:
                 headers["Location"] = url("/v1/jobs/{job}", job=job)
@@ -351,12 +360,13 @@ def _on_time(model: Model) -> str:
 
 
 def _change(
-    scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, now_us: int
+    scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, by: str, now_us: int
 ) -> tuple[Model, int | None]:
     """Put a specification in force, or ask for the job that does so, and return its id."""
     proposed = get_proposal(scope, old.id)
     if old.reference_id is None or not needs_learning(plain, old.spec):
         model = update_model(scope, old.id, spec=plain, version=version, now_us=now_us)
+        tell_of_specification(scope, old, plain, by=by, now_us=now_us)
         if proposed is not None and (proposed.spec is not None or not proposed.is_pending):
             settle(scope, old.id)  # this is what is wanted now
         mark(scope, model.id, due_us=now_us)
@@ -419,7 +429,7 @@ def _pending(proposed: Proposal) -> PendingAnswer:
         job=proposed.job_id,
         specification=proposed.spec is not None,
         reference=proposed.detail.get("reference"),
-        reason=proposed.reason,
+        reason="Its job was cancelled." if proposed.state == "cancelled" else proposed.reason,
         asked_at=from_microseconds(proposed.asked_us),
     )
 

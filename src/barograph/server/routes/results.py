@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Any, Literal, get_args  # Any: OpenAPI is JSON
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
+from starlette.responses import Response
 
 from barograph.errors import did_you_mean
 from barograph.metrics import catalogue
 from barograph.metrics.facts import heading_of
 from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, page
+from barograph.server.auth import Caller
 from barograph.server.catalog_lookup import bounds_of, model_named
+from barograph.server.export import CONTENT, Format, exported, format_of, pages_of
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong
+from barograph.server.service import Service
+from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import results
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.results import Point
@@ -28,6 +35,18 @@ Status = Literal["ok", "warning", "breach", "undefined"]
 Start = Annotated[Time | None, Query(description="Chunks that begin at this time or later.")]
 End = Annotated[Time | None, Query(description="Chunks that begin before this time.")]
 AsOf = Annotated[Time | None, Query(description="What was known at this time; default: what is known now.")]
+
+
+Form = Annotated[
+    Format | None,
+    Query(
+        alias="format",
+        description="csv and parquet hold all rows at once, without pages; default: what Accept says, else json.",
+    ),
+]
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A page as JSON, or all rows as a file", "content": dict(CONTENT)}
+}
 
 
 class ResultAnswer(Answer):
@@ -58,6 +77,15 @@ class ResultAnswer(Answer):
     label_coverage: float | None
 
 
+def _kind(annotation: Any) -> type:
+    """Return the type of a field; of one that may be absent, the other type."""
+    kind: type = next(iter(get_args(annotation)), annotation)
+    return kind
+
+
+COLUMNS = {name: _kind(field.annotation) for name, field in ResultAnswer.model_fields.items()}  # of an export
+
+
 class MonitorAnswer(Answer):
     """One thing that is watched."""
 
@@ -77,10 +105,17 @@ class ResultsPage(Page[ResultAnswer]):
     """Result rows by chunk and series."""
 
 
-@router.get("/v1/models/{model}/results", operation_id="list_results", summary="List result rows")
+@router.get(
+    "/v1/models/{model}/results",
+    operation_id="list_results",
+    summary="List result rows",
+    response_model=ResultsPage,
+    responses=_FORMS,
+)
 def list_results(
     model: str,
     request: Request,
+    response: Response,
     service: ServiceOf,
     caller: CallerOf,
     start: Start = None,
@@ -93,10 +128,16 @@ def list_results(
     family: str | None = None,
     status: Status | None = None,
     as_of: AsOf = None,
+    form: Form = None,
     limit: Limit = DEFAULT,
     after: After = None,
-) -> ResultsPage:
-    """List result rows by chunk and series; a filter that is left out lets all through."""
+) -> ResultsPage | Response:
+    """List result rows by chunk and series; a filter that is left out lets all through.
+
+    As CSV or Parquet, all of them come as one file.
+    """
+    form = format_of(request, form)
+    response.headers["Vary"] = "Accept"
     with service.read(caller) as scope:
         found = model_named(scope, model)
         start_us, end_us = to_microseconds(start), to_microseconds(end)
@@ -104,29 +145,35 @@ def list_results(
             bounds = bounds_of(found, chunk)
             start_us = max(start_us or bounds[0], bounds[0])
             end_us = min(end_us or bounds[1], bounds[1])
-        points = results.rows(
-            scope,
-            found.id,
-            monitor=monitor,
-            metric=metric,
-            family=family,
-            column=column,
-            segment=segment,
-            status=status,
-            start_us=start_us,
-            end_us=end_us,
-            as_of_us=to_microseconds(as_of),
-            limit=limit + 1,
-            after=_after(after),
-        )
-    kept, following = page(request, points, limit, lambda p: (p.chunk_us, p.series_id))
-    return ResultsPage(items=[_answer(model, point) for point in kept], next=following)
+        given = {"monitor": monitor, "metric": metric, "column": column, "segment": segment, "family": family}
+        _check_filters(scope, found, given)
+    read = partial(
+        results.rows,
+        model_id=found.id,
+        monitor=monitor,
+        metric=metric,
+        family=family,
+        column=column,
+        segment=segment,
+        status=status,
+        start_us=start_us,
+        end_us=end_us,
+        as_of_us=to_microseconds(as_of),
+    )
+    return _answered(request, service, caller, model, read, form=form, limit=limit, after=after)
 
 
-@router.get("/v1/models/{model}/series", operation_id="get_series", summary="Get one metric over time")
+@router.get(
+    "/v1/models/{model}/series",
+    operation_id="get_series",
+    summary="Get one metric over time",
+    response_model=ResultsPage,
+    responses=_FORMS,
+)
 def get_series(
     model: str,
     request: Request,
+    response: Response,
     service: ServiceOf,
     caller: CallerOf,
     metric: Annotated[str, Query(examples=["roc_auc"])],
@@ -136,40 +183,81 @@ def get_series(
     start: Start = None,
     end: End = None,
     as_of: AsOf = None,
+    form: Form = None,
     limit: Limit = DEFAULT,
     after: After = None,
-) -> ResultsPage:
-    """Get one metric of one column and segment in the order of time."""
+) -> ResultsPage | Response:
+    """Get one metric of one column and segment in the order of time; as CSV or Parquet, all of it as one file."""
+    form = format_of(request, form)
+    response.headers["Vary"] = "Accept"
     with service.read(caller) as scope:
         found = model_named(scope, model)
-        _check_metric(scope, found, metric)
-        points = results.series(
-            scope,
-            found.id,
-            metric=metric,
-            column=column,
-            segment=segment,
-            family=family,
-            start_us=to_microseconds(start),
-            end_us=to_microseconds(end),
-            as_of_us=to_microseconds(as_of),
-            limit=limit + 1,
-            after=_after(after),
-        )
-    kept, following = page(request, points, limit, lambda p: (p.chunk_us, p.series_id))
-    return ResultsPage(items=[_answer(model, point) for point in kept], next=following)
+        _check_filters(scope, found, {"metric": metric, "column": column, "segment": segment, "family": family})
+    read = partial(
+        results.series,
+        model_id=found.id,
+        metric=metric,
+        column=column,
+        segment=segment,
+        family=family,
+        start_us=to_microseconds(start),
+        end_us=to_microseconds(end),
+        as_of_us=to_microseconds(as_of),
+    )
+    return _answered(request, service, caller, model, read, form=form, limit=limit, after=after)
 
 
-def _check_metric(scope: Scope, model: Model, metric: str) -> None:
-    """Refuse a metric that neither the model has results of nor anybody knows: a slip of the pen."""
-    known = {name for _, name in catalogue()}
-    if metric not in known and metric not in (watched := {s.metric for s in results.list_series(scope, model.id)}):
-        hint = did_you_mean(metric, known | watched)
-        raise Problem(
-            "invalid",
-            f"There is no metric {metric!r}.{hint}",
-            errors=[Wrong("query.metric", f"There is no such metric.{hint}")],
-        )
+def _answered(
+    request: Request,
+    service: Service,
+    caller: Caller,
+    model: str,
+    read: Callable[..., Sequence[Point]],
+    *,
+    form: Format,
+    limit: int,
+    after: str | None,
+) -> ResultsPage | Response:
+    """Return a page of what `read` finds, or all of it as a file. Each page is read in a transaction of its own."""
+
+    def points(most: int, behind: tuple[int, int] | None) -> Sequence[Point]:
+        with service.read(caller) as scope:
+            return read(scope, limit=most, after=behind)
+
+    if form == "json":
+        found = points(limit + 1, _after(after))
+        kept, following = page(request, found, limit, lambda p: (p.chunk_us, p.series_id))
+        return ResultsPage(items=[_answer(model, point) for point in kept], next=following)
+    pages = pages_of(points, lambda p: _answer(model, p).model_dump(), lambda p: (p.chunk_us, p.series_id))
+    return exported(form, COLUMNS, pages, name=f"{model}-results")
+
+
+def _check_filters(scope: Scope, model: Model, given: Mapping[str, str | None]) -> None:
+    """Refuse a value that neither the model has results of nor anybody knows: a slip of the pen, not an empty list."""
+    asked = {name: value for name, value in given.items() if value is not None}
+    if not asked:
+        return
+    series = results.list_series(scope, model.id)
+    wrong = []
+    for name, value in asked.items():
+        known = {getattr(one, name) for one in series} - {None} | _known(name, model)
+        # Before there are results, nobody knows which monitors and segments there will be.
+        if value not in known and (series or name in ("metric", "family")):
+            wrong.append(Wrong(f"query.{name}", f"There is no such {name}.{did_you_mean(value, known)}"))
+    if wrong:
+        first = wrong[0].path.removeprefix("query.")
+        hint = wrong[0].message.removeprefix(f"There is no such {first}.")
+        raise Problem("invalid", f"There is no {first} {asked[first][:200]!r}.{hint}", errors=wrong)
+
+
+def _known(name: str, model: Model) -> set[str]:
+    """Return the values that a filter may have whatever there are results of."""
+    if name in ("metric", "family"):
+        place = ("family", "metric").index(name)
+        return {key[place] for key in catalogue()} | ({"estimation", "concept"} if name == "family" else set())
+    if name == "column" and model.schema is not None:
+        return set(schema_from_plain(model.schema).columns())
+    return set()
 
 
 @router.get("/v1/models/{model}/monitors", operation_id="list_monitors", summary="List what is watched")

@@ -13,7 +13,8 @@ from barograph.alerts.alert import Alert, State
 from barograph.alerts.incident import Incident
 from barograph.errors import NotFoundError
 from barograph.store.catalog.column_types import storable, to_json
-from barograph.store.catalog.schema import alerts, incidents, models
+from barograph.store.catalog.handling import NOTHING_SAID, hold_to
+from barograph.store.catalog.schema import alerts, comments, incidents, models
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.stable_ids import Lasting, lasting_ids
 from barograph.times import to_microseconds
@@ -52,7 +53,8 @@ def write_alerts(
     What is stored of these chunks and is not among them any more was restated away: it becomes resolved and
     `withdrawn`; where only its beginning was, it keeps its id (`lasting`). What began before `since_us`, and what the
     service itself said, stays as it is. Returns the ids of the incidents that fire and did not before: those to tell
-    of. What was over and fires again is to be seen to again. Raises NotFoundError for an unknown model.
+    of. What was over and fires again is to be seen to again. What people said of a state holds (`handling`). Raises
+    NotFoundError for an unknown model.
     """
     _lock(scope, model_id)
     t = alerts.c
@@ -70,11 +72,12 @@ def write_alerts(
     _withdraw(scope, alerts, model_id, {row["id"] for row in rows}, since_us, now_us)
 
     rows = [_incident_row(model_id, incident, ids, now_us) for incident in grouped]
+    rows = hold_to(scope, model_id, rows, {ids.incident(one.id): to_microseconds(one.last_at) for one in grouped})
     before = _write(scope, incidents, model_id, rows)
     _withdraw(scope, incidents, model_id, {row["id"] for row in rows}, since_us, now_us)
     firing = [row["id"] for row in rows if row["state"] == State.FIRING.value]
     again = [id for id in firing if before.get(id) == State.RESOLVED.value]
-    _forget_acknowledgement(scope, model_id, again)
+    _open_anew(scope, model_id, again)
     return [id for id in firing if id not in before or id in again]
 
 
@@ -90,7 +93,7 @@ def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, 
         "state": incident.state,
         "severity": incident.severity,
         "family": OPERATIONS,
-        "body": dict(incident.body),
+        "body": {**incident.body, "state": incident.state},
         "opened_us": now_us,
         "updated_us": now_us,
         "withdrawn": False,
@@ -111,8 +114,9 @@ def write_operations(scope: Scope, model_id: int, incident: OperationsIncident, 
     _write(scope, alerts, model_id, [alert])
     told = {"title": incident.title, "since_us": incident.since_us, "until_us": incident.until_us}
     row = {**common, **told, "acknowledged_us": None, "acknowledged_by": None}
+    (row,) = hold_to(scope, model_id, [row], {})
     before = _write(scope, incidents, model_id, [row])
-    return incident.state == "firing" and before.get(incident.id) != "firing"
+    return bool(row["state"] == State.FIRING.value and before.get(incident.id) != State.FIRING.value)
 
 
 def firing_operations(scope: Scope, model_id: int, metric: str) -> list[tuple[str, int]]:
@@ -120,6 +124,20 @@ def firing_operations(scope: Scope, model_id: int, metric: str) -> list[tuple[st
     c = alerts.c
     here = (c.model_id == model_id) & (c.family == OPERATIONS) & (c.metric == metric) & (c.state == State.FIRING.value)
     return [(row[0], row[1]) for row in scope.rows(scope.select(alerts, c.id, c.first_us).where(here))]
+
+
+def forget_alerts(scope: Scope, model_id: int, *, before_us: int | None) -> int:
+    """Delete alerts and incidents that were over by a time, with what people said of them; None: all of the model.
+
+    Return how many incidents there were.
+    """
+    over = sa.true() if before_us is None else incidents.c.until_us <= before_us
+    old = scope.select(incidents, incidents.c.id).where(incidents.c.model_id == model_id, over)
+    ids = [row[0] for row in scope.rows(old)]
+    scope.change(scope.delete(comments).where(comments.c.model_id == model_id, comments.c.incident_id.in_(ids)))
+    over = sa.true() if before_us is None else alerts.c.resolved_us <= before_us
+    scope.change(scope.delete(alerts).where(alerts.c.model_id == model_id, over))
+    return scope.change(scope.delete(incidents).where(incidents.c.model_id == model_id, incidents.c.id.in_(ids)))
 
 
 def _lock(scope: Scope, model_id: int) -> None:
@@ -165,10 +183,12 @@ def _withdraw(scope: Scope, table: sa.Table, model_id: int, ids: Collection[str]
         scope.change(change.values({**values, ended.name: sa.func.coalesce(ended, now_us)}))
 
 
-def _forget_acknowledgement(scope: Scope, model_id: int, ids: Sequence[str]) -> None:
+def _open_anew(scope: Scope, model_id: int, ids: Sequence[str]) -> None:
     if ids:
         these = (incidents.c.model_id == model_id) & incidents.c.id.in_(ids)
-        scope.change(scope.update(incidents).where(these).values(acknowledged_us=None, acknowledged_by=None))
+        scope.change(
+            scope.update(incidents).where(these).values(acknowledged_us=None, acknowledged_by=None, **NOTHING_SAID)
+        )
 
 
 def _live(

@@ -37,6 +37,11 @@ def record(
     return scope.add(Record, audit, values)
 
 
+def list_actions(scope: Scope) -> list[str]:
+    """Return the names of all acts that were recorded, sorted."""
+    return [row[0] for row in scope.rows(scope.select(audit, audit.c.action).distinct().order_by(audit.c.action))]
+
+
 def list_records(
     scope: Scope,
     *,

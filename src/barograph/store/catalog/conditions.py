@@ -35,7 +35,7 @@ _IN_INDEX = sa.literal(FIRING, literal_execute=True)  # else SQLite could not te
 LIVE = "live"  # in `detail` of a state: the values of `Habits`
 
 # Of a model of which no state was written yet, and of one whose work has not failed
-_UNTOLD: tuple[int, dict[str, Any] | None, dict[str, Any], int] = (0, None, {}, 0)
+_UNTOLD: tuple[int, dict[str, Any] | None, dict[str, Any], int, bool] = (0, None, {}, 0, False)
 _NOT_FAILED: tuple[int, int | None, str | None] = (0, None, None)
 
 
@@ -71,7 +71,11 @@ def conditions(
     """
     heads, fire = scope.pick(models, ModelHead), scope.pick(incidents, StoredIncident)
     fire = fire.where(incidents.c.state == _IN_INDEX, incidents.c.withdrawn.is_(False))
-    told = scope.select(states, states.c.model_id, states.c.events, states.c.judged, states.c.detail, states.c.rejected)
+    told = scope.select(
+        states,
+        *(states.c[name] for name in ("model_id", "events", "judged", "detail", "rejected")),
+        sa.func.coalesce(states.c.last_received_us > states.c.evaluated_us, sa.false()),
+    )
     failed = scope.select(work, work.c.model_id, work.c.failures, work.c.failed_us, work.c.reason)
     failed = failed.where(work.c.failures > 0)
     if model_ids is not None:
@@ -87,7 +91,9 @@ def conditions(
     failures = {row[0]: tuple(row[1:]) for row in scope.rows(failed)}
     found = {}
     for head in scope.records(ModelHead, heads):
-        events, judged, detail, rejected = by_model.get(head.id, _UNTOLD)
+        events, judged, detail, rejected, came_since = by_model.get(head.id, _UNTOLD)
+        if judged is not None and not judged["rows"] and came_since:
+            judged = None  # what came first was counted after the evaluation that found nothing
         times, failed_us, reason = failures.get(head.id, _NOT_FAILED)
         loud = [incident for incident in firing[head.id] if not incident.silenced_by]
         has_reference, is_live = head.reference_id is not None, Habits.from_dict(detail.get(LIVE, {})).is_live

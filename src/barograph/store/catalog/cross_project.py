@@ -14,7 +14,9 @@ from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError
 from barograph.store.catalog.leases import over
-from barograph.store.catalog.schema import jobs, keys, models, projects, states, work
+from barograph.store.catalog.removals import Removal
+from barograph.store.catalog.schema import jobs, keys, models, projects, removals, states, work
+from barograph.store.catalog.scope import columns_of
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 
@@ -118,6 +120,24 @@ def next_jobs(connection: Connection, *, now_us: int, seconds: float, limit: int
     statement = sa.select(*columns).where((jobs.c.state == "waiting") | silent)
     statement = statement.order_by(sa.func.coalesce(turn, 0), jobs.c.updated_us, jobs.c.id).limit(limit)
     return [NextJob(**row._mapping) for row in connection.execute(statement)]
+
+
+def due_removals(connection: Connection, *, now_us: int, limit: int) -> list[Removal]:
+    """Return up to `limit` removals that are to be done, or to be gone on with, by now: those first asked for first.
+
+    What is due later than removals are ever put off was written by a clock that ran ahead, and is due now.
+    """
+    by_now = (removals.c.due_us <= now_us) | (removals.c.due_us - now_us > 2 * FARTHEST_RETRY_US)
+    statement = sa.select(*columns_of(removals, Removal)).where(removals.c.state != "done", by_now)
+    found = connection.execute(statement.order_by(removals.c.id).limit(limit))
+    return [Removal(**row._mapping) for row in found]
+
+
+def deleted_models(connection: Connection, *, since_us: int) -> list[tuple[int, int]]:
+    """Return (project_id, model_id) of the models whose files were deleted since then."""
+    since = (removals.c.kind == "delete") & (removals.c.state == "done") & (removals.c.ended_us >= since_us)
+    statement = sa.select(removals.c.project_id, removals.c.model_id).where(since)
+    return [(row[0], row[1]) for row in connection.execute(statement)]
 
 
 def fleet(connection: Connection) -> list[FleetModel]:

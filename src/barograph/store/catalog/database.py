@@ -112,6 +112,34 @@ def migrate(engine: Engine) -> str:
     return newest_revision()
 
 
+def compact(engine: Engine) -> None:
+    """Let nothing of deleted rows stay in the database's files. Everybody else waits, or is told to come again.
+
+    On SQLite the file is written anew and the write-ahead log emptied; on PostgreSQL this is what VACUUM does: its own
+    log and its backups are not touched. Raises StoreError where others keep it from being done: it can be tried again.
+    """
+    if engine.dialect.name != "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"SET statement_timeout = '{MIGRATION_SECONDS}s'")
+            try:
+                connection.exec_driver_sql("VACUUM")
+            finally:
+                connection.exec_driver_sql(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
+        return
+    with _connected(engine, writes=True) as connection:
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute("PRAGMA query_only = OFF")
+            cursor.execute("VACUUM")
+            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise StoreError(f"The catalog {_place(engine)} cannot be made compact: {error}. Try it later.") from error
+        finally:
+            cursor.close()
+    if busy:
+        raise StoreError(f"The catalog {_place(engine)} is being read, and cannot be made compact. Try again later.")
+
+
 def revision(engine: Engine) -> str | None:
     """Return the revision that the tables have; None for an empty database."""
     with reading(engine) as connection:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any  # Any: JSON values
+from typing import Any, TypeVar  # Any: JSON values
 
 import sqlalchemy as sa
 
 from barograph.alerts.silence import Silence
 from barograph.errors import NotFoundError
 from barograph.store.catalog.schema import alerts, comments, incidents, silences
-from barograph.store.catalog.scope import R, Scope
+from barograph.store.catalog.scope import R, Scope, columns_of
 from barograph.times import from_microseconds
 
+C = TypeVar("C", sa.Update, sa.Delete)
 Place = tuple[int, int, str]  # of an alert or incident in a list: opened_us, model_id, id
 
 
@@ -47,7 +48,9 @@ class StoredAlert:
 class StoredIncident:
     """One incident; `body` is what `Incident.to_dict` says, but for silences.
 
-    `opened_us` is when the service first knew of it. What is silenced now is in `silenced`.
+    `opened_us` is when the service first knew of it. What is silenced now is in `silenced`. `said_state` is what a
+    person said of its state: `state` then follows it, and not the newest evaluation, whose state is in `body`. A chunk
+    in breach that begins at `said_from_us` or later takes back that it is resolved (see `handling`).
     """
 
     id: str
@@ -65,11 +68,23 @@ class StoredIncident:
     opened_us: int
     updated_us: int
     withdrawn: bool
+    said_state: str | None = None
+    said_us: int | None = None
+    said_by: str | None = None
+    said_reason: str | None = None
+    said_from_us: int | None = None
+    assigned_to: str | None = None
+    assigned_us: int | None = None
+    assigned_by: str | None = None
+    verdict: str | None = None
+    verdict_us: int | None = None
+    verdict_by: str | None = None
+    verdict_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """What a person wrote to an incident."""
+    """What a person wrote to an incident; `edited_us` and `edited_by` tell of the last change of it."""
 
     id: int
     model_id: int
@@ -77,6 +92,8 @@ class Comment:
     at_us: int
     author: str
     text: str
+    edited_us: int | None = None
+    edited_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +182,20 @@ def list_comments(
     if after is not None:
         statement = statement.where(comments.c.id > after)
     return scope.records(Comment, statement.order_by(comments.c.id).limit(limit))
+
+
+def edit_comment(
+    scope: Scope, model_id: int, incident_id: str, comment_id: int, *, text: str, by: str, now_us: int
+) -> Comment | None:
+    """Change what a comment says, and return it as it is now; None if this incident has none with this id."""
+    change = _comment(scope.update(comments), model_id, incident_id, comment_id)
+    change = change.values(text=text, edited_us=now_us, edited_by=by)
+    return scope.record(Comment, change.returning(*columns_of(comments, Comment)))
+
+
+def delete_comment(scope: Scope, model_id: int, incident_id: str, comment_id: int) -> bool:
+    """Delete a comment of an incident; return whether it was there."""
+    return scope.change(_comment(scope.delete(comments), model_id, incident_id, comment_id)) > 0
 
 
 def add_silence(
@@ -272,6 +303,11 @@ def _listed(
     if after is not None:
         statement = statement.where(sa.tuple_(*key) < sa.tuple_(*map(sa.literal, after)))
     return scope.records(kind, statement.order_by(*(column.desc() for column in key)).limit(limit))
+
+
+def _comment(change: C, model_id: int, incident_id: str, comment_id: int) -> C:
+    c = comments.c
+    return change.where(c.model_id == model_id, c.incident_id == incident_id, c.id == comment_id)
 
 
 def _no_incident(incident_id: str) -> NotFoundError:

@@ -93,10 +93,37 @@ def profile_heads(
     return scope.records(ProfileHead, _between(scope, ProfileHead, reference_id, grain, start_us, end_us))
 
 
+def heads_at(scope: Scope, reference_id: int, grain: Grain, starts_us: Collection[int]) -> list[ProfileHead]:
+    """Return the same of the chunks that begin at these times, at most some thousand."""
+    statement = _between(scope, ProfileHead, reference_id, grain, None, None)
+    return scope.records(ProfileHead, statement.where(profiles.c.start_us.in_(starts_us)))
+
+
+def stamp(scope: Scope, reference_id: int, grain: Grain) -> tuple[int, ...]:
+    """Return numbers that are others after any profile was written or deleted; read from an index alone."""
+    c = profiles.c
+    sums = (sa.func.count(), sa.func.sum(c.revision), sa.func.sum(c.updated_us - c.start_us), sa.func.max(c.updated_us))
+    here = (c.reference_id == reference_id) & (c.grain == grain)
+    (row,) = scope.rows(scope.select(profiles, *sums).where(here))
+    return tuple(int(number or 0) for number in row)
+
+
 def delete_profiles(scope: Scope, reference_id: int, grain: Grain, starts_us: Collection[int]) -> int:
     """Delete the profiles of the chunks that begin at these times; return how many there were."""
     statement = scope.delete(profiles).where(profiles.c.reference_id == reference_id, profiles.c.grain == grain)
     return scope.change(statement.where(profiles.c.start_us.in_(starts_us)))
+
+
+def forget_profiles(scope: Scope, model_id: int, *, keep: int | None = None) -> int:
+    """Delete all profiles of a model, its marks and how far they have got, but for those of the reference `keep`.
+
+    What is built with one of these references begins anew. Returns how many profiles there were.
+    """
+    deleted = 0
+    for table in (dirty, positions, profiles):
+        statement = scope.delete(table).where(table.c.model_id == model_id)
+        deleted = scope.change(statement if keep is None else statement.where(table.c.reference_id != keep))
+    return deleted
 
 
 def get_position(scope: Scope, model_id: int, reference_id: int) -> Position:

@@ -95,6 +95,26 @@ def count_rows(scope: Scope, model_id: int, *, kind: RowKind | None = None, repl
     return int(scope.value(_chosen(scope.select(quarantine, sa.func.count()), model_id, kind, replayed)))
 
 
+def rows_with(scope: Scope, model_id: int, texts: Collection[str], *, limit: int, after: int = 0) -> list[Quarantined]:
+    """Return up to `limit` rows that have one of these texts in them, by id, those with an id above `after`."""
+    column = quarantine.c.row
+    statement = scope.pick(quarantine, Quarantined).where(quarantine.c.model_id == model_id, quarantine.c.id > after)
+    statement = statement.where(sa.or_(*(column.contains(text, autoescape=True) for text in texts)))
+    return scope.records(Quarantined, statement.order_by(quarantine.c.id).limit(limit))
+
+
+def delete_rows(
+    scope: Scope, model_id: int, *, ids: Collection[int] | None = None, before_us: int | None = None
+) -> int:
+    """Delete rows that were set aside: those with these ids, and that came before a time; return how many."""
+    statement = scope.delete(quarantine).where(quarantine.c.model_id == model_id)
+    if ids is not None:
+        statement = statement.where(quarantine.c.id.in_(ids))
+    if before_us is not None:
+        statement = statement.where(quarantine.c.received_us < before_us)
+    return scope.change(statement)
+
+
 def mark_replayed(scope: Scope, model_id: int, ids: Collection[int], *, now_us: int) -> int:
     """Say that rows were taken again; return how many were not before."""
     mine = (quarantine.c.model_id == model_id) & quarantine.c.id.in_(ids) & quarantine.c.replayed_us.is_(None)
@@ -120,6 +140,11 @@ def list_poison(scope: Scope, *, model_id: int | None = None, limit: int, after:
 def get_poison(scope: Scope, poison_id: int) -> Poison | None:
     """Return work that was set aside; None if there is none."""
     return scope.record(Poison, scope.pick(poison, Poison).where(poison.c.id == poison_id))
+
+
+def change_poison(scope: Scope, poison_id: int, *, reason: str) -> bool:
+    """Say another reason of work that was set aside; return whether it was there."""
+    return scope.change(scope.update(poison).where(poison.c.id == poison_id).values(reason=reason)) > 0
 
 
 def delete_poison(scope: Scope, poison_id: int) -> bool:

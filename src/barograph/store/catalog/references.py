@@ -78,6 +78,11 @@ def reference_failed(scope: Scope, reference_id: int, *, reason: str) -> None:
     _settle(scope, reference_id, state="failed", reason=reason)
 
 
+def reference_forgotten(scope: Scope, reference_id: int, *, reason: str) -> None:
+    """Forget what was learned from the data, and say why it cannot be used any more. Raises NotFoundError."""
+    _settle(scope, reference_id, state="failed", fitted=None, ready_us=None, reason=reason)
+
+
 def fitted(scope: Scope, reference_id: int) -> bytes | None:
     """Return what was learned from a reference's data; None if it is not ready, or not there."""
     found = scope.value(scope.select(references, references.c.fitted).where(references.c.id == reference_id))

@@ -220,6 +220,25 @@ def latest(scope: Scope, model_id: int) -> list[Point]:
     return [Point._make(row) for row in scope.rows(statement)]
 
 
+def forget_chunks(
+    scope: Scope, model_id: int, starts_us: Collection[int] | None, *, before_us: int | None = None
+) -> int:
+    """Delete all that was ever said of these chunks, or of those that end by a time; return how many points."""
+    return scope.change(_of_chunks(scope, model_id, starts_us, before_us))
+
+
+def forget_history(scope: Scope, model_id: int, starts_us: Collection[int]) -> int:
+    """Delete what was said of these chunks and holds no more; return how many points."""
+    return scope.change(_of_chunks(scope, model_id, starts_us, None).where(sa.not_(_NOW)))
+
+
+def _of_chunks(scope: Scope, model_id: int, starts_us: Collection[int] | None, before_us: int | None) -> sa.Delete:
+    statement = scope.delete(points).where(points.c.model_id == model_id)
+    if starts_us is not None:
+        statement = statement.where(points.c.chunk_us.in_(starts_us))
+    return statement if before_us is None else statement.where(points.c.end_us <= before_us)
+
+
 def _claim_time(scope: Scope, model_id: int, now_us: int) -> int:
     """Return the time of this write, later than that of any before; on PostgreSQL others wait until this one ends."""
     newest = table.models.c.results_us

@@ -10,75 +10,24 @@ project and id together, so that a row can never hang on the model of another pr
 
 from __future__ import annotations
 
-from typing import Literal
-
 import sqlalchemy as sa
 
 from barograph.store.catalog.column_types import Document, RowId, Words
+from barograph.store.catalog.table_parts import METADATA
+from barograph.store.catalog.table_parts import count as _count
+from barograph.store.catalog.table_parts import document as _document
+from barograph.store.catalog.table_parts import if_any as _if_any
+from barograph.store.catalog.table_parts import model as _model
+from barograph.store.catalog.table_parts import number as _number
+from barograph.store.catalog.table_parts import of_model as _of_model
+from barograph.store.catalog.table_parts import of_reference as _of_reference
+from barograph.store.catalog.table_parts import project as _project
+from barograph.store.catalog.table_parts import reference as _reference
+from barograph.store.catalog.table_parts import row_id as _id
+from barograph.store.catalog.table_parts import time as _time
+from barograph.store.catalog.table_parts import words as _words
 
 FOREVER = 2**62  # the `until_us` of a row that holds now
-
-METADATA = sa.MetaData(
-    naming_convention={  # migrations must be able to name what they change
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-# A number that is a key but is given, not counted up.
-_AUTO: dict[bool, Literal["auto", False]] = {False: "auto", True: False}
-
-
-def _id() -> sa.Column[int]:
-    return sa.Column("id", RowId, primary_key=True, autoincrement=True)
-
-
-def _project() -> sa.Column[int]:
-    return sa.Column("project_id", RowId, sa.ForeignKey("projects.id"), nullable=False)
-
-
-def _words(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[str]:
-    return sa.Column(name, Words, nullable=optional, primary_key=key)
-
-
-def _document(name: str, *, optional: bool = False) -> sa.Column[object]:
-    return sa.Column(name, Document, nullable=optional)
-
-
-def _time(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=optional, primary_key=key, autoincrement=_AUTO[key])
-
-
-def _count(name: str, *, optional: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=optional)
-
-
-def _number(name: str) -> sa.Column[float]:
-    return sa.Column(name, sa.Double, nullable=True)
-
-
-def _model(*, key: bool = False) -> sa.Column[int]:
-    return sa.Column("model_id", RowId, nullable=False, primary_key=key, autoincrement=_AUTO[key])
-
-
-def _of_model() -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["project_id", "model_id"], ["models.project_id", "models.id"], ondelete="CASCADE")
-
-
-def _reference() -> sa.Column[int]:
-    return sa.Column("reference_id", RowId, primary_key=True, autoincrement=False)
-
-
-def _of_reference() -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["project_id", "model_id", "reference_id"],
-        ["references.project_id", "references.model_id", "references.id"],
-        ondelete="CASCADE",
-    )
-
 
 organisations = sa.Table(
     "organisations", METADATA, _id(), sa.Column("name", Words, nullable=False, unique=True), sqlite_autoincrement=True
@@ -174,6 +123,7 @@ changes = sa.Table(
     _words("version", optional=True),
     _time("created_us"),
     _words("created_by", optional=True),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "at_us", "id"),
     sqlite_autoincrement=True,
@@ -197,6 +147,10 @@ profiles = sa.Table(
     _time("updated_us"),
     _of_reference(),
 )
+
+# What is known of profiles without their bytes, which lie on pages of their own: those are not read for it.
+_HEAD = "reference_id grain start_us project_id revision updated_us end_us chunk rows first_us last_us"
+sa.Index("ix_profiles_heads", *(profiles.c[name] for name in _HEAD.split()))
 
 positions = sa.Table(
     "positions",
@@ -345,6 +299,8 @@ incidents = sa.Table(
     _time("opened_us"),
     _time("updated_us"),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
+    *_if_any("said_state said_us said_by said_reason said_from_us"),  # by a person, against evaluations: see `handling`
+    *_if_any("assigned_to assigned_us assigned_by verdict verdict_us verdict_by verdict_reason"),
     _of_model(),
     sa.Index(None, "project_id", "opened_us"),
 )
@@ -368,6 +324,7 @@ comments = sa.Table(
     _time("at_us"),
     _words("author"),
     _words("text"),
+    *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "incident_id", "id"),
     sqlite_autoincrement=True,
@@ -486,5 +443,32 @@ audit = sa.Table(
     _words("target"),
     _document("detail"),
     sa.Index(None, "project_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+removals = sa.Table(  # of a model's data, or of all of it: the record outlives what it names
+    "removals",
+    METADATA,
+    _id(),
+    _project(),
+    sa.Column("model_id", RowId, nullable=False),  # no foreign key: the model may be what is removed
+    _words("model"),
+    _words("kind"),
+    _words("state"),
+    _document("asked"),
+    _words("subject", optional=True),  # the id that is to be erased; forgotten when it has been
+    _document("detail"),  # what the next attempt must know of those before
+    _document("removed"),
+    _words("step"),
+    _count("done"),
+    _count("total", optional=True),
+    _words("reason", optional=True),
+    _count("failures"),
+    _time("due_us"),
+    _time("asked_us"),
+    _time("updated_us"),
+    _time("ended_us", optional=True),
+    sa.Index(None, "project_id", "id"),
+    sa.Index(None, "state", "due_us"),
     sqlite_autoincrement=True,
 )

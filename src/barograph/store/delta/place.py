@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from barograph.errors import StoreError
-from barograph.store.delta.durable import make_folder, storing, sync
+from barograph.store.delta.durable import make_folder, replace_with, storing, sync
 from barograph.times import to_microseconds
 
 ROW_GROUP = 100_000  # rows: what a reader decodes at once
@@ -75,6 +75,16 @@ class Place:
                 sync(self.folder / name)
                 sync((self.folder / name).parent)
         return size
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put a file in the place of another, whole or not at all; it survives power loss."""
+        with storing("write", f"{self.url}/{name}"):
+            if self.folder:
+                replace_with(self.folder / name, [data], synced=True)
+                sync((self.folder / name).parent)
+                return
+            with self.filesystem.open_output_stream(name) as file:
+                file.write(data)
 
     def list(self, prefix: str = "") -> list[Found]:
         """Return all files below a folder."""

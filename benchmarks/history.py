@@ -1,0 +1,207 @@
+"""What an update costs by how long a model has been watched: python benchmarks/history.py [chunks ...] [--write].
+
+One process holds all of the service but HTTP: bodies are decoded, spooled, filed, counted and evaluated as in
+`barograph serve`, by the same functions. A model of 20 features is given its history, 100 rows in each hour; then 20
+events come into its newest hour, again and again, as acknowledged, and until their results can be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from barograph.ingest.decode import decode_events
+from barograph.ingest.layouts import event_layout
+from barograph.spec.file import spec_of
+from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog import models, references
+from barograph.store.catalog.database import migrate, open_database, reading
+from barograph.store.reference_files import keep_reference
+from barograph.store.settings import Settings
+from barograph.store.spool import Batch, Spool
+from barograph.worker.context import WorkerContext
+from barograph.worker.file_events import file_waiting
+from barograph.worker.jobs import run_next_job
+from barograph.worker.lease_guard import hold
+from barograph.worker.process_model import process_model
+from barograph.worker.requests import request_fit
+from barograph.worker.served_model import live_model
+
+PROJECT = 1
+HOUR_US = 3_600_000_000
+START_US = 1_704_067_200_000_000
+ARROW = "application/vnd.apache.arrow.stream"
+FEATURES, A_CHUNK, MORE, UPDATES = 20, 100, 20, 21
+AT_ONCE = 50_000  # rows of history in one body
+
+
+def rows_of(hours: int, a_hour: int, *, seed: int, first: int = 0) -> pl.DataFrame:
+    """Return events of whole hours, evenly spread, with scores and no labels."""
+    rng = np.random.default_rng(seed)
+    n = hours * a_hour
+    x = rng.normal(size=(n, FEATURES))
+    times = START_US + first * HOUR_US + np.arange(n) * (HOUR_US // a_hour)
+    score = 1 / (1 + np.exp(-x[:, 0]))
+    columns: dict[str, object] = {
+        "event_id": [f"{seed}-{i}" for i in range(n)],
+        "timestamp": pl.Series(times).cast(pl.Datetime("us", "UTC")),
+        **{f"x{i}": x[:, i] for i in range(FEATURES - 4)},
+        **{f"c{i}": rng.choice(["a", "b", "c", "d"], n) for i in range(4)},
+        "score": score,
+    }
+    return pl.DataFrame(columns)
+
+
+@dataclass
+class Service:
+    """A service without HTTP, with one model; its clock is moved by who measures."""
+
+    ctx: WorkerContext
+    spool: Spool
+    now_us: int = START_US + 20_000 * HOUR_US
+    model_id: int = field(default=0)
+
+    def register(self, segments: list[str]) -> None:
+        """Make the model and learn its reference."""
+        frame = rows_of(200, A_CHUNK, seed=1, first=-400)
+        rng = np.random.default_rng(2)
+        frame = frame.with_columns(pl.Series("label", (rng.random(len(frame)) < frame["score"].to_numpy()).astype(int)))
+        said = spec_of({"chunk": "1h", "task": "binary", **({"segments": segments} if segments else {})})
+        path = self.ctx.settings.folder / "reference.parquet"
+        frame.write_parquet(path)
+        with self.ctx.write(PROJECT) as scope:
+            plain = said.model_dump(mode="json")
+            self.model_id = models.create_model(scope, "m", spec=plain, chunk="1h", now_us=self.now_us).id
+            stored = references.add_reference(
+                scope, self.model_id, data_bytes=path.stat().st_size, digest="r", now_us=self.now_us
+            )
+            of_model = {"project_id": PROJECT, "model_id": self.model_id}
+            keep_reference(self.ctx.settings, path, **of_model, number=stored.number)
+            model = models.get_model(scope, self.model_id)
+            assert model is not None
+            request_fit(scope, model, stored, now_us=self.now_us)
+        while run_next_job(self.ctx, now_us=self.now_us):
+            pass
+
+    def send(self, rows: pl.DataFrame) -> None:
+        """Decode a body and acknowledge it."""
+        live = live_model(self.ctx, PROJECT, self.model_id)
+        assert live is not None
+        sink = pa.BufferOutputStream()
+        table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        body = sink.getvalue().to_pybytes()
+        decoded = decode_events(body, ARROW, event_layout(live.reference.schema), now_us=self.now_us)
+        assert decoded.parts
+        self.spool.append(
+            [
+                Batch(
+                    project_id=PROJECT,
+                    model_id=self.model_id,
+                    kind=part.kind,
+                    rows=part.rows,
+                    payload=part.payload(),
+                    received_us=self.now_us,
+                )
+                for part in decoded.parts
+            ]
+        )
+
+    def work(self) -> None:
+        """File, count and evaluate until nothing is due."""
+        while self.spool.rows:
+            file_waiting(self.ctx, self.spool, now_us=self.now_us)
+        while True:
+            self.now_us += 10_000_000
+            with reading(self.ctx.engine) as connection:
+                due = everywhere.due_work(connection, now_us=self.now_us, limit=1)
+            if not due:
+                return
+            with hold(self.ctx, f"model/{due[0].model_id}", now_us=self.now_us) as lease:
+                assert lease is not None
+                process_model(self.ctx, due[0], lease, now_us=lambda: self.now_us)
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[Service]:
+    """Open a service in a folder."""
+    given = Settings(folder=folder, evaluation_seconds=1.0)
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = open_database(given.catalog)
+    migrate(engine)
+    with Spool(given.spool, max_bytes=given.spool_bytes) as spool:
+        held: list[Service] = []
+        ctx = WorkerContext(settings=given, engine=engine, owner="bench", now_us=lambda: held[0].now_us, spool=spool)
+        held.append(Service(ctx=ctx, spool=spool))
+        yield held[0]
+    engine.dispose()
+
+
+def measure(chunks: int, *, segments: bool = False, profile: str = "") -> dict[str, float]:
+    """Return CPU seconds of giving a history, and the median of an update of its newest chunk."""
+    with tempfile.TemporaryDirectory() as folder, service(Path(folder)) as one:
+        one.register(["c0"] if segments else [])
+        history = rows_of(chunks, A_CHUNK, seed=3)
+        began, wall = time.process_time(), time.perf_counter()
+        for at in range(0, len(history), AT_ONCE):
+            one.send(history[at : at + AT_ONCE])
+        one.work()
+        filled, filled_wall = time.process_time() - began, time.perf_counter() - wall
+        found, parts = [], []
+        for i in range(UPDATES + 1):
+            more = rows_of(1, MORE, seed=100 + i, first=chunks - 1)
+            profiler = cProfile.Profile(time.process_time)
+            if profile and i == UPDATES:
+                profiler.enable()
+            began = time.process_time()
+            one.send(more)
+            sent = time.process_time()
+            while one.spool.rows:
+                file_waiting(one.ctx, one.spool, now_us=one.now_us)
+            filed = time.process_time()
+            one.work()
+            done = time.process_time()
+            if profile and i == UPDATES:
+                profiler.disable()
+                profiler.dump_stats(profile)
+                pstats.Stats(profiler).sort_stats("cumulative").print_stats(70)
+            elif i:
+                found.append(done - began)
+                parts.append((sent - began, filed - sent, done - filed))
+        acknowledged, filing, working = np.median(parts, axis=0)
+        return {
+            "chunks": chunks,
+            "filled_cpu_s": filled,
+            "filled_wall_s": filled_wall,
+            "update_cpu_s": float(np.median(found)),
+            "acknowledge": float(acknowledged),
+            "file": float(filing),
+            "work": float(working),
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("chunks", nargs="*", type=int, default=[100, 1000, 3000])
+    parser.add_argument("--segments", action="store_true")
+    parser.add_argument("--profile", default="")
+    given = parser.parse_args()
+    for chunks in given.chunks:
+        print(
+            {k: round(v, 3) for k, v in measure(chunks, segments=given.segments, profile=given.profile).items()},
+            flush=True,
+        )

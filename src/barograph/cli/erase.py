@@ -1,0 +1,38 @@
+"""`barograph erase`: erase one id out of all that there is of a model."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from barograph.cli import needs, removals
+from barograph.cli.keys import Project, in_project
+from barograph.errors import SpecError
+
+
+def erase(
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    id: Annotated[
+        str, typer.Option("--id", help="The id. With -, it is read from standard input, where nobody else sees it.")
+    ],
+    project: Project = "default",
+    data: needs.Data = None,
+) -> None:
+    """Erase one id: its events and labels, wherever they are, and what was made of them.
+
+    The record that stays has the SHA-256 of the id, not the id.
+    """
+    wanted = sys.stdin.readline().rstrip("\r\n") if id == "-" else id
+    if not wanted:
+        raise SpecError("The id to erase is empty.")
+    with in_project(data, project) as (scope, now_us):
+        from barograph.store.catalog.audit import record
+        from barograph.worker.requests import request_erasure
+
+        found = removals.model_in(scope, model)
+        removal = request_erasure(scope, found, wanted, now_us=now_us)
+        detail = {"removal": removal.id, "digest": removal.asked["digest"], "by": removals.BY}
+        record(scope, action="erase id", target=model, detail=detail, now_us=now_us)
+    removals.asked(removal)
