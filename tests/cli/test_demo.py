@@ -22,6 +22,7 @@ def test_a_folder_that_is_in_use_is_refused_and_left_alone(barograph: Barograph,
     run = barograph("demo", "--data", tmp_path)
     assert run.code == 2
     assert "is not empty" in run.err
+    assert not run.out
     assert [path.name for path in tmp_path.iterdir()] == ["catalog.db"]
 
 

@@ -57,7 +57,8 @@ def _live(data: Path | None, *, port: int, day_s: float, is_watched: bool) -> No
 
     began, now = time.monotonic(), datetime.now(UTC)
     with _ends_on_ctrl_c(0 if is_watched else EXIT_CUT_OFF), _folder(data) as folder, served(folder, port=port) as url:
-        print(f"The dashboard is at {url}/\n", flush=True)
+        print(f"The dashboard is at {url}/", flush=True)
+        print(f"`barograph serve --data {data}` shows it again.\n" if data else "", flush=True)
         end = today(now)
         start = end - timedelta(days=LIVE_DAYS)
         api, seen = Api(url), Seen()
@@ -114,10 +115,7 @@ def _say(at: datetime, model: str, what: str) -> None:
 @contextmanager
 def _folder(data: Path | None) -> Iterator[Path]:
     if data is not None:
-        try:
-            yield data
-        finally:
-            print(f"\n`barograph serve --data {data}` shows it again.")
+        yield data
         return
     with tempfile.TemporaryDirectory(prefix="barograph-demo-") as home:
         yield Path(home) / "data"

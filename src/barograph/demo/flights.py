@@ -7,8 +7,9 @@ weather stations).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -124,10 +125,9 @@ def late_flights(
     """Train the model on a quarter of the flights before `watched_from`, and tell what became of those after it.
 
     The last day of the data (before `ends`) becomes yesterday. Two troubles are real: in mid-September the ranking of
-    flights becomes much worse, and in the evening of December 30 the
-    weather feed dies. Two were put there: for three days after a
-    deployment the pressure comes in inches of mercury, and from December 26 on the airports have other codes. Troubles
-    outside of `watched_from` and `ends` are left out. Training and reference begin with `since`.
+    flights becomes much worse, and in the evening of December 30 the weather feed dies. Two were put there: for three
+    days after a deployment the pressure comes in inches of mercury, and from December 26 on the airports have other
+    codes. Troubles outside of `watched_from` and `ends` are left out. Training and reference begin with `since`.
     """
     import polars as pl
 
@@ -182,13 +182,12 @@ def _troubled() -> tuple[pl.Expr, pl.Expr]:
     )
 
 
-def _troubles(at: Any) -> list[Trouble]:
-    day = timedelta(days=1)
+def _troubles(at: Callable[[datetime], datetime]) -> list[Trouble]:
     return [
         Trouble(
             title="flights are late for other reasons than before, and the model ranks them worse",
             since=at(WORSE),
-            until=at(WORSE + 7 * day),
+            until=at(WORSE + 7 * DAY),
             families=frozenset({"performance", "estimation", "concept"}),
             real=True,
         ),
