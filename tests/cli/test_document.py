@@ -14,9 +14,9 @@ from barograph.store.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "barograph"
 # Who gets all variables at once: the settings, which look for their own, and the object storage, for those of AWS.
-# The client sends those that its caller has named.
+# The client sends those that its caller has named. The demo's server gets all but those of another installation.
 NAMED_BY_OTHERS = "sdk/environment.py"
-WHOLE = {"cli/needs.py", "store/delta/place.py", NAMED_BY_OTHERS}
+WHOLE = {"cli/needs.py", "store/delta/place.py", "demo/server.py", NAMED_BY_OTHERS}
 OBJECTS = {"environ", "environment", "known"}  # what variables are looked up in
 
 
