@@ -73,7 +73,7 @@ def test_a_trouble_is_seen_in_alerts_of_its_column_family_and_time() -> None:
 def test_what_was_found_is_told_with_its_delay_and_what_was_not_is_wrong() -> None:
     other = Trouble(title="nobody sees this", since=SINCE, until=SINCE + DAY, families=frozenset({"drift"}))
     found = Found(at=SINCE + 1.5 * DAY, fired_at=SINCE, severity="warning", title="pressure is broken")
-    seen = Seen(found={TROUBLE: found})
+    seen = Seen(found={("m", TROUBLE): found, ("another", other): found})
     lines, wrong = outcome([story(TROUBLE, other)], seen, {"m": {"judgement": "attention", "verdict": ""}})
     assert "found 1.5 days after it began (warning): the pressure is wrong" in lines[0]
     assert "NOT FOUND" in lines[1]
@@ -113,6 +113,18 @@ def test_the_flights_hold_the_troubles_that_are_told_of() -> None:
     assert late_by.max() <= timedelta(hours=72)  # type: ignore[operator]
     assert labels[LABEL_TIME].is_sorted()
     assert labels[LABEL_TIME].max() < ends  # type: ignore[operator]
+
+
+def test_the_two_models_of_flights_are_told_of_the_same_flights_and_columns() -> None:
+    late, delays = flights.late_flights(NOW), flights.flight_delays(NOW)
+    features = [ID, TIME, *flights.FEATURES]
+    assert delays.events.select(features).equals(late.events.select(features))
+    assert {trouble.title for trouble in delays.troubles} < {trouble.title for trouble in late.troubles}
+    both = late.labels.join(delays.labels, on=[ID, LABEL_TIME], how="full")
+    assert len(both) == len(late.labels)
+    assert ((both[f"{LABEL}_right"] >= 15) == both[LABEL]).all()
+    error = delays.events.join(delays.labels, on=ID).select((pl.col("predicted") - pl.col(LABEL)).abs().mean()).item()
+    assert 15 < error < 35  # minutes; flights vary by 40
 
 
 def test_the_matches_end_yesterday_with_labels_that_are_no_feature() -> None:

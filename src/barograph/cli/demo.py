@@ -80,12 +80,12 @@ def _live(data: Path | None, *, port: int, day_s: float, is_watched: bool) -> No
 
 def _told(api: Api, now: datetime, *, start: datetime, seen: Seen) -> Sequence[Story]:
     """Train the models, send their past, and say what was found in it; return their stories."""
-    from barograph.demo.flights import late_flights
+    from barograph.demo.flights import flight_delays, late_flights
     from barograph.demo.football import matches
     from barograph.demo.play import back_fill, look
 
     stories = []
-    for tell in (late_flights, matches):
+    for tell in (late_flights, flight_delays, matches):
         story = tell(now)
         stories.append(story)
         print(f"{story.model}: {story.about}.\n{'':2}Its page: {api.url}/models/{story.model}", flush=True)
@@ -109,7 +109,7 @@ def _stream(api: Api, stories: Sequence[Story], *, start: datetime, end: datetim
 def _say(at: datetime, model: str, what: str) -> None:
     from barograph.demo.play import clock
 
-    print(f"{clock(at)}  {model:12}  {what}", flush=True)
+    print(f"{clock(at)}  {model:13}  {what}", flush=True)
 
 
 @contextmanager

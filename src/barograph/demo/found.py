@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any  # Any: JSON values
 
-from barograph.demo.play import Seen, clock, days
+from barograph.demo.play import Found, Seen, clock, days
 from barograph.demo.story import Story, Trouble
 
 
@@ -18,7 +18,7 @@ def outcome(
     for story in stories:
         state = states[story.model]
         for trouble in story.troubles:
-            line, is_found = _of(trouble, seen)
+            line, is_found = _of(trouble, seen.found.get((story.model, trouble)))
             lines.append(f"{story.model}: {line}")
             if not is_found:
                 wrong.append(f"{story.model}: nobody noticed that {trouble.title}")
@@ -28,10 +28,9 @@ def outcome(
     return lines, wrong
 
 
-def _of(trouble: Trouble, seen: Seen) -> tuple[str, bool]:
+def _of(trouble: Trouble, found: Found | None) -> tuple[str, bool]:
     origin = "in the data" if trouble.real else "put there"
     began = f"{trouble.title} ({origin}, since {clock(trouble.since)[:10]})"
-    found = seen.found.get(trouble)
     if found is None:
         return f"NOT FOUND: {began}", False
     where = " in its past" if found.at is None else ""

@@ -33,11 +33,11 @@ class Found:
 
 @dataclass(kw_only=True)
 class Seen:
-    """What the server has said so far: of each incident its severity and state, and what told of which trouble."""
+    """What the server has said: of each incident severity and state, and what told of which trouble of which model."""
 
     incidents: dict[str, tuple[str, str]] = field(default_factory=dict)
     loud: dict[str, list[str]] = field(default_factory=dict)  # titles of warnings and worse, by model
-    found: dict[Trouble, Found] = field(default_factory=dict)
+    found: dict[tuple[str, Trouble], Found] = field(default_factory=dict)
 
 
 def back_fill(api: Api, story: Story, *, until: datetime) -> None:
@@ -98,7 +98,7 @@ def states(api: Api, stories: Sequence[Story]) -> dict[str, Mapping[str, Any]]:
 
 def _match(api: Api, story: Story, incident: Mapping[str, Any], *, at: datetime | None, seen: Seen) -> bool:
     """Note the troubles that an incident is the first to tell of; return whether there are any."""
-    open_troubles = [trouble for trouble in story.troubles if trouble not in seen.found]
+    open_troubles = [trouble for trouble in story.troubles if (story.model, trouble) not in seen.found]
     if not open_troubles:
         return False
     members = {incident["body"]["root"], *incident["body"]["explains"]}
@@ -106,14 +106,14 @@ def _match(api: Api, story: Story, incident: Mapping[str, Any], *, at: datetime 
         if alert["id"] not in members:
             continue
         for trouble in open_troubles:
-            if trouble.is_seen_in(alert) and trouble not in seen.found:
-                seen.found[trouble] = Found(
+            if trouble.is_seen_in(alert) and (story.model, trouble) not in seen.found:
+                seen.found[story.model, trouble] = Found(
                     at=at,
                     fired_at=datetime.fromisoformat(alert["fired_at"]),
                     severity=incident["severity"],
                     title=incident["title"],
                 )
-    return any(trouble in seen.found for trouble in open_troubles)
+    return any((story.model, trouble) in seen.found for trouble in open_troubles)
 
 
 def _said(incident: Mapping[str, Any], *, is_new: bool) -> str:
