@@ -7,8 +7,8 @@ VERSIONS := 3.11 3.12 3.13 3.14
 
 .PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power
 
-demo: $(STAMP)  ## train a real model, check a year of production, open the report
-	$(BIN)/barograph demo --batch
+demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
+	$(BIN)/barograph demo
 
 test: $(STAMP)  ## every test and doctest
 	$(BIN)/python -m pytest -n auto

@@ -67,7 +67,7 @@ def test_a_page_that_cannot_be_drawn_is_refused_before_anything_is_read(
 
 
 def test_the_demo_without_its_packages_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from barograph.demo import load, predict
+    from barograph.demo.flights import load, predict
 
     monkeypatch.setitem(sys.modules, "sklearn.compose", None)
     with pytest.raises(InputError, match=r"'sklearn'.*pip install 'barograph\[demo\]'"):

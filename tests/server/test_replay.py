@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 import replaying
 import replays
-from barograph.demo import FEATURES, ZONE, load, predict
+from barograph.demo.flights import FEATURES, ZONE, load, predict
 
 DAYS = 35
 WEEK = "2013-06-03T04:00:00Z"

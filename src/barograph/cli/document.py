@@ -53,7 +53,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "AWS_CONDITIONAL_PUT": ("`etag`", "how the object storage is asked to put only what does not exist"),
     "XDG_CACHE_HOME": ("`~/.cache`", "Linux: below it, `barograph ingest` keeps how far a file has been sent"),
     "LOCALAPPDATA": ("`~/.cache`", "Windows: the same"),
-    "DISPLAY": ("none", "Linux: where it is set, `barograph demo` opens the page in a browser"),
+    "DISPLAY": ("none", "Linux: where it is set, `barograph demo --batch` opens the page in a browser"),
+    "CI": ("none", "where it is set, `barograph demo` ends with its story, as without a terminal"),
 }
 
 
