@@ -307,3 +307,20 @@ def test_to_dict_is_plain(incidents: Incidents) -> None:
     assert said["segments"] == ["city=A"]
     assert said["since_at"] == "2013-09-02T00:00:00+00:00"
     assert (said["until"], said["until_at"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "words"),
+    [
+        (-0.1, -0.02, "accuracy is 0.1 less"),
+        (0.1, -0.02, "accuracy is 0.1 more"),
+        (-4.38, 1.2, "the mean error is 4.38 less"),
+    ],
+)
+def test_a_change_of_the_rule_is_told_in_what_the_task_is_judged_by(
+    history: History, weeks: Weeks, value: float, limit: float, words: str
+) -> None:
+    """Of a classifier the accuracy is limited from below, of a regression the error from above."""
+    found = history("concept.concept_residual ..ww..", value=value, limit=limit, reference_value=0.0)
+    (incident,) = watch(found, weeks(6))[1]
+    assert f"{words} than the reference expects of these rows" in incident.title

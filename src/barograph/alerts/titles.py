@@ -144,7 +144,7 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
         return f"{breach.text.rstrip('.')}, {_since((root,), first_of((root, *others)))}"
     name, value = heading(breach), shown(breach.value, breach)
     if breach.metric == "concept_residual":
-        name = "accuracy" if breach.value < 0 or (breach.limit or 0.0) < 0 else "loss"
+        name = "the mean error" if (breach.limit or 0.0) > 0 else "accuracy"  # which side is limited tells
         way = "less" if breach.value < 0 else "more"
         text = f"The rule behind the labels has changed: {name} is {abs(breach.value):.3g} {way} than the reference "
         text += "expects of these rows"
