@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 
@@ -78,6 +79,13 @@ def test_where_a_model_is_in_its_life(
         (WELL, [OVER, WORSE], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is in trouble: AUC fell ("),
         (WELL, [SILENT], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is silent: no events have come sinc"),
         (WELL, [UNUSABLE], Judgement.IN_TROUBLE, Severity.CRITICAL, "No usable predictions come: score is missing."),
+        (
+            WELL,
+            [replace(UNUSABLE, title="age has only one value", column="age", by_itself=False)],
+            Judgement.IN_TROUBLE,
+            Severity.CRITICAL,
+            "The model is in trouble: age has only one value.",
+        ),
         (Judged(rows=0, chunks=0), [], Judgement.IN_TROUBLE, Severity.CRITICAL, "No predictions came"),
         (None, [], Judgement.NOT_KNOWN, None, "Whether the model is all right cannot be told"),
         (None, [SILENT], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is silent: "),

@@ -69,7 +69,8 @@ class Trouble:
     """An incident, as far as the state of its model follows from it.
 
     `family`, `column` and `segment` are those of its root alert; `unusable` is the share of predictions that could not
-    be used at worst, where that is what it is about; `is_over` says that all of its gravest alerts are resolved.
+    be used at worst, where that is what it is about; `is_over` says that all of its gravest alerts are resolved, and
+    `by_itself` that the root is one of them: else it explains what is graver than it.
     """
 
     severity: Severity
@@ -79,6 +80,7 @@ class Trouble:
     segment: str | None = None
     unusable: float | None = None
     is_over: bool = False
+    by_itself: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,7 @@ def trouble_of(incident: Incident) -> Trouble:
         segment=root.segment,
         unusable=unusable_share(incident),
         is_over=all(alert.state is State.RESOLVED for alert in gravest),
+        by_itself=incident.root.severity is incident.severity,
     )
 
 
@@ -228,7 +231,8 @@ def _apart_from(rejected: int) -> str:
 def _in_trouble(worst: Trouble, is_over: bool) -> str:
     if worst.family == "operations":
         return "The model is silent"
-    if worst.family == "quality" and (worst.column is not None or worst.unusable is not None):
+    # Of columns, only the model's outputs are critical by themselves.
+    if worst.family == "quality" and ((worst.column is not None and worst.by_itself) or worst.unusable is not None):
         few = worst.unusable is not None and worst.unusable < NEARLY_ALL
         return f"{worst.unusable:.0%} of the predictions cannot be used" if few else "No usable predictions come"
     return "The model was in trouble, and is within its limits again" if is_over else "The model is in trouble"

@@ -134,6 +134,7 @@ def troubles_of(seen: Sequence[SeenIncident]) -> list[Trouble]:
             column=one.root.column,
             segment=one.root.segment,
             unusable=one.stored.body.get("unusable"),
+            by_itself=one.root.severity == one.severity,
             is_over=all(member.state == RESOLVED for member in one.loud if member.severity == one.severity),
         )
         for one in sorted(seen, key=order)
