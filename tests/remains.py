@@ -60,7 +60,7 @@ def unpacked(data: bytes) -> Iterator[bytes]:
         return
     header = data[len(MAGIC) + 12 :]
     kind = next(k for k in ("reference", "profiles", "sample", "distinct") if f'"kind": "{k}"'.encode() in header[:200])
-    meta, arrays = unpack(data, kind=kind, version={"reference": 2, "profiles": 2, "sample": 1, "distinct": 1}[kind])
+    meta, arrays = unpack(data, kind=kind, version={"reference": 3, "profiles": 2, "sample": 1, "distinct": 1}[kind])
     yield repr(meta).encode()
     for array in arrays.values():
         raw = array.tobytes()

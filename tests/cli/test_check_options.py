@@ -30,11 +30,11 @@ def test_options_say_what_a_specification_says_and_override_it(
     assert without[0] == without[1]
     other = found(barograph, tmp_path, *data, "--spec", spec, "--value", "tp=2,fp=-1", "--tolerance", "roc_auc=0.1")
 
-    def values(read: dict[str, Any], metric: str, key: str) -> list[float]:
-        return [row[key] for row in read["results"] if row["metric"] == metric and row["family"] == "performance"]
+    def values(read: dict[str, Any], metric: str, key: str, family: str = "performance") -> list[float]:
+        return [row[key] for row in read["results"] if row["metric"] == metric and row["family"] == family]
 
     assert values(other, "business_value", "value") != values(written, "business_value", "value")
-    lower, before = values(other, "roc_auc", "limit_lower"), values(written, "roc_auc", "limit_lower")
+    lower, before = (values(read, "roc_auc", "limit_lower", "estimation") for read in (other, written))
     assert [a - b for a, b in zip(lower, before, strict=True)] == pytest.approx([0.4] * len(lower))
 
 

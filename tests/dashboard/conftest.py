@@ -41,7 +41,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         yield Watched(served, found[0]["id"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is there, an event loop runs in this thread, which others cannot share
 def chromium() -> Iterator[object]:
     """Return a browser; without one the tests that need it are skipped, and say so."""
     if BROWSER is None:

@@ -30,6 +30,8 @@ PLACES = {
     "event": "1",
     "removal": "1",
     "erasure": "1",
+    "delivery": "1",
+    "receiver": "nobody",
 }
 GUARDED = [rule for rule in RULES if rule.action is not None]
 OPEN = [rule for rule in RULES if rule.action is None]

@@ -181,7 +181,7 @@ def test_a_model_is_purged_from_the_command_line_and_over_http(tmp_path: Path) -
         sent = client.post(f"{base}/references?wait=60", content=parquet(events(1500, seed=1)), headers=PARQUET)
         assert sent.status_code == 201
         client.post(f"{base}/events", content=arrow(events(2000, seed=2)), headers=ARROW)
-        wait_for(lambda: bool(client.get(base).json()["state"]["evaluated_at"]), "they are evaluated")
+        wait_for(lambda: bool(client.get(f"{base}/profiles").json()["items"]), "they are counted")
         told = run("purge", "flights", "--before", "2024-01-06")
         assert "Removal 1" in told
         removed(served, "/v1/removals/1")

@@ -184,8 +184,8 @@ def test_what_is_filed_again_goes_in_slices_and_ends_where_it_is_cancelled(
     plant.send(CURRENT)
     (good,) = plant.spool.take(plant.model_id, "events", max_rows=10**6, max_bytes=10**9)
     plant.spool.release(plant.model_id, "events", through=good.sequence)
-    path = plant.ctx.settings.folder / "poison" / "x-events.arrow"
-    path.parent.mkdir()
+    path = plant.ctx.settings.folder / "poison" / str(plant.model_id) / "x-events.arrow"
+    path.parent.mkdir(parents=True)
     path.write_bytes(good.batch.payload)
     with plant.ctx.write(PROJECT) as scope:
         poison = quarantine.add_poison(

@@ -179,7 +179,8 @@ def _rows(
             None if limits is None else limits.upper,
         )
     )
-    free = [False] * n if limits is None else np.broadcast_to(limits.are_none(), n).tolist()
+    formula = limits if _is_limited_by_formula(monitor.metric) else None  # others may have none for single chunks
+    free = [False] * n if formula is None else np.broadcast_to(formula.are_none(), n).tolist()
     reference_value = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
     return [
         Result(
