@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from barograph.charts.finding import worst_of
 from barograph.charts.performance_over_time import performance_over_time
 from barograph.charts.style import BREACH, BREACH_FILL, CURRENT, ESTIMATED, PAPER, Chart
 from barograph.monitors.results import Result
@@ -131,3 +132,15 @@ def test_no_value_at_all_is_said_with_the_reason(row: Maker) -> None:
 def test_no_rows_are_an_error() -> None:
     with pytest.raises(ValueError, match="needs result rows"):
         performance_over_time([])
+
+
+def test_a_lasting_breach_is_told_by_its_middle_also_when_the_newest_chunk_looks_well(row: Maker) -> None:
+    rows = [row(i, v, status=Status.BREACH) for i, v in enumerate((0.6, 0.5, 0.62, 0.75))]
+    assert title(performance_over_time(rows)) == "ROC AUC fell from 0.720 to about 0.610; in breach since 2024-01-01"
+
+
+def test_the_worst_is_the_worst_and_not_the_farthest(row: Maker) -> None:
+    rows = [row(i, v, status=Status.BREACH) for i, v in enumerate((0.7, 0.99))] + [row(2)]
+    assert title(performance_over_time(rows)).startswith("ROC AUC fell from 0.720 to 0.700 on 2024-01-01")
+    losses = [row(i, v, metric="log_loss", reference_value=0.5, status=Status.BREACH) for i, v in enumerate((0.6, 0.2))]
+    assert worst_of(losses) == losses[0]

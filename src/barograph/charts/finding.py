@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
 
 from barograph.charts.words import crosses, when
-from barograph.metrics.facts import capital, title_of, unit_of
+from barograph.metrics.facts import capital, find_metric, title_of, unit_of
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.text.format import count, percent, printable, quantity
@@ -37,29 +39,54 @@ def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: s
     if not breaches:
         return _calm(name, defined, unit)
     if breaches[-1] < len(defined) - 1:
-        worst, after = max((defined[i] for i in breaches), key=_distance), defined[breaches[-1] + 1]
+        worst, after = worst_of([defined[i] for i in breaches]), defined[breaches[-1] + 1]
+        assert worst is not None
         return f"{name} {_moved(worst, unit)} {when(worst)}; no breach since {after.chunk}"
-    start = len(defined) - 1
-    while start and defined[start - 1].status == Status.BREACH:
-        start -= 1
-    if start == len(defined) - 1:
-        return f"{name} {_moved(defined[-1], unit)} {when(defined[-1])}"
-    return f"{name} {_moved(defined[-1], unit)}; in breach since {defined[start].chunk}"
+    run = newest_run(defined)
+    if len(run) == 1:
+        return f"{name} {_moved(run[0], unit)} {when(run[0])}"
+    return f"{name} {_moved(middle_of(run), unit, about=len(run) > 2)}; in breach since {run[0].chunk}"
 
 
-def _distance(row: Result) -> float:
-    """Return how far a value is from the reference, or else from its limit."""
+def newest_run(rows: Sequence[Result]) -> list[Result]:
+    """Return the judged rows in breach that follow each other up to the newest one; [] where that is in none.
+
+    One chunk of them may look well: evidence is of all of them, and so is what is said of it.
+    """
+    run: list[Result] = []
+    for row in reversed([row for row in rows if row.is_judged]):
+        if row.status != Status.BREACH:
+            break
+        run.append(row)
+    return run[::-1]
+
+
+def middle_of(run: Sequence[Result]) -> Result:
+    """Return the newest row of a run with the middle of all of its values."""
+    return replace(run[-1], value=median(row.value for row in run if row.value is not None))
+
+
+def worst_of(rows: Sequence[Result]) -> Result | None:
+    """Return the judged row with the worst value; of a metric without a worse side that which is farthest off."""
+    known = [row for row in rows if row.is_judged and row.value is not None]
+    return max(known, key=_badness, default=None)
+
+
+def _badness(row: Result) -> float:
+    value, metric = row.value or 0.0, find_metric(row.metric, row.family)
+    if metric is not None and metric.better in ("higher", "lower"):
+        return -value if metric.better == "higher" else value
     centers = (row.reference_value, row.limit_lower, row.limit_upper, 0.0)
-    return abs((row.value or 0.0) - next(center for center in centers if center is not None))
+    return abs(value - next(center for center in centers if center is not None))
 
 
-def _moved(row: Result, unit: str) -> str:
+def _moved(row: Result, unit: str, *, about: bool = False) -> str:
     value, reference = row.value or 0.0, row.reference_value
-    now = quantity(value, unit)
+    now = ("about " if about else "") + quantity(value, unit)
     if reference is None:
         return f"is {now}"
     was = quantity(reference, unit)
-    if was == now:  # rounded to the same text
+    if was == quantity(value, unit):  # rounded to the same text
         return f"is {now}"
     return f"{'fell' if value < reference else 'rose'} from {was} to {now}"
 

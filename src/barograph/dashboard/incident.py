@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
 
-from barograph.charts.finding import finding
+from barograph.charts.finding import finding, worst_of
 from barograph.dashboard.incidents import IncidentLine
 from barograph.dashboard.model import Answer
 from barograph.dashboard.readings import Reading, moment
@@ -178,7 +178,7 @@ def _answers(data: IncidentData, root: AlertLine | None) -> list[Answer]:
 def _how_bad(data: IncidentData, root: AlertLine | None) -> Answer:
     """Return what it costs: the harm, or what the model's main metric did; never only that something moved."""
     line = data.line
-    row = _worst(data.main) or _worst(data.main_estimated)
+    row = worst_of(data.main) or worst_of(data.main_estimated)
     if row is None or row.value is None:
         said = "no harm seen" if line.severity == "notice" else "not known"
         return Answer(question="How bad", said=said, more="no performance was measured or estimated in that time")
@@ -195,13 +195,6 @@ def _how_bad(data: IncidentData, root: AlertLine | None) -> Answer:
             more=f"{heading_of(row.metric)} {was}{now} at worst in that time, {row.chunk}",
         )
     return Answer(question="How bad", said=f"{heading_of(row.metric)} {was}{now}", more=f"{span}at worst, {row.chunk}")
-
-
-def _worst(rows: Sequence[Result]) -> Result | None:
-    known = [row for row in rows if row.is_judged and row.value is not None]
-    if not known:
-        return None
-    return max(known, key=lambda row: abs((row.value or 0.0) - (row.reference_value or 0.0)))
 
 
 def _probably(line: IncidentLine, root: AlertLine | None) -> str:
@@ -235,7 +228,7 @@ def _how_sure(root: AlertLine | None, noun: str) -> Answer:
 def _before_now(data: IncidentData, root: AlertLine | None) -> list[BeforeNow]:
     """Return the same four rows for every incident."""
     found = []
-    row = _worst(data.main) or _worst(data.main_estimated)
+    row = worst_of(data.main) or worst_of(data.main_estimated)
     if row is not None and row.value is not None:
         unit = unit_of(row.metric, row.family)
         guess = "estimated" if row.family == "estimation" else "measured"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from barograph.alerts.condition import Condition
-from barograph.charts.finding import finding
+from barograph.charts.finding import finding, middle_of, newest_run
 from barograph.dashboard.distribution_view import Drawn
 from barograph.dashboard.incidents import IncidentLine
 from barograph.dashboard.model_tables import (
@@ -197,14 +197,14 @@ def _answers(
         since = Answer(question="Since when", said="nothing to act on", more=f"{count(len(notices), 'notice')} open")
     return [
         since,
-        _how_bad(chosen),
+        _how_bad(chosen, noun),
         Answer(question="Why", said=_why(first, data), more=data.cause if first is not None else ""),
         Answer(question="What to do", said=(first.advice or "Look at what changed then.") if first else "Nothing."),
         _how_sure(chosen, noun),
     ]
 
 
-def _how_bad(chosen: MetricSeries | None) -> Answer:
+def _how_bad(chosen: MetricSeries | None, noun: str) -> Answer:
     row = chosen.newest if chosen else None
     if row is None or row.value is None:
         return Answer(question="How bad", said="not known", more="no performance was measured or estimated")
@@ -215,6 +215,11 @@ def _how_bad(chosen: MetricSeries | None) -> Answer:
     if row.lower is not None and row.upper is not None:
         span = f"95 %: {quantity(row.lower, unit)} to {quantity(row.upper, unit)}, "
     said = "estimated" if row.family == "estimation" else "measured"
+    run = newest_run(chosen.rows) if chosen else []
+    if len(run) > 2:  # the newest alone may look well
+        middle = quantity(middle_of(run).value or 0.0, unit)
+        more = f"the middle of {count(len(run), noun)} since {run[0].chunk}; {now} in {row.chunk}"
+        return Answer(question="How bad", said=f"{heading_of(row.metric)} {was}about {middle}", more=more)
     return Answer(question="How bad", said=f"{heading_of(row.metric)} {was}{now}", more=f"{span}{said} in {row.chunk}")
 
 
