@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias  # Any: JSON values
 from barograph.alerts.breach import Breach
 from barograph.alerts.severity import Severity
 from barograph.chunks import Chunk
+from barograph.metrics.facts import worse_by
 
 if TYPE_CHECKING:
     from barograph.alerts.inhibition import Inhibition
@@ -164,9 +165,9 @@ def fingerprint(*parts: str) -> str:
 
 
 def badness(breach: Breach) -> tuple[int, float, float, float]:
-    """Return what orders the breaches of one monitor: severity, harm, distance from the reference, evidence."""
+    """Return what orders the breaches of one monitor: severity, harm, how much worse than the reference, evidence."""
     center = breach.limit if breach.reference_value is None else breach.reference_value
-    distance = 0.0 if breach.value is None else abs(breach.value - (center or 0.0))
+    distance = 0.0 if breach.value is None else worse_by(breach.value, center or 0.0, breach.metric, breach.family)
     return breach.severity.rank, breach.harm or 0.0, distance, breach.evidence or 0.0
 
 

@@ -11,7 +11,7 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.wording import subject
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import find_metric, harm_metrics, value_of, what_breaks
+from barograph.metrics.facts import harm_metrics, value_of, what_breaks, worse_by
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.spec.schema import Task
@@ -181,9 +181,7 @@ def _harm(row: Result, main: str | None) -> float | None:
         return None
     if row.value is None or row.reference_value is None:
         return None
-    change = row.value - row.reference_value
-    known = find_metric(row.metric, row.family)
-    return -change if known and known.better == "higher" else change
+    return worse_by(row.value, row.reference_value, row.metric, row.family)
 
 
 def _text(row: Result) -> str:

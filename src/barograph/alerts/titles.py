@@ -175,8 +175,9 @@ def _side(breach: Breach) -> str:
     """Return on which side of its limit a value is; "in breach" when evidence told, within the limit of each chunk."""
     if breach.value is None or breach.limit is None or breach.metric == "concept_residual":
         return "in breach"
-    low = breach.reference_value is None or breach.value < breach.reference_value
-    high = breach.reference_value is None or breach.value > breach.reference_value
+    # The limit is one of two: which one it is shows from the side of the reference that it is on.
+    low = breach.reference_value is None or breach.limit <= breach.reference_value
+    high = breach.reference_value is None or breach.limit >= breach.reference_value
     if low and breach.value < breach.limit:
         return "below its limit"
     return "above its limit" if high and breach.value > breach.limit else "in breach"

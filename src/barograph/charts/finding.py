@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import median
 
 from barograph.charts.words import crosses, when
-from barograph.metrics.facts import capital, find_metric, title_of, unit_of
+from barograph.metrics.facts import capital, title_of, unit_of, worse_by
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.text.format import count, percent, printable, quantity
@@ -73,11 +73,9 @@ def worst_of(rows: Sequence[Result]) -> Result | None:
 
 
 def _badness(row: Result) -> float:
-    value, metric = row.value or 0.0, find_metric(row.metric, row.family)
-    if metric is not None and metric.better in ("higher", "lower"):
-        return -value if metric.better == "higher" else value
     centers = (row.reference_value, row.limit_lower, row.limit_upper, 0.0)
-    return abs(value - next(center for center in centers if center is not None))
+    center = next(center for center in centers if center is not None)
+    return worse_by(row.value or 0.0, center, row.metric, row.family)
 
 
 def _moved(row: Result, unit: str, *, about: bool = False) -> str:

@@ -110,5 +110,18 @@ def value_of(value: float, name: str, family: str) -> str:
     return quantity(value, unit_of(name, family))
 
 
+def worse_by(value: float, than: float, name: str, family: str) -> float:
+    """Return by how much a value is worse than another, below 0 if it is better; of a metric without a better side,
+    how far it is from it.
+
+    >>> round(worse_by(0.6, 0.7, "roc_auc", "performance"), 3), round(worse_by(0.6, 0.7, "log_loss", "performance"), 3)
+    (0.1, -0.1)
+    """
+    metric = find_metric(name, family)
+    if metric is None or metric.better not in ("higher", "lower"):
+        return abs(value - than)
+    return than - value if metric.better == "higher" else value - than
+
+
 def _ranked(family: str) -> list[Metric]:
     return sorted((m for m in catalogue().values() if m.family == family), key=lambda m: (m.rank, m.name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import log
+from math import isfinite, log
 from typing import Any  # see States
 
 import numpy as np
@@ -156,6 +156,7 @@ class _Found:
     note: str
     beyond: bool
     change: Worse | None
+    usual: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,6 +184,8 @@ class _Group:
         keys = [chunk.key for chunk in profiles.chunks]
         arrays = [_listed(array, judged.breach) for array in (judged.evidence, judged.lower, judged.upper)]
         breach, known, says = judged.breach.T.tolist(), judged.known.T.tolist(), speaks.T.tolist()
+        usual = np.full(len(self.monitors), np.nan) if judged.usual is None else judged.usual
+        usually = [value if isfinite(value) else None for value in usual.tolist()]
         beyond = (np.zeros_like(judged.breach) if judged.beyond is None else judged.beyond).T.tolist()
         return {
             monitor.name: {
@@ -196,6 +199,7 @@ class _Group:
                     judged.notes.get((i, j), ""),
                     beyond[j][i],
                     _worse(judged.changes.get((i, j))),
+                    usually[j],
                 )
                 for i, key in enumerate(keys)
                 if says[j][i]
@@ -355,6 +359,8 @@ def _judged(row: Result, found: _Found | None) -> Result:
         free = found.lower is None and found.upper is None
         note = found.note or (OUT_OF_REACH if free else None)
         row = replace(row, limit_lower=found.lower, limit_upper=found.upper, reason=note, change=found.change)
+    if found.usual is not None:
+        row = replace(row, reference_value=found.usual)
     return row
 
 

@@ -121,8 +121,9 @@ class Judged:
 
     `known` is False where it could not tell, `beyond` says where a chunk by itself is beyond its limits. `evidence` is
     its natural logarithm (-inf: none at all), None for a rule without evidence; `lower` and `upper` are limits of the
-    rule's own, NaN where there is none. `notes` are words for a breach, by chunk and monitor; `changes` say of a breach
-    since when and by how much, where that is known.
+    rule's own, NaN where there is none. `usual` (monitors,) is what a value is compared with, where that is not the
+    reference's as a whole: a metric of all rows is not the usual metric of a chunk of them. `notes` are words for a
+    breach, by chunk and monitor; `changes` say of a breach since when and by how much, where that is known.
     """
 
     breach: Bools
@@ -131,6 +132,7 @@ class Judged:
     lower: Floats | None = None
     upper: Floats | None = None
     beyond: Bools | None = None
+    usual: Floats | None = None
     notes: Mapping[tuple[int, int], str] = field(default_factory=dict)
     changes: Mapping[tuple[int, int], Change] = field(default_factory=dict)
 

@@ -103,8 +103,19 @@ class Predictive:
             lower=lower,
             upper=upper,
             beyond=beyond,
+            usual=self._usual(),
             changes=changes,
         )
+
+    def _usual(self) -> Floats:
+        """Return the value, (monitors,), of a usual chunk of the reference; NaN where the rule does not judge."""
+        level, usual = self.learned.average().level, np.full(len(self.middle), np.nan)
+        rows = np.full(1, 1e12)  # of a chunk so large that a share is itself
+        for s, j in enumerate(self.of.tolist()):
+            if self.usable[j] and np.isnan(usual[j]):
+                y = self.sign[s] * level[s : s + 1]
+                usual[j] = _off_scale(y, rows, self.scales[j], self.middle[j], self.exact[s])[0]
+        return usual
 
     def threshold(self, arl: Floats) -> Floats:
         """Return the evidence, (monitors,), that an alarm takes for run lengths in days."""

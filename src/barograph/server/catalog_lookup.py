@@ -18,9 +18,10 @@ from barograph.spec.file import ModelSpec
 from barograph.store.catalog.audit import record
 from barograph.store.catalog.models import Model, find_model
 from barograph.store.catalog.references import StoredReference, find_reference, fitted
+from barograph.store.catalog.results import Point
 from barograph.store.catalog.schema import models, references
 from barograph.store.catalog.scope import Scope
-from barograph.times import to_microseconds
+from barograph.times import from_microseconds, to_microseconds
 from barograph.worker.admission import check_fit, kept_by
 
 # What the keys of chunks look like, by the unit of the rule: year, month or quarter, day.
@@ -78,6 +79,18 @@ def rule_of(model: Model) -> TimeChunks:
     rule = parse_chunk_rule(model.chunk, zone=(model.schema or model.spec).get("timezone") or "UTC")
     assert isinstance(rule, TimeChunks)  # checked when the specification came
     return rule
+
+
+def fields_of(point: Point, model: str) -> dict[str, Any]:
+    """Return what a stored point has in common with the result row that it was, and with the one of an answer."""
+    same = ("version", "monitor", "metric", "family", "column", "segment", "chunk", "n", "value", "lower", "upper")
+    limits = ("reference_value", "limit_lower", "limit_upper", "evidence", "status", "reason", "label_coverage")
+    return {
+        "model": model,
+        **{name: getattr(point, name) for name in (*same, *limits)},
+        "chunk_start": from_microseconds(point.chunk_us),
+        "chunk_end": from_microseconds(point.end_us),
+    }
 
 
 def bounds_of(model: Model, chunk: str) -> tuple[int, int]:

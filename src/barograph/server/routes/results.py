@@ -16,7 +16,7 @@ from barograph.metrics import catalogue
 from barograph.metrics.facts import heading_of
 from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, Time, page
 from barograph.server.auth import Caller
-from barograph.server.catalog_lookup import bounds_of, model_named
+from barograph.server.catalog_lookup import bounds_of, fields_of, model_named
 from barograph.server.export import CONTENT, Format, exported, format_of, pages_of
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong
@@ -293,27 +293,7 @@ def _after(text: str | None) -> tuple[int, int] | None:
 
 def _answer(model: str, point: Point) -> ResultAnswer:
     return ResultAnswer(
-        model=model,
-        version=point.version,
-        monitor=point.monitor,
-        metric=point.metric,
-        family=point.family,
-        column=point.column,
-        segment=point.segment,
-        chunk=point.chunk,
-        chunk_start=from_microseconds(point.chunk_us),
-        chunk_end=from_microseconds(point.end_us),
-        n=point.n,
-        value=point.value,
-        lower=point.lower,
-        upper=point.upper,
-        reference_value=point.reference_value,
-        limit_lower=point.limit_lower,
-        limit_upper=point.limit_upper,
-        evidence=point.evidence,
-        status=point.status,
-        reason=point.reason,
+        **fields_of(point, model),
         as_of=from_microseconds(point.from_us),
         until=None if point.until_us == FOREVER else from_microseconds(point.until_us),
-        label_coverage=point.label_coverage,
     )
