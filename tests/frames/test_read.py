@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -476,3 +477,19 @@ def test_what_is_no_frame_is_refused() -> None:
     assert "Python objects" in refused(pl.DataFrame({"o": pl.Series([object()], dtype=pl.Object)}))
     assert "has no schema" in refused(pl.scan_parquet("/nowhere/a.parquet"))
     assert "cannot be collected" in refused(pl.LazyFrame({"s": ["x"]}).with_columns(pl.col("s").cast(pl.Int32)))
+
+
+def test_a_name_in_a_footer_that_is_no_text_is_one_error(tmp_path: Path) -> None:
+    """The names of a Parquet file stand in it three times; the one of the column's chunk is read late."""
+    path = tmp_path / "damaged.parquet"
+    pq.write_table(pa.table({"event_id": ["a", "b"]}), path)
+    content = path.read_bytes()
+    places = [match.start() for match in re.finditer(b"event_id", content)]
+    seen = 0
+    for place in places:
+        path.write_bytes(content[: place + 7] + b"\xe4" + content[place + 8 :])
+        try:
+            open_rows(path)
+        except InputError as error:
+            seen += "damaged.parquet" in str(error)
+    assert seen, "no damage was noticed"

@@ -84,7 +84,7 @@ def reading(path: Path, expected: str) -> Iterator[None]:
         raise InputError(f"There is no file {str(path)!r}. Check the path.") from error
     except PermissionError as error:
         raise InputError(f"{str(path)!r} may not be read by this user. Change its permissions.") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: of a name in a damaged footer
         detail = str(error).strip().split("\n")[0].rstrip(".")
         raise InputError(
             f"{str(path)!r} is not {expected}: {detail}. "
