@@ -17,6 +17,7 @@ from barograph.rules.limits import Status
 from barograph.spec.schema import Task
 
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
+BlameOf = Callable[[str, int], float | None]
 
 MANY_UNUSABLE = 0.25  # of the predictions, beyond those of the reference: decisions are not made at all
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
@@ -32,7 +33,9 @@ def breaches(
     alerting: Collection[str],
     task: Task,
     harm: HarmOf | None = None,
+    blame: BlameOf | None = None,
     outputs: Collection[str] = (),
+    label: str | None = None,
     main: str | None = None,
     first: int = 0,
 ) -> list[Breach]:
@@ -41,8 +44,9 @@ def breaches(
     `chunks` are those that were evaluated, in the order of time; the first of them has the place `first` among all.
     `main` is the metric that harm is measured in (see `main_metric`). An estimate reports only where too few labels
     have arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to
-    cost and whether that is material: then the drift is a warning. `outputs` are the columns that the model makes:
-    where hardly a row has a usable value in any of them, or each has one and the same in all rows, there are no
+    cost and whether that is material: then the drift is a warning. `blame` gives which part of the loss in a chunk a
+    column that is broken there can explain. `outputs` are the columns that the model makes, `label` is the one with the
+    labels. Where hardly a row has a usable value in any output, or each has one and the same in all rows, there are no
     predictions, and that is critical.
     """
     positions = {chunk.key: first + i for i, chunk in enumerate(chunks)}
@@ -59,8 +63,12 @@ def breaches(
         if row.family == "estimation" and (row.metric, row.segment, row.chunk) in covered:
             continue
         breach = _breach(row, positions[row.chunk], main)
+        if row.column is not None and (row.column in outputs or row.column == label):
+            breach = replace(breach, is_feature=False)
         if harm is not None and row.family == "drift" and row.column is not None:
             breach = _with_harm(breach, harm(row.column, breach.position))
+        if blame is not None and row.column is not None and what_breaks(row.metric, row.family) is not None:
+            breach = replace(breach, blame=blame(row.column, breach.position))
         if row.chunk in silent and _is_unusable(row, outputs, task):
             breach = replace(breach, severity=Severity.CRITICAL)
         if row.chunk in constant and _is_constant(row, outputs):
@@ -137,6 +145,7 @@ def _breach(row: Result, position: int, main: str | None) -> Breach:
         evidence=row.evidence,
         harm=_harm(row, main),
         n=row.n,
+        onset=None if row.change is None else (row.change.earliest, row.change.latest),
     )
 
 

@@ -29,10 +29,18 @@ _WHAT = {
 }
 
 
-def title(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], *, outputs: Collection[str] = ()) -> str:
+def title(
+    root: Alert,
+    others: Sequence[Alert],
+    chunks: Sequence[Chunk],
+    *,
+    outputs: Collection[str] = (),
+    beside: bool = False,
+) -> str:
     """Return an incident in one sentence, without a full stop: what, from where to where, when, and what came of it.
 
-    `outputs` are the columns that the model makes: no features.
+    `outputs` are the columns that the model makes: no features. What is `beside` a critical incident is not said to be
+    without harm.
     """
     reason = root_reason(root)
     if reason is not None:
@@ -40,7 +48,7 @@ def title(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], *, outp
         rest = [a for a in others if root_reason(a) is None or a.inhibited_by is not None]
         return _broken(root, reason, alike, first_of((root, *others))) + _explains(root, rest)
     if is_harmless_drift(root):
-        return _moved((root, *others), outputs)
+        return _moved((root, *others), outputs, beside=beside)
     return _worse(root, others, chunks)
 
 
@@ -49,8 +57,8 @@ def first_of(alerts: Sequence[Alert]) -> Alert:
     return min(alerts, key=lambda alert: (alert.first.position, alert.key))
 
 
-def advice(root: Alert, others: Sequence[Alert]) -> str:
-    """Return what to do first, in one or two sentences."""
+def advice(root: Alert, others: Sequence[Alert], *, beside: bool = False) -> str:
+    """Return what to do first, in one or two sentences; `beside`: a critical incident was there at the time."""
     breach, reason = root.worst, root_reason(root)
     if reason is Broken.NO_ROWS:
         return "Look at what sends the events: nothing can be said of the model until they come again."
@@ -66,7 +74,19 @@ def advice(root: Alert, others: Sequence[Alert]) -> str:
         critical = any(a.severity is Severity.CRITICAL for a in (root, *others))
         return f"{text} Until that is clear, do not rely on the predictions." if critical else text
     if is_harmless_drift(root):
+        if beside:
+            return "Find out first if it has to do with the critical incident of that time."
         return "Nothing needs to be done now. If it lasts, take it into the reference at the next training."
+    return _suspects(others) + _of_the_model(breach)
+
+
+def _suspects(others: Sequence[Alert]) -> str:
+    """Return what to look at before all else: features that moved when the loss began."""
+    columns = _columns([a for a in others if is_harmless_drift(a) and a.last_breach.is_feature])
+    return f"First see where {_names(columns)} came from: that moved at the same time. " if columns else ""
+
+
+def _of_the_model(breach: Breach) -> str:
     match breach.family:
         case "performance":
             where = f"the rows of {breach.segment}" if breach.segment else "the segments that lost most"
@@ -128,14 +148,15 @@ def short(breach: Breach) -> str:
     return name
 
 
-def _moved(alerts: Sequence[Alert], outputs: Collection[str]) -> str:
+def _moved(alerts: Sequence[Alert], outputs: Collection[str], *, beside: bool) -> str:
     columns = _columns(alerts)
+    harm = "" if beside else ", without harm seen"
     features = [column for column in columns if column not in outputs]
     when = _since(alerts, first_of(alerts))
     if len(features) > 1:
         also = "".join(f"; so did {column}" for column in columns if column in outputs)
-        return f"{count(len(features), 'feature')} moved, without harm seen: {_names(features)}, {when}{also}"
-    return f"{_names(columns) if columns else 'The mix of the rows'} moved, without harm seen, {when}"
+        return f"{count(len(features), 'feature')} moved{harm}: {_names(features)}, {when}{also}"
+    return f"{_names(columns) if columns else 'The mix of the rows'} moved{harm}, {when}"
 
 
 def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str:
@@ -168,7 +189,9 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
         text += f", worst {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
-    return text + (f"; also in {_names(segments)}" if segments else "")
+    moved = _columns([a for a in others if is_harmless_drift(a)])
+    text += f"; also in {_names(segments)}" if segments else ""
+    return text + (f"; {_names(moved)} moved at the same time" if moved else "")
 
 
 def _side(breach: Breach) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import HarmOf, breaches, known_metrics, main_metric
 from barograph.alerts.lifecycle import HOLD, QUIET, Patience
+from barograph.causes.blame import blame_of
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
@@ -174,7 +175,9 @@ def breaches_of(
         alerting={*alerting_of(whole, reference), CONCEPT},
         task=reference.schema.task,
         harm=_harm(reference, profiles, first),
+        blame=lambda column, position: blame_of(reference, profiles.at(position - first), column),
         outputs=outputs_of(reference),
+        label=reference.schema.label,
         main=main,
         first=first,
     )

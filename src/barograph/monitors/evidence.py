@@ -18,7 +18,7 @@ from barograph.arrays import Bools, Floats, Ints
 from barograph.metrics.performance._excess import RESIDUAL
 from barograph.monitors.feeds import feed_of_chunks, feed_of_history, feed_of_reference, feed_of_whole
 from barograph.monitors.monitor import Monitor
-from barograph.monitors.results import Result, Worse
+from barograph.monitors.results import Result
 from barograph.monitors.shares import alarm_of
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profile, Profiles
@@ -155,7 +155,7 @@ class _Found:
     upper: float | None
     note: str
     beyond: bool
-    change: Worse | None
+    change: Change | None
     usual: float | None
 
 
@@ -198,7 +198,7 @@ class _Group:
                     arrays[2][j][i],
                     judged.notes.get((i, j), ""),
                     beyond[j][i],
-                    _worse(judged.changes.get((i, j))),
+                    judged.changes.get((i, j)),
                     usually[j],
                 )
                 for i, key in enumerate(keys)
@@ -301,18 +301,6 @@ def _together(monitors: Sequence[Monitor]) -> Ints:
     names = [alarm_of(m, monitors) for m in monitors]
     numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return np.array([numbers[name] for name in names], np.int64)
-
-
-def _worse(change: Change | None) -> Worse | None:
-    if change is None:
-        return None
-    return Worse(
-        since=change.since,
-        value=change.value,
-        lower=change.lower,
-        upper=change.upper,
-        is_material=change.is_material,
-    )
 
 
 def _constant(kind: RuleKind, monitors: Sequence[Monitor], total: Profile) -> Bools:
