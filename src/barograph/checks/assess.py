@@ -203,8 +203,11 @@ def _shown(row: Result, whole: Overview) -> Result:
     """Return a row as it is, or only shown where it cannot be judged yet."""
     if row.value is None:
         return row
-    if row.chunk in whole.early and not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
-        return only_shown(row, whole.why_early)
+    if not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
+        if row.chunk in whole.early:
+            return only_shown(row, whole.why_early)
+        if not row.value and row.limit_lower is None:  # an outage goes on through the weekend
+            return only_shown(row, row.reason or "whether rows were due is not known")
     if row.family == "performance":
         why = whole.short.get(row.segment or ALL, {}).get(row.chunk)
         return row if why is None else only_shown(row, why)

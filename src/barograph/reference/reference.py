@@ -26,7 +26,7 @@ from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
 
 T = TypeVar("T")
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 BLOCKS = 20
 ALL_ROWS = OneChunk()
 SMALLEST_BLOCK = 50
@@ -39,8 +39,8 @@ class Reference:
 
     `blocks` are the profiles of about 20 runs of reference rows, in the order of time where there is a timestamp:
     how much they differ from each other is the natural variability. `leaf_codes` counts a sample of the reference by
-    leaf and code: (leaves, codes). `decisions` says in words how each role was found. `histories` are what performance
-    was in blocks that are cut like chunks, one for each length that is known.
+    leaf and code: (leaves, codes). `decisions` says in words how each role was found. `histories` are how many rows
+    came and what performance was in blocks that are cut like chunks, one for each length that is known.
     """
 
     yardstick: Yardstick
