@@ -81,3 +81,52 @@ def test_quiet_nights_are_no_outage_and_a_dead_noon_is() -> None:
     dead = rows(lambda t: 0.0 if t == noon else nightly(t), hours=1, first=14, days=4, seed=5)
     found = [i.title for i in checked(reference, dead, "1h").incidents if i.severity is Severity.CRITICAL]
     assert found == ["No rows came at 2026-01-21T12:00"]
+
+
+def soft(n: int, *, first: int, days: int, seed: int, shift: float = 0.0, lost: float = 0.0) -> pl.DataFrame:
+    """Return a feed with a third of the rows at weekends, other ones, of which more lack a value."""
+    rng = np.random.default_rng(seed)
+    day = np.repeat(np.arange(first, first + days), n)
+    weekend = day % 7 > 4
+    kept = ~weekend | (rng.random(len(day)) < 0.33)
+    day, weekend = day[kept], weekend[kept]
+    m = len(day)
+    x = rng.normal(size=m) + 0.7 * weekend + shift
+    seen = pl.Series(rng.random(m) >= 0.02 + 0.08 * weekend + lost)
+    start = np.datetime64("2026-01-05", "us") + day.astype("timedelta64[D]")
+    score = 1 / (1 + np.exp(-x))
+    return pl.DataFrame(
+        {
+            "timestamp": start + (rng.random(m) * 86_399e6).astype("timedelta64[us]"),
+            "x": pl.select(pl.when(seen).then(pl.Series(x))).to_series(),
+            "z": rng.normal(size=m),
+            "score": score,
+            "label": (rng.random(m) < score).astype(int),
+        }
+    ).sort("timestamp")
+
+
+@pytest.fixture(scope="module", name="softly")
+def softly_fixture() -> Reference:
+    return fit(soft(500, first=0, days=42, seed=6), chunk="1d")
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_weekends_that_are_as_in_the_reference_are_not_told(softly: Reference, seed: int) -> None:
+    report = checked(softly, soft(500, first=42, days=28, seed=seed), "1d")
+    assert [i.title for i in report.incidents] == []
+
+
+def test_what_changes_beside_the_rhythm_is_told(softly: Reference) -> None:
+    moved = checked(softly, soft(500, first=42, days=21, seed=9, shift=0.5), "1d")
+    assert any("x" in i.columns for i in moved.incidents)
+    lost = checked(softly, soft(500, first=42, days=21, seed=10, lost=0.08), "1d")
+    assert any(a.last_breach.metric == "missing_share" for i in lost.incidents for a in i.alerts)
+
+
+def test_a_saved_reference_keeps_its_rhythm(softly: Reference) -> None:
+    again = Reference.from_bytes(softly.to_bytes())
+    (before,), (after,) = softly.rhythms, again.rhythms
+    assert after.tables["counts"].tolist() == before.tables["counts"].tolist()
+    assert again.rhythm(days=1.0) is not None
+    assert again.rhythm(days=7.0) is None

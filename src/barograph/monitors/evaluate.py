@@ -35,8 +35,8 @@ NONE_DUE = "no rows are due then: none come at such times in the reference"
 class Yardmark:
     """What a monitor is compared with: the reference's own outcome, and how much it varies by nature.
 
-    `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk, or why
-    there is no such limit, `least` is the least tolerance that makes sense; see `least_tolerance`.
+    `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk, or
+    why there is no such limit, `least` is the least tolerance that makes sense; see `least_tolerance`.
     """
 
     outcome: Outcome
@@ -301,7 +301,7 @@ def _few_rows(reference: Reference, chunk: Chunk) -> tuple[Limits | None, str | 
     """Return the fewest rows that a complete chunk of time may have, or why nothing is known to be due.
 
     A tenth of the fewest that came in the reference at such a time (`reference.due`); where that is not known, of what
-    its slowest block would bring: quieter hours or days are in it, so what is below is a feed that is dead or nearly so.
+    its slowest block would bring: quieter hours or days are in it, so what is below is a feed that is dead or nearly.
     """
     if not chunk.complete or chunk.start is None or chunk.end is None:
         return _NONE

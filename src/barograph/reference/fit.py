@@ -31,6 +31,7 @@ from barograph.reference.bins import class_bins, fit_categorical_bins, fit_numer
 from barograph.reference.history import histories
 from barograph.reference.partition import fit_partition, single_leaf
 from barograph.reference.reference import Reference, block_rule
+from barograph.reference.rhythm import rhythms
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
 from barograph.spec.infer import infer_schema
 from barograph.spec.roles import Roles
@@ -86,15 +87,17 @@ def fit(
     if rule is not None:
         rule = parse_chunk_rule(rule, zone=learned.yardstick.schema.timezone)
     kept = histories(learned.yardstick, rows, rule)
-    return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions, kept)
+    rhythm = rhythms(learned.yardstick, learned.sample, rule)
+    return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions, kept, rhythm)
 
 
 class Learned(NamedTuple):
-    """What is learned from a sample of reference rows: the yardstick, how it counts them, how roles were found."""
+    """What is learned from a `sample` of reference rows: the yardstick, how it counts them, how roles were found."""
 
     yardstick: Yardstick
     leaf_codes: npt.NDArray[np.int64]
     decisions: tuple[str, ...]
+    sample: pa.Table
 
 
 def learn_yardstick(
@@ -123,7 +126,7 @@ def learn_yardstick(
     if not table.num_rows:
         raise InputError(NO_ROWS.format(rows.name))
     yardstick, leaf_codes = fit_yardstick(schema, table, check)
-    return Learned(yardstick, leaf_codes, decisions)
+    return Learned(yardstick, leaf_codes, decisions, table)
 
 
 def fit_yardstick(
