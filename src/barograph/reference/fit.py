@@ -33,6 +33,7 @@ from barograph.reference.partition import fit_partition, single_leaf
 from barograph.reference.reference import Reference, block_rule
 from barograph.reference.rhythm import rhythms
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
+from barograph.reference.turnover import turning
 from barograph.spec.infer import infer_schema
 from barograph.spec.roles import Roles
 from barograph.spec.schema import ColumnType, Schema, Task
@@ -135,6 +136,8 @@ def fit_yardstick(
     """Return the yardstick of a sample of reference rows, and the counts of that sample by leaf and code."""
     table = table.combine_chunks()
     features = tuple(_feature_bins(table, name, kind) for name, kind in _each(schema.features.items(), check))
+    turns = turning(schema, table)
+    steady = tuple(c for c in features if c.name not in turns)
     outputs = _Outputs(schema, table)
     schema = outputs.schema
     yardstick = Yardstick(
@@ -144,7 +147,8 @@ def fit_yardstick(
         outcomes=outputs.binary,
         regression=outputs.regression,
         segments={name: _segment_bins(table, name) for name in schema.segments},
-        covariance=tuple(c.name for c in features if isinstance(c, NumericBins))[:MAX_COVARIANCE],
+        covariance=tuple(c.name for c in steady if isinstance(c, NumericBins))[:MAX_COVARIANCE],
+        turning=turns,
     )
     codes = np.vstack(
         [encode_column(yardstick, c.name, _column(table, c.name)) for c in _each(yardstick.columns, check)]
@@ -153,7 +157,10 @@ def fit_yardstick(
     at = np.flatnonzero(known)[: min(TREE_ROWS, TREE_CELLS // max(len(features), 1))]
     check()
     if len(at):
-        yardstick = replace(yardstick, partition=fit_partition(features, codes[: len(features), at], target[at]))
+        cut_by = np.flatnonzero([c.name not in turns for c in features])
+        tree = fit_partition(steady, codes[np.ix_(cut_by, at)], target[at])
+        places = cut_by[tree.features] if len(cut_by) else tree.features
+        yardstick = replace(yardstick, partition=replace(tree, features=places.astype(np.int32)))
     return yardstick, _leaf_codes(yardstick, codes, check)
 
 
