@@ -103,6 +103,11 @@ class Alert:
         return self.last_breach.blame if self.worst.blame is None else self.worst.blame
 
     @property
+    def factor(self) -> float | None:
+        """Return how many times as large the numbers of its column have become, see `Breach`."""
+        return self.last_breach.factor if self.worst.factor is None else self.worst.factor
+
+    @property
     def is_explained(self) -> bool:
         """Return whether another alert explains it."""
         return self.inhibited_by is not None

@@ -20,7 +20,8 @@ PERFORMANCE = ("performance", "estimation", "concept")
 CONSEQUENCES = ("drift", *PERFORMANCE)  # families that the state of the whole input can bring about
 
 
-BREAKS_THE_MODEL = (Broken.MISSING, Broken.TYPE_ERRORS, Broken.PREDICTIONS)
+OTHER_VALUES = (Broken.OUT_OF_RANGE, Broken.UNSEEN)  # they may be no more than other traffic
+BREAKS_THE_MODEL = (Broken.MISSING, Broken.TYPE_ERRORS, Broken.PREDICTIONS, *OTHER_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,10 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
     explains alerts of its own segment, and of all segments if it concerns all rows:
 
     - no rows: everything but another dead feed, as far as it was seen in these very chunks;
-    - a broken column: all else about the same column; and, if its values are gone or of another type (other ranges and
-      categories may be no more than other traffic), what comes of the whole input: drift of the cells and of the
+    - a broken column: all else about the same column; and what comes of the whole input: drift of the cells and of the
       columns in `outputs` (the model's own, such as its score), performance, estimated or realised, and concept. For
       that it must have begun when they did (`began_with`), and not be known to explain less than half of the loss; what
-      it has explained once it explains when it comes again.
+      it has explained once it explains when it comes again. A constant column explains no others.
 
     Predictions that cannot be used are explained by a broken column among the `outputs`; where none is broken by
     itself, they explain what else is seen in these columns, and what comes of the whole input. A broken column is

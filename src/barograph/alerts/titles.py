@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from barograph.alerts.alert import Alert, Moment, State
 from barograph.alerts.breach import Breach
 from barograph.alerts.grouping import is_harmless_drift
-from barograph.alerts.inhibition import PERFORMANCE, root_reason
+from barograph.alerts.inhibition import ENOUGH, OTHER_VALUES, PERFORMANCE, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
@@ -64,9 +64,11 @@ def advice(root: Alert, others: Sequence[Alert], *, beside: bool = False) -> str
         return "Look at what sends the events: nothing can be said of the model until they come again."
     if reason is Broken.PREDICTIONS:
         return "Look at what the model answers, and at what was deployed then: these rows have no decision."
+    if (first := _units((root, *others))) and not (reason is None and is_harmless_drift(root)):
+        return f"{first} Until that is clear, do not rely on the predictions."
     if reason is not None:
         names = _names(_columns((root, *(a for a in others if root_reason(a)))))
-        new = reason in (Broken.OUT_OF_RANGE, Broken.UNSEEN)
+        new = reason in OTHER_VALUES
         text = (
             f"See if {names} came in another unit or code" if new else f"Ask whoever delivers {names} what changed then"
         )
@@ -74,10 +76,21 @@ def advice(root: Alert, others: Sequence[Alert], *, beside: bool = False) -> str
         critical = any(a.severity is Severity.CRITICAL for a in (root, *others))
         return f"{text} Until that is clear, do not rely on the predictions." if critical else text
     if is_harmless_drift(root):
+        if first:
+            return first
         if beside:
             return "Find out first if it has to do with the critical incident of that time."
         return "Nothing needs to be done now. If it lasts, take it into the reference at the next training."
     return _suspects(others) + _of_the_model(breach)
+
+
+def _units(alerts: Sequence[Alert]) -> str:
+    """Return which feature to suspect of another unit: its numbers are all a certain number of times as large."""
+    for alert in alerts:
+        if alert.factor is not None:
+            size = f"× {alert.factor:.3g}" if alert.factor > 1 else f"÷ {1 / alert.factor:.3g}"
+            return f"Suspect {alert.last_breach.column}, {size} since then: check its unit first."
+    return ""
 
 
 def _suspects(others: Sequence[Alert]) -> str:
@@ -134,8 +147,16 @@ def _explains(root: Alert, others: Sequence[Alert]) -> str:
         what = breach.metric if breach.family in PERFORMANCE else breach.family
         first.setdefault((what, breach.column or ""), short(breach))
     names = list(first.values())
-    # Of a column of which only a part is bad, it is not known that it explains all that came with it.
-    return f"; {'together with' if root.severity is Severity.NOTICE else 'explains'} {_names(names)}"
+    return f"; {'explains' if _is_certain(root) else 'together with'} {_names(names)}"
+
+
+def _is_certain(root: Alert) -> bool:
+    """Return whether a cause is known to be one: what bears the loss, and else what is broken by itself.
+
+    Of a column of which only a part is bad it is not known, and other values may be no more than other traffic.
+    """
+    by_itself = root.severity is not Severity.NOTICE and root_reason(root) not in OTHER_VALUES
+    return by_itself or (root.blame or 0.0) >= ENOUGH
 
 
 def short(breach: Breach) -> str:

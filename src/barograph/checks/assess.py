@@ -14,6 +14,7 @@ from barograph.causes.blame import blame_of
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
+from barograph.causes.units import factor_of
 from barograph.checks.overview import Overview, overview, said, segments_of, sizes, typical_sizes
 from barograph.checks.plan import Plan
 from barograph.labels.self_audit import SelfAudit
@@ -176,6 +177,7 @@ def breaches_of(
         task=reference.schema.task,
         harm=_harm(reference, profiles, first),
         blame=lambda column, position: blame_of(reference, profiles.at(position - first), column),
+        factor=lambda column, position: factor_of(reference, profiles.at(position - first), column),
         outputs=outputs_of(reference),
         label=reference.schema.label,
         main=main,
