@@ -169,6 +169,8 @@ def severity(row: Result) -> Severity:
         lost = (row.value or 0.0) - (row.reference_value or 0.0)
         return Severity.CRITICAL if lost >= MANY_UNUSABLE or (row.value or 0.0) >= NEARLY_ALL else Severity.WARNING
     if row.family in ("performance", "estimation"):
+        if _is_better(row):
+            return Severity.NOTICE
         # That it is worse is known before it is known to be materially worse.
         material = row.change is None or row.change.is_material
         return Severity.CRITICAL if material and not row.segment else Severity.WARNING
@@ -180,6 +182,16 @@ def severity(row: Result) -> Severity:
         broken = breaks is not Broken.CONSTANT and (row.value or 0.0) >= NEARLY_ALL
         return Severity.WARNING if broken else Severity.NOTICE
     return Severity.NOTICE
+
+
+def _is_better(row: Result) -> bool:
+    """Return whether a value is beyond the limit on its better side."""
+    if row.value is None or row.change is not None:
+        return False
+    sides = [
+        side for side in (row.reference_value, row.limit_upper if _above(row) else row.limit_lower) if side is not None
+    ]
+    return bool(sides) and all(worse_by(row.value, side, row.metric, row.family) < 0 for side in sides)
 
 
 def _worse(row: Result) -> bool:

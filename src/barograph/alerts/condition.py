@@ -256,7 +256,8 @@ def _broken(trouble: Trouble, judged: Judged) -> str:
 
 def _calm(noticed: Sequence[Trouble], judged: Judged, silenced: int) -> str:
     """Return the verdict where nothing is wrong. That nothing was found is said only of what was judged and heard."""
-    moved = f"noticed: {noticed[0].title}" if noticed else ""
+    more = f" (and {count(len(noticed) - 1, 'more notice')})" if len(noticed) > 1 else ""
+    moved = f"noticed: {noticed[0].title}{more}" if noticed else ""
     chunks = count(judged.chunks, "chunk") if judged.chunks > 1 else "one chunk"
     size = f"{count(judged.rows, 'row')} in {chunks}"
     apart = f"Apart from {count(silenced, 'silenced incident')}, " if silenced else ""

@@ -16,6 +16,7 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
+from barograph.metrics.facts import worse_by
 from barograph.text.format import count, listed
 
 MOST_NAMES = 3  # in a title
@@ -100,6 +101,8 @@ def _suspects(others: Sequence[Alert]) -> str:
 
 
 def _of_the_model(breach: Breach) -> str:
+    if is_improvement(breach):
+        return "This is for the better: find out what it comes from, and learn a new reference if it lasts."
     match breach.family:
         case "performance":
             where = f"the rows of {breach.segment}" if breach.segment else "the segments that lost most"
@@ -181,19 +184,19 @@ def _moved(alerts: Sequence[Alert], outputs: Collection[str], *, beside: bool) -
 
 
 def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str:
-    breach = root.worst
+    breach, better = root.worst, is_improvement(root.worst)
     if breach.value is None:
         return f"{breach.text.rstrip('.')}, {_since((root,), first_of((root, *others)))}"
     name, value = heading(breach), shown(breach.value, breach)
     if breach.metric == "concept_residual":
         name = "the mean error" if (breach.limit or 0.0) > 0 else "accuracy"  # which side is limited tells
         way = "less" if breach.value < 0 else "more"
-        text = f"The rule behind the labels has changed: {name} is {abs(breach.value):.3g} {way} than the reference "
-        text += "expects of these rows"
+        text = "The model has become better" if better else "The rule behind the labels has changed"
+        text += f": {name} is {abs(breach.value):.3g} {way} than the reference expects of these rows"
     elif breach.reference_value is None or shown(breach.reference_value, breach) == value:
         text = f"{name} was {value}"
     else:
-        verb = "fell" if breach.value < breach.reference_value else "rose"
+        verb = "improved" if better else "fell" if breach.value < breach.reference_value else "rose"
         text = f"{name} {verb} from {shown(breach.reference_value, breach)} to {value}"
     same = [root, *(a for a in others if a.labels == root.labels)]
     breaches = sum(a.breaches for a in same)
@@ -201,18 +204,29 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
     firing = any(a.state is State.FIRING for a in same)
     end = len(chunks) - 1 if firing else max(a.last.position for a in same)
     worst = in_chunk(chunks[breach.position])
+    most = "most" if better else "worst"
     if begin == end:
         text += f" {worst}"
     else:
         side = _side(breach)
         span = f"since {chunks[begin].key}" if firing else f"from {chunks[begin].key} to {chunks[end].key}"
         n = end - begin + 1
-        text += f", worst {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
+        text += f", {most} {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
     moved = _columns([a for a in others if is_harmless_drift(a)])
     text += f"; also in {_names(segments)}" if segments else ""
     return text + (f"; {_names(moved)} moved at the same time" if moved else "")
+
+
+def is_improvement(breach: Breach) -> bool:
+    """Return whether a breach of performance is for the better."""
+    if breach.value is None or breach.family not in PERFORMANCE:
+        return False
+    if breach.metric == "concept_residual":
+        return breach.value < 0 if (breach.limit or 0.0) > 0 else breach.value > 0
+    sides = [side for side in (breach.reference_value, breach.limit) if side is not None]
+    return bool(sides) and all(worse_by(breach.value, side, breach.metric, breach.family) < 0 for side in sides)
 
 
 def _side(breach: Breach) -> str:
