@@ -351,10 +351,7 @@ def test_what_moved_long_before_a_loss_is_no_part_of_it(history: History, weeks:
 def test_an_improvement_is_called_one(breach: Callable[..., Breach], weeks: Weeks) -> None:
     better = breach("performance.roc_auc", 0, Severity.NOTICE, value=0.80, limit=0.76, harm=None)
     (found,) = watch([better], weeks(1))[1]
-    assert (
-        found.title == "ROC AUC improved from 0.735 to 0.8 on 2013-08-26"
-        or "improved from 0.735 to 0.800" in found.title
-    )
+    assert found.title.startswith("ROC AUC improved from 0.735 to 0.8")
     assert "for the better" in found.advice
     residual = {"value": 0.04, "reference_value": 0.0, "limit": -0.02}
     (rule,) = watch([breach("concept.concept_residual", 0, Severity.NOTICE, **residual)], weeks(1))[1]
