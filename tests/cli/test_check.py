@@ -215,7 +215,7 @@ def test_options_override_the_specification(barograph: Barograph, files: Path, t
 
 def test_a_saved_reference_gives_the_same_report(barograph: Barograph, files: Path, tmp_path: Path) -> None:
     saved = tmp_path / "reference.barograph"
-    run = barograph("profile", files / "reference.parquet", "--out", saved, "--segment", "colour")
+    run = barograph("fit", files / "reference.parquet", "--out", saved, "--segment", "colour")
     assert run.code == 0
     assert "label: `label` (by name)" in run.out
     assert f"Saved 3,000 rows as {saved}" in run.out
