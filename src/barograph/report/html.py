@@ -185,7 +185,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         detectable_table=None if brief else detectable_table(report.watches),
         hygiene=tuple(printable(f"`{f.monitor or 'the model'}`: {f.seen} {f.proposal}") for f in report.hygiene),
         not_checked=tuple(report.not_checked),
-        decisions=tuple(report.reference.decisions),
+        decisions=tuple(dict.fromkeys((*report.read, *report.reference.decisions))),
         chunks_left_out=max(0, len(ranked.keys) - MAX_CHUNKS),
         version=_version(),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
 from barograph.alerts.told import told
-from barograph.metrics.facts import heading_of, unit_of
+from barograph.metrics.facts import heading_of, unit_of, worse_by
 from barograph.report.before_after import before_after
 from barograph.report.explanations import why
 from barograph.report.ranking import Digest, Drift, Performance, digest
@@ -153,7 +153,7 @@ def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]
     assert latest is not None
     reference = latest.reference_value
     judged = [row for row in rows if row.chunk not in ranked.incomplete] or rows
-    worst = max(judged, key=lambda row: abs((row.value or 0.0) - (reference or 0.0)))
+    worst = max(judged, key=lambda row: worse_by(row.value or 0.0, reference or 0.0, row.metric, row.family))
     broken = sum(row.status == Status.BREACH for row in rows)
 
     def value(row_value: float | None, *, bad: bool = False) -> Text:
