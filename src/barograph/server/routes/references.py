@@ -114,12 +114,16 @@ async def send(
         raise Problem("unsupported", "Reference data cannot have a Content-Encoding. Send Parquet: it is compressed.")
     announced = declared(request.headers.get("content-length", "").encode())
     await run_in_threadpool(_check_model, service, caller, model)  # before the upload, not after it
-    service.ingest.give_back_soon()
     with uploads.place(service.settings.folder / "uploads") as path:
         path = path.with_suffix(suffix)
         body = pieces(request.receive, limit=uploads.MOST_BYTES, announced=announced, seconds=uploads.SECONDS)
         size, digest = await uploads.receive(body, path)
-        stored = await run_in_threadpool(_keep, service, caller, model, uploads.Source(path, size, digest))
+        with service.ingest.memory.share() as share:
+            share.reserve(await run_in_threadpool(uploads.size_of_names, path))
+            try:
+                stored = await run_in_threadpool(_keep, service, caller, model, uploads.Source(path, size, digest))
+            finally:
+                service.ingest.give_back_soon()
     answer = await _wait(service, caller, model, stored.number, wait)
     headers = {"Location": url("/v1/models/{model}/references/{number}", model=model, number=stored.number)}
     if answer.state == "failed":
