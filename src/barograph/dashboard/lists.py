@@ -36,13 +36,18 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A form that is sent to `path`. One without fields is a button."""
+    """A form that is sent to `path`. One without fields is a button.
+
+    `title` stands above its fields. Buttons beside the first are `others`: name and value of what they send, and label.
+    """
 
     path: str
     button: str
     fields: Sequence[Field] = ()
     is_primary: bool = False
     hidden: Sequence[tuple[str, str]] = ()
+    title: str = ""
+    others: Sequence[tuple[str, str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

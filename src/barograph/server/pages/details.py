@@ -39,8 +39,8 @@ PRECISION_DAYS = 90
 SORTED = 2_000  # monitors that are sorted by how they are; more stay in the order of their names
 NEWEST = 120  # chunks that the drawing of a column shows
 HOLDS = (
-    ("pause", "Pause", "Why nothing is to be raised of it for a while"),
-    ("retire", "Retire", "Why it is not used any more"),
+    ("pause", "Pause", "Raise nothing of it for a while"),
+    ("retire", "Retire", "It is not used any more"),
 )
 
 
@@ -232,15 +232,12 @@ def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = ""
     path = url("/models/{model}/settings", model=found.name)
     written = spec_text(ModelSpec.model_validate(found.spec))
     held = found.lifecycle
+    why = Field(name="reason", label="Why", is_needed=True)
     if held:
         forms = [Form(path=f"{path}/resume", button="Resume")]
     else:
-        forms = [
-            Form(path=f"{path}/{word}", button=name, fields=(Field(name="reason", label=why, is_needed=True),))
-            for word, name, why in HOLDS
-        ]
+        forms = [Form(path=f"{path}/{word}", button=name, title=title, fields=(why,)) for word, name, title in HOLDS]
     spec = Field(name="spec", label="Specification, as TOML", kind="textarea", value=given or written, is_needed=True)
-    how = Field(name="how", label="", choices=(("check", "only say what would change"), ("save", "put it in force")))
     said = f"The model is {held}: {found.lifecycle_reason}" if held else "What is watched of this model, and how."
     return visit.page(
         "list.html",
@@ -255,7 +252,16 @@ def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = ""
             tab="Settings",
             told=told,
             problem=problem,
-            forms=[Form(path=path, button="Go", fields=(spec, how), is_primary=True), *forms],
+            forms=[
+                Form(
+                    path=path,
+                    button="Say what would change",
+                    fields=(spec,),
+                    is_primary=True,
+                    others=(("how", "save", "Put it in force"),),
+                ),
+                *forms,
+            ],
         ),
         status=status,
     )

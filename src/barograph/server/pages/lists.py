@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from barograph.dashboard.fleet import Chip
 from barograph.dashboard.lists import Cell, Field, Form, ListPage, Row, state, text, time
+from barograph.dashboard.readings import moment
 from barograph.server.catalog_lookup import model_named, names_of
+from barograph.server.pages.model import zone_of
 from barograph.server.pages.visit import Visit
 from barograph.server.pagination import cut, read_cursor
 from barograph.server.problems import Problem, of_validation
@@ -21,9 +23,10 @@ from barograph.server.routes import jobs as job_routes
 from barograph.server.routes import keys as key_routes
 from barograph.server.routes import quarantine as quarantine_routes
 from barograph.store.catalog.audit import list_records
-from barograph.store.catalog.changes import list_changes
+from barograph.store.catalog.changes import Change, list_changes
 from barograph.store.catalog.jobs import Job, list_jobs
 from barograph.store.catalog.keys import list_keys
+from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import count_rows, list_rows
 from barograph.text.format import count
 
@@ -112,7 +115,7 @@ def changes(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
         "list.html",
         ListPage(
             title=f"Changes of {found.name}",
-            sentence="What was changed around the model: it stands on the axis of time, beside what came of it.",
+            sentence=_changed(kept[0], found) if kept and not after else "What was changed around the model.",
             header=("When", "Kind", "What", "Version", "Told by"),
             rows=told,
             empty="No change was told of. A pipeline tells of a deployment with one request; see below.",
@@ -124,7 +127,8 @@ def changes(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
             forms=[
                 Form(
                     path=path,
-                    button="Tell of a change",
+                    title="Tell of a change",
+                    button="Tell of it",
                     fields=(
                         Field(name="title", label="What was changed", is_needed=True),
                         Field(name="kind", label="Kind", choices=[(kind, kind) for kind in CHANGE_KINDS]),
@@ -136,6 +140,10 @@ def changes(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
         ),
         status=status,
     )
+
+
+def _changed(newest: Change, found: Model) -> str:
+    return f"The newest change: {newest.title}, {moment(newest.at_us, zone_of(found))}."
 
 
 def add_change(visit: Visit) -> Response:
