@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import unified_diff
+from functools import partial
 from math import exp, log
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from barograph.alerts.condition import Lifecycle
 from barograph.dashboard.details import FeatureData, LabelsData, SegmentData, feature_page, labels_page, segment_page
 from barograph.dashboard.lists import Field, Form, ListPage, Row, state, text
+from barograph.dashboard.page_exports import of_feature, of_segment
 from barograph.dashboard.words import chunk_noun
 from barograph.errors import BarographError
 from barograph.metrics.facts import drift_rank, heading_of, unit_of
@@ -73,7 +75,8 @@ def feature(visit: Visit) -> Response:
             marks=marks_of(scope, found),
             harm=overview.harms(scope, found.id).get(name),
         )
-    return visit.page("feature.html", feature_page(data))
+    page = feature_page(data)
+    return visit.page("feature.html", page, exports=partial(of_feature, data, page))
 
 
 def segment(visit: Visit) -> Response:
@@ -103,7 +106,8 @@ def segment(visit: Visit) -> Response:
             spans=spans_of(visit, lines),
             marks=marks_of(scope, found),
         )
-    return visit.page("segment.html", segment_page(data))
+    page = segment_page(data)
+    return visit.page("segment.html", page, exports=partial(of_segment, data, page))
 
 
 def labels(visit: Visit) -> Response:
@@ -137,13 +141,14 @@ def monitors(visit: Visit) -> Response:
         families = tuple(dict.fromkeys(one.family for one in every))
         asked = visit.asked("family")
         kept = [one for one in every if asked not in families or one.family == asked]
-        pages = max(1, -(-len(kept) // PAGE))
+        size = visit.most(PAGE)
+        pages = max(1, -(-len(kept) // size))
         page = visit.number("after", 0, least=0, most=pages - 1)
         points: dict[int, list[Point]] = {}
         if len(kept) <= SORTED:  # those that somebody should look at come first
             points = overview.newest_points(scope, kept, count=1)
             kept.sort(key=lambda one: _rank(points[one.id]))
-        shown = kept[page * PAGE : (page + 1) * PAGE]
+        shown = kept[page * size : (page + 1) * size]
         points = points or overview.newest_points(scope, shown, count=1)
         since_us = visit.now_us - PRECISION_DAYS * DAY_US
         right = {one.monitor: one for one in precision_of_monitors(scope, found.id, since_us=since_us)}
@@ -165,8 +170,8 @@ def monitors(visit: Visit) -> Response:
                     text(one.column, "name"),
                     text(one.segment, "name"),
                     state(word, look),
-                    text(was, "number"),
-                    text(value, "number"),
+                    text(was, "number", value=last.reference_value if last else None),
+                    text(value, "number", value=last.value if last else None),
                     text(odds, "number"),
                     text(_right(right.get(one.monitor))),
                     text(last.reason if last else ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from barograph.dashboard.incident import (
     incident_page,
 )
 from barograph.dashboard.incidents import span_of
+from barograph.dashboard.page_exports import of_incident
 from barograph.dashboard.timeline import Mark
 from barograph.dashboard.words import chunk_noun
 from barograph.metrics.facts import row_counts, title_of
@@ -61,7 +63,8 @@ def incident(visit: Visit) -> Response:
         model = get_model(scope, found.model_id)
         assert model is not None  # its incidents go with it
         data = _read(visit, scope, found, model)
-    return visit.page("incident.html", incident_page(data))
+    page = incident_page(data)
+    return visit.page("incident.html", page, exports=partial(of_incident, data, page))
 
 
 def acknowledge(visit: Visit) -> Response:

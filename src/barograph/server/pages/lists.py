@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -51,9 +51,9 @@ ACTIONS = (
 def jobs(visit: Visit, *, problem: str = "") -> Response:
     """Return the page of jobs."""
     with visit.read() as scope:
-        rows = list_jobs(scope, limit=PAGE + 1, after=_after(visit))
+        rows = list_jobs(scope, limit=visit.most(PAGE) + 1, after=_after(visit))
         names = names_of(scope, [job.model_id for job in rows])
-    kept, following = cut(rows, PAGE, lambda j: (j.id,))
+    kept, following = cut(rows, visit.most(PAGE), lambda j: (j.id,))
     running = sum(job.state in ("waiting", "running") for job in kept)
     under_way = f"{count(running, 'job')} {'is' if running == 1 else 'are'}" if running else "No job is"
     return visit.page(
@@ -107,8 +107,8 @@ def changes(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
         if after:
             at, id = read_cursor(after, (int, int))
             place = int(at or 0), int(id or 0)
-        rows = list_changes(scope, model_id=found.id, limit=PAGE + 1, after=place)
-    kept, following = cut(rows, PAGE, lambda c: (c.at_us, c.id))
+        rows = list_changes(scope, model_id=found.id, limit=visit.most(PAGE) + 1, after=place)
+    kept, following = cut(rows, visit.most(PAGE), lambda c: (c.at_us, c.id))
     path = url("/models/{model}/changes", model=found.name)
     told = [Row(cells=(time(c.at_us), text(c.kind), text(c.title), text(c.version), text(c.created_by))) for c in kept]
     return visit.page(
@@ -161,9 +161,9 @@ def quarantine(visit: Visit, *, problem: str = "", status: int = 200) -> Respons
     """Return the page of the rows that were not taken."""
     with visit.read() as scope:
         found = model_named(scope, visit.parts["model"])
-        rows = list_rows(scope, found.id, limit=PAGE + 1, after=_after(visit))
+        rows = list_rows(scope, found.id, limit=visit.most(PAGE) + 1, after=_after(visit))
         waiting = count_rows(scope, found.id, replayed=False)
-    kept, following = cut(rows, PAGE, lambda r: (r.id,))
+    kept, following = cut(rows, visit.most(PAGE), lambda r: (r.id,))
     path = url("/models/{model}/quarantine", model=found.name)
     listed = [
         Row(
@@ -171,7 +171,7 @@ def quarantine(visit: Visit, *, problem: str = "", status: int = 200) -> Respons
                 time(row.received_us),
                 text(row.kind),
                 text("; ".join(row.reasons)),
-                text(row.row[:300] + ("…" if len(row.row) > 300 else ""), "code"),
+                text(row.row[:300] + ("…" if len(row.row) > 300 else ""), "code", value=row.row),
                 time(row.replayed_us),
             )
         )
@@ -209,8 +209,8 @@ def replay(visit: Visit) -> Response:
 def audit(visit: Visit) -> Response:
     """Return the page of who changed what."""
     with visit.read() as scope:
-        rows = list_records(scope, limit=PAGE + 1, after=_after(visit))
-    kept, following = cut(rows, PAGE, lambda r: (r.id,))
+        rows = list_records(scope, limit=visit.most(PAGE) + 1, after=_after(visit))
+    kept, following = cut(rows, visit.most(PAGE), lambda r: (r.id,))
     listed = [
         Row(
             cells=(
@@ -220,7 +220,7 @@ def audit(visit: Visit) -> Response:
                 ),
                 text(row.action),
                 text(row.target, "name"),
-                text(_short({k: v for k, v in row.detail.items() if k != "by"}), "code"),
+                _detail({k: v for k, v in row.detail.items() if k != "by"}),
             )
         )
         for row in kept
@@ -242,8 +242,8 @@ def audit(visit: Visit) -> Response:
 def keys(visit: Visit, *, told: str = "", problem: str = "", status: int = 200) -> Response:
     """Return the page of keys."""
     with visit.read() as scope:
-        rows = list_keys(scope, limit=PAGE + 1, after=_after(visit))
-    kept, following = cut(rows, PAGE, lambda k: (k.id,))
+        rows = list_keys(scope, limit=visit.most(PAGE) + 1, after=_after(visit))
+    kept, following = cut(rows, visit.most(PAGE), lambda k: (k.id,))
     listed = []
     for key in kept:
         over = key.expires_us is not None and key.expires_us <= visit.now_us
@@ -322,9 +322,9 @@ def _link(said: str, href: str) -> Cell:
     return Cell(text=said, href=href)
 
 
-def _short(detail: object, most: int = 200) -> str:
+def _detail(detail: Mapping[str, object], most: int = 200) -> Cell:
     said = json.dumps(detail, ensure_ascii=False) if detail else ""
-    return said if len(said) <= most else said[: most - 1] + "…"
+    return text(said if len(said) <= most else said[: most - 1] + "…", "code", value=said)
 
 
 def kinds(visit: Visit, known: tuple[str, ...], name: str = "kind") -> list[Chip]:
