@@ -62,7 +62,7 @@ def metric_line(
 
 def _alarms(rows: Sequence[Result | None], x: Scale, y: Scale, height: float) -> list[str]:
     """Return the alarms: a diamond each, or, where many follow each other, the first one and a bar below them all."""
-    parts = []
+    parts: list[str] = []
     for is_alarm, group in groupby(enumerate(rows), key=lambda item: _is_alarm(item[1])):
         places = [i for i, _ in group]
         if not is_alarm:

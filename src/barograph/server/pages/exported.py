@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from starlette.responses import Response
 
 from barograph.dashboard.exports import Export, standalone
 from barograph.errors import InputError
 from barograph.extras import needs
-from barograph.server.export import exported
+from barograph.server.export import Format, exported
 from barograph.server.problems import Problem
 
 Exports = Callable[[], Mapping[str, Export]]
@@ -28,8 +29,8 @@ def export(exports: Mapping[str, Export], asked: str, *, page: str, source: str)
         there = ", ".join(exports) or "nothing"
         raise Problem("not-found", f"There is no export {asked[:100]!r} of this page. There is: {there}.")
     title = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{page}-{name}").strip("-")
-    if form == "csv" or form == "parquet":
-        return exported(form, found.columns, iter([found.rows]), name=title)
+    if form in ("csv", "parquet"):
+        return exported(cast("Format", form), found.columns, iter([found.rows]), name=title)
     drawing = standalone(found, source=source)
     headers = {"Content-Disposition": f'attachment; filename="{title}.{form}"'}
     if form == "svg":
