@@ -8,7 +8,7 @@ from functools import partial
 from starlette.responses import Response
 
 from barograph.alerts.condition import Lifecycle
-from barograph.dashboard.details import FeatureData, LabelsData, SegmentData, feature_page, labels_page, segment_page
+from barograph.dashboard.details import FeatureData, SegmentData, feature_page, segment_page
 from barograph.dashboard.lists import Field, Form, ListPage
 from barograph.dashboard.page_exports import of_feature, of_segment
 from barograph.errors import BarographError
@@ -17,7 +17,7 @@ from barograph.server.catalog_lookup import model_named
 from barograph.server.pages import incidents
 from barograph.server.pages.distributions import with_distributions
 from barograph.server.pages.fleet import MAIN
-from barograph.server.pages.model import known_of, marks_of, read, spans_of, zone_of
+from barograph.server.pages.model import known_of, marks_of, spans_of, zone_of
 from barograph.server.pages.results import readings_of, results
 from barograph.server.pages.visit import Visit
 from barograph.server.problems import Problem, not_found, of_error
@@ -27,7 +27,6 @@ from barograph.server.spec_body import TOML, specification
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
 from barograph.store.catalog import overview
-from barograph.store.catalog.models import Model
 
 PAGE = 60
 PRECISION_DAYS = 90
@@ -101,29 +100,6 @@ def segment(visit: Visit) -> Response:
         )
     page = segment_page(data)
     return visit.page("segment.html", page, exports=partial(of_segment, data, page))
-
-
-def labels(visit: Visit) -> Response:
-    """Return the page of labels: which have come, and which chunks are judged by them."""
-    with visit.read() as scope:
-        found = model_named(scope, visit.parts["model"])
-        data = read(visit, scope, found)
-    main = next((m for m in data.metrics if m.name == data.chosen), None)
-    page = LabelsData(
-        known=data.known,
-        measured=main.measured if main else (),
-        estimated=main.estimated if main else (),
-        last_label_us=_last_label(visit, found),
-    )
-    return visit.page("labels.html", labels_page(page))
-
-
-def _last_label(visit: Visit, found: Model) -> int | None:
-    from barograph.store.catalog.states import get_state
-
-    with visit.read() as scope:
-        state_of = get_state(scope, found.id)
-    return state_of.last_label_us if state_of else None
 
 
 def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = "", status: int = 200) -> Response:
