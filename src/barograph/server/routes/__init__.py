@@ -21,6 +21,7 @@ from barograph.server.routes import (
     report,
     results,
     silences,
+    sources,
 )
 
 ROUTERS = tuple(
@@ -37,6 +38,7 @@ ROUTERS = tuple(
         silences,
         changes,
         producers,
+        sources,
         probes,
         quarantine,
         poison,
