@@ -26,7 +26,8 @@ class Settings:
     """Where an installation keeps its data, and its limits.
 
     `folder` holds everything unless `database_url` puts the catalog on PostgreSQL and `storage_url` the tables on
-    object storage. `config_file` (BAROGRAPH_CONFIG) says who is told of incidents. Sizes are in bytes, times in
+    object storage. `config_file` (BAROGRAPH_CONFIG) says who is told of incidents, `sources` (BAROGRAPH_SOURCES) what
+    the service may read for models that fetch their events. Sizes are in bytes, times in
     seconds. Each number can be set by an environment variable of its name in capitals, as in BAROGRAPH_BODY_BYTES; its
     meaning is for docs/settings.md.
     """
@@ -35,6 +36,7 @@ class Settings:
     database_url: str | None = None
     storage_url: str | None = None
     config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
+    sources: tuple[str, ...] = ()  # folders and addresses that sources of specifications may read
     public_url: str | None = None  # under which people reach it, where a proxy stands in front
     # One request
     body_bytes: int = _number(32 * MIB, "of a request, as it comes over the wire")
@@ -107,6 +109,7 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         database_url=environment.get("DATABASE_URL") or None,
         storage_url=environment.get("STORAGE_URL") or None,
         config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
+        sources=tuple(environment.get("BAROGRAPH_SOURCES", "").split()),
         public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
     )
     found: dict[str, Any] = {}
