@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any  # Any: values of a specification
 
 import sqlalchemy as sa
 
 from barograph.ingest.layouts import event_layout, label_layout
-from barograph.ingest.limits import Limits
+from barograph.ingest.limits import limits_of
 from barograph.server.auth import Caller
 from barograph.server.ingest_routes import Target
 from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import keys
 from barograph.store.catalog.database import reading, writing
-from barograph.store.catalog.models import find_model
+from barograph.store.catalog.models import find_model, specifications
 from barograph.store.catalog.scope import Scope
+from barograph.store.settings import Settings
+from barograph.worker.privacy import sensitive_of, ways_of
 
 _LAYOUTS = 10_000  # models whose layouts are kept
 
@@ -59,8 +62,8 @@ class KeyLookup:
 class TargetLookup:
     """Find a model's id and layouts. Layouts are made once for each schema: it takes a millisecond."""
 
-    def __init__(self, engine: sa.Engine, limits: Limits) -> None:
-        self._engine, self._limits = engine, limits
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+        self._engine, self._settings, self._limits = engine, settings, limits_of(settings)
         self._lock = threading.Lock()
         self._made: dict[int, tuple[object, Target]] = {}
 
@@ -76,16 +79,51 @@ class TargetLookup:
         with self._lock:
             known = self._made.get(model.id)
         receipt = (model.spec.get("service") or {}).get("no_timestamp") == "receipt"
-        if known is not None and known[0] == (model.schema, receipt):
+        sources = model.spec.get("sources") or {}
+        made_for = (model.schema, receipt, ways_of(model.spec), sources)
+        if known is not None and known[0] == made_for:
             return known[1]
+        sensitive = None
+        if ways_of(model.spec):
+            with writing(self._engine) as connection:
+                sensitive = sensitive_of(self._settings, Scope(connection, project_id), model)
         schema = schema_from_plain(model.schema)
         target = Target(
             model_id=model.id,
-            events=event_layout(schema, self._limits, receipt=receipt),
-            labels=label_layout(schema, self._limits),
+            events=event_layout(schema, self._limits, receipt=receipt, sensitive=sensitive),
+            labels=label_layout(schema, self._limits, sensitive=sensitive),
+            sources=sources,
         )
         with self._lock:
             if len(self._made) >= _LAYOUTS:
                 self._made.clear()
-            self._made[model.id] = ((model.schema, receipt), target)
+            self._made[model.id] = (made_for, target)
         return target
+
+
+class SourceLookup:
+    """Find out which model is meant by a name that a source knows it by."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def __call__(self, key: tuple[int, str]) -> Mapping[str, str]:
+        """Return the models of a project by the names that they have in a kind of source, and by their own.
+
+        What a specification says goes before the name of another model.
+        """
+        project_id, kind = key
+        with reading(self._engine) as connection:
+            specs = specifications(Scope(connection, project_id))
+        said = {
+            name: model
+            for model, spec in specs.items()
+            for name in names_of((spec.get("sources") or {}).get(kind) or {})
+        }
+        return {**{name: name for name in specs}, **said}
+
+
+def names_of(said: Mapping[str, Any]) -> Sequence[str]:
+    """Return by which names a source knows a model: its `service`, one or several."""
+    given = said.get("service") or ()
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -51,6 +51,9 @@ class Settings:
     queue_bytes: int = _number(256 * MIB, "of the requests that wait for the disk; more are asked to come again")
     queue_requests: int = _number(10_000, "that wait for the disk; more are asked to come again")
     spool_bytes: int = _number(4 * GIB, "that are acknowledged and not filed; more are refused")
+    # Requests and responses that come apart
+    pairing_seconds: float = _number(3600.0, "that a request waits for its response, or the other way round")
+    pairing_bytes: int = _number(256 * MIB, "of requests and responses that wait for each other; more are refused")
     # Filing and evaluating
     filing_rows: int = _number(500_000, "of one model, in one commit of its table")
     filing_seconds: float = _number(1.0, "from one commit to the next")

@@ -3,6 +3,7 @@
 from barograph.server.routes import (
     audit,
     changes,
+    cloud_events,
     deliveries,
     events,
     handling,
@@ -32,6 +33,7 @@ ROUTERS = tuple(
         report,
         profiles,
         events,
+        cloud_events,
         incidents,
         handling,
         silences,
