@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any  # Any: values of a specification
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
 from barograph.ingest.layouts import event_layout, label_layout
 from barograph.ingest.limits import limits_of
+from barograph.ingest.otlp_rows import MODEL
 from barograph.server.auth import Caller
 from barograph.server.ingest_routes import Target
 from barograph.spec.plain import schema_from_plain
@@ -21,6 +21,8 @@ from barograph.store.settings import Settings
 from barograph.worker.privacy import sensitive_of, ways_of
 
 _LAYOUTS = 10_000  # models whose layouts are kept
+# What a model is called by where nothing else is said: an attribute, or whatever names a service.
+DEFAULT_ATTRIBUTES: Mapping[str, str] = {"cloudevents": "", "otlp": MODEL}
 
 
 class KeyLookup:
@@ -102,28 +104,24 @@ class TargetLookup:
 
 
 class SourceLookup:
-    """Find out which model is meant by a name that a source knows it by."""
+    """Find out which model is meant by what a source says of it."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def __call__(self, key: tuple[int, str]) -> Mapping[str, str]:
-        """Return the models of a project by the names that they have in a kind of source, and by their own.
+    def __call__(self, key: tuple[int, str]) -> Mapping[tuple[str, str], str]:
+        """Return the models of a project for a kind of source, by an attribute and its value.
 
-        What a specification says goes before the name of another model.
+        The attribute is that which the specification names as `model`, or `DEFAULT_ATTRIBUTES` has, and the value one
+        of its `service`, or the model's name. What a specification says goes before the name of another model.
         """
         project_id, kind = key
+        usual = DEFAULT_ATTRIBUTES[kind]
         with reading(self._engine) as connection:
             specs = specifications(Scope(connection, project_id))
-        said = {
-            name: model
-            for model, spec in specs.items()
-            for name in names_of((spec.get("sources") or {}).get(kind) or {})
-        }
-        return {**{name: name for name in specs}, **said}
-
-
-def names_of(said: Mapping[str, Any]) -> Sequence[str]:
-    """Return by which names a source knows a model: its `service`, one or several."""
-    given = said.get("service") or ()
-    return (given,) if isinstance(given, str) else tuple(given)
+        said: dict[tuple[str, str], str] = {}
+        for model, spec in specs.items():
+            table = (spec.get("sources") or {}).get(kind) or {}
+            attribute, service = table.get("model") or usual, table.get("service") or (model if table else ())
+            said |= {(attribute, name): model for name in ((service,) if isinstance(service, str) else service)}
+        return {**{(usual, name): name for name in specs}, **said}

@@ -45,7 +45,7 @@ class Service:
     targets: Cache[tuple[int, str], Target]
     ingest: Ingest
     pairing: Pairing
-    sources: Cache[tuple[int, str], Mapping[str, str]]
+    sources: Cache[tuple[int, str], Mapping[tuple[str, str], str]]
     tally: Counters
     delivery: LiveFile
     now_us: Callable[[], int]

@@ -141,8 +141,8 @@ async def _model_of(service: Service, caller: Caller, event: CloudEvent) -> str:
     names = service_names(event)
     known = await service.sources.get((caller.project_id, KIND)) or {}
     for name in names:
-        if name in known:
-            return known[name]
+        if ("", name) in known:
+            return known["", name]
     raise (
         not_found("model", names[0])
         if len(names) == 1

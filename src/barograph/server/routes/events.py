@@ -90,7 +90,8 @@ def get(model: str, event: Annotated[str, Path(max_length=1000)], service: Servi
         known = whereabouts(scope, service.settings, service.spool, found, sought)
     if not known:
         more = "" if known.whole else " More waits to be filed than was searched: ask again in a moment."
-        raise Problem("not-found", f"Nothing with the id {event[:200]!r} has arrived.{more}")
+        called = "this id" if ways_of(found.spec) else f"the id {event[:200]!r}"  # it would be in the log, too
+        raise Problem("not-found", f"Nothing with {called} has arrived.{more}")
     state = _state(known)
     rule = rule_of(found)
 

@@ -366,6 +366,7 @@ def store_spec(
         audited(scope, caller, "change model" if old else "register model", name, {"spec": plain}, now_us=now_us)
         answer = _answers(scope, [model], now_us=now_us)[0]
     service.targets.forget((caller.project_id, name))
+    service.sources.forget()
     return status, answer, {**headers, "ETag": tag_of(model)}
 
 
