@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.cloud_events import BATCH, STRUCTURED, CloudEvent, read_cloud_events
@@ -78,3 +81,12 @@ def test_of_data_that_are_no_json_nothing_is_shown() -> None:
     with pytest.raises(InputError) as told:
         event.json()
     assert "secret" not in str(told.value)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 40), st.binary(max_size=6))
+def test_a_damaged_event_is_read_or_told(at: int, cut: int, put: bytes) -> None:
+    body = json.dumps([{**EVENT, "data": DATA}]).encode()
+    i = at % (len(body) + 1)
+    with suppress(InputError):
+        for event in read(body[:i] + put + body[i + cut :], BATCH):
+            event.json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -133,3 +134,25 @@ def test_halves_are_joined_row_by_row() -> None:
     assert joined(request[:1], [{"score": 0.1}], id="i", time_us=5, more={})[0]["id"] == "i"
     with pytest.raises(InputError, match="the request has 2 rows, and the response 1"):
         joined(request, [{}], id="i", time_us=5, more={})
+
+
+WHOLE = json.dumps(
+    {"instances": [[1, 2], {"a": 1}], "predictions": [0.5, {"x": [1]}], "inputs": [tensor("a", [2, 1], [1, [2]])]}
+)
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 40),
+    st.sampled_from(["", "[", "]", "{}", "null", '"a": ', "1e5", "-1", ",", "[[]]"]),
+)
+def test_any_json_is_rows_or_told(at: int, cut: int, put: str) -> None:
+    i = at % (len(WHOLE) + 1)
+    try:
+        data = json.loads(WHOLE[:i] + put + WHOLE[i + cut :])
+    except ValueError:
+        return
+    for form in (data, {"inputs": data}, {"inputs": [data]}, {"outputs": [data]}, {"predictions": [data]}):
+        for read in (request_rows, response_rows):
+            with suppress(InputError):
+                assert all(isinstance(row, dict) for row in read(form, BINARY, Names()))

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -197,3 +199,18 @@ def test_what_is_sent_again_has_the_same_id_and_nothing_else_has() -> None:
     assert len(set(ids)) == 4
     assert row_of(signal(one), Mapped())[1]["id"] == ids[0]
     assert row_of(signal(one, trace_id="t", span_id="s", end_ns=NS), Mapped())[1]["id"] == "t-s"
+
+
+@given(
+    st.sampled_from(("logs", "traces")), st.booleans(), st.integers(0, 10**6), st.integers(0, 40), st.binary(max_size=6)
+)
+def test_a_damaged_request_is_read_or_told(kind: Kind, as_text: bool, at: int, cut: int, put: bytes) -> None:
+    message = logs() if kind == "logs" else spans()
+    body = as_json(message) if as_text else message.SerializeToString()
+    i = at % (len(body) + 1)
+    try:
+        found = read_otlp(body[:i] + put + body[i + cut :], JSON if as_text else PROTOBUF, kind, unbounded)
+        for one in found:
+            row_of(one, Mapped(score="f", features="m"))
+    except InputError:
+        pass

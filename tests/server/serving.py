@@ -78,7 +78,7 @@ def serving(
     local: bool = True,
     workers: bool = False,
     clock: Callable[[], int] = wall_clock_us,
-    **settings: float | str,
+    **settings: float | str | tuple[str, ...],
 ) -> Iterator[Served]:
     """Serve a folder on a free port of this machine. `clock` is what server and workers take for the time."""
     given = Settings(folder=folder, **settings)

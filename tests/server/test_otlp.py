@@ -196,3 +196,21 @@ def test_sensitive_attributes_are_treated(tmp_path: Path) -> None:
         assert secret not in sent.text
         filed(served, 1)
         assert remains(tmp_path, secret.encode()) == []
+
+
+def test_a_specification_says_which_attribute_is_what(tmp_path: Path) -> None:
+    names = {"model": "service.name", "service": ["scorer", "scorer-canary"], "id": "ml.id", "prediction": "ml.out"}
+    mapping = {**names, "features": "ml.in", "score": "ml.proba", "latency_ms": "ml.took"}
+    with serving(tmp_path, workers=True) as served:
+        model(served, "late-flights", sources={"otlp": mapping})
+        with exporting(served, service="scorer-canary") as (tracing, logging):
+            attributes = {"ml.in": json.dumps(X), "ml.proba": 0.75, "ml.took": 12.5, "ml.id": "mine"}
+            with tracing.get_tracer("app").start_as_current_span("predict", attributes=attributes, start_time=NS):
+                pass
+            logging.get_logger("app").emit(LogRecord(timestamp=NS, attributes={"ml.in": X, "ml.proba": 0.5}))
+        rows = filed(served, 2)
+        assert ({name: rows["mine"][name] for name in X}, rows["mine"]["score"]) == (X, 0.75)
+        assert json.loads(rows["mine"]["_extra"])["context"]["latency_ms"] == 12.5
+        wrong = served.client.put("/v1/models/other", json={**SPEC, "sources": {"otlp": {"featurs": "ml"}}})
+        assert wrong.json()["errors"][0]["path"] == "$.sources.otlp.featurs"
+        assert "Did you mean 'features'?" in wrong.json()["errors"][0]["message"]

@@ -45,6 +45,18 @@ tolerance = { roc_auc = 0.01 }
 value = { fn = -20, tp = 1.5 }
 service = { lateness = "2h", silence = "30m" }
 
+[sources.sql]
+url = "sqlite:///a.db"
+table = "events"
+overlap = 5
+
+[[sources.other]]
+name = "a b"
+options = { "x y" = [1, 2] }
+
+[[sources.other]]
+name = "c"
+
 [[monitors]]
 metric = "psi"
 columns = ["a.b", "ü"]
@@ -84,6 +96,8 @@ def test_every_key_is_read() -> None:
     assert spec.monitors[0] == MonitorSpec(metric="psi", columns=("a.b", "ü"), weight=2.0)
     assert spec.monitors[1] == MonitorSpec(metric="roc_auc", segment="a.b=x", tolerance=0.0)
     assert spec.service == ServiceSpec(lateness="2h", silence="30m")
+    assert spec.sources["sql"] == {"url": "sqlite:///a.db", "table": "events", "overlap": 5}
+    assert [one["name"] for one in spec.sources["other"]] == ["a b", "c"]
     assert set(tomllib.loads(FULL)) | {"positive"} == set(ModelSpec.model_fields)
 
 

@@ -70,11 +70,6 @@ def files_of(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 def _files(text: str) -> list[tuple[Path, Path | None]]:
     """Return the files that a path means, each with the folder below which it may have partitions."""
-    if "://" in text and not text.startswith("file://"):
-        raise InputError(
-            f"{text!r} is not a local path. Open it with Polars, for example `polars.scan_parquet({text!r})`, "
-            "and pass the frame."
-        )
     path = Path(text.removeprefix("file://")).expanduser()
     if path.is_dir():
         return [(path, None)] if (path / "_delta_log").is_dir() else _files_below(path)

@@ -64,7 +64,7 @@ def read_otlp(body: Body, content_type: str, kind: Kind, reserve: Reserve) -> li
 
 
 def _from_protobuf(body: bytes, kind: Kind) -> Iterator[Signal]:
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it brings none
 
     message: Any
     if kind == "logs":

@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from barograph.ingest.layouts import event_layout, label_layout
-from barograph.ingest.limits import limits_of
 from barograph.ingest.otlp_rows import MODEL
 from barograph.server.auth import Caller
 from barograph.server.ingest_routes import Target
-from barograph.spec.plain import schema_from_plain
+from barograph.sources import table_of
 from barograph.store.catalog import keys
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.models import find_model, specifications
 from barograph.store.catalog.scope import Scope
 from barograph.store.settings import Settings
-from barograph.worker.privacy import sensitive_of, ways_of
+from barograph.worker.privacy import layouts_of, ways_of
 
 _LAYOUTS = 10_000  # models whose layouts are kept
 # What a model is called by where nothing else is said: an attribute, or whatever names a service.
@@ -65,7 +63,7 @@ class TargetLookup:
     """Find a model's id and layouts. Layouts are made once for each schema: it takes a millisecond."""
 
     def __init__(self, engine: sa.Engine, settings: Settings) -> None:
-        self._engine, self._settings, self._limits = engine, settings, limits_of(settings)
+        self._engine, self._settings = engine, settings
         self._lock = threading.Lock()
         self._made: dict[int, tuple[object, Target]] = {}
 
@@ -85,17 +83,9 @@ class TargetLookup:
         made_for = (model.schema, receipt, ways_of(model.spec), sources)
         if known is not None and known[0] == made_for:
             return known[1]
-        sensitive = None
-        if ways_of(model.spec):
-            with writing(self._engine) as connection:
-                sensitive = sensitive_of(self._settings, Scope(connection, project_id), model)
-        schema = schema_from_plain(model.schema)
-        target = Target(
-            model_id=model.id,
-            events=event_layout(schema, self._limits, receipt=receipt, sensitive=sensitive),
-            labels=label_layout(schema, self._limits, sensitive=sensitive),
-            sources=sources,
-        )
+        with (writing if ways_of(model.spec) else reading)(self._engine) as connection:
+            events, labels = layouts_of(self._settings, Scope(connection, project_id), model)
+        target = Target(model_id=model.id, events=events, labels=labels, sources=sources)
         with self._lock:
             if len(self._made) >= _LAYOUTS:
                 self._made.clear()
@@ -121,7 +111,7 @@ class SourceLookup:
             specs = specifications(Scope(connection, project_id))
         said: dict[tuple[str, str], str] = {}
         for model, spec in specs.items():
-            table = (spec.get("sources") or {}).get(kind) or {}
+            table = table_of(spec.get("sources") or {}, kind)
             attribute, service = table.get("model") or usual, table.get("service") or (model if table else ())
             said |= {(attribute, name): model for name in ((service,) if isinstance(service, str) else service)}
         return {**{(usual, name): name for name in specs}, **said}

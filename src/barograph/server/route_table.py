@@ -57,6 +57,7 @@ POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/events/{event}                    read
+GET    /v1/models/{model}/sources                           read
 POST   /v1/models/{model}/purge                             admin     small
 GET    /v1/models/{model}/erasures                          admin
 POST   /v1/models/{model}/erasures                          admin     small

@@ -16,7 +16,7 @@ from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
 from barograph.spec.budget import DEFAULT_BUDGET, budget_of
 from barograph.spec.schema import ColumnType, Task, Unusable
-from barograph.spec.validation import wrong_value
+from barograph.spec.validation import problem_of
 
 LARGEST = 1e50  # of an amount: its powers must be numbers, too
 LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors
@@ -83,6 +83,17 @@ def _one_of(kind: str) -> AfterValidator:
 def _budget(value: object) -> str:
     budget_of(value)
     return str(value)
+
+
+def _sources(value: object) -> Mapping[str, Any]:
+    """Check that there are tables; what is in them is checked by `barograph.sources`, which knows the kinds."""
+    if not isinstance(value, Mapping):
+        raise ValueError("This must be a table.")
+    for kind, said in value.items():
+        tables = said if isinstance(said, list | tuple) else [said]
+        if not tables or not all(isinstance(one, Mapping) for one in tables):
+            raise ValueError(f"`{kind}` must be a table, [sources.{kind}], or several: [[sources.{kind}]].")
+    return value
 
 
 def seconds_of(duration: str) -> float:
@@ -222,6 +233,7 @@ class ModelSpec(BaseModel):
     value: Value | None = None
     monitors: tuple[MonitorSpec, ...] = ()
     service: ServiceSpec = Field(default_factory=ServiceSpec)
+    sources: Annotated[Mapping[str, Any], BeforeValidator(_sources)] = Field(default_factory=dict)
 
     def roles(self) -> dict[str, Any]:
         """Return what is said of the columns, as keywords of `infer_schema` and `fit`."""
@@ -283,27 +295,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
 
 
 def _problem(error: Mapping[str, Any]) -> str:
-    """Turn one of pydantic's errors into a line: path, what is wrong, value."""
-    location: Sequence[str | int] = error["loc"]
-    path = "$" + "".join(_step(step) for step in location if step not in ("[key]",))
-    match error["type"]:
-        case "extra_forbidden":
-            return f"{path}: there is no such key.{did_you_mean(str(location[-1]), _keys_beside(location))}"
-        case "missing":
-            return f"{path}: this is needed."
-        case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":
-            message = "This must be a table."
-        case "tuple_type" | "list_type":
-            message = f"This must be a list of tables: write [[{location[-1]}]]."
-        case _:
-            message = wrong_value(error)
-    return f"{path}: {message} Got {error['input']!r}."
-
-
-def _step(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    return f".{step}" if re.fullmatch(r"[\w-]+", step) else f"[{step!r}]"
+    return problem_of(error, known=_keys_beside(error["loc"]))
 
 
 def _keys_beside(location: Sequence[str | int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The sensitive columns of a model, with the key of its project."""
+"""How the rows of a model are read, with its sensitive columns and the key of its project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any  # Any: JSON values of a specification
 
 from barograph.errors import SpecError
+from barograph.ingest.layouts import EventLayout, LabelLayout, event_layout, label_layout
+from barograph.ingest.limits import limits_of
 from barograph.ingest.sensitive import Sensitive
+from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.references import list_references
 from barograph.store.catalog.scope import Scope
@@ -28,6 +31,15 @@ def sensitive_of(settings: Settings, scope: Scope, model: Model) -> Sensitive | 
     """
     ways = ways_of(model.spec)
     return Sensitive(ways, project_key(settings, scope)) if ways else None
+
+
+def layouts_of(settings: Settings, scope: Scope, model: Model) -> tuple[EventLayout, LabelLayout]:
+    """Return how the events and labels of a model with a schema are read. Like `sensitive_of`."""
+    schema, limits = schema_from_plain(model.schema or {}), limits_of(settings)
+    sensitive = sensitive_of(settings, scope, model)
+    receipt = (model.spec.get("service") or {}).get("no_timestamp") == "receipt"
+    events = event_layout(schema, limits, receipt=receipt, sensitive=sensitive)
+    return events, label_layout(schema, limits, sensitive=sensitive)
 
 
 def id_as_kept(settings: Settings, scope: Scope, model: Model, id: str) -> str:

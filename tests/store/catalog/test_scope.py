@@ -43,6 +43,7 @@ from barograph.store.catalog import (
     results,
     sessions,
     silenced,
+    sources,
     states,
     tellings,
     work,
@@ -191,6 +192,12 @@ class Theirs:
             tellings.save(scope, [self.telling])
             over = replace(self.telling, receiver="old", told_us=0, state="resolved", grouped=None, thread="x")
             tellings.save(scope, [replace(over, due_us=None)])
+            self.source = sources.SourceState(
+                model_id=m, name="s", kind="sql", position={"watermark": 1}, due_us=NOW, failures=1
+            )
+            sources.set_source(scope, self.source)
+            self.file = sources.SourceFile(path="p", stamp="1", size=1, digest="d")
+            sources.keep_file(scope, m, "s", self.file)
             audit.record(scope, action="a", target="t", now_us=NOW)
             self.removal = removals.add_removal(scope, m, "erase", model="secret", subject="x", now_us=NOW).id
         assert self.reference != r
@@ -381,6 +388,12 @@ class Theirs:
             "overview.news": lambda s: any(overview.news(s)),
             "overview.harms": lambda s: overview.harms(s, m),
             "overview.alerts_of": lambda s: overview.alerts_of(s, m, "i"),
+            "sources.list_sources": lambda s: sources.list_sources(s),
+            "sources.set_source": lambda s: sources.set_source(s, replace(self.source, due_us=0)),
+            "sources.forget_sources": lambda s: sources.forget_sources(s, m, but=[]),
+            "sources.seen_files": lambda s: sources.seen_files(s, m, "s", ["p"]),
+            "sources.file_with": lambda s: sources.file_with(s, m, "s", "d"),
+            "sources.keep_file": lambda s: sources.keep_file(s, m, "s", replace(self.file, size=2)),
             "audit.list_actions": lambda s: audit.list_actions(s),
             "removals.get_removal": lambda s: removals.get_removal(s, self.removal),
             "removals.list_removals": lambda s: removals.list_removals(s, **page),

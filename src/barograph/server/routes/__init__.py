@@ -23,6 +23,7 @@ from barograph.server.routes import (
     report,
     results,
     silences,
+    sources,
 )
 
 ROUTERS = tuple(
@@ -41,6 +42,7 @@ ROUTERS = tuple(
         silences,
         changes,
         producers,
+        sources,
         probes,
         quarantine,
         poison,

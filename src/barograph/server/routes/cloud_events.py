@@ -23,6 +23,7 @@ from barograph.server.api_models import CallerOf, ServiceOf, problems
 from barograph.server.auth import Caller
 from barograph.server.problems import Problem, not_found
 from barograph.server.service import Service
+from barograph.sources import table_of
 from barograph.spec.schema import Schema
 from barograph.store.catalog.halves import Half
 
@@ -114,7 +115,7 @@ async def _take(request: Request, service: Service, caller: Caller, model: str |
         for name, mine in by_model.items():
             target, layout, labels = targets[name]
             found = await run_in_threadpool(
-                _sort, mine, target.model_id, layout, target.sources.get(KIND) or {}, service.now_us()
+                _sort, mine, target.model_id, layout, table_of(target.sources, KIND), service.now_us()
             )
             for kind, of in (("events", layout), ("labels", labels)):
                 if rows := found.rows[kind]:

@@ -297,7 +297,7 @@ def put_plain(
     name: str, plain: Mapping[str, Any], request: Request, service: Service, caller: Caller, *, create: bool
 ) -> ModelAnswer:
     """Register a model, or change its specification, as the route does. In a thread."""
-    spec = specification(json.dumps(dict(plain)).encode(), JSON, model=name)
+    spec = specification(json.dumps(dict(plain)).encode(), JSON, model=name, readable=service.settings.sources)
     for _ in range(_TRIES):
         seen = look_at(name, spec, service, caller)
         stored = store_spec(name, spec, request, service, caller, create=create, seen=seen)
@@ -308,7 +308,8 @@ def put_plain(
 
 async def _put(name: str, request: Request, service: Service, caller: Caller, *, create: bool) -> Response:
     body, content_type = await request.body(), request.headers.get("content-type", JSON)
-    spec = await run_in_threadpool(specification, body, content_type, model=name)
+    readable = service.settings.sources
+    spec = await run_in_threadpool(specification, body, content_type, model=name, readable=readable)
     for _ in range(_TRIES):
         seen = await run_in_threadpool(look_at, name, spec, service, caller)
         stored = await run_in_threadpool(store_spec, name, spec, request, service, caller, create=create, seen=seen)

@@ -27,6 +27,7 @@ from barograph.server.api_models import CallerOf, ServiceOf
 from barograph.server.auth import Caller
 from barograph.server.problems import Problem, of_error
 from barograph.server.service import Service
+from barograph.sources import table_of
 from barograph.text.format import count
 
 router = APIRouter(tags=["ingest"])
@@ -135,7 +136,7 @@ async def _take(service: Service, caller: Caller, signals: Sequence[Signal], tol
         except Problem as problem:  # to send the others again would not make it better
             told.reject(len(mine), problem.first)
             continue
-        rows, aside = await run_in_threadpool(_sorted, mine, target.sources.get(KIND) or {}, events)
+        rows, aside = await run_in_threadpool(_sorted, mine, table_of(target.sources, KIND), events)
         for layout, of_kind in ((events, rows[False]), (labels, rows[True])):
             if not of_kind:
                 continue

@@ -59,6 +59,15 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """A model whose specification names sources, at one revision."""
+
+    project_id: int
+    model_id: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NextJob:
     """A job that a worker may try to claim."""
 
@@ -126,6 +135,15 @@ def session_row(connection: Connection, digest: bytes) -> sa.Row[Any] | None:
     this = (keys.c.id == sessions.c.key_id) & (keys.c.project_id == sessions.c.project_id)
     statement = sa.select(keys, sessions.c.expires_us.label("session_us")).join_from(sessions, keys, this)
     return connection.execute(statement.where(sessions.c.hash == digest)).first()
+
+
+def fetching(connection: Connection) -> list[Fetching]:
+    """Return the models that fetch their events, by id: those that have a reference, and that nobody has retired."""
+    said = sa.cast(models.c.spec["sources"], sa.Text)
+    columns = (models.c.project_id, models.c.id.label("model_id"), models.c.revision)
+    statement = sa.select(*columns).where(models.c.schema.is_not(None), said.is_not(None), said != "{}")
+    live = sa.func.coalesce(models.c.lifecycle, "") != "retired"
+    return [Fetching(**row._mapping) for row in connection.execute(statement.where(live).order_by(models.c.id))]
 
 
 def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:

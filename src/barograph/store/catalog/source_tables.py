@@ -1,31 +1,51 @@
-"""The tables of what comes from elsewhere: halves of inferences that wait for each other, fingerprints of keys."""
+"""The tables of what is fetched: how far each source has got, and the files that were handed on."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from barograph.store.catalog.column_types import RowId
-from barograph.store.catalog.table_parts import METADATA, count, model, of_model, project, time, words
+from barograph.store.catalog.table_parts import METADATA
+from barograph.store.catalog.table_parts import count as _count
+from barograph.store.catalog.table_parts import document as _document
+from barograph.store.catalog.table_parts import model as _model
+from barograph.store.catalog.table_parts import number as _number
+from barograph.store.catalog.table_parts import of_model as _of_model
+from barograph.store.catalog.table_parts import project as _project
+from barograph.store.catalog.table_parts import time as _time
+from barograph.store.catalog.table_parts import words as _words
 
-halves = sa.Table(
-    "halves",
+sources = sa.Table(
+    "sources",
     METADATA,
-    model(key=True),
-    words("name", key=True),  # the id of the inference
-    words("side", key=True),  # request or response; done: both are events by now, and what comes again is none
-    project(),
-    time("at_us"),
-    time("received_us"),
-    count("size_bytes"),
-    sa.Column("rows", sa.LargeBinary, nullable=False),  # as JSON, sensitive values treated
-    of_model(),
-    sa.Index(None, "received_us"),
+    _model(key=True),
+    _words("name", key=True),
+    _project(),
+    _words("kind"),
+    _document("position"),  # how far it has got, as its kind says it
+    _time("due_us"),
+    _time("read_us", optional=True),  # when it was read to its end
+    *(_count(name) for name in ("accepted", "rejected", "duplicates")),
+    _number("lag_seconds"),
+    _count("lag_rows", optional=True),
+    _document("notes"),
+    _count("failures"),
+    _time("failed_us", optional=True),
+    _words("reason", optional=True),
+    _of_model(),
     sqlite_with_rowid=False,
 )
 
-privacy_keys = sa.Table(  # what is known of the files with which sensitive values are hashed
-    "privacy_keys",
+source_files = sa.Table(
+    "source_files",
     METADATA,
-    sa.Column("project_id", RowId, sa.ForeignKey("projects.id"), primary_key=True, autoincrement=False),
-    words("fingerprint"),
+    _model(key=True),
+    _words("name", key=True),
+    _words("path", key=True),
+    _project(),
+    _words("stamp"),  # when it was changed, or its version
+    _count("size"),
+    _words("digest"),  # of its content
+    _of_model(),
+    sa.Index(None, "model_id", "name", "digest"),
+    sqlite_with_rowid=False,
 )
