@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import httpx
 import polars as pl
 import pytest
-from serving import PARQUET, Served, parquet, serving, wait_for
+from serving import PARQUET, Served, parquet, process, serving, wait_for
 
 from barograph.ingest.cloud_events import BATCH, STRUCTURED
 from barograph.ingest.kserve import REQUEST, RESPONSE
@@ -181,6 +182,33 @@ def test_who_may_send_and_what_is_refused(working: Served) -> None:
         "/v1/models/unready/cloudevents", json=cloud("a", REQUEST, V1[0]), headers={"Content-Type": STRUCTURED}
     )
     assert early.status_code == 409, early.text
+
+
+def test_every_inference_counts_once_however_often_the_server_is_killed(tmp_path: Path) -> None:
+    """Halves of 40 inferences, in random order, some sent twice, to a server that is killed three times."""
+    rng = random.Random(7)
+    halves = [(kind, f"i{i}", V1[kind == RESPONSE]) for i in range(40) for kind in (REQUEST, RESPONSE)]
+    rng.shuffle(halves)
+    headers = {"Content-Type": BATCH}
+    waiting = [halves[i : i + 4] for i in range(0, len(halves), 4)]
+    for life in range(4):
+        with process(tmp_path, []) as client:
+            if life == 0:
+                assert client.put("/v1/models/kserve", json=SPEC).status_code == 201
+                reference = parquet(events(1500, seed=1))
+                sent = client.post("/v1/models/kserve/references?wait=60", content=reference, headers=PARQUET)
+                assert sent.status_code == 201
+            for batch in waiting[: 5 if life < 3 else None]:
+                body = json.dumps([cloud(id, kind, data) for kind, id, data in batch])
+                assert told(client.post("/v1/cloudevents", content=body, headers=headers))[-1] == "0"
+            # The last of each life was acknowledged, and its producer never heard of it: it is sent again.
+            waiting = waiting[4:]
+            if life == 3:
+                again = json.dumps([cloud(id, kind, data) for kind, id, data in halves])
+                assert told(client.post("/v1/cloudevents", content=again, headers=headers)) == "0/0/0"
+                wait_for(lambda: client.get("/v1/models/kserve").json()["state"]["events"] >= 40, "all are counted")
+                assert client.get("/v1/models/kserve").json()["state"]["events"] == 40
+                assert client.get("/v1/models/kserve/quarantine").json()["items"] == []
 
 
 def test_halves_of_sensitive_columns_are_treated_before_they_wait(tmp_path: Path) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import polars as pl
 import pytest
-from serving import PARQUET, Served, arrow, parquet, serving, wait_for
+from serving import PARQUET, Served, arrow, parquet, process, serving, wait_for
 
 from barograph.errors import StoreError
 from barograph.server.start import prepare
@@ -33,7 +28,6 @@ SPEC = {
     "sensitive": {"colour": "hash", "event_id": "hash", "mail": "mask", "phone": "drop"},
 }
 BASE = "/v1/models/flights"
-CODE = "import sys; from barograph.cli import main; sys.argv = sys.argv[1:]; main()"
 SECRET = CLEAR.decode()
 
 
@@ -54,27 +48,6 @@ def private(frame: pl.DataFrame) -> pl.DataFrame:
         mail=pl.lit(SECRET),
         phone=pl.lit(SECRET),
     )
-
-
-@contextmanager
-def process(folder: Path, said: list[str]) -> Iterator[httpx.Client]:
-    """Run a whole service, and kill it at the end; what it writes is added to `said`."""
-    words = [sys.executable, "-c", CODE, "barograph", "serve", "--port", "0", "--data", str(folder)]
-    environment = {**os.environ, "BAROGRAPH_FILING_SECONDS": "0.2"}
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as child:
-        assert child.stderr is not None
-        line = child.stderr.readline()
-        reading = threading.Thread(target=lambda: said.extend(child.stderr or ()), daemon=True)
-        reading.start()
-        try:
-            url = re.search(r"http://[0-9.:]+", line)
-            assert url is not None, line
-            with httpx.Client(base_url=url[0], timeout=60) as client:
-                yield client
-        finally:
-            child.kill()
-            child.wait()
-            reading.join()
 
 
 def test_nothing_clear_reaches_the_disk_the_log_or_an_answer(tmp_path: Path) -> None:
@@ -148,6 +121,28 @@ def test_nothing_clear_reaches_the_disk_the_log_or_an_answer(tmp_path: Path) -> 
     assert [a.url for a in answers if CLEAR in a.content] == []
     assert [line for line in said if SECRET in line] == []
     assert oct(key_file(Settings(folder=data), 1).stat().st_mode)[-3:] == "600"
+
+
+def test_what_the_service_fetches_is_treated_too(tmp_path: Path) -> None:
+    place = tmp_path / "shop.db"
+    rows = private(events(30, seed=4)).with_columns(pl.col("timestamp").dt.to_string()).to_dicts()
+    with closing(sqlite3.connect(place)) as shop, shop:
+        names = list(rows[0])
+        shop.execute(f"create table events ({', '.join(names)}, at integer)")
+        marks = ", ".join("?" * (len(names) + 1))
+        shop.executemany(f"insert into events values ({marks})", [(*row.values(), i) for i, row in enumerate(rows)])
+        shop.execute("update events set x = 'much' where at = 7")
+    fetched = {"url": f"sqlite:///{place}", "table": "events", "watermark": "at", "overlap": "5m"}
+    data = tmp_path / "data"
+    with serving(data, workers=True, sources=(str(tmp_path),)) as served:
+        assert served.client.put(BASE, json=SPEC).status_code == 201
+        sent = served.client.post(f"{BASE}/references?wait=60", content=parquet(private(events(1500))), headers=PARQUET)
+        assert sent.status_code == 201
+        put = served.client.put(BASE, json={**SPEC, "sources": {"sql": fetched}})
+        assert put.status_code == 200, put.text
+        wait_for(lambda: bool(served.client.get(BASE).json()["state"]["events"] == 29), "they are fetched", seconds=60)
+        wait_for(lambda: bool(served.client.get(f"{BASE}/quarantine").json()["items"]), "one is set aside", seconds=60)
+        assert found_in(data) == []
 
 
 ARROW = "application/vnd.apache.arrow.stream"
