@@ -100,6 +100,15 @@ def test_both_writings_are_the_same(kind: Kind) -> None:
     assert len(found) == 2
 
 
+def test_what_is_no_number_stays_what_it_was() -> None:
+    request = ExportLogsServiceRequest()
+    one = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=NS)
+    one.attributes.extend(pairs({"a": float("nan"), "b": [float("inf")], "c": float("-inf")}))
+    for body, content_type in ((request.SerializeToString(), PROTOBUF), (as_json(request), JSON)):
+        (record,) = read_otlp(body, content_type, "logs", unbounded)
+        assert record.attributes == {"a": "nan", "b": ["inf"], "c": "-inf"}
+
+
 def test_what_a_span_and_a_record_have() -> None:
     span, failed = read_otlp(spans().SerializeToString(), PROTOBUF, "traces", unbounded)
     assert span.attributes == {"service.name": "scorer", "scope": 1, **ATTRIBUTES}

@@ -108,13 +108,19 @@ def test_pairs_that_a_killed_process_left_become_events_once(tmp_path: Path, mon
     monkeypatch.setattr("barograph.server.pairing.LEFT_S", 0.0)
     monkeypatch.setattr("barograph.server.pairing.SWEPT_S", 0.05)
     with serving(tmp_path, workers=True) as served:
-        model(served, "kserve")
+        base = model(served, "kserve")
         assert logged(served, REQUEST, "a", V1[0], at=1) == "0/1/0"
         with writing(served.service.engine) as connection:  # as if the process had ended before the event was made
             rows = json.dumps([{"score": 0.75}]).encode()
             half = {"model_id": 1, "name": "a", "side": "response", "at_us": 1_705_744_802_000_000, "received_us": 1}
             add_halves(Scope(connection, 1), 1, [Half(**half, rows=rows)])
         assert filed(served, 1)["a"]["score"] == 0.75
+        sweeps = served.service.pairing.sweeps
+        wait_for(
+            lambda: served.service.pairing.sweeps > sweeps + 1, "some sweeps more: the halves were old, and both there"
+        )
+        assert served.client.get(base).json()["state"]["rejected"] == 0
+        assert served.client.get(f"{base}/quarantine").json()["items"] == []
 
 
 def test_a_half_without_another_is_set_aside_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import Any, Literal  # Any: values of attributes, messages of protobuf
 
 import msgspec
@@ -127,7 +128,9 @@ def _value(value: Any, depth: int = 0) -> Any:
     if kind == "kvlist_value":
         return _pairs(value.kvlist_value.values, depth + 1)
     found = getattr(value, kind)
-    return base64.b64encode(found).decode() if kind == "bytes_value" else found
+    if kind == "bytes_value":
+        return base64.b64encode(found).decode()
+    return _number(found) if kind == "double_value" else found
 
 
 # From JSON
@@ -190,7 +193,7 @@ def _json_value(value: Any, depth: int = 0) -> Any:
                 raise ValueError("no whole number of 64 bits")
             return number
         case "doubleValue":
-            return float(inner)
+            return _number(float(inner))
         case "stringValue" | "bytesValue":
             return str(inner)
         case "boolValue":
@@ -200,6 +203,11 @@ def _json_value(value: Any, depth: int = 0) -> Any:
         case "kvlistValue":
             return _json_pairs(inner.get("values"), depth + 1)
     return None
+
+
+def _number(value: float) -> float | str:
+    """Return a number; what is none is its name, as JSON, which rows become, has no other way to say it."""
+    return value if isfinite(value) else str(value)
 
 
 def _hex(value: Any, digits: int) -> str:

@@ -63,6 +63,7 @@ class Pairing:
         self._engine, self._settings, self._ingest, self._now_us = engine, settings, ingest, now_us
         self._queue, self._turn = threading.Lock(), threading.Lock()
         self._waiting: list[_Ticket] = []
+        self.sweeps = 0  # that have ended
         self._bytes: int | None = None  # of all halves, as of the last look and what was added since
 
     async def take(self, project_id: int, layout: EventLayout, new: Sequence[Half]) -> Paired:
@@ -88,6 +89,12 @@ class Pairing:
 
     async def sweep(self) -> None:
         """Take pairs that a process left that was killed, and set aside what has waited for too long."""
+        while await self._sweep() == AT_ONCE:
+            pass
+        self.sweeps += 1
+
+    async def _sweep(self) -> int:
+        """Sweep `AT_ONCE` of each at most; return how many halves were too old."""
         now_us = self._now_us()
         left_us = now_us - int(LEFT_S * 1e6)
         old_us = now_us - int(self._settings.pairing_seconds * 1e6)
@@ -98,15 +105,18 @@ class Pairing:
                 _, layout, _ = await self._ingest.target(project_id, model)
                 again = Half(model_id=model_id, name=name, side="request", at_us=0, received_us=now_us, rows=b"[]")
                 await self.take(project_id, layout, [again])
+        whole = {(model_id, name) for _, model_id, name in left}
         by_model: dict[tuple[int, int], list[Half]] = defaultdict(list)
         for project_id, half in old:
-            by_model[project_id, half.model_id].append(half)
+            if (half.model_id, half.name) not in whole:
+                by_model[project_id, half.model_id].append(half)
         for (project_id, model_id), halves in by_model.items():
             rows = [
                 _alone(half, i, self._settings.pairing_seconds) for i, half in enumerate(halves) if half.side != DONE
             ]
             await self._ingest.set_aside(project_id, model_id, rows)
-            await run_in_threadpool(self._forget, project_id, model_id, [half.name for half in halves], now_us=now_us)
+            await run_in_threadpool(self._forget, project_id, model_id, [half.name for half in halves])
+        return len(old) if by_model else 0
 
     async def _emit(
         self, project_id: int, model_id: int, layout: EventLayout, pairs: Mapping[str, Mapping[str, Half]]
@@ -170,13 +180,13 @@ class Pairing:
         with writing(self._engine) as connection:
             end_halves(Scope(connection, project_id), model_id, names, now_us=self._now_us())
 
-    def _forget(self, project_id: int, model_id: int, names: Sequence[str], *, now_us: int) -> None:
+    def _forget(self, project_id: int, model_id: int, names: Sequence[str]) -> None:
         with writing(self._engine) as connection:
             forget_halves(Scope(connection, project_id), model_id, names)
 
     def _look(self, left_us: int, old_us: int) -> tuple[list[tuple[int, int, str]], list[tuple[int, Half]], int]:
         with reading(self._engine) as connection:
-            left = everywhere.left_pairs(connection, before_us=left_us, limit=AT_ONCE)
+            left = everywhere.left_pairs(connection, before_us=left_us, limit=10 * AT_ONCE)
             old = everywhere.old_halves(connection, before_us=old_us, limit=AT_ONCE)
             return left, old, everywhere.size_of_halves(connection)
 
