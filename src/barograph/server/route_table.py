@@ -39,6 +39,10 @@ def _rule(line: str) -> Rule:
 _TABLE = """
 POST   /v1/models/{model}/events                            ingest    stream
 POST   /v1/models/{model}/labels                            ingest    stream
+POST   /v1/cloudevents                                      ingest    stream
+POST   /v1/otlp/v1/logs                                     ingest    stream
+POST   /v1/otlp/v1/traces                                   ingest    stream
+POST   /v1/models/{model}/cloudevents                       ingest    stream
 POST   /v1/models/{model}/producers                         ingest    small
 POST   /v1/models/{model}/probes                            ingest    small
 GET    /healthz                                             -
