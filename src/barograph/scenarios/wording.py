@@ -202,8 +202,10 @@ def verdicts() -> Iterator[tuple[str, str]]:
         ("in trouble", well, (worse,)),
         ("in trouble, with more", well, (worse, broken, moved)),
         ("was in trouble", well, (replace(worse, is_over=True),)),
+        ("was in trouble, as estimated", well, (replace(worse, is_over=True, family="estimation"),)),
         ("getting worse", well, (early,)),
         ("was worse", well, (replace(early, is_over=True),)),
+        ("was worse, as estimated", well, (replace(early, is_over=True, family="estimation"),)),
         ("a part is worse", well, (part,)),
         ("broken, no loss seen", well, (broken,)),
         ("broken, loss not known", doubted, (broken,)),
@@ -242,8 +244,8 @@ def document() -> str:
     lines = [
         "# What barograph says",
         "",
-        "Written by `make docs`: every kind of verdict, incident and advice, each made of an example by the code that "
-        "makes it in production. A test holds that no sentence is missing.",
+        "Written by `make docs`: every kind of verdict, incident and advice, each with an example that is made by the",
+        "code of production. A test holds that no sentence is missing.",
         "",
         "## Verdicts",
         "",
