@@ -110,6 +110,18 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A source that cannot be read: since when (UTC) all attempts fail, and what the last one said."""
+
+    name: str
+    since: datetime
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The source {self.name!r} cannot be read since {_time(self.since)}: {_ended(self.reason)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """The state of a model. `verdict` is for people; `severity` is None where nothing is wrong that is heard."""
 
@@ -144,12 +156,13 @@ def condition(
     failure: Failure | None = None,
     has_reference: bool = True,
     rejected: int = 0,
+    unread: Sequence[Unread] = (),
 ) -> Condition:
     """Return the state of a model, with its verdict and severity.
 
     `judged` is None before it was evaluated. `troubles` are those that are heard, the gravest first; `silenced` counts
     those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. `rejected` rows are
-    none that the verdict is about, and it says so.
+    none that the verdict is about, and it says so; so it does of sources that are `unread`.
 
     A model that is paused or retired has no severity. One that cannot be evaluated keeps the severity of what was found
     before it could not, and the verdict says both.
@@ -164,7 +177,7 @@ def condition(
         said = f"{held} Nothing is raised."
         return Condition(lifecycle=lifecycle, judgement=Judgement.NOT_KNOWN, severity=None, verdict=said)
     judgement, severity, verdict = _judged(lifecycle, judged, troubles, silenced, has_reference)
-    verdict += _apart_from(rejected)
+    verdict += _apart_from(rejected) + "".join(f" {source}" for source in unread)
     if failure is not None:
         before = f" Before that: {verdict}" if severity and severity > Severity.NOTICE else ""
         judgement, verdict = Judgement.CANNOT_BE_EVALUATED, f"{failure}{before}"

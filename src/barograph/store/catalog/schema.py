@@ -17,6 +17,10 @@ from barograph.store.catalog.delivery_tables import deliveries as deliveries  # 
 from barograph.store.catalog.delivery_tables import outbox as outbox
 from barograph.store.catalog.delivery_tables import receivers as receivers
 from barograph.store.catalog.delivery_tables import tellings as tellings
+from barograph.store.catalog.door_tables import halves as halves
+from barograph.store.catalog.door_tables import privacy_keys as privacy_keys
+from barograph.store.catalog.source_tables import source_files as source_files
+from barograph.store.catalog.source_tables import sources as sources
 from barograph.store.catalog.table_parts import METADATA as METADATA
 from barograph.store.catalog.table_parts import count as _count
 from barograph.store.catalog.table_parts import document as _document
