@@ -99,8 +99,9 @@ sdk-bench: $(STAMP)  ## what the client costs and delivers, on an idle machine
 sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stopped for two and killed five times
 	$(BIN)/python benchmarks/sdk.py soak
 
-docs: $(STAMP)  ## the pages that are written from the source: metrics, settings
+docs: $(STAMP)  ## the pages that are written from the source: metrics, settings, wording
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
+	$(BIN)/python -m barograph.scenarios.wording docs/wording.md
 	$(BIN)/python -m barograph.cli.document docs/settings.md
 
 screenshots: $(STAMP)  ## the pictures of the README, from the data of the demo; every page: SCREENSHOTS="--all folder"

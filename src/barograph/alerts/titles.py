@@ -17,7 +17,7 @@ from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import worse_by
-from barograph.text.format import count, listed
+from barograph.text.format import count, listed, number
 
 MOST_NAMES = 3  # in a title
 _WHAT = {
@@ -89,7 +89,7 @@ def _units(alerts: Sequence[Alert]) -> str:
     """Return which feature to suspect of another unit: its numbers are all a certain number of times as large."""
     for alert in alerts:
         if alert.factor is not None:
-            size = f"× {alert.factor:.3g}" if alert.factor > 1 else f"÷ {1 / alert.factor:.3g}"
+            size = f"× {number(alert.factor)}" if alert.factor > 1 else f"÷ {number(1 / alert.factor)}"
             return f"Suspect {alert.last_breach.column}, {size} since then: check its unit first."
     return ""
 
