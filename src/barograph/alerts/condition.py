@@ -199,10 +199,14 @@ def trouble_of(incident: Incident) -> Trouble:
 
 
 def unusable_share(incident: Incident) -> float | None:
-    """Return which share of the predictions could not be used at worst; None where that is not what it is about."""
-    breaches = [alert.last_breach for alert in incident.alerts]
-    unusable = [what_breaks(b.metric, b.family) is Broken.PREDICTIONS for b in breaches]
-    shares = [alert.worst.value or 0.0 for alert, is_it in zip(incident.alerts, unusable, strict=True) if is_it]
+    """Return which share of the predictions could not be used at worst; None where that is not what it is about.
+
+    It is about them where nothing graver was found with them.
+    """
+    gravest = [a for a in incident.alerts if a.severity is max(b.severity for b in incident.alerts)]
+    shares = [
+        a.worst.value or 0.0 for a in gravest if what_breaks(a.worst.metric, a.worst.family) is Broken.PREDICTIONS
+    ]
     return max(shares, default=None)
 
 
@@ -265,7 +269,8 @@ def _broken(trouble: Trouble, judged: Judged) -> str:
 
 def _calm(noticed: Sequence[Trouble], judged: Judged, silenced: int) -> str:
     """Return the verdict where nothing is wrong. That nothing was found is said only of what was judged and heard."""
-    moved = f"noticed: {noticed[0].title}" if noticed else ""
+    more = f" (and {count(len(noticed) - 1, 'more notice')})" if len(noticed) > 1 else ""
+    moved = f"noticed: {noticed[0].title}{more}" if noticed else ""
     chunks = count(judged.chunks, "chunk") if judged.chunks > 1 else "one chunk"
     size = f"{count(judged.rows, 'row')} in {chunks}"
     apart = f"Apart from {count(silenced, 'silenced incident')}, " if silenced else ""

@@ -21,6 +21,7 @@ from barograph.errors import BarographError
 from barograph.rules.limits import Status
 from barograph.store.catalog import (
     audit,
+    carried,
     changes,
     conditions,
     deliveries,
@@ -120,6 +121,7 @@ class Theirs:
             profiles.write_profiles(scope, m, r, "chunk", [profile()], now_us=NOW)
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
+            carried.write(scope, m, b"secret", new={"chunk": {7: b"secret"}}, gone=None)
             results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
             beyond = result("drift.psi.x", status=Status.BREACH)
             unknown = result("quality.missing_share.x", value=None, status=Status.UNDEFINED, reason="r")
@@ -231,6 +233,10 @@ class Theirs:
             "references.reference_failed": lambda s: references.reference_failed(s, r, reason="x"),
             "references.reference_forgotten": lambda s: references.reference_forgotten(s, r, reason="x"),
             "references.fitted": lambda s: references.fitted(s, r),
+            "carried.read_head": lambda s: carried.read_head(s, m),
+            "carried.read_pieces": lambda s: carried.read_pieces(s, m, "chunk"),
+            "carried.void": lambda s: carried.void(s, m),
+            "carried.write": lambda s: carried.write(s, m, b"x", new={"chunk": {7: b"x"}}, gone=None),
             "profiles.write_profiles": lambda s: profiles.write_profiles(
                 s, m, r, "chunk", [profile(data=b"forged")], **at
             ),

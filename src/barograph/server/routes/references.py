@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from barograph.errors import StoreError
 from barograph.ingest.limits import limits_of
-from barograph.ingest.memory import Reserve, unbounded
+from barograph.ingest.memory import unbounded
 from barograph.ingest.sensitive import Sensitive
 from barograph.reference.reference import Reference
 from barograph.server import uploads
@@ -118,17 +118,19 @@ async def send(
         raise Problem("unsupported", "Reference data cannot have a Content-Encoding. Send Parquet: it is compressed.")
     announced = declared(request.headers.get("content-length", "").encode())
     sensitive = await run_in_threadpool(_sensitive, service, caller, model)  # before the upload, not after it
-    service.ingest.give_back_soon()
     with ExitStack() as stack:
         path = stack.enter_context(uploads.place(service.settings.folder / "uploads")).with_suffix(suffix)
-        reserve: Reserve = unbounded
+        share = stack.enter_context(service.ingest.memory.share())
         if sensitive is not None:
-            reserve = stack.enter_context(service.ingest.memory.share()).reserve
             stack.enter_context(uploads.in_memory(path))
         body = pieces(request.receive, limit=uploads.MOST_BYTES, announced=announced, seconds=uploads.SECONDS)
-        size, digest = await uploads.receive(body, path, reserve=reserve)
-        source = uploads.Source(path, size, digest)
-        stored = await run_in_threadpool(_keep, service, caller, model, source, sensitive)
+        size, digest = await uploads.receive(body, path, reserve=unbounded if sensitive is None else share.reserve)
+        share.reserve(await run_in_threadpool(uploads.size_of_names, path))
+        try:
+            source = uploads.Source(path, size, digest)
+            stored = await run_in_threadpool(_keep, service, caller, model, source, sensitive)
+        finally:
+            service.ingest.give_back_soon()
     answer = await _wait(service, caller, model, stored.number, wait)
     headers = {"Location": url("/v1/models/{model}/references/{number}", model=model, number=stored.number)}
     if answer.state == "failed":

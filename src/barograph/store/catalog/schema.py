@@ -196,6 +196,18 @@ dirty = sa.Table(
     sqlite_with_rowid=False,
 )
 
+carried = sa.Table(  # what an evaluation has from the chunks before, derived from their profiles
+    "carried",
+    METADATA,
+    _model(key=True),
+    _words("kind", key=True),
+    _time("at", key=True),  # of a chunk, its start; of what came after some chunks, their number
+    _project(),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _of_model(),
+    sqlite_with_rowid=False,
+)
+
 series = sa.Table(
     "series",
     METADATA,
