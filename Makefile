@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -102,6 +102,9 @@ sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stoppe
 docs: $(STAMP)  ## the pages that are written from the source: metrics, settings
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
 	$(BIN)/python -m barograph.cli.document docs/settings.md
+
+screenshots: $(STAMP)  ## the pictures of the README, from the data of the demo; every page: SCREENSHOTS="--all folder"
+	$(BIN)/python benchmarks/screenshots.py --write $(SCREENSHOTS)
 
 $(STAMP): requirements.lock
 	$(PYTHON) -m venv $(VENV)

@@ -21,6 +21,7 @@ WHOLE = {
     "cli/needs.py",
     "store/delta/place.py",
     "delivery/wire.py",
+    "frames/object_storage.py",
     "demo/server.py",
     "sdk/environment.py",
     "frames/urls.py",

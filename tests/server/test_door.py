@@ -235,6 +235,7 @@ def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "files": {"path": "/data/exports"},
     "sql": {"url": "sqlite:////data/a.db", "table": "events", "watermark": "at"},
 }
 
@@ -278,7 +279,7 @@ def test_no_value_of_any_key_freezes_the_model(path: tuple[str, ...], door: Door
 
 
 # The name in the URL is none of these, nor an address or a folder that may be read.
-NEVER: set[tuple[str, ...]] = {("name",), ("sources", "sql", "url")}
+NEVER: set[tuple[str, ...]] = {("name",), ("sources", "sql", "url"), ("sources", "files", "path")}
 
 
 def due(served: Served) -> list[everywhere.Due]:

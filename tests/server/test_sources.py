@@ -79,6 +79,19 @@ def test_a_table_is_fetched_on_a_schedule(fetching: Served, tmp_path: Path, refe
     wait_for(lambda: counted(fetching) == 400, "and nothing twice")
 
 
+def test_files_are_fetched_as_they_come(fetching: Served, tmp_path: Path, reference_data: bytes) -> None:
+    folder, rows = tmp_path / "exports", events(400, seed=3)
+    rows[:200].write_parquet(folder / "a.parquet")
+    files = {"path": f"{folder}/*.parquet", "every": "1s", "settle": "0s"}
+    model(fetching, reference_data, files=files)
+    wait_for(lambda: counted(fetching) == 200, "the first is counted")
+    (folder / "b.parquet").write_bytes((folder / "a.parquet").read_bytes())
+    rows[200:].write_parquet(folder / "c.parquet")
+    wait_for(lambda: counted(fetching) == 400, "what is new is counted")
+    wait_for(lambda: len(source(fetching, "files")["notes"]) == 1, "the copy is told")
+    assert (source(fetching, "files")["accepted"], source(fetching, "files")["lag_seconds"]) == (400, 0.0)
+
+
 def test_what_fails_stands_in_the_state_and_ends(fetching: Served, tmp_path: Path, reference_data: bytes) -> None:
     path = tmp_path / "exports" / "shop.db"
     fill(path, 0, 300)

@@ -45,7 +45,7 @@ def repaired_part(reference: Reference, profile: Profile, column: str) -> float 
     rows on both sides, and where there is no certain loss.
     """
     sample, usual = profile.sample, reference.once(("mean loss",), lambda: _mean_loss(reference))
-    if usual is None:
+    if usual is None or sample is None:
         return None
     loss = _losses(sample.outputs, reference.schema.task)
     known = np.isfinite(loss)
@@ -100,7 +100,10 @@ def _by_leaf(reference: Reference) -> Iterator[tuple[Floats, Floats]]:
 
 def _mean_loss(reference: Reference) -> float | None:
     """Return the mean loss in the samples of the reference's blocks."""
-    loss = np.concatenate([_losses(b.sample.outputs, reference.schema.task) for b in reference.blocks.select()])
+    samples = [block.sample for block in reference.blocks.select()]
+    if any(sample is None for sample in samples):
+        return None
+    loss = np.concatenate([_losses(s.outputs, reference.schema.task) for s in samples if s is not None])
     known = loss[np.isfinite(loss)]
     return float(known.mean()) if len(known) >= FEWEST else None
 

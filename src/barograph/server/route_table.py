@@ -79,7 +79,9 @@ POST   /v1/models/{model}/changes                           edit      small
 PATCH  /v1/models/{model}/changes/{change}                  edit      small
 DELETE /v1/models/{model}/changes/{change}                  edit
 GET    /v1/models/{model}/report                            read
+GET    /v1/models/{model}/labels                            read
 GET    /v1/models/{model}/precision                         read
+POST   /v1/models/{model}/replay                            read      small
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit
 POST   /v1/models/{model}/backfill                          edit      small
@@ -139,7 +141,10 @@ GET    /models/{model}                                      read
 GET    /models/{model}/feature                              read
 GET    /models/{model}/segment                              read
 GET    /models/{model}/labels                               read
+POST   /models/{model}/labels/answers                       edit      stream
 GET    /models/{model}/monitors                             read
+GET    /models/{model}/monitors/replay                      read
+POST   /models/{model}/monitors/replay                      edit      small
 GET    /models/{model}/changes                              read
 POST   /models/{model}/changes                              edit      small
 GET    /models/{model}/quarantine                           read

@@ -25,15 +25,18 @@ from barograph.store.group_commit import GroupCommit
 from barograph.store.lru import LruCache
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
+from barograph.worker.label_history import LabelsFound
 
 PAGES = 8  # that are kept: about a MB each
+REPLAYS = 32  # some tens of kB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Service:
     """One process's share of the service.
 
-    `now_us` is the clock: microseconds since 1970. `pages` are the reports that were drawn last, by their entity tags.
+    `now_us` is the clock: microseconds since 1970. `pages` are the reports that were drawn last, and `replays`
+    what was replayed last, by their entity tags; `labels` is what was found of labels.
     """
 
     settings: Settings
@@ -50,6 +53,8 @@ class Service:
     delivery: LiveFile
     now_us: Callable[[], int]
     pages: LruCache[str, bytes] = field(default_factory=lambda: LruCache(PAGES))
+    replays: LruCache[str, bytes] = field(default_factory=lambda: LruCache(REPLAYS))
+    labels: LruCache[tuple[int, ...], LabelsFound | None] = field(default_factory=lambda: LruCache(REPLAYS))
 
     @contextmanager
     def read(self, caller: Caller) -> Iterator[Scope]:

@@ -73,7 +73,7 @@ from barograph.worker.told_changes import tell_of_specification
 router = APIRouter(tags=["models"])
 _TRIES = 5  # when others change the model while its new specification is looked at
 
-_BODY: dict[str, Any] = {
+SPEC_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A specification: the keys that `barograph spec show` prints. All of them have defaults.",
@@ -180,7 +180,7 @@ def get(model: str, response: Response, service: ServiceOf, caller: CallerOf) ->
     status_code=200,
     response_model=ModelAnswer,
     responses={201: {"model": ModelAnswer, "description": "Registered"}, **_PENDING},
-    openapi_extra=_BODY | problems("changed", "conflict", "unsupported"),
+    openapi_extra=SPEC_BODY | problems("changed", "conflict", "unsupported"),
 )
 async def put(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> Response:
     """Register a model, or replace its specification.
@@ -281,7 +281,7 @@ def get_spec(model: str, request: Request, service: ServiceOf, caller: CallerOf)
     summary="Change the specification",
     response_model=ModelAnswer,
     responses={**_PENDING},
-    openapi_extra=_BODY | problems("changed", "conflict", "unsupported"),
+    openapi_extra=SPEC_BODY | problems("changed", "conflict", "unsupported"),
 )
 async def put_spec(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> Response:
     """Replace the specification of a model that is registered."""

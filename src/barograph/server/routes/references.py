@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from barograph.errors import StoreError
 from barograph.ingest.limits import limits_of
-from barograph.ingest.memory import unbounded
+from barograph.ingest.memory import Reserve, unbounded
 from barograph.ingest.sensitive import Sensitive
 from barograph.reference.reference import Reference
 from barograph.server import uploads
@@ -121,13 +121,15 @@ async def send(
     with ExitStack() as stack:
         path = stack.enter_context(uploads.place(service.settings.folder / "uploads")).with_suffix(suffix)
         share = stack.enter_context(service.ingest.memory.share())
+        reserve: Reserve = unbounded
         if sensitive is not None:
+            reserve = share.reserve
             stack.enter_context(uploads.in_memory(path))
         body = pieces(request.receive, limit=uploads.MOST_BYTES, announced=announced, seconds=uploads.SECONDS)
-        size, digest = await uploads.receive(body, path, reserve=unbounded if sensitive is None else share.reserve)
+        size, digest = await uploads.receive(body, path, reserve=reserve)
         share.reserve(await run_in_threadpool(uploads.size_of_names, path))
+        source = uploads.Source(path, size, digest)
         try:
-            source = uploads.Source(path, size, digest)
             stored = await run_in_threadpool(_keep, service, caller, model, source, sensitive)
         finally:
             service.ingest.give_back_soon()
