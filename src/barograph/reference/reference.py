@@ -26,7 +26,7 @@ from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
 
 T = TypeVar("T")
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 BLOCKS = 20
 ALL_ROWS = OneChunk()
 SMALLEST_BLOCK = 50
