@@ -13,7 +13,7 @@ from barograph.outcome import Estimate, Outcome
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import SQUARED_LOSSES, ScoreTable
 
-SQUARED = SQUARED_LOSSES.index("brier")
+SQUARED = SQUARED_LOSSES.index("fourth_power")
 
 
 @metric(

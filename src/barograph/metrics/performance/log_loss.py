@@ -12,7 +12,7 @@ from barograph.sketches.scores import NEGATIVE, POSITIVE, SCORE_SUMS, SQUARED_LO
 from barograph.spec.schema import Task
 
 LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log_complement")
-SQUARED = SQUARED_LOSSES.index("log_loss")
+SQUARED = SQUARED_LOSSES.index("squared_log")
 
 
 @metric(
