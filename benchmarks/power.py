@@ -104,6 +104,8 @@ WORLDS = (
     World("−20, 30 rows", rows=30, references=(40,), loss=0.20),
     World("more positives", references=(40,), prevalence=0.22),
     World("more positives, no labels", references=(40,), prevalence=0.22, labelled=False),
+    World("nothing, no labels", references=(40,), labelled=False),
+    World("nothing, weekends worse, no labels", references=(42,), weekend=0.05, labelled=False),
 )
 
 

@@ -60,3 +60,13 @@ def test_a_loss_is_found_within_days_and_nothing_is_told_where_nothing_changed(n
     else:
         assert power.CHANGE <= min(starts) <= power.CHANGE + 2
         assert any(severity == "critical" for _, _, severity, _ in found["incidents"])
+
+
+def test_more_positives_are_told_without_labels_as_a_shift_whose_kind_is_uncertain() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = power.run(WORLDS["more positives, no labels"], 40, 0)
+    (first, _, severity, family) = found["incidents"][0]
+    assert power.CHANGE <= first <= power.CHANGE + 3
+    assert (severity, family) == ("warning", "drift")
+    assert found["titles"][0].startswith("Accuracy, if only the share of positives has moved, fell from")
