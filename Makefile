@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -52,6 +52,9 @@ certify: $(STAMP)  ## do the alarm rules keep their word? writes docs/certificat
 
 power: $(STAMP)  ## how early harm is told and how quiet it is, simulated; goes on for three hours, writes docs/power.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/power.py --write
+
+streams: $(STAMP)  ## how early harm is told on real streams: make streams DATA=folder, writes docs/streams.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/streams.py $(DATA)
 
 alarms: $(STAMP)  ## what check says of real streams: make alarms DATA=folder, writes docs/alarms.md
 	$(BIN)/python benchmarks/alarms.py $(DATA)
