@@ -52,7 +52,11 @@ AIR = Stream(
 ACS = Stream(
     name="acs_employment_ma",
     label="employed",
-    features=("age", "education", "marital_status", "relationship", "disability", "sex", "race", "citizenship"),
+    features=(
+        *("age", "schooling", "marital", "relationship", "disability", "employment_of_parents", "citizenship"),
+        *("mobility", "military", "ancestry", "nativity", "hearing_difficulty", "vision_difficulty"),
+        *("cognitive_difficulty", "sex", "race"),
+    ),
     train=0.25,
     reference=0.2,
     chunk="2000rows",
