@@ -39,6 +39,10 @@ def _rule(line: str) -> Rule:
 _TABLE = """
 POST   /v1/models/{model}/events                            ingest    stream
 POST   /v1/models/{model}/labels                            ingest    stream
+POST   /v1/cloudevents                                      ingest    stream
+POST   /v1/otlp/v1/logs                                     ingest    stream
+POST   /v1/otlp/v1/traces                                   ingest    stream
+POST   /v1/models/{model}/cloudevents                       ingest    stream
 POST   /v1/models/{model}/producers                         ingest    small
 POST   /v1/models/{model}/probes                            ingest    small
 GET    /healthz                                             -
@@ -53,6 +57,7 @@ POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/events/{event}                    read
+GET    /v1/models/{model}/sources                           read
 POST   /v1/models/{model}/purge                             admin     small
 GET    /v1/models/{model}/erasures                          admin
 POST   /v1/models/{model}/erasures                          admin     small

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,10 +13,11 @@ from barograph.delivery.live_file import LiveFile
 from barograph.errors import StoreError
 from barograph.ingest.limits import limits_of
 from barograph.server.auth import Caller
-from barograph.server.cache_loaders import KeyLookup, TargetLookup
+from barograph.server.cache_loaders import KeyLookup, SourceLookup, TargetLookup
 from barograph.server.caches import Cache
 from barograph.server.counters import Counters
 from barograph.server.ingest_routes import Ingest, Target
+from barograph.server.pairing import Pairing
 from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
@@ -46,6 +47,8 @@ class Service:
     key_lookup: KeyLookup
     targets: Cache[tuple[int, str], Target]
     ingest: Ingest
+    pairing: Pairing
+    sources: Cache[tuple[int, str], Mapping[tuple[str, str], str]]
     tally: Counters
     delivery: LiveFile
     now_us: Callable[[], int]
@@ -78,7 +81,7 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
             limits = limits_of(settings)
             key_lookup = KeyLookup(engine, now_us)
             keys = Cache(key_lookup, clock=time.monotonic, away=(StoreError,))
-            targets = Cache(TargetLookup(engine, limits), clock=time.monotonic, away=(StoreError,))
+            targets = Cache(TargetLookup(engine, settings), clock=time.monotonic, away=(StoreError,))
             ingest = Ingest(targets, commit, limits, tally, now_us=now_us, memory_bytes=settings.memory_bytes)
             try:
                 yield Service(
@@ -90,6 +93,8 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
                     key_lookup=key_lookup,
                     targets=targets,
                     ingest=ingest,
+                    pairing=Pairing(engine, settings, ingest, now_us=now_us),
+                    sources=Cache(SourceLookup(engine), clock=time.monotonic, away=(StoreError,)),
                     tally=tally,
                     delivery=LiveFile(settings.config),
                     now_us=now_us,

@@ -148,7 +148,7 @@ def change_settings(visit: Visit) -> Response:
     """Say what another specification would change, or put it in force."""
     name, given = visit.parts["model"], visit.form.get("spec", "").replace("\r\n", "\n")
     try:
-        spec = specification(given.encode(), TOML, model=name)
+        spec = specification(given.encode(), TOML, model=name, readable=visit.service.settings.sources)
         model_routes.look_at(name, spec, visit.service, visit.caller)
         with visit.read() as scope:
             old = spec_text(ModelSpec.model_validate(model_named(scope, name).spec))

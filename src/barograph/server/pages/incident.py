@@ -13,6 +13,7 @@ from barograph.dashboard.incident import (
     Amount,
     Happening,
     IncidentData,
+    TraceLine,
     decisions_name,
     incident_page,
 )
@@ -31,6 +32,7 @@ from barograph.server.pages.results import readings_of, results
 from barograph.server.pages.visit import Visit
 from barograph.server.problems import Problem, not_found
 from barograph.server.routes import handling
+from barograph.server.traces import example_traces
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.scores import NONE, YES, ScoreTable
 from barograph.spec.file import seconds_of
@@ -212,6 +214,10 @@ def _read(visit: Visit, scope: Scope, found: StoredIncident, model: Model) -> In
         ],
         start_us=start_us,
         end_us=end_us,
+        traces=[
+            TraceLine(event=t.event, at_us=t.at_us, trace_id=t.trace_id, error=t.error or "", url=t.url or "")
+            for t in example_traces(visit.service.settings, model, found, root.segment if root else None)
+        ],
     )
 
 

@@ -3,6 +3,7 @@
 from barograph.server.routes import (
     audit,
     changes,
+    cloud_events,
     deliveries,
     events,
     handling,
@@ -12,6 +13,7 @@ from barograph.server.routes import (
     keys,
     labels,
     models,
+    otlp,
     poison,
     probes,
     producers,
@@ -23,6 +25,7 @@ from barograph.server.routes import (
     report,
     results,
     silences,
+    sources,
 )
 
 ROUTERS = tuple(
@@ -36,11 +39,14 @@ ROUTERS = tuple(
         replay,
         profiles,
         events,
+        cloud_events,
+        otlp,
         incidents,
         handling,
         silences,
         changes,
         producers,
+        sources,
         probes,
         quarantine,
         poison,

@@ -59,7 +59,7 @@ async def replay(model: str, request: Request, service: ServiceOf, caller: Calle
 
 
 def _replay(model: str, body: bytes, content_type: str, service: Service, caller: Caller) -> ReplayAnswer:
-    spec = specification(body, content_type, model=model)
+    spec = specification(body, content_type, model=model, readable=service.settings.sources)
     found, then = compared(service, caller, model, spec)
     verdicts = verdicts_of(service, caller, model)
     return ReplayAnswer(
