@@ -13,11 +13,10 @@ from urllib.parse import quote
 
 import typer
 
-from barograph.cli.ingest import KEY
 from barograph.errors import InputError, SpecError, StoreError
 
+KEY = "BAROGRAPH_KEY"  # an environment variable: an option would be seen by everybody who lists processes
 PAUSE_S = 5.0  # before it is tried again when Kafka or the server is away
-TOLD_S = 10.0
 
 
 def consume(
