@@ -197,18 +197,19 @@ def measure(asked: argparse.Namespace, folder: Path) -> None:
         began = time.monotonic()
         run.send(calm)
         run.finished()
-        print(f"rate: {calm / (time.monotonic() - began):,.0f} messages/s (load {os.getloadavg()[0]:.1f})", flush=True)
+        rate = calm / (time.monotonic() - began)
+        print(f"rate: {rate:,.0f} messages/s (load {os.getloadavg()[0]:.1f})", flush=True)
         away = min(30_000, asked.messages // 10)
         rest = asked.messages - calm - 1_000 - 2 * away * bool(asked.away)
-        done = threading.Event()
-        run.send(rest)
-        waiter = threading.Thread(target=lambda: (run.finished(), done.set()))
-        waiter.start()
         began = time.monotonic()
-        while run.kills < asked.kills and not done.wait(chance.uniform(3.0, 12.0)):
+        portion = rest // (asked.kills + 1)
+        run.send(rest - portion * asked.kills)
+        run.finished()
+        for run.kills in range(1, asked.kills + 1):
+            run.send(portion)
+            time.sleep(chance.uniform(0.0, 0.8 * portion / rate))
             (run.kill_server if run.kills % 2 else run.kill_consumer)()
-            run.kills += 1
-        waiter.join()
+            run.finished()
         print(f"{rest:,} messages with {run.kills} kills in {time.monotonic() - began:.0f} s", flush=True)
         if asked.away:
             run.server.send_signal(signal.SIGSTOP)
