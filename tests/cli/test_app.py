@@ -15,7 +15,7 @@ COMMANDS = (
     *(
         "check",
         "init",
-        "profile",
+        "fit",
         "metrics",
         "demo",
         "spec",

@@ -37,6 +37,7 @@ ignore = "c"
 segments = ["a.b"]
 groups = ["sex"]
 types = { "a.b" = "text" }
+sensitive = { "a.b" = "mask", mail = "drop" }
 reference = "ref.parquet"
 chunk = "1w"
 budget = "2 false alarms a quarter"
@@ -90,6 +91,7 @@ def test_every_key_is_read() -> None:
     assert spec.null_values == ("-1", "none")
     assert spec.ignore == ("c",)
     assert spec.types == {"a.b": ColumnType.TEXT}
+    assert spec.sensitive == {"a.b": "mask", "mail": "drop"}
     assert spec.value == Value(fn=-20.0, tp=1.5)
     assert spec.monitors[0] == MonitorSpec(metric="psi", columns=("a.b", "ü"), weight=2.0)
     assert spec.monitors[1] == MonitorSpec(metric="roc_auc", segment="a.b=x", tolerance=0.0)

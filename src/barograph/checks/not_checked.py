@@ -59,6 +59,7 @@ def not_checked(
         *_times(reference, profiles, until),
         *_schema(reference, profiles),
         *_reference(reference, results),
+        *_turning(reference),
         *_doubts(reference, profiles, seen),
         *_too_variable(reference, results),
         *_segments(reference, profiles, segments),
@@ -262,12 +263,24 @@ def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotC
     for metric in alerting(reference.schema.task):
         rows = [r for r in results if (r.family, r.metric, r.segment) == ("performance", metric, None)]
         if any(r.value is not None for r in rows) and all(
-            r.limit_lower is r.limit_upper is None and r.reason != OUT_OF_REACH for r in rows
+            r.limit_lower is r.limit_upper is None and r.other_reason != OUT_OF_REACH for r in rows
         ):
-            reason = next((r.reason for r in rows if r.reason), None) or "without limits"
+            reason = next((r.other_reason for r in rows if r.other_reason), None) or "without limits"
             unjudged.setdefault(reason, []).append(heading_of(metric))
     for reason, names in unjudged.items():
         yield NotChecked(what=listed(names), why=f"shown, but {reason}")
+
+
+def _turning(reference: Reference) -> Iterator[NotChecked]:
+    """Name the features whose values turn over in the reference itself."""
+    if names := reference.yardstick.turning:
+        one = len(names) == 1
+        yield NotChecked(
+            what=f"whether {listed([f'`{name}`' for name in names])} changed",
+            why=f"not {'a feature' if one else 'features'}? Most of what the reference's second half has of "
+            f"{'it' if one else 'them'} is new to its first half, as of counters, dates and campaigns: put "
+            f"{'it' if one else 'them'} under `ignore`, or give what of {'it' if one else 'them'} comes again",
+        )
 
 
 def _doubts(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator[NotChecked]:
@@ -284,7 +297,7 @@ def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[N
     rows: dict[str, list[Result]] = {}
     for row in results:
         whole = not row.segment and row.value is not None and row.family in ("drift", "performance")
-        limited = row.limit_lower is not None or row.limit_upper is not None or row.reason == OUT_OF_REACH
+        limited = row.limit_lower is not None or row.limit_upper is not None or row.other_reason == OUT_OF_REACH
         if whole and row.metric in metrics and limited:
             of = f"drift of `{row.column}`" if row.column else heading_of(row.metric)
             rows.setdefault(of, []).append(row)

@@ -38,6 +38,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "`barograph.toml` in the folder of the data",
         "who is told of incidents; see docs/delivery.md",
     ),
+    "BAROGRAPH_TRACE_URL": (
+        "none",
+        "where a trace is shown, to which incidents link: `https://tempo.example.org/trace/{trace_id}`, `{span_id}`",
+    ),
     "BAROGRAPH_SOURCES": (
         "none",
         "what `[sources]` may read, with spaces between: folders, `postgresql://host`, `s3://bucket/prefix`, and so on",

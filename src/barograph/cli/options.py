@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from barograph.spec.schema import Schema
 
+MOST_READ = 8  # lines on how data was read that are printed
+
 Spec = Annotated[str | None, typer.Option("--spec", help="A specification file (TOML). Options override it.")]
 Task = Annotated[str | None, typer.Option(help="binary, multiclass or regression.")]
 Label = Annotated[str | None, typer.Option(help="Column with what was later true.")]

@@ -149,6 +149,12 @@ def _tables(said: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
             yield f"$.sources.{kind}", kind, tables
 
 
+def table_of(said: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """Return what is said of a kind of which there is one source; nothing where there is none."""
+    found = said.get(kind) or {}
+    return found if isinstance(found, Mapping) else found[0]
+
+
 def check_sources(said: Mapping[str, Any], allowed: Sequence[str] | None = None) -> None:
     """Raise SpecError with everything that is wrong with the sources of a specification.
 
@@ -202,4 +208,5 @@ __all__ = [
     "kinds",
     "source",
     "sources_of",
+    "table_of",
 ]

@@ -24,6 +24,7 @@ MOST_CHUNKS = 10_000  # that an alert waits for
 LONGEST_S = 36_525 * 86_400.0
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 NO_TIMESTAMP = ("reject", "receipt")  # what becomes of an event that does not say when it was
+SENSITIVE = ("hash", "drop", "mask")  # what the service keeps of a sensitive column: see `ingest.sensitive`
 
 
 def _number(value: object) -> float:
@@ -115,10 +116,13 @@ def _duration(value: object) -> str:
     return str(value)
 
 
-def _no_timestamp(value: object) -> str:
-    if value not in NO_TIMESTAMP:
-        raise ValueError(f"This must be one of {', '.join(NO_TIMESTAMP)}.{did_you_mean(str(value), NO_TIMESTAMP)}")
-    return str(value)
+def _word_of(known: Sequence[str]) -> BeforeValidator:
+    def check(value: object) -> str:
+        if value not in known:
+            raise ValueError(f"This must be one of {', '.join(known)}.{did_you_mean(str(value), known)}")
+        return str(value)
+
+    return BeforeValidator(check)
 
 
 def _span(value: object) -> str:
@@ -191,7 +195,7 @@ class ServiceSpec(BaseModel):
     keep_events: Span = "90d"
     keep_hours: Span = "60d"
     silence: Span | None = None
-    no_timestamp: Annotated[str, BeforeValidator(_no_timestamp)] = "reject"
+    no_timestamp: Annotated[str, _word_of(NO_TIMESTAMP)] = "reject"
     owner: Text | None = None
 
 
@@ -221,6 +225,7 @@ class ModelSpec(BaseModel):
     segments: Columns = ()
     groups: Columns = ()
     types: Mapping[Column, Annotated[ColumnType, BeforeValidator(read.as_type)]] = Field(default_factory=dict)
+    sensitive: Mapping[Column, Annotated[str, _word_of(SENSITIVE)]] = Field(default_factory=dict)
     reference: Text | None = None
     chunk: Annotated[str, BeforeValidator(_chunk)] | None = None
     budget: Annotated[str, BeforeValidator(_budget)] = DEFAULT_BUDGET

@@ -37,6 +37,8 @@ MEANING: Mapping[str, str] = {
     "segments": "columns whose values are watched one by one",
     "groups": "protected attributes",
     "types": "of features: numeric, categorical, boolean, datetime, text or embedding; found from the values",
+    "sensitive": "columns of which the service keeps something else: hash (equal values stay equal), mask (whether "
+    "there is a value) or drop (nothing); said before data come",
     "reference": "data on which the model was known to be good: a path",
     "chunk": f"{GRAMMAR}; found from the data",
     "budget": "how many false alarms are accepted",
@@ -48,7 +50,8 @@ MEANING: Mapping[str, str] = {
     "monitors": "what is watched besides the defaults, in another way or not at all: metric, and whatever is to differ",
 }
 DOUBT = "IN DOUBT:"
-_TABLES = ("types", "tolerance", "value", "service", "sources", "monitors")  # after all plain keys, as TOML wants it
+# After all plain keys, as TOML wants it.
+_TABLES = ("types", "sensitive", "tolerance", "value", "service", "sources", "monitors")
 
 
 def spec_text(spec: ModelSpec) -> str:

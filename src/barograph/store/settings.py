@@ -38,6 +38,9 @@ class Settings:
     config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
     sources: tuple[str, ...] = ()  # folders and addresses that sources of specifications may read
     public_url: str | None = None  # under which people reach it, where a proxy stands in front
+    trace_url: str | None = (
+        None  # of a trace in the tracing system, with {trace_id} in it, and {span_id} if it is to be
+    )
     # One request
     body_bytes: int = _number(32 * MIB, "of a request, as it comes over the wire")
     expanded_bytes: int = _number(256 * MIB, "of a request, after decompression")
@@ -53,6 +56,9 @@ class Settings:
     queue_bytes: int = _number(256 * MIB, "of the requests that wait for the disk; more are asked to come again")
     queue_requests: int = _number(10_000, "that wait for the disk; more are asked to come again")
     spool_bytes: int = _number(4 * GIB, "that are acknowledged and not filed; more are refused")
+    # Requests and responses that come apart
+    pairing_seconds: float = _number(3600.0, "that a request waits for its response, or the other way round")
+    pairing_bytes: int = _number(256 * MIB, "of requests and responses that wait for each other; more are refused")
     # Filing and evaluating
     filing_rows: int = _number(500_000, "of one model, in one commit of its table")
     filing_seconds: float = _number(1.0, "from one commit to the next")
@@ -111,9 +117,10 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
         sources=tuple(environment.get("BAROGRAPH_SOURCES", "").split()),
         public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
+        trace_url=environment.get(PREFIX + "TRACE_URL") or None,
     )
     found: dict[str, Any] = {}
-    problems = _wrong_url(settings.public_url)
+    problems = _wrong_url(settings.public_url) + _wrong_template(settings.trace_url)
     for name, number in _NUMBERS.items():
         text = environment.get(PREFIX + name.upper())
         if text is None:
@@ -134,3 +141,11 @@ def _wrong_url(url: str | None) -> list[str]:
     if url is None or re.fullmatch(r"https?://[^/?#\s@]+(/[A-Za-z0-9._~-]+)*/?", url):
         return []
     return [f"{PREFIX}PUBLIC_URL must be as in 'https://example.org/barograph'. Got {url!r}."]
+
+
+def _wrong_template(url: str | None) -> list[str]:
+    """Return what is wrong with the address of a trace."""
+    rest = None if url is None else url.replace("{trace_id}", "x").replace("{span_id}", "x")
+    if rest is None or url is None or ("{trace_id}" in url and re.fullmatch(r"https?://[^/\s@{}]+(/[^\s{}]*)?", rest)):
+        return []
+    return [f"{PREFIX}TRACE_URL must be as in 'https://tempo.example.org/trace/{{trace_id}}'. Got {url!r}."]

@@ -15,14 +15,11 @@ from typing import Any  # Any: JSON values
 import pyarrow as pa
 
 from barograph.client.files import Put, Sent, put_table
-from barograph.errors import BarographError, LeaseLost, SpecError, Stopping
+from barograph.errors import BarographError, LeaseLost, SpecError, Stopping, StoreError
 from barograph.ingest.decode import decode_events, decode_labels
-from barograph.ingest.layouts import event_layout, label_layout
-from barograph.ingest.limits import limits_of
 from barograph.logs import logger
 from barograph.sources import Followed, Polled, Source, Stream, check_sources, sources_of
 from barograph.spec.file import seconds_of
-from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog import leases
 from barograph.store.catalog import sources as kept
@@ -35,6 +32,7 @@ from barograph.store.lru import LruCache
 from barograph.store.spool import Batch, Spool
 from barograph.worker.context import WorkerContext
 from barograph.worker.lease_guard import hold
+from barograph.worker.privacy import layouts_of, ways_of
 
 FETCHERS = 2  # threads: a source that takes long keeps few others waiting
 LOOK_S = 1.0  # from one look at what is due to the next
@@ -178,10 +176,8 @@ class Fetcher:
 
     def _put(self, model: Model, kind: str) -> Put:
         """Return what decodes a body and has it in the spool when it returns."""
-        limits = limits_of(self.ctx.settings)
-        schema = schema_from_plain(model.schema or {})
-        receipt = (model.spec.get("service") or {}).get("no_timestamp") == "receipt"
-        events, labels = event_layout(schema, limits, receipt=receipt), label_layout(schema, limits)
+        with self.ctx.write(model.project_id) as scope:
+            events, labels = layouts_of(self.ctx.settings, scope, model)
 
         def put(body: bytes, content_type: str) -> Sent:
             self.ctx.check()
@@ -274,6 +270,8 @@ class _Turn:
         """Write down that it could not be read, why, and when to try again."""
         known = isinstance(error, BarographError)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
+        if ways_of(self.model.spec) and not isinstance(error, SpecError | StoreError):
+            known, reason = True, f"{type(error).__name__}: what it says may hold sensitive values, and is not shown"
         log.error("source failed", model=self.model.name, source=self.name, reason=reason, exc_info=not known)
         now_us, before = self.now_us, self.state
         seconds = min(RETRY_S[0] * 2 ** min(before.failures, 20), RETRY_S[1])
