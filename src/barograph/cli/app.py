@@ -10,6 +10,7 @@ import typer
 
 from barograph.cli import (
     check,
+    consume,
     deliveries,
     demo,
     erase,
@@ -52,6 +53,7 @@ app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
+app.command("consume")(consume.consume)
 app.command("probe")(probe.probe)
 app.command("migrate")(migrate.migrate)
 app.add_typer(deliveries.app, name="deliveries")
