@@ -39,7 +39,9 @@ def sign_in(served: Served, token: str, **fields: str) -> httpx.Response:
 def test_the_table_and_the_functions_agree() -> None:
     assert set(HANDLERS) == {(rule.method, rule.path) for rule in PAGES}
     assert not [
-        rule for rule in PAGES if rule.action is None and rule.path not in ("/static/{file}", "/sign-in", "/sign-out")
+        rule
+        for rule in PAGES
+        if rule.permission is None and rule.path not in ("/static/{file}", "/sign-in", "/sign-out")
     ]
     assert not [rule for rule in PAGES if Routes().knows(rule.path.replace("{", "").replace("}", ""))]
 
@@ -106,7 +108,7 @@ def test_a_key_is_exchanged_for_a_session(guarded: Served) -> None:
     assert 'name="to" value="/models/x?metric=f1"' in asked.text
     assert sign_in(guarded, "baro_wrong").status_code == 401
     assert sign_in(guarded, guarded.key("ingest")).status_code == 403
-    answer = sign_in(guarded, guarded.key("read"), to="/incidents")
+    answer = sign_in(guarded, guarded.key("viewer"), to="/incidents")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/incidents")
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith(f"{COOKIE}=")
@@ -119,17 +121,17 @@ def test_a_key_is_exchanged_for_a_session(guarded: Served) -> None:
 
 def test_where_to_go_on_is_never_elsewhere(guarded: Served) -> None:
     for to in ("//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", "", "x\r\nSet-Cookie: a=b"):
-        assert sign_in(guarded, guarded.key("read"), to=to).headers["Location"] == "/"
+        assert sign_in(guarded, guarded.key("viewer"), to=to).headers["Location"] == "/"
 
 
 def test_a_session_ends_with_its_key_and_on_request(guarded: Served) -> None:
-    guarded_key = guarded.key("read")
+    guarded_key = guarded.key("viewer")
     sign_in(guarded, guarded_key)
     csrf = re.search(r'data-csrf="(\w+)"', guarded.client.get("/").text)
     assert csrf is not None
     assert guarded.client.post("/sign-out", data={"csrf": csrf[1]}).status_code == 303
     assert guarded.client.get("/").status_code == 401
-    other = guarded.key("read")
+    other = guarded.key("viewer")
     sign_in(guarded, other)
     assert guarded.client.get("/").status_code == 200
     admin = {"Authorization": f"Bearer {guarded.key('admin')}"}
@@ -143,7 +145,7 @@ def test_a_session_ends_with_its_key_and_on_request(guarded: Served) -> None:
 
 
 def test_what_a_key_may_not_do_is_not_shown_and_is_refused(watched: Watched) -> None:
-    read = {"Authorization": f"Bearer {watched.served.key('read')}", **HTML}
+    read = {"Authorization": f"Bearer {watched.served.key('viewer')}", **HTML}
     with httpx.Client(base_url=watched.url, headers=read) as client:
         page = client.get(f"/incidents/{watched.incident}")
         assert page.status_code == 200
@@ -157,7 +159,7 @@ def test_what_a_key_may_not_do_is_not_shown_and_is_refused(watched: Watched) -> 
 def test_under_a_path_behind_a_proxy_links_and_cookies_name_it(tmp_path: Path) -> None:
     with serving(tmp_path, local=False, public_url="https://example.org/watch") as served:
         served.client.headers.update(HTML)
-        answer = sign_in(served, served.key("read"), to="/incidents")
+        answer = sign_in(served, served.key("viewer"), to="/incidents")
         assert answer.headers["Location"] == "/watch/incidents"
         assert {"Path=/watch/", "Secure"} <= set(answer.headers["Set-Cookie"].split("; "))
         cookie = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}

@@ -9,6 +9,7 @@ from io import TextIOWrapper
 import typer
 
 from barograph.cli import (
+    audit,
     check,
     deliveries,
     demo,
@@ -21,6 +22,7 @@ from barograph.cli import (
     poison,
     probe,
     profile,
+    projects,
     purge,
     removals,
     replay,
@@ -57,7 +59,9 @@ app.command("migrate")(migrate.migrate)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("purge")(purge.purge)
 app.command("erase")(erase.erase)
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(projects.app, name="projects")
 app.add_typer(removals.app, name="removals")
 app.add_typer(poison.app, name="poison")
 app.add_typer(routes.app, name="routes")

@@ -13,8 +13,10 @@ from barograph.server.auth import Caller
 from barograph.server.ingest_routes import Target
 from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog import keys
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.models import find_model
+from barograph.store.catalog.projects import get_project
 from barograph.store.catalog.scope import Scope
 
 _LAYOUTS = 10_000  # models whose layouts are kept
@@ -33,15 +35,16 @@ class KeyLookup:
         now_us = self._now_us()
         with reading(self._engine) as connection:
             key = keys.find_key(connection, token, now_us=now_us)
-        if key is None:
+            project = None if key is None else get_project(connection, key.project_id)
+        if key is None or project is None:
             return None
         with self._lock:
             self._used[key.id] = (key.project_id, now_us)
         return Caller(
             project_id=key.project_id,
-            action=key.action,
-            name=key.name,
-            key_id=key.id,
+            organisation_id=project.organisation_id,
+            role=key.role,
+            actor=Actor("key", key.id, key.name),
             prefix=key.prefix,
             expires_us=key.expires_us,
         )

@@ -97,14 +97,11 @@ class Front:
             scope[ROUTE] = rule.path
             if "model" in parts:
                 scope[MODEL] = parts["model"]
-            if rule.action is not None or rule.path == "/sign-out":
+            if rule.permission is not None or rule.path == "/sign-out":
                 visitor = await self._shared.viewers.find(scope)
                 scope[CALLER] = visitor.caller
-                if rule.action is not None and not visitor.caller.may(rule.action):
-                    raise Problem(
-                        "forbidden",
-                        f"This needs a key with the action {rule.action!r}; yours has {visitor.caller.action!r}.",
-                    )
+                if rule.permission is not None:
+                    visitor.caller.check(rule.permission)
             form = await self._form(rule, scope, receive, visitor)
             site = await self._site(scope, visitor)
             request = Request(scope, receive)

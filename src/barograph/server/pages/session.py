@@ -30,12 +30,11 @@ def sign_in(visit: Visit) -> Response:
     if caller is None:
         return _form(visit, kind="wrong", detail=_WRONG, to=to, status=401)
     if not caller.may("read"):
-        said = f"This key may only {caller.action}: pages need one that may read."
+        said = f"A key of the role {caller.role!r} sees no pages."
         return _form(visit, kind="wrong", detail=said, to=to, status=403)
     cookie = visit.shared.viewers.sign_in(caller)
     with visit.service.write(caller) as scope:
-        detail = {"by": caller.name}
-        record(scope, action="sign in", target=caller.name, detail=detail, key_id=caller.key_id, now_us=visit.now_us)
+        record(scope, action="sign in", target=caller.actor.name, actor=caller.actor, now_us=visit.now_us)
     response = visit.go("/")
     response.headers["Location"] = visit.shared.base + to
     response.headers["Set-Cookie"] = cookie
@@ -47,6 +46,16 @@ def sign_out(visit: Visit) -> Response:
     assert visit.visitor is not None
     response = visit.go("/sign-in")
     response.headers["Set-Cookie"] = visit.shared.viewers.sign_out(visit.visitor)
+    return response
+
+
+def go_to_project(visit: Visit) -> Response:
+    """Look at another project."""
+    assert visit.visitor is not None
+    wanted = visit.form.get("project", "")
+    response = visit.go("/")
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() else 0
+    response.headers["Set-Cookie"] = visit.shared.viewers.go_to(visit.visitor, number)
     return response
 
 

@@ -11,6 +11,7 @@ HANDLERS: Handlers = {
     ("GET", "/sign-in"): session.form,
     ("POST", "/sign-in"): session.sign_in,
     ("POST", "/sign-out"): session.sign_out,
+    ("POST", "/project"): session.go_to_project,
     ("GET", "/live"): live.stream,
     ("GET", "/live/now"): live.now,
     ("GET", "/incidents"): incidents.listed,

@@ -6,18 +6,17 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope as AsgiScope
 
 from barograph.dashboard.site import Viewer
 from barograph.server.auth import (
-    DEFAULT_PROJECT,
-    INCLUDES,
-    LOCAL,
+    LOCAL_CALLER,
     Caller,
     is_local,
     sent,
@@ -25,15 +24,20 @@ from barograph.server.auth import (
     unauthenticated,
 )
 from barograph.server.caches import Cache
-from barograph.server.problems import Problem
+from barograph.server.permissions import ACROSS
+from barograph.server.problems import Problem, not_found
+from barograph.server.projects import moved_to, projects_of
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
+from barograph.store.catalog.projects import Project, get_project
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.sessions import close_session, key_of_session, open_session
 
 COOKIE = "barograph_session"
+PROJECT_COOKIE = "barograph_project"  # which of their projects somebody looks at
 SESSION_US = 12 * 3_600 * 1_000_000  # that a session lasts at most
+PROJECT_S = 365 * 86_400  # that a browser remembers which project was looked at
 
-_LOCAL = Caller(project_id=DEFAULT_PROJECT, action="admin", name=LOCAL)
 _NOBODY = "Sign in with a key. `barograph keys create` makes one."
 
 
@@ -44,14 +48,17 @@ class Visitor:
     caller: Caller
     csrf: str
     session: str | None = None
+    projects: tuple[Project, ...] = ()
 
     def viewer(self) -> Viewer:
         """Return what pages know of them."""
         return Viewer(
-            name=self.caller.name,
-            actions=INCLUDES[self.caller.action],
+            name=self.caller.actor.name,
+            permissions=self.caller.permissions,
             csrf=self.csrf,
             has_session=self.session is not None,
+            project=next((one.path for one in self.projects if one.id == self.caller.project_id), ""),
+            projects=tuple((one.id, one.path) for one in self.projects),
         )
 
 
@@ -76,7 +83,13 @@ class Viewers:
         self._secure, self._path = place.scheme == "https", place.path.rstrip("/") + "/"
 
     async def find(self, scope: AsgiScope) -> Visitor:
-        """Return who asks; raise Problem if nobody knows."""
+        """Return who asks, in the project that they look at; raise Problem if nobody knows."""
+        found = await self._who(scope)
+        if found.caller.role not in ACROSS:
+            return found
+        return await run_in_threadpool(self._placed, found, cookie_in(scope, PROJECT_COOKIE))
+
+    async def _who(self, scope: AsgiScope) -> Visitor:
         request = sent(scope["headers"])
         token = token_of(request.authorization)
         if token is not None:
@@ -84,10 +97,8 @@ class Viewers:
             if caller is None or (caller.expires_us is not None and caller.expires_us <= self._now_us()):
                 raise unauthenticated("This key is not valid: it does not exist, has expired or was revoked.")
             return Visitor(caller=caller, csrf=self._csrf(token))
-        session = session_in(scope)
+        session = cookie_in(scope, COOKIE)
         if session is not None:
-            from starlette.concurrency import run_in_threadpool
-
             found = await run_in_threadpool(self._of_session, session)
             if found is not None:
                 return found
@@ -98,7 +109,7 @@ class Viewers:
         why = is_local(request, client=client[0] if client else None, method=scope["method"])
         if why is not None:
             raise unauthenticated(f"Only a request from this machine itself needs no key, and {why}. {_NOBODY}")
-        return Visitor(caller=_LOCAL, csrf=self._csrf(""))
+        return Visitor(caller=LOCAL_CALLER, csrf=self._csrf(""))
 
     def check_form(self, visitor: Visitor, token: str) -> None:
         """Raise Problem unless a form, or an upload, came from one of our own pages."""
@@ -109,35 +120,50 @@ class Viewers:
 
     def sign_in(self, caller: Caller) -> str:
         """Make a session of a key, and return the cookie for it."""
-        assert caller.key_id is not None
+        assert caller.actor.id is not None
         now_us = self._now_us()
         until_us = now_us + SESSION_US
         if caller.expires_us is not None:
             until_us = min(until_us, caller.expires_us)
         with writing(self._engine) as connection:
             token = open_session(
-                Scope(connection, caller.project_id), caller.key_id, now_us=now_us, expires_us=until_us
+                Scope(connection, caller.project_id), caller.actor.id, now_us=now_us, expires_us=until_us
             )
-        return self._cookie(token, (until_us - now_us) // 1_000_000)
+        return self._cookie(COOKIE, token, (until_us - now_us) // 1_000_000)
 
     def sign_out(self, visitor: Visitor) -> str:
         """End a session, and return the cookie that makes the browser forget it."""
         if visitor.session is not None:
             with writing(self._engine) as connection:
                 close_session(Scope(connection, visitor.caller.project_id), visitor.session)
-        return self._cookie("", 0)
+        return self._cookie(COOKIE, "", 0)
+
+    def go_to(self, visitor: Visitor, project_id: int) -> str:
+        """Return the cookie by which somebody looks at another of their projects; raise Problem if it is none."""
+        if all(one.id != project_id for one in visitor.projects):
+            raise not_found("project", project_id)
+        return self._cookie(PROJECT_COOKIE, str(project_id), PROJECT_S)
+
+    def _placed(self, visitor: Visitor, wanted: str | None) -> Visitor:
+        """Return somebody in the project that they look at, of those that they can be in."""
+        with reading(self._engine) as connection:
+            projects = tuple(projects_of(connection, visitor.caller))
+        place = next((one for one in projects if str(one.id) == wanted), None)
+        caller = (moved_to(visitor.caller, place) if place is not None else None) or visitor.caller
+        return replace(visitor, caller=caller, projects=projects)
 
     def _of_session(self, token: str) -> Visitor | None:
         with reading(self._engine) as connection:
             found = key_of_session(connection, token, now_us=self._now_us())
-        if found is None:
+            project = None if found is None else get_project(connection, found[0].project_id)
+        if found is None or project is None:
             return None
         key, until_us = found
         caller = Caller(
             project_id=key.project_id,
-            action=key.action,
-            name=key.name,
-            key_id=key.id,
+            organisation_id=project.organisation_id,
+            role=key.role,
+            actor=Actor("key", key.id, key.name),
             prefix=key.prefix,
             expires_us=until_us,
         )
@@ -147,17 +173,17 @@ class Viewers:
         secret = token.encode() or self._secret
         return hmac.new(secret, b"form", hashlib.sha256).hexdigest()
 
-    def _cookie(self, token: str, seconds: int) -> str:
+    def _cookie(self, name: str, value: str, seconds: int) -> str:
         secure = "; Secure" if self._secure else ""
-        return f"{COOKIE}={token}; Path={self._path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+        return f"{name}={value}; Path={self._path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
 
 
-def session_in(scope: AsgiScope) -> str | None:
-    """Return the token of a request's session; None without one."""
+def cookie_in(scope: AsgiScope, cookie: str) -> str | None:
+    """Return a cookie of a request; None without it."""
     for name, value in scope["headers"]:
         if name == b"cookie":
             try:
-                found = SimpleCookie(value.decode("latin-1")).get(COOKIE)
+                found = SimpleCookie(value.decode("latin-1")).get(cookie)
             except CookieError:
                 continue
             if found is not None and found.value:

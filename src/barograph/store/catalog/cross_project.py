@@ -12,7 +12,6 @@ from typing import Any  # Any: a row of several columns
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from barograph.errors import ConflictError
 from barograph.store.catalog.leases import over
 from barograph.store.catalog.removals import Removal
 from barograph.store.catalog.schema import (
@@ -21,7 +20,6 @@ from barograph.store.catalog.schema import (
     keys,
     models,
     outbox,
-    projects,
     receivers,
     removals,
     sessions,
@@ -33,16 +31,6 @@ from barograph.store.catalog.scope import columns_of
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 _WAITS = sa.literal("waiting", literal_execute=True)  # else SQLite could not tell that the index of these is enough
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """One project of an organisation."""
-
-    id: int
-    organisation_id: int
-    name: str
-    created_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,21 +85,6 @@ class FleetModel:
     labels: int
     rejected: int
     late: int
-
-
-def list_projects(connection: Connection) -> list[Project]:
-    """Return all projects by id."""
-    columns = (projects.c.id, projects.c.organisation_id, projects.c.name, projects.c.created_us)
-    return [Project(**row._mapping) for row in connection.execute(sa.select(*columns).order_by(projects.c.id))]
-
-
-def add_project(connection: Connection, name: str, *, organisation_id: int = 1, now_us: int) -> int:
-    """Add a project and return its id. Raises ConflictError if the organisation has one of this name."""
-    values = {"name": name, "organisation_id": organisation_id, "created_us": now_us}
-    try:
-        return int(connection.execute(sa.insert(projects).values(values).returning(projects.c.id)).scalar_one())
-    except ConflictError:
-        raise ConflictError(f"There is a project named {name!r} already. Choose another name.") from None
 
 
 def key_row(connection: Connection, prefix: str) -> sa.Row[Any] | None:

@@ -12,16 +12,15 @@ import re
 import secrets
 import string
 from dataclasses import dataclass, field, fields
-from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog.roles import Role
 from barograph.store.catalog.schema import keys
 from barograph.store.catalog.scope import Scope
 
-Action = Literal["ingest", "read", "edit", "admin"]
 TOUCH_US = 60_000_000  # how exact `last_used_us` is: a write for each request would cost more than the request
 _TOKEN = re.compile(r"baro_([A-Za-z0-9]{12})_([A-Za-z0-9_-]{43})")
 _LETTERS = string.ascii_letters + string.digits
@@ -36,7 +35,7 @@ class Key:
     project_id: int
     name: str
     prefix: str
-    action: Action
+    role: Role
     created_us: int
     expires_us: int | None
     revoked_us: int | None
@@ -51,11 +50,11 @@ class NewKey:
     token: str = field(repr=False)
 
 
-def create_key(scope: Scope, *, name: str, action: Action, expires_us: int | None = None, now_us: int) -> NewKey:
+def create_key(scope: Scope, *, name: str, role: Role, expires_us: int | None = None, now_us: int) -> NewKey:
     """Make a key of this project."""
     prefix = "".join(secrets.choice(_LETTERS) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    values = {"name": name, "prefix": prefix, "hash": _hash(secret), "action": action, "created_us": now_us}
+    values = {"name": name, "prefix": prefix, "hash": _hash(secret), "role": role, "created_us": now_us}
     key = scope.add(Key, keys, {**values, "expires_us": expires_us})
     return NewKey(key=key, token=f"baro_{prefix}_{secret}")
 

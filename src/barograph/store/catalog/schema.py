@@ -29,6 +29,7 @@ from barograph.store.catalog.table_parts import project as _project
 from barograph.store.catalog.table_parts import reference as _reference
 from barograph.store.catalog.table_parts import row_id as _id
 from barograph.store.catalog.table_parts import time as _time
+from barograph.store.catalog.table_parts import who as _who
 from barograph.store.catalog.table_parts import words as _words
 
 FOREVER = 2**62  # the `until_us` of a row that holds now
@@ -56,7 +57,7 @@ keys = sa.Table(
     _words("name"),
     sa.Column("prefix", Words, nullable=False, unique=True),
     sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 of the secret part
-    _words("action"),
+    _words("role"),
     _time("created_us"),
     _time("expires_us", optional=True),
     _time("revoked_us", optional=True),
@@ -90,7 +91,7 @@ models = sa.Table(
     _time("results_us", optional=True),  # of the newest write of results; it only grows
     _words("lifecycle", optional=True),  # paused or retired, if a person said so; else it follows from the events
     _time("lifecycle_us", optional=True),  # when a person last said so, or took it back
-    _words("lifecycle_by", optional=True),
+    _who("lifecycle_by", optional=True),
     _words("lifecycle_reason", optional=True),
     _time("created_us"),
     _time("updated_us"),
@@ -136,7 +137,7 @@ changes = sa.Table(
     _document("detail"),
     _words("version", optional=True),
     _time("created_us"),
-    _words("created_by", optional=True),
+    _who("created_by", optional=True),
     *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "at_us", "id"),
@@ -309,7 +310,7 @@ incidents = sa.Table(
     _time("until_us", optional=True),
     _document("body"),
     _time("acknowledged_us", optional=True),
-    _words("acknowledged_by", optional=True),
+    _who("acknowledged_by", optional=True),
     _time("opened_us"),
     _time("updated_us"),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
@@ -336,7 +337,7 @@ comments = sa.Table(
     _model(),
     _words("incident_id"),
     _time("at_us"),
-    _words("author"),
+    _who("author"),
     _words("text"),
     *_if_any("edited_us edited_by"),
     _of_model(),
@@ -354,7 +355,7 @@ silences = sa.Table(
     _time("starts_us"),
     _time("ends_us"),
     _words("reason"),
-    _words("created_by"),
+    _who("created_by"),
     _time("created_us"),
     _of_model(),
     sa.Index(None, "model_id"),
@@ -452,10 +453,11 @@ audit = sa.Table(
     _id(),
     _project(),
     _time("at_us"),
-    sa.Column("key_id", RowId, nullable=True),  # no foreign key: the record outlives what it names
+    _who("actor"),
     _words("action"),
     _words("target"),
     _document("detail"),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # of this record and of all before it: see `audit`
     sa.Index(None, "project_id", "id"),
     sqlite_autoincrement=True,
 )
