@@ -205,9 +205,11 @@ def test_projects_are_made_renamed_and_used(tmp_path: Path, barograph: Barograph
     assert barograph("keys", "create", "--role", "admin", "--project", "acme/scams", *data).code == 0
     assert "'acme/scams'" in barograph("keys", "list", "--project", "scams", *data).err  # it says what there is
     assert barograph("keys", "list", *data).out == ""
+    assert barograph("keys", "create", "--role", "editor", "--act", "labels", "--model", "m", *data).code == 0
+    assert "--act must be one of" in barograph("keys", "create", "--role", "editor", "--act", "all", *data).err
     verified = barograph("audit", "verify", *data)
     assert [line.split(",")[0] for line in verified.out.splitlines()] == [
-        "default/default: 0 records",
+        "default/default: 1 record",
         "default/fraud: 1 record",
         "acme/scams: 3 records",
     ]
@@ -219,3 +221,26 @@ def test_projects_are_made_renamed_and_used(tmp_path: Path, barograph: Barograph
     with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection, connection:
         connection.execute("UPDATE audit SET target = 'x' WHERE project_id = 2")
     assert "default/fraud is broken: record 1 " in barograph("audit", "verify", *data).err
+
+
+def test_users_are_made_given_roles_and_deleted(tmp_path: Path, barograph: Barograph) -> None:
+    data = ("--data", tmp_path)
+    made = barograph("users", "create", "Ada@example.org", "--role", "operator", *data)
+    assert re.fullmatch(r"http://127.0.0.1:8321/link/[A-Za-z0-9_-]{43}\n", made.out)
+    assert "already" in barograph("users", "create", "ada@example.org", "--role", "viewer", *data).err
+    assert barograph("users", "create", "bob", "--role", "viewer", *data).code == 0
+    assert barograph("users", "create", "c d", "--role", "viewer", *data).code == 2
+    assert barograph("users", "role", "bob", "owner", *data).out == "bob is owner in default.\n"
+    listed = barograph("users", "list", *data).out.splitlines()
+    assert listed == [
+        "ada@example.org  (never signed in)  operator",
+        "bob  (never signed in)  owner in default/default",
+    ]
+    assert barograph("users", "link", "bob", *data).out != barograph("users", "link", "bob", *data).out
+    assert barograph("users", "role", "bob", "none", *data).code == 0
+    assert barograph("users", "list", *data).out.splitlines()[1].endswith("nothing")
+    assert barograph("users", "delete", "bob", *data).out == "Deleted bob.\n"
+    gone = barograph("users", "link", "bob", *data)
+    assert (gone.code, "barograph users list" in gone.err) == (2, True)
+    with started("serve", *data, "--host", "0.0.0.0", "--port", 0, "--workers", 0) as (_, lines):
+        assert served_url(lines)  # a user who may make others is a way in

@@ -33,6 +33,8 @@ PLACES = {
     "delivery": "1",
     "receiver": "nobody",
     "project": "1",
+    "user": "1",
+    "session": "1",
 }
 GUARDED = [rule for rule in RULES if rule.permission is not None]
 OPEN = [rule for rule in RULES if rule.permission is None]
@@ -182,6 +184,8 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             content = b'{"everything": true}'
         if rule.method == "POST" and rule.path.endswith("/erasures"):
             content = b'{"id": "x"}'
+        if rule.method == "PATCH" and rule.path == "/v1/users/{user}":
+            content = b'{"role": null}'
         if rule.path.endswith(("/acknowledge", "/backfill", "/resolve", "/reopen")):
             content = b"{}"
         path = path_of(rule) + ("?metric=roc_auc" if rule.path.endswith("/series") else "")

@@ -17,7 +17,22 @@ from test_ingest import learn
 from barograph.server.route_table import RULES, Body, Routes, Rule
 
 NUMBERS = dict.fromkeys(
-    ("number", "job", "silence", "key", "change", "comment", "poison", "erasure", "removal", "delivery", "project"), "1"
+    [
+        "number",
+        "job",
+        "silence",
+        "key",
+        "change",
+        "comment",
+        "poison",
+        "erasure",
+        "removal",
+        "delivery",
+        "project",
+        "user",
+        "session",
+    ],
+    "1",
 )
 KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", "event": "x", "receiver": "x", **NUMBERS}
 DUE = [rule for rule in RULES if rule.body is not Body.NONE]

@@ -30,6 +30,7 @@ from barograph.cli import (
     rules,
     serve,
     spec,
+    users,
     worker,
 )
 from barograph.errors import BarographError
@@ -67,6 +68,7 @@ app.add_typer(poison.app, name="poison")
 app.add_typer(routes.app, name="routes")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
+app.add_typer(users.app, name="users")
 
 
 @app.callback(invoke_without_command=True)

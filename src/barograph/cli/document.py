@@ -37,6 +37,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "`barograph.toml` in the folder of the data",
         "who is told of incidents; see docs/delivery.md",
     ),
+    "BAROGRAPH_PUBLIC_URL": ("none", "under which address people reach it, as in `https://example.org/barograph`"),
+    "BAROGRAPH_PROXY_HOPS": ("0", "how many proxies in front add who asks to X-Forwarded-For; see docs/security.md"),
     "BAROGRAPH_KEY": (
         "none",
         "the key that `barograph ingest`, `barograph probe` and the client show to the service",

@@ -13,6 +13,7 @@ from barograph.cli.catalog import Project, in_project
 from barograph.errors import SpecError
 from barograph.store.catalog.roles import Role
 
+ACTS = ("events", "labels", "tell", "read")
 app = typer.Typer(help="Make, list and revoke the keys of a project.", no_args_is_help=True)
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
@@ -22,11 +23,17 @@ _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 def create(
     role: Annotated[Role, typer.Option(help="What it may do; see docs/api.md.")],
     name: Annotated[str, typer.Option(help="Who or what will use it.")] = "made on the command line",
+    model: Annotated[
+        list[str] | None, typer.Option(help="Name of a model that it is limited to; more than once.")
+    ] = None,
+    act: Annotated[list[str] | None, typer.Option(help="What it is limited to, as in labels; more than once.")] = None,
     expires: Annotated[str | None, typer.Option(help="How long it lasts, as in 90d or 12h. Default: for ever.")] = None,
     project: Project = "default",
     data: needs.Data = None,
 ) -> None:
     """Make a key and print it. It is shown this once, and kept nowhere."""
+    if wrong := [one for one in act or () if one not in ACTS]:
+        raise SpecError(f"--act must be one of {', '.join(ACTS)}. Got {wrong[0]!r}.")
     lasts_us = None if expires is None else _microseconds(expires)
     with in_project(data, project, create=True) as (scope, now_us):
         from barograph.store.catalog.actor import COMMAND_LINE
@@ -34,7 +41,9 @@ def create(
         from barograph.store.catalog.keys import create_key
 
         expires_us = None if lasts_us is None else now_us + lasts_us
-        new = create_key(scope, name=name, role=role, expires_us=expires_us, now_us=now_us)
+        new = create_key(
+            scope, name=name, role=role, models=model or None, acts=act or None, expires_us=expires_us, now_us=now_us
+        )
         detail = {"id": new.key.id, "prefix": new.key.prefix, "role": role}
         record(scope, action="create key", target=name, detail=detail, actor=COMMAND_LINE, now_us=now_us)
     print(new.token)

@@ -11,13 +11,15 @@ class Viewer:
     """Who looks at a page, and what they may do there.
 
     `permissions` are those of `server.permissions`; `csrf` is the token that every form of theirs bears; `has_session`
-    says that they can sign out. `project` is where they are, `projects` (id and name) where they could be.
+    says that they can sign out, `is_user` that they have an account. `project` is where they are, `projects` (id and
+    name) where they could be.
     """
 
     name: str
     permissions: frozenset[str]
     csrf: str
     has_session: bool = False
+    is_user: bool = False
     project: str = ""
     projects: tuple[tuple[int, str], ...] = ()
 

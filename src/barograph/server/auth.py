@@ -25,7 +25,7 @@ class Caller:
     """Who asks, in which project, and what they are there.
 
     `prefix` and `expires_us` (in microseconds since 1970) are those of a key; None without one, or for one that does
-    not expire.
+    not expire. A key may be limited to `models`, by their names, and to `acts`, by their permissions.
     """
 
     project_id: int
@@ -34,18 +34,29 @@ class Caller:
     actor: Actor
     prefix: str | None = None
     expires_us: int | None = None
+    models: frozenset[str] | None = None
+    acts: frozenset[str] | None = None
 
     @property
     def permissions(self) -> frozenset[str]:
         """Return what the caller may do."""
-        return ROLES[self.role]
+        return ROLES[self.role] if self.acts is None else ROLES[self.role] & self.acts
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether it is a key that is limited to models or acts."""
+        return self.models is not None or self.acts is not None
 
     def may(self, permission: str) -> bool:
         """Return whether the caller may do this."""
         return permission in self.permissions
 
-    def check(self, permission: str) -> None:
-        """Raise Problem unless the caller may do this."""
+    def check(self, permission: str, model: str | None = None) -> None:
+        """Raise Problem unless the caller may do this; `model` is the one that it is about, if it is about one."""
+        if self.models is not None and model not in self.models:
+            raise Problem("forbidden", "This key is limited to what is under `/v1/models/…` of some models.")
+        if self.acts is not None and permission not in self.acts:
+            raise Problem("forbidden", f"This key is limited to some acts, and {permission!r} is none of them.")
         if not self.may(permission):
             needs = ", ".join(role for role, may in ROLES.items() if permission in may)
             raise Problem("forbidden", f"This needs the permission {permission!r} ({needs}). You are: {self.role}.")

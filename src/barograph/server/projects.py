@@ -13,6 +13,7 @@ from barograph.server.auth import Caller
 from barograph.server.problems import Problem, not_found
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.projects import Project, find_project, get_project, list_projects
+from barograph.store.catalog.users import Standing
 
 
 class Projects:
@@ -53,6 +54,11 @@ def moved_to(caller: Caller, project: Project) -> Caller | None:
     if not reaches:
         return None
     return replace(caller, project_id=project.id, organisation_id=project.organisation_id)
+
+
+def projects_of_user(connection: Connection, standing: Standing) -> list[Project]:
+    """Return the projects that a user can be in, by id."""
+    return [one for one in list_projects(connection) if standing.role_in(one) is not None]
 
 
 def projects_of(connection: Connection, caller: Caller) -> list[Project]:

@@ -111,6 +111,13 @@ DELETE /v1/poison/{poison}                                  admin
 GET    /v1/projects                                        read
 POST   /v1/projects                                        own       small
 PATCH  /v1/projects/{project}                              own       small
+GET    /v1/users                                           admin
+POST   /v1/users                                           admin     small
+PATCH  /v1/users/{user}                                    admin     small
+DELETE /v1/users/{user}                                    admin
+POST   /v1/users/{user}/link                               admin
+GET    /v1/sessions                                        admin
+DELETE /v1/sessions/{session}                              admin
 GET    /v1/keys                                             admin
 POST   /v1/keys                                             admin     small
 DELETE /v1/keys/{key}                                       admin
@@ -126,6 +133,17 @@ GET    /sign-in                                             -
 POST   /sign-in                                             -         small
 POST   /sign-out                                            -         small
 POST   /project                                             read      small
+GET    /link/{token}                                        -
+POST   /link/{token}                                        -         small
+GET    /account                                             read
+POST   /account/password                                    read      small
+POST   /account/sessions/{session}/end                      read      small
+GET    /settings/users                                      admin
+POST   /settings/users                                      admin     small
+POST   /settings/users/{user}/role                          admin     small
+POST   /settings/users/{user}/link                          admin     small
+POST   /settings/users/{user}/delete                        admin     small
+POST   /settings/sessions/{session}/end                     admin     small
 GET    /live                                                read
 GET    /live/now                                            read
 GET    /incidents                                           read

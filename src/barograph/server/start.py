@@ -32,6 +32,7 @@ from barograph.store.catalog.database import check_migrated, migrate, open_datab
 from barograph.store.catalog.keys import Key, list_keys
 from barograph.store.catalog.projects import list_projects
 from barograph.store.catalog.scope import Scope
+from barograph.store.catalog.users import somebody_may
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 
@@ -123,9 +124,11 @@ def check_keys(engine: sa.Engine, *, now_us: int) -> None:
         for project in list_projects(connection):
             if any(_is_good_admin(key, now_us) for key in _keys(Scope(connection, project.id))):
                 return
+        if somebody_may(connection, ["admin"]):
+            return
     raise SpecError(
-        "On an address that others can reach, every request needs a key, and there is none that may make others. "
-        "Make one first: `barograph keys create --role admin`."
+        "On an address that others can reach, every request needs a key or a user, and there is none that may make "
+        "others. Make one first: `barograph users create NAME --role operator` or `barograph keys create --role admin`."
     )
 
 

@@ -36,6 +36,7 @@ class Settings:
     storage_url: str | None = None
     config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
     public_url: str | None = None  # under which people reach it, where a proxy stands in front
+    proxy_hops: int = 0  # proxies in front that each add the address of who asks to X-Forwarded-For
     # One request
     body_bytes: int = _number(32 * MIB, "of a request, as it comes over the wire")
     expanded_bytes: int = _number(256 * MIB, "of a request, after decompression")
@@ -90,7 +91,7 @@ class Settings:
         return self.folder / "index"
 
 
-_NUMBERS = {f.name: int if f.type == "int" else float for f in fields(Settings) if f.type in ("int", "float")}
+_NUMBERS = {f.name: int if f.type == "int" else float for f in fields(Settings) if "meaning" in f.metadata}
 
 
 def settings_from(environment: Mapping[str, str], *, folder: Path | None = None) -> Settings:
@@ -107,10 +108,15 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         database_url=environment.get("DATABASE_URL") or None,
         storage_url=environment.get("STORAGE_URL") or None,
         config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
-        public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
+        public_url=environment.get("BAROGRAPH_PUBLIC_URL") or None,
     )
     found: dict[str, Any] = {}
     problems = _wrong_url(settings.public_url)
+    hops = environment.get("BAROGRAPH_PROXY_HOPS") or "0"
+    if re.fullmatch(r"\d{1,2}", hops, re.ASCII):
+        found["proxy_hops"] = int(hops)
+    else:
+        problems.append(f"{PREFIX}PROXY_HOPS must be a number of proxies. Got {hops!r}.")
     for name, number in _NUMBERS.items():
         text = environment.get(PREFIX + name.upper())
         if text is None:

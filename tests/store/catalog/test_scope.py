@@ -28,6 +28,7 @@ from barograph.store.catalog import (
     incidents,
     jobs,
     keys,
+    links,
     models,
     outbox,
     overview,
@@ -43,6 +44,8 @@ from barograph.store.catalog import (
     silenced,
     states,
     tellings,
+    throttle,
+    users,
     work,
 )
 from barograph.store.catalog.alerts import (
@@ -60,8 +63,10 @@ from barograph.store.catalog.schema import METADATA
 from barograph.store.catalog.scope import Scope
 
 FOLDER = Path(inspect.getfile(package)).parent
-UNSCOPED_TABLES = {"organisations", "projects", "leases"}
-UNSCOPED_MODULES = {"scope", "cross_project", "projects", "leases", "database"}
+PEOPLE = {"users", "owners", "sessions", "links", "devices", "attempts"}
+UNSCOPED_TABLES = {"organisations", "projects", "leases"} | PEOPLE
+UNSCOPED_MODULES = {"scope", "cross_project", "projects", "leases", "database", "user_tables"}
+UNSCOPED_MODULES |= {"users", "sessions", "links", "throttle"}
 STATEMENTS = {"select", "insert", "update", "delete", "text", "exec_driver_sql", "execute", "connection"}
 
 
@@ -133,7 +138,14 @@ class Theirs:
             jobs.fail(scope, given_up, reason="r", now_us=NOW, final=True)
             proposals.propose(scope, m, job_id=self.job.id, spec=None, now_us=NOW)
             self.key = keys.create_key(scope, name="k", role="viewer", now_us=NOW).key.id
-            self.session = sessions.open_session(scope, self.key, now_us=NOW, expires_us=NOW + DAY)
+            connection = scope.connection
+            user = users.create_user(connection, "secret", now_us=NOW).id
+            users.set_member(connection, user, scope.project_id, "admin")
+            users.set_owner(connection, user, 1, True)
+            sessions.open_session(connection, user_id=user, now_us=NOW)
+            links.make_link(connection, user, now_us=NOW)
+            throttle.know(connection, user, now_us=NOW)
+            throttle.charge(connection, ["name x"], now_us=NOW)
             of = {"origin": "o", "received_us": NOW, "keep": 9}
             quarantine.add(scope, m, "events", [Refused(["why"], "{}")], **of)  # type: ignore[arg-type]  # of a test
             self.row = quarantine.list_rows(scope, m, limit=1)[0].id
@@ -352,7 +364,6 @@ class Theirs:
             "work.done": lambda s: work.done(s, m, marks=1),
             "work.fail": lambda s: work.fail(s, m, due_us=0, reason="x", **at),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
-            "sessions.close_session": lambda s: sessions.close_session(s, self.session),
             "overview.series_of": lambda s: overview.series_of(s, [m]),
             "overview.newest_points": lambda s: any(overview.newest_points(s, every, count=9).values()),
             "overview.points_between": lambda s: any(overview.points_between(s, every, **span).values()),
@@ -393,7 +404,6 @@ NAME_NOTHING = {
     "receivers.worked",  # each project has its own state of a receiver of the installation
     "receivers.failed",
     "receivers.try_one",
-    "sessions.open_session",
 }
 
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from barograph.server.pages import assets, details, fleet, incident, incidents, lists, live, model, session, start
+from barograph.server.pages import (
+    account,
+    assets,
+    details,
+    fleet,
+    incident,
+    incidents,
+    lists,
+    live,
+    model,
+    people,
+    session,
+    start,
+)
 from barograph.server.pages.visit import Handlers
 
 HANDLERS: Handlers = {
@@ -12,6 +25,17 @@ HANDLERS: Handlers = {
     ("POST", "/sign-in"): session.sign_in,
     ("POST", "/sign-out"): session.sign_out,
     ("POST", "/project"): session.go_to_project,
+    ("GET", "/link/{token}"): account.link,
+    ("POST", "/link/{token}"): account.use_link,
+    ("GET", "/account"): account.account,
+    ("POST", "/account/password"): account.change_password,
+    ("POST", "/account/sessions/{session}/end"): account.end_session,
+    ("GET", "/settings/users"): people.users,
+    ("POST", "/settings/users"): people.invite,
+    ("POST", "/settings/users/{user}/role"): people.change_role,
+    ("POST", "/settings/users/{user}/link"): people.make_link,
+    ("POST", "/settings/users/{user}/delete"): people.delete,
+    ("POST", "/settings/sessions/{session}/end"): people.end_session,
     ("GET", "/live"): live.stream,
     ("GET", "/live/now"): live.now,
     ("GET", "/incidents"): incidents.listed,

@@ -22,6 +22,7 @@ from barograph.server.routes import (
     report,
     results,
     silences,
+    users,
 )
 
 ROUTERS = tuple(
@@ -45,6 +46,7 @@ ROUTERS = tuple(
         jobs,
         removals,
         projects,
+        users,
         keys,
         audit,
         health,

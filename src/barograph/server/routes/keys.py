@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
@@ -27,6 +28,7 @@ from barograph.store.catalog.roles import Role
 from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["keys"])
+Act = Literal["events", "labels", "tell", "read"]
 
 
 class KeyAsked(Asked):
@@ -34,6 +36,10 @@ class KeyAsked(Asked):
 
     name: str = Field(min_length=1, max_length=200, description="Who or what will use it.", examples=["scoring job"])
     role: Role = Field(description="What it may do: none above your own.")
+    models: list[str] | None = Field(
+        default=None, min_length=1, max_length=1000, description="Names of the models that it is limited to."
+    )
+    acts: list[Act] | None = Field(default=None, min_length=1, description="What it is limited to.")
     expires_at: Time | None = Field(default=None, description="Default: never.")
 
 
@@ -44,6 +50,8 @@ class KeyAnswer(Answer):
     name: str
     prefix: str = Field(description="The part of the key by which it is recognised.")
     role: Role
+    models: list[str] | None
+    acts: list[str] | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -82,8 +90,9 @@ def create(asked: KeyAsked, service: ServiceOf, caller: CallerOf) -> NewKeyAnswe
     if not may_give(caller.permissions, asked.role):
         raise Problem("forbidden", f"A key of the role {asked.role!r} could do more than you may yourself.")
     with service.write(caller) as scope:
-        new = create_key(scope, name=asked.name, role=asked.role, expires_us=expires_us, now_us=now_us)
-        detail = {"id": new.key.id, "prefix": new.key.prefix, "role": asked.role}
+        limits = {"models": asked.models, "acts": asked.acts}
+        new = create_key(scope, name=asked.name, role=asked.role, expires_us=expires_us, now_us=now_us, **limits)
+        detail = {"id": new.key.id, "prefix": new.key.prefix, "role": asked.role, **limits}
         audited(scope, caller, "create key", asked.name, detail, now_us=now_us)
     return NewKeyAnswer(**_answer(new.key).model_dump(), token=new.token)
 
@@ -107,6 +116,8 @@ def _answer(key: Key) -> KeyAnswer:
         name=key.name,
         prefix=key.prefix,
         role=key.role,
+        models=key.models,
+        acts=key.acts,
         created_at=from_microseconds(key.created_us),
         expires_at=from_microseconds(key.expires_us),
         revoked_at=from_microseconds(key.revoked_us),

@@ -22,7 +22,6 @@ from barograph.store.catalog.schema import (
     outbox,
     receivers,
     removals,
-    sessions,
     states,
     tellings,
     work,
@@ -90,13 +89,6 @@ class FleetModel:
 def key_row(connection: Connection, prefix: str) -> sa.Row[Any] | None:
     """Return the row of the key with this prefix, with its hash, for `keys.find_key`; None if there is none."""
     return connection.execute(sa.select(keys).where(keys.c.prefix == prefix)).first()
-
-
-def session_row(connection: Connection, digest: bytes) -> sa.Row[Any] | None:
-    """Return the row of the key of a session, with `session_us`, when that ends, for `sessions`; None without one."""
-    this = (keys.c.id == sessions.c.key_id) & (keys.c.project_id == sessions.c.project_id)
-    statement = sa.select(keys, sessions.c.expires_us.label("session_us")).join_from(sessions, keys, this)
-    return connection.execute(statement.where(sessions.c.hash == digest)).first()
 
 
 def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:

@@ -11,6 +11,7 @@ import hmac
 import re
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import sqlalchemy as sa
@@ -40,6 +41,8 @@ class Key:
     expires_us: int | None
     revoked_us: int | None
     last_used_us: int | None
+    models: list[str] | None = None  # that it is limited to
+    acts: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +53,22 @@ class NewKey:
     token: str = field(repr=False)
 
 
-def create_key(scope: Scope, *, name: str, role: Role, expires_us: int | None = None, now_us: int) -> NewKey:
-    """Make a key of this project."""
+def create_key(
+    scope: Scope,
+    *,
+    name: str,
+    role: Role,
+    models: Sequence[str] | None = None,
+    acts: Sequence[str] | None = None,
+    expires_us: int | None = None,
+    now_us: int,
+) -> NewKey:
+    """Make a key of this project, which may be limited to models, by their names, and to acts, by their permissions."""
     prefix = "".join(secrets.choice(_LETTERS) for _ in range(12))
     secret = secrets.token_urlsafe(32)
     values = {"name": name, "prefix": prefix, "hash": _hash(secret), "role": role, "created_us": now_us}
-    key = scope.add(Key, keys, {**values, "expires_us": expires_us})
+    limits = {"models": None if models is None else list(models), "acts": None if acts is None else list(acts)}
+    key = scope.add(Key, keys, {**values, "expires_us": expires_us, **limits})
     return NewKey(key=key, token=f"baro_{prefix}_{secret}")
 
 

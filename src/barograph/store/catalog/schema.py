@@ -1,8 +1,8 @@
 """The tables of the catalog.
 
-Every table but `organisations`, `projects` and `leases` has a `project_id`, and what belongs to a model refers to it by
-project and id together, so that a row can never hang on the model of another project. Times are microseconds since
-1970 UTC and end in `_us`. A change here needs a new migration; a test compares the two.
+Every table but `organisations`, `projects`, `leases` and those of people has a `project_id`, and what belongs to a
+model refers to it by project and id together, so that a row can never hang on the model of another project.
+Times are microseconds since 1970 UTC and end in `_us`. A change here needs a new migration; a test compares the two.
 
 `sqlite_autoincrement`: ids are never given twice, also after a deletion, as they stand in audit records and cursors.
 `sqlite_with_rowid=False`: rows lie in the order of the primary key, so that one series is read in one run.
@@ -31,6 +31,13 @@ from barograph.store.catalog.table_parts import row_id as _id
 from barograph.store.catalog.table_parts import time as _time
 from barograph.store.catalog.table_parts import who as _who
 from barograph.store.catalog.table_parts import words as _words
+from barograph.store.catalog.user_tables import attempts as attempts
+from barograph.store.catalog.user_tables import devices as devices
+from barograph.store.catalog.user_tables import links as links
+from barograph.store.catalog.user_tables import members as members
+from barograph.store.catalog.user_tables import owners as owners
+from barograph.store.catalog.user_tables import sessions as sessions
+from barograph.store.catalog.user_tables import users as users
 
 FOREVER = 2**62  # the `until_us` of a row that holds now
 
@@ -62,18 +69,10 @@ keys = sa.Table(
     _time("expires_us", optional=True),
     _time("revoked_us", optional=True),
     _time("last_used_us", optional=True),
+    _document("models", optional=True),  # names of the models that it is limited to
+    _document("acts", optional=True),  # permissions that it is limited to
     sa.Index(None, "project_id", "id"),
     sqlite_autoincrement=True,
-)
-
-sessions = sa.Table(  # of browsers, each made with a key
-    "sessions",
-    METADATA,
-    sa.Column("hash", sa.LargeBinary, primary_key=True),  # SHA-256 of the token
-    _project(),
-    sa.Column("key_id", RowId, sa.ForeignKey("keys.id", ondelete="CASCADE"), nullable=False),
-    _time("created_us"),
-    _time("expires_us"),
 )
 
 models = sa.Table(

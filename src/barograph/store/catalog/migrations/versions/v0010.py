@@ -1,4 +1,4 @@
-"""Who did something is a key, a user, or the service itself; the audit is a chain; keys have roles."""
+"""Who did something is a key, a user, or the service itself; the audit is a chain; keys have roles; there are users."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ def upgrade() -> None:
     op.execute("ALTER TABLE keys RENAME COLUMN action TO role")
     op.execute("UPDATE keys SET role = 'viewer' WHERE role = 'read'")
     op.execute("UPDATE keys SET role = 'editor' WHERE role = 'edit'")
+    for name in ("models", "acts"):
+        op.add_column("keys", sa.Column(name, sa.JSON(), nullable=True))
+    _people()
 
 
 def _audit() -> None:
@@ -72,3 +75,72 @@ def _audit() -> None:
         op.bulk_insert(new, written)
         if connection.dialect.name == "postgresql":
             op.execute("SELECT setval(pg_get_serial_sequence('audit', 'id'), (SELECT max(id) FROM audit))")
+
+
+def _people() -> None:
+    op.create_table(
+        "users",
+        sa.Column("id", _ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("is_operator", sa.Boolean(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("signed_in_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_users"),
+        sa.UniqueConstraint("name", name="uq_users_name"),
+        sa.UniqueConstraint("subject", name="uq_users_subject"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "members",
+        sa.Column("user_id", _ROW_ID, autoincrement=False, nullable=False),
+        sa.Column("project_id", _ROW_ID, autoincrement=False, nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_members_user_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_members_project_id"),
+        sa.PrimaryKeyConstraint("user_id", "project_id", name="pk_members"),
+    )
+    op.create_index("ix_members_project_id", "members", ["project_id"])
+    op.create_table(
+        "owners",
+        sa.Column("user_id", _ROW_ID, autoincrement=False, nullable=False),
+        sa.Column("organisation_id", _ROW_ID, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_owners_user_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_owners_organisation_id"),
+        sa.PrimaryKeyConstraint("user_id", "organisation_id", name="pk_owners"),
+    )
+    op.drop_table("sessions")  # whoever has one signs in again
+    op.create_table(
+        "sessions",
+        sa.Column("id", _ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("key_id", _ROW_ID, nullable=True),
+        sa.Column("user_id", _ROW_ID, nullable=True),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("used_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_sessions_key_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_sessions_user_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_sessions"),
+        sa.UniqueConstraint("hash", name="uq_sessions_hash"),
+        sqlite_autoincrement=True,
+    )
+    for table, time in (("links", "expires_us"), ("devices", "seen_us")):
+        op.create_table(
+            table,
+            sa.Column("hash", sa.LargeBinary(), nullable=False),
+            sa.Column("user_id", _ROW_ID, nullable=False),
+            sa.Column(time, sa.BigInteger(), nullable=False),
+            sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=f"fk_{table}_user_id", ondelete="CASCADE"),
+            sa.PrimaryKeyConstraint("hash", name=f"pk_{table}"),
+        )
+    op.create_table(
+        "attempts",
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("what", name="pk_attempts"),
+    )
