@@ -38,6 +38,7 @@ ORDER = [
     ("store",),
     ("ingest",),
     ("client",),
+    ("sources",),
     ("demo",),
     ("delivery",),
     ("worker",),

@@ -46,7 +46,7 @@ class _Series(NamedTuple):
 
 def review(reference: Reference, history: History | None) -> list[Doubt]:
     """Return what this reference, cut like the chunks into `history`, does not support; [] where nothing is known."""
-    if history is None or not len(history):
+    if history is None or not len(history) or not history.series:
         return []
     return [*_unsteady(reference, history), *_short(history), *_season(history)]
 

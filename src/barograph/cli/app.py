@@ -14,6 +14,7 @@ from barograph.cli import (
     deliveries,
     demo,
     erase,
+    fit,
     ingest,
     init,
     keys,
@@ -21,7 +22,6 @@ from barograph.cli import (
     migrate,
     poison,
     probe,
-    profile,
     projects,
     purge,
     removals,
@@ -49,7 +49,7 @@ app = typer.Typer(
 app.command("check")(check.check)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
-app.command("profile")(profile.profile)
+app.command("fit")(fit.fit)
 app.command("replay")(replay.replay)
 app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)

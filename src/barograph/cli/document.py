@@ -15,6 +15,7 @@ from typing import Any  # Any: defaults are of any type
 
 from pydantic import BaseModel
 
+from barograph.sources import kinds
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.write import MEANING
 from barograph.store.settings import GIB, KIB, MIB, PREFIX, Settings
@@ -39,6 +40,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     ),
     "BAROGRAPH_PUBLIC_URL": ("none", "under which address people reach it, as in `https://example.org/barograph`"),
     "BAROGRAPH_PROXY_HOPS": ("0", "how many proxies in front add who asks to X-Forwarded-For; see docs/security.md"),
+    "BAROGRAPH_SOURCES": (
+        "none",
+        "what `[sources]` may read, with spaces between: folders, `postgresql://host`, `s3://bucket/prefix`, and so on",
+    ),
     "BAROGRAPH_KEY": (
         "none",
         "the key that `barograph ingest`, `barograph probe` and the client show to the service",
@@ -71,9 +76,11 @@ def _specification() -> Iterator[str]:
     yield "| key | default | meaning |"
     yield "|---|---|---|"
     for name, default in _defaults(ModelSpec):
-        link = f"see [below](#{name})" if name in _TABLES else default
+        link = f"see [below](#{name})" if name in (*_TABLES, "sources") else default
         yield f"| `{name}` | {link} | {_cell(MEANING[name])} |"
-    for name, model in _TABLES.items():
+    yield '\n<a id="sources"></a>'
+    tables = {**{f"sources.{kind}": model for kind, model in kinds().items()}, **_TABLES}
+    for name, model in tables.items():
         yield f'\n<a id="{name}"></a>\n\n### {f"[[{name}]]" if name == "monitors" else f"[{name}]"}\n'
         yield from _paragraphs(model)
         yield "| key | default |"

@@ -226,6 +226,8 @@ class Predictive:
             worse = [self._worse(s, level, away) for away in (found.value, found.lower, found.upper)]
             change = Change(
                 since=int(state.orders[found.at]),
+                earliest=int(state.orders[found.earliest]),
+                latest=int(state.orders[found.latest]),
                 value=worse[0],
                 lower=worse[1],
                 upper=worse[2],

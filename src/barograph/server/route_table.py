@@ -41,6 +41,10 @@ def _rule(line: str) -> Rule:
 _TABLE = """
 POST   /v1/models/{model}/events                            events    stream
 POST   /v1/models/{model}/labels                            labels    stream
+POST   /v1/cloudevents                                      events    stream
+POST   /v1/otlp/v1/logs                                     events    stream
+POST   /v1/otlp/v1/traces                                   events    stream
+POST   /v1/models/{model}/cloudevents                       events    stream
 POST   /v1/models/{model}/producers                         tell      small
 POST   /v1/models/{model}/probes                            tell      small
 GET    /healthz                                             -
@@ -55,6 +59,7 @@ POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/events/{event}                    read
+GET    /v1/models/{model}/sources                           read
 POST   /v1/models/{model}/purge                             admin     small
 GET    /v1/models/{model}/erasures                          admin
 POST   /v1/models/{model}/erasures                          admin     small
@@ -76,7 +81,9 @@ POST   /v1/models/{model}/changes                           edit      small
 PATCH  /v1/models/{model}/changes/{change}                  edit      small
 DELETE /v1/models/{model}/changes/{change}                  edit
 GET    /v1/models/{model}/report                            read
+GET    /v1/models/{model}/labels                            read
 GET    /v1/models/{model}/precision                         read
+POST   /v1/models/{model}/replay                            read      small
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit
 POST   /v1/models/{model}/backfill                          edit      small
@@ -158,7 +165,10 @@ GET    /models/{model}                                      read
 GET    /models/{model}/feature                              read
 GET    /models/{model}/segment                              read
 GET    /models/{model}/labels                               read
+POST   /models/{model}/labels/answers                       edit      stream
 GET    /models/{model}/monitors                             read
+GET    /models/{model}/monitors/replay                      read
+POST   /models/{model}/monitors/replay                      edit      small
 GET    /models/{model}/changes                              read
 POST   /models/{model}/changes                              edit      small
 GET    /models/{model}/quarantine                           read

@@ -17,6 +17,10 @@ from barograph.store.catalog.delivery_tables import deliveries as deliveries  # 
 from barograph.store.catalog.delivery_tables import outbox as outbox
 from barograph.store.catalog.delivery_tables import receivers as receivers
 from barograph.store.catalog.delivery_tables import tellings as tellings
+from barograph.store.catalog.door_tables import halves as halves
+from barograph.store.catalog.door_tables import privacy_keys as privacy_keys
+from barograph.store.catalog.source_tables import source_files as source_files
+from barograph.store.catalog.source_tables import sources as sources
 from barograph.store.catalog.table_parts import METADATA as METADATA
 from barograph.store.catalog.table_parts import count as _count
 from barograph.store.catalog.table_parts import document as _document
@@ -189,6 +193,18 @@ dirty = sa.Table(
     _time("since_us"),
     _count("marks"),  # grows with each mark, so that one set during a rebuild is not cleared by it
     _of_reference(),
+    sqlite_with_rowid=False,
+)
+
+carried = sa.Table(  # what an evaluation has from the chunks before, derived from their profiles
+    "carried",
+    METADATA,
+    _model(key=True),
+    _words("kind", key=True),
+    _time("at", key=True),  # of a chunk, its start; of what came after some chunks, their number
+    _project(),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _of_model(),
     sqlite_with_rowid=False,
 )
 
