@@ -25,10 +25,11 @@ NUMBERS = count()
 def path_of(rule: Rule, watched: Watched) -> str:
     token = ""
     if "{token}" in rule.path:
-        asked = {"name": f"user{next(NUMBERS)}", "role": "viewer"}
-        token = watched.served.client.post("/v1/users", json=asked).json()["link"].split("/")[-1]
+        invited = {"name": f"user{next(NUMBERS)}", "role": "viewer"}
+        token = watched.served.client.post("/v1/users", json=invited).json()["link"].split("/")[-1]
     path = rule.path.format_map(defaultdict(lambda: "1", KNOWN, incident=watched.incident, token=token))
-    return path + {"/feature": "?column=x", "/segment": "?segment=colour%3Dred"}.get(path[path.rindex("/") :], "")
+    asks = {"/feature": "?column=x", "/segment": "?segment=colour%3Dred", "/replay": "?monitor=performance.roc_auc"}
+    return path + asks.get(path[path.rindex("/") :], "")
 
 
 @pytest.fixture

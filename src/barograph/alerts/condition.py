@@ -41,6 +41,8 @@ class Judgement(StrEnum):
     CANNOT_BE_EVALUATED = "cannot be evaluated"  # the evaluation itself fails
 
 
+# An alarm of labels ends when its evidence has fallen to a tenth; one of estimates when these are within their limits.
+AS_ESTIMATED = "its estimates are within their limits again: that it is well is not shown until labels come"
 HELD = (Lifecycle.PAUSED, Lifecycle.RETIRED)  # those that a person chooses
 
 
@@ -252,13 +254,16 @@ def _in_trouble(worst: Trouble, is_over: bool) -> str:
     if worst.family == "quality" and ((worst.column is not None and worst.by_itself) or worst.unusable is not None):
         few = worst.unusable is not None and worst.unusable < NEARLY_ALL
         return f"{worst.unusable:.0%} of the predictions cannot be used" if few else "No usable predictions come"
+    if is_over and worst.family == "estimation":
+        return f"The model was in trouble, and {AS_ESTIMATED}"
     return "The model was in trouble, and is within its limits again" if is_over else "The model is in trouble"
 
 
 def _broken(trouble: Trouble, judged: Judged) -> str:
     if trouble.family in ("performance", "estimation", "concept") and not trouble.segment:
         if trouble.is_over:
-            return f"The model was worse for a while, and is within its limits again: {trouble.title}"
+            again = AS_ESTIMATED if trouble.family == "estimation" else "is within its limits again"
+            return f"The model was worse for a while, and {again}: {trouble.title}"
         return f"The model is getting worse, by how much is not certain yet: {trouble.title}"
     if trouble.family in ("performance", "estimation"):
         return f"The model as a whole is within its limits, but a part of it is not: {trouble.title}"

@@ -16,8 +16,8 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import worse_by
-from barograph.text.format import count, listed
+from barograph.metrics.facts import foretells, worse_by
+from barograph.text.format import count, listed, number
 
 MOST_NAMES = 3  # in a title
 _WHAT = {
@@ -89,7 +89,7 @@ def _units(alerts: Sequence[Alert]) -> str:
     """Return which feature to suspect of another unit: its numbers are all a certain number of times as large."""
     for alert in alerts:
         if alert.factor is not None:
-            size = f"× {alert.factor:.3g}" if alert.factor > 1 else f"÷ {1 / alert.factor:.3g}"
+            size = f"× {number(alert.factor)}" if alert.factor > 1 else f"÷ {number(1 / alert.factor)}"
             return f"Suspect {alert.last_breach.column}, {size} since then: check its unit first."
     return ""
 
@@ -111,6 +111,11 @@ def _of_the_model(breach: Breach) -> str:
             return "This is an estimate: get labels for some of these rows, and look at what changed when it began."
         case "concept":
             return "The same inputs have other outcomes than before: check the labels, then train with recent data."
+        case "drift" if foretells(breach.metric, breach.family):
+            return (
+                "Labels of some of these rows would say which kind of shift this is: if the inputs alone have moved, "
+                "what is estimated holds instead."
+            )
         case "drift":
             return f"Look at where {breach.column or 'the rows'} came from: the change is likely to cost performance."
         case "quality":

@@ -101,8 +101,6 @@ def _by_leaf(reference: Reference) -> Iterator[tuple[Floats, Floats]]:
 def _mean_loss(reference: Reference) -> float | None:
     """Return the mean loss in the samples of the reference's blocks."""
     samples = [block.sample for block in reference.blocks.select()]
-    if any(sample is None for sample in samples):
-        return None
     loss = np.concatenate([_losses(s.outputs, reference.schema.task) for s in samples if s is not None])
     known = loss[np.isfinite(loss)]
     return float(known.mean()) if len(known) >= FEWEST else None

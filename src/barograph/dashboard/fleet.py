@@ -203,6 +203,8 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
     unit = unit_of(latest.metric, latest.family) if latest else ""
     lifecycle, judgement = model.condition.lifecycle, model.condition.judgement
     covered, behind = _labels(found.measured)
+    is_estimate = latest is not None and latest.family == "estimation"
+    near = "" if latest is None or is_estimate else latest.mark  # estimates are marked by the page
     return FleetRow(
         name=model.name,
         look=model.look,
@@ -210,8 +212,8 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
         verdict="" if judgement is Judgement.WELL else spoken(model.condition.verdict, model.chunk),
         metric=heading_of(latest.metric) if latest else "",
         was="" if latest is None or latest.reference_value is None else quantity(latest.reference_value, unit),
-        now="" if latest is None or latest.value is None else quantity(latest.value, unit),
-        is_estimate=latest is not None and latest.family == "estimation",
+        now="" if latest is None or latest.value is None else near + quantity(latest.value, unit),
+        is_estimate=is_estimate,
         is_worse=is_worse(latest),
         line=metric_line(found.measured, found.estimated),
         since_us=model.since_us,

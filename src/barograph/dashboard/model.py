@@ -216,7 +216,7 @@ def _how_bad(data: ModelData, chosen: MetricSeries | None, noun: str) -> Answer:
     if row is None or row.value is None:
         return Answer(question="How bad", said="not known", more="no performance was measured or estimated")
     unit = unit_of(row.metric, row.family)
-    now = ("≈ " if row.family == "estimation" else "") + quantity(row.value, unit)
+    now = row.mark + quantity(row.value, unit)
     was = "" if row.reference_value is None else f"{quantity(row.reference_value, unit)} → "
     span = ""
     if row.lower is not None and row.upper is not None:

@@ -164,6 +164,8 @@ POST   /incidents/{incident}/verdict                        edit      small
 GET    /models/{model}                                      read
 GET    /models/{model}/feature                              read
 GET    /models/{model}/segment                              read
+GET    /models/{model}/compare                              read
+GET    /models/{model}/events                               read
 GET    /models/{model}/labels                               read
 POST   /models/{model}/labels/answers                       edit      stream
 GET    /models/{model}/monitors                             read

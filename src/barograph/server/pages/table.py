@@ -5,7 +5,9 @@ from __future__ import annotations
 from barograph.server.pages import (
     account,
     assets,
+    compare,
     details,
+    events,
     fleet,
     incident,
     incidents,
@@ -52,6 +54,8 @@ HANDLERS: Handlers = {
     ("GET", "/models/{model}"): model.model,
     ("GET", "/models/{model}/feature"): details.feature,
     ("GET", "/models/{model}/segment"): details.segment,
+    ("GET", "/models/{model}/compare"): compare.compare,
+    ("GET", "/models/{model}/events"): events.sample,
     ("GET", "/models/{model}/labels"): labels.labels,
     ("POST", "/models/{model}/labels/answers"): labels.answers,
     ("GET", "/models/{model}/monitors"): monitors.monitors,
