@@ -43,6 +43,11 @@ class Estimate:
         if not abs(self.value) < float("inf"):  # also refuses NaN
             raise ValueError(f"An Estimate is a finite number, got {self.value!r}: return Undefined(reason).")
 
+    @property
+    def excludes_zero(self) -> bool:
+        """Return whether its interval is on one side of zero; without an interval that is not known to be so."""
+        return (self.lower is not None and self.lower > 0) or (self.upper is not None and self.upper < 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Undefined:

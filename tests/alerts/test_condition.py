@@ -27,6 +27,7 @@ WELL = Judged(rows=900, chunks=3, how="by its labels")
 DOUBTED = Judged(rows=900, chunks=3, doubt="no labels have arrived")
 FAILURE = Failure(since=NOON, reason="no such column: 'age'.")
 OVER = Trouble(severity=Severity.CRITICAL, title="AUC fell", family="performance", is_over=True)
+GUESSED = replace(OVER, family="estimation")
 WORSE = Trouble(severity=Severity.CRITICAL, title="AUC fell", family="performance")
 SILENT = Trouble(severity=Severity.CRITICAL, title="no events have come since noon", family="operations")
 UNUSABLE = Trouble(severity=Severity.CRITICAL, title="score is missing", family="quality", column="score")
@@ -76,6 +77,7 @@ def test_where_a_model_is_in_its_life(
         (WELL, [WORSE], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is in trouble: AUC fell."),
         (WELL, [WORSE, BROKEN, MOVED], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is in trouble: AUC fell ("),
         (WELL, [OVER], Judgement.ATTENTION, Severity.CRITICAL, "The model was in trouble, and is within its l"),
+        (WELL, [GUESSED], Judgement.ATTENTION, Severity.CRITICAL, "The model was in trouble, and its estimates are"),
         (WELL, [OVER, WORSE], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is in trouble: AUC fell ("),
         (WELL, [SILENT], Judgement.IN_TROUBLE, Severity.CRITICAL, "The model is silent: no events have come sinc"),
         (WELL, [UNUSABLE], Judgement.IN_TROUBLE, Severity.CRITICAL, "No usable predictions come: score is missing."),

@@ -324,3 +324,35 @@ def test_a_change_of_the_rule_is_told_in_what_the_task_is_judged_by(
     found = history("concept.concept_residual ..ww..", value=value, limit=limit, reference_value=0.0)
     (incident,) = watch(found, weeks(6))[1]
     assert f"{words} than the reference expects of these rows" in incident.title
+
+
+def test_drift_that_began_with_a_loss_belongs_to_it(history: History, weeks: Weeks) -> None:
+    drift = history("drift.psi.age ....nnnn\ndrift.psi.city ........nn")
+    drift += history("drift.psi.score ...nn...", is_feature=False)
+    _, found = watch(drift + history("performance.roc_auc ...ccccc..", onset=(3, 3)), weeks(20), outputs=("score",))
+    assert [names(i) for i in found] == [{"performance.roc_auc", "drift.psi.age", "drift.psi.score", "drift.psi.city"}]
+    assert found[0].title.endswith("; score, age and city moved at the same time")
+    assert found[0].advice.startswith("First see where age and city came from")
+
+
+def test_what_moved_long_before_a_loss_is_no_part_of_it(history: History, weeks: Weeks) -> None:
+    _, found = watch(
+        history("drift.psi.age nnnnnnnn") + history("performance.roc_auc .....ccc", onset=(4, 5)), weeks(8)
+    )
+    loss, moved = found
+    assert (names(loss), names(moved)) == ({"performance.roc_auc"}, {"drift.psi.age"})
+    assert moved.title == "age moved, since 2013-08-26"
+    assert "Nothing needs to be done" not in moved.advice
+    assert "critical" in moved.advice
+    _, (alone,) = watch(history("drift.psi.age nnnnnnnn"), weeks(8))
+    assert alone.title == "age moved, without harm seen, since 2013-08-26"
+
+
+def test_an_improvement_is_called_one(breach: Callable[..., Breach], weeks: Weeks) -> None:
+    better = breach("performance.roc_auc", 0, Severity.NOTICE, value=0.80, limit=0.76, harm=None)
+    (found,) = watch([better], weeks(1))[1]
+    assert found.title.startswith("ROC AUC improved from 0.735 to 0.8")
+    assert "for the better" in found.advice
+    residual = {"value": 0.04, "reference_value": 0.0, "limit": -0.02}
+    (rule,) = watch([breach("concept.concept_residual", 0, Severity.NOTICE, **residual)], weeks(1))[1]
+    assert rule.title.startswith("The model has become better: accuracy is 0.04 more than the reference expects")

@@ -154,3 +154,51 @@ def test_harm_is_never_hidden(history: History, weeks: Weeks) -> None:
     assert (incident.root.last_breach.monitor, incident.severity) == ("quality.missing_share.age", Severity.CRITICAL)
     (said,) = [a.to_dict() for a in alerts if a.last_breach.monitor == "drift.psi.age"]
     assert said["inhibited_by"] == {"reason": "the column is missing", "by": incident.root.id}
+
+
+def test_an_outage_explains_only_the_chunks_without_rows(causes: Callable[..., dict[str, str]]) -> None:
+    text = """
+        quality.row_count      ...c........
+        drift.psi.age          ...n........
+        performance.roc_auc    ....cccccccc
+        performance.log_loss   ...ccccccccc
+    """
+    assert causes(text) == {"drift.psi.age": "quality.row_count"}
+
+
+@pytest.mark.parametrize(
+    ("onset", "expected"),
+    [((2, 4), True), ((3, 3), True), ((0, 0), False), ((5, 8), False), (None, True)],
+)
+def test_a_cause_began_when_the_loss_may_have_begun(
+    history: History, weeks: Weeks, onset: tuple[int, int] | None, expected: bool
+) -> None:
+    breaches = history("quality.missing_share.age ...wwwwwww") + history("performance.roc_auc ......cccc", onset=onset)
+    alerts = replay(breaches, weeks(10))
+    assert bool(explained(alerts)) is expected
+
+
+def test_what_has_long_been_broken_is_no_cause_of_what_comes_now(causes: Callable[..., dict[str, str]]) -> None:
+    cause = "quality.missing_share.age "
+    assert causes(f"{cause} {'w' * 20}\nperformance.roc_auc {'.' * 12}cccccccc") == {}
+    again = f"{cause} {'w' * 20}\nperformance.roc_auc cc{'.' * 12}cccccc"  # what it has explained once comes again
+    assert set(causes(again)) == {"performance.roc_auc"}
+
+
+@pytest.mark.parametrize(("blame", "expected"), [(None, True), (1.0, True), (0.5, True), (0.3, False), (0.0, False)])
+def test_a_column_explains_what_it_can_be_blamed_for(
+    history: History, weeks: Weeks, blame: float | None, expected: bool
+) -> None:
+    breaches = history("quality.missing_share.age ..ww", blame=blame) + history(
+        "performance.roc_auc ..cc\ndrift.psi.age ..nn"
+    )
+    alerts = replay(breaches, weeks(4))
+    found = {alerts[i].last_breach.monitor for i in explained(alerts)}
+    assert found == {"drift.psi.age", *(["performance.roc_auc"] if expected else [])}  # of its own column in any case
+
+
+def test_a_cause_that_bears_the_loss_may_be_seen_after_its_onset(history: History, weeks: Weeks) -> None:
+    loss = history("performance.roc_auc .....ccc", onset=(1, 2))
+    for blame, expected in ((0.9, 1), (None, 0)):
+        alerts = replay(history("quality.missing_share.age ....wwww", blame=blame) + loss, weeks(8))
+        assert len(explained(alerts)) == expected

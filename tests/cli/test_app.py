@@ -12,7 +12,19 @@ import pytest
 
 Barograph = Callable[..., Any]
 COMMANDS = (
-    *("check", "init", "profile", "metrics", "demo", "spec", "spec show", "replay", "rules", "rules test"),
+    *(
+        "check",
+        "init",
+        "fit",
+        "metrics",
+        "demo",
+        "spec",
+        "spec show",
+        "spec check",
+        "replay",
+        "rules",
+        "rules test",
+    ),
     *("serve", "worker", "ingest", "migrate", "keys", "keys create", "keys list", "keys revoke"),
 )
 

@@ -74,6 +74,21 @@ def test_the_verdict_comes_first_and_what_was_read_last(barograph: Barograph, fi
 # What it writes
 
 
+def test_how_the_data_was_read_is_said_where_it_was_not_a_matter_of_course(
+    barograph: Barograph, files: Path, tmp_path: Path
+) -> None:
+    for name in ("reference", "calm"):
+        frame = pl.read_parquet(files / f"{name}.parquet")
+        local = frame.with_columns(pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%M:%S"))
+        local.write_csv(tmp_path / f"{name}.csv", separator=";", decimal_comma=True)
+    said = tmp_path / "said.json"
+    run = barograph("check", tmp_path / "reference.csv", tmp_path / "calm.csv", "--json", said)
+    read = run.out.split("Read as")[1]
+    assert "numbers with a decimal comma" in read
+    assert "timezone: UTC, for times that name none" in read
+    assert [line for line in json.loads(said.read_text("utf-8"))["read"] if "decimal comma" in line]
+
+
 def test_json_is_as_documented(barograph: Barograph, files: Path, tmp_path: Path) -> None:
     read = found(barograph, tmp_path, files / "reference.parquet", files / "critical.parquet", code=1)
     assert read["format"] == 1
@@ -215,7 +230,7 @@ def test_options_override_the_specification(barograph: Barograph, files: Path, t
 
 def test_a_saved_reference_gives_the_same_report(barograph: Barograph, files: Path, tmp_path: Path) -> None:
     saved = tmp_path / "reference.barograph"
-    run = barograph("profile", files / "reference.parquet", "--out", saved, "--segment", "colour")
+    run = barograph("fit", files / "reference.parquet", "--out", saved, "--segment", "colour")
     assert run.code == 0
     assert "label: `label` (by name)" in run.out
     assert f"Saved 3,000 rows as {saved}" in run.out

@@ -15,9 +15,17 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "barograph"
 # Who gets all variables at once: the settings, which look for their own, the object storage, for those of AWS, and what
 # is delivered, for the secrets that the operator's file names. The client sends those that its caller has named.
-NAMED_BY_OTHERS = ("sdk/environment.py", "delivery/secret.py")
+NAMED_BY_OTHERS = ("sdk/environment.py", "delivery/secret.py", "frames/urls.py")
 # The demo's server gets all but those of another installation.
-WHOLE = {"cli/needs.py", "store/delta/place.py", "delivery/wire.py", "demo/server.py", "sdk/environment.py"}
+WHOLE = {
+    "cli/needs.py",
+    "store/delta/place.py",
+    "delivery/wire.py",
+    "frames/object_storage.py",
+    "demo/server.py",
+    "sdk/environment.py",
+    "frames/urls.py",
+}
 OBJECTS = {"environ", "environment", "known"}  # what variables are looked up in
 
 

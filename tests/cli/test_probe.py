@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -145,9 +147,26 @@ def test_the_service_is_told_what_became_otherwise(
         assert titles() == ["golden: all 5 answers are as recorded"]
         model.factor = 2.1
         assert (run(), run()) == (1, 1)
+        (incident,) = served.client.get("/v1/incidents").json()["items"]
+        assert (incident["state"], incident["severity"]) == ("firing", "critical")
+        assert incident["title"] == "probe 'golden': of 5 golden rows, 5 are not answered as recorded"
         assert titles()[0] == ("golden: of 5 answers 5 different: row-1: different: $.score: expected 2.0, got 2.1")
         model.factor = 2.0
         assert run() == 0
         assert len(titles()) == 3
+        (incident,) = served.client.get("/v1/incidents").json()["items"]
+        assert (incident["state"], incident["severity"]) == ("resolved", "critical")
         unknown = barograph("probe", golden, "--to", model.url, "--model", "other", "--url", served.url)
         assert (unknown.code, "There is no model 'other'" in unknown.err) == (0, True)
+
+
+def test_it_asks_again_on_a_schedule_until_it_is_interrupted(golden: Path, model: Model) -> None:
+    model.factor = 2.1
+    words = ["import sys; from barograph.cli import main; sys.argv = sys.argv[1:]; main()", "barograph", "probe"]
+    command = [sys.executable, "-c", *words, str(golden), "--to", model.url, "--every", "1s"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(12)]  # of the second run, too: each has six
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 1, child.stderr and child.stderr.read()
+    assert [line.split("  ")[1][:22] for line in (lines[0], lines[6])] == ["5 answers: 5 different"] * 2

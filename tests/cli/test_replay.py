@@ -129,7 +129,7 @@ def test_check_and_replay_tell_of_the_same_alerts(run: Run, folder: Path) -> Non
 
 
 def test_a_saved_reference_and_options_replace_what_the_specification_says(run: Run, folder: Path) -> None:
-    assert run("profile", "good.parquet", "--label", "label", "--out", "good.barograph")[0] == 0
+    assert run("fit", "good.parquet", "--label", "label", "--out", "good.barograph")[0] == 0
     options = ("--reference", "good.barograph", "--chunk", "1w", "--budget", "1 false alarm per year")
     replayed = found(run, folder, "replay", "no_reference.toml", "past.parquet", *options)
     assert replayed["chunks"] == ["2024-01-01", "2024-01-08", "2024-01-15"]

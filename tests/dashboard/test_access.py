@@ -21,7 +21,8 @@ KNOWN = {"model": "flights", "file": "style.css"}
 
 def path_of(rule: Rule, watched: Watched) -> str:
     path = rule.path.format(**KNOWN, incident=watched.incident)
-    return path + {"/feature": "?column=x", "/segment": "?segment=colour%3Dred"}.get(path[path.rindex("/") :], "")
+    asks = {"/feature": "?column=x", "/segment": "?segment=colour%3Dred", "/replay": "?monitor=performance.roc_auc"}
+    return path + asks.get(path[path.rindex("/") :], "")
 
 
 @pytest.fixture

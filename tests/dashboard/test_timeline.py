@@ -42,6 +42,14 @@ def test_an_alarm_differs_in_shape() -> None:
     assert svg.count('class="dot measured"') == 1
 
 
+def test_the_reference_is_that_of_what_is_judged() -> None:
+    waiting = replace(DAY, value=None, low=None, high=None, shown=0.9, reference=0.95)
+    svg = drawn([DAY, waiting])
+    assert "reference 0.600" in svg
+    assert "0.950" not in svg
+    assert "reference 0.950" in drawn([waiting, waiting])
+
+
 def test_runs_keep_their_extremes() -> None:
     run = Run(
         start_us=0, end_us=DAY_US, chunks=24, n=240, value=0.7, low=0.31, high=0.92, lower=0.6, upper=0.8,

@@ -65,7 +65,14 @@ def test_values_are_those_of_the_metric_in_each_block(reference: Reference) -> N
 def test_lengths_of_which_there_are_enough_blocks_are_kept(reference: Reference) -> None:
     assert set(by_length(reference)) == {"1h", "1d"}  # three weeks are too few
     assert len(by_length(reference)["1h"]) == 24 * DAYS
-    assert fit(frame().drop("label"), score="score", task="binary").histories == ()
+
+
+def test_without_labels_it_is_known_when_rows_came() -> None:
+    found = fit(frame().drop("label"), score="score", task="binary").histories
+    assert {h.chunk: (h.series, float(h.came.sum())) for h in found} == {
+        "1h": ((), DAYS * ROWS),
+        "1d": ((), DAYS * ROWS),
+    }
 
 
 def test_the_chunk_that_is_known_is_kept_alone() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from barograph.metrics.facts import heading_of
 from barograph.report.report import Report
 from barograph.report.terminal import print_summary, sparkline, summary
 from barograph.rules.limits import Status
@@ -71,6 +72,15 @@ def test_performance_has_a_line_a_metric_and_estimates_are_marked(
         assert name in text
     assert "≈ ROC AUC" in printed(unlabelled_report)
     assert "≈ is estimated without labels" in printed(unlabelled_report)
+
+
+def test_the_worst_is_on_the_worse_side_of_the_metric(calm_report: Report) -> None:
+    rows = [row for row in calm_report.rows if row.metric in ("roc_auc", "log_loss") and row.family == "performance"]
+    for metric, side in (("roc_auc", min), ("log_loss", max)):
+        lines = printed(calm_report, width=120).splitlines()
+        line = next(line for line in lines if line.startswith(heading_of(metric)))
+        complete = [row for row in rows if row.metric == metric and not row.segment and row.is_judged][1:-1]
+        assert f"  {side(complete, key=lambda row: row.value or 0.0).chunk}  " in line
 
 
 def test_what_was_not_checked_is_listed(bare_report: Report) -> None:

@@ -7,7 +7,14 @@ import pytest
 from scipy.stats import binomtest
 
 from barograph.errors import InputError, SpecError
-from barograph.rules.baseline import carry_over, mean_baseline, share_baseline, weigh
+from barograph.rules.baseline import (
+    carry_over,
+    has_rhythm,
+    mean_baseline,
+    share_baseline,
+    share_baseline_in_phases,
+    weigh,
+)
 
 
 def test_one_block_of_independent_rows_has_clopper_and_pearsons_bounds() -> None:
@@ -115,3 +122,43 @@ def test_wrong_shapes_are_named() -> None:
         share_baseline([[[1]], [[2]]], [[10], [10]], phase=[0])
     with pytest.raises(SpecError, match="`level`"):
         share_baseline([[[1]], [[2]]], [[10], [10]], level=0.5)
+
+
+def in_weeks(weeks: int, replicas: int, weekend: float, day_effects: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hits among 500 rows a day, (days, replicas), of a share of .1 that is higher at weekends; weekdays."""
+    rng = np.random.default_rng(seed)
+    phase = np.arange(7 * weeks) % 7
+    odds = np.log(0.1 / 0.9) + weekend * (phase > 4)[:, None] + day_effects * rng.normal(size=(7 * weeks, replicas))
+    return rng.binomial(500, 1 / (1 + np.exp(-odds))), phase
+
+
+@pytest.mark.parametrize("day_effects", [0.0, 0.2])
+def test_a_rhythm_is_seen_where_there_is_one(day_effects: float) -> None:
+    n = np.full((42, 500), 500.0)
+    for weekend, least, most in ((0.0, 0.0, 0.02), (0.6, 0.95, 1.0)):
+        s, phase = in_weeks(6, 500, weekend, day_effects, 4)
+        assert least <= has_rhythm(s[:, :, None].astype(float), n, phase).mean() <= most
+
+
+def test_levels_by_phase_are_for_those_with_a_rhythm_alone() -> None:
+    flat, phase = in_weeks(8, 1, 0.0, 0.0, 5)
+    waving, _ = in_weeks(8, 1, 1.0, 0.0, 6)
+    s, n = np.stack([flat, waving], axis=1), np.full((56, 2), 500)
+    found, plain, own = (
+        share_baseline_in_phases(s, n, phase=phase),
+        share_baseline(s, n),
+        share_baseline(s, n, phase=phase),
+    )
+    assert found.upper[:, 0] == pytest.approx(np.broadcast_to(plain.upper[0, 0], (7, 1)))
+    assert found.upper[:, 1] == pytest.approx(own.upper[:, 1])
+    assert found.excess == pytest.approx([plain.excess[0], own.excess[1]])
+    assert share_baseline_in_phases(s[:, :1], n[:, :1], phase=phase).upper.shape == (1, 1, 1)
+
+
+def test_in_a_phase_without_rows_any_level_is_allowed() -> None:
+    s, phase = in_weeks(8, 1, 1.0, 0.0, 7)
+    n = np.where(phase == 3, 0, 500)[:, None]
+    found = share_baseline_in_phases(np.where(n > 0, s, 0)[:, :, None], n, phase=phase)
+    others = np.delete(np.arange(7), 3)
+    assert found.upper[3].item() == found.upper[others].max()
+    assert found.lower[3].item() == found.lower[others].min()

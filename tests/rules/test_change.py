@@ -48,3 +48,17 @@ def test_natural_variation_with_a_memory_makes_it_wider() -> None:
         if (found := change_since(y, np.full(30, 0.01), level=0.0, level_var=0.0, natural_var=0.1, memory=memory))
     ]
     assert widths[1] > 2 * widths[0]
+
+
+@pytest.mark.parametrize("step", [1.0, 2.0, 4.0])
+def test_the_bounds_of_the_onset_cover_it(step: float) -> None:
+    rng = np.random.default_rng(3)
+    inside, width = 0, []
+    for _ in range(400):
+        y = rng.normal(0, 1.0, 50) + np.where(np.arange(50) >= 35, step, 0.0)
+        found = change_since(y, np.ones(50), level=0.0, level_var=0.0, natural_var=0.0, memory=0.0)
+        assert found is not None
+        inside += found.earliest <= 35 <= found.latest
+        width.append(found.latest - found.earliest)
+    assert inside >= 400 * 0.93
+    assert np.median(width) <= 40 / step**2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from barograph.errors import SpecError
+from barograph.rules import Feed
 from barograph.rules.baseline import share_baseline
 from barograph.rules.bets import bet_sizes
 from barograph.rules.category_share import category_share
@@ -119,3 +120,24 @@ def test_a_promised_rate_is_exact_and_has_no_margin() -> None:
 def test_impossible_rates_are_errors(wrong: object) -> None:
     with pytest.raises(SpecError):
         wrong()  # type: ignore[operator]
+
+
+def test_a_chunk_is_judged_in_its_own_phase() -> None:
+    phase = np.arange(28) % 2
+    s = np.where(phase == 0, 10, 60)[:, None]
+    rule = share(s, np.full((28, 1), 100), sizes=SIZES, phase=phase)
+
+    def bets(hits: int, now: int | None) -> float:
+        feed = Feed(
+            days=np.ones(1),
+            came=np.ones(1, np.bool_),
+            order=np.zeros(1, np.int64),
+            counts=np.array([[[hits]]], np.float64),
+            rows=np.array([[100.0]]),
+            phase=None if now is None else np.array([now]),
+        )
+        return float(rule.bets_on(feed, 0).max())
+
+    assert bets(60, 1) < 0 < bets(60, 0)
+    assert bets(60, None) < 0  # without a time, and in a phase that was never seen, any level is allowed
+    assert bets(60, 5) < 0 < bets(90, 5)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +29,7 @@ from barograph.store.clock import wall_clock_us
 from barograph.store.settings import Settings
 
 PATIENCE_S = 30.0
+CODE = "import sys; from barograph.cli import main; sys.argv = sys.argv[1:]; main()"
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
@@ -78,7 +82,7 @@ def serving(
     local: bool = True,
     workers: bool = False,
     clock: Callable[[], int] = wall_clock_us,
-    **settings: float | str,
+    **settings: float | str | tuple[str, ...],
 ) -> Iterator[Served]:
     """Serve a folder on a free port of this machine. `clock` is what server and workers take for the time."""
     given = Settings(folder=folder, **settings)
@@ -115,6 +119,27 @@ def _workers(service: Service, wanted: bool) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+@contextmanager
+def process(folder: Path, said: list[str]) -> Iterator[httpx.Client]:
+    """Run a whole service, and kill it at the end; what it writes is added to `said`."""
+    words = [sys.executable, "-c", CODE, "barograph", "serve", "--port", "0", "--data", str(folder)]
+    environment = {**os.environ, "BAROGRAPH_FILING_SECONDS": "0.2"}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as child:
+        assert child.stderr is not None
+        line = child.stderr.readline()
+        reading = threading.Thread(target=lambda: said.extend(child.stderr or ()), daemon=True)
+        reading.start()
+        try:
+            url = re.search(r"http://[0-9.:]+", line)
+            assert url is not None, line
+            with httpx.Client(base_url=url[0], timeout=60) as client:
+                yield client
+        finally:
+            child.kill()
+            child.wait()
+            reading.join()
 
 
 def parquet(frame: pl.DataFrame) -> bytes:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from serving import PARQUET, Served, arrow, parquet, serving, wait_for
 
 from barograph.server.routes import models as routes
+from barograph.sources import kinds
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import MEANING
 from barograph.store.catalog import cross_project as everywhere
@@ -58,7 +59,9 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Return a server whose workers evaluate as soon as they can."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(worker, "IDLE_S", 0.02)
-        with serving(tmp_path_factory.mktemp("door"), workers=True, evaluation_seconds=0.02) as running:
+        folder = tmp_path_factory.mktemp("door")
+        readable = ("/data", "postgresql://db", "kafka://broker:9092")
+        with serving(folder, workers=True, evaluation_seconds=0.02, sources=readable) as running:
             yield running
 
 
@@ -83,6 +86,9 @@ def door(busy: Served) -> Door:
     [
         ({"monitors": [{"metric": "psi", "columns": ["colou"]}]}, {"$.monitors[0].columns"}),
         ({"monitors": [{"metric": "mae"}]}, {"$.monitors[0].metric"}),
+        ({"sources": {"sqll": {}}}, {"$.sources.sqll"}),
+        ({"sources": {"sql": {"table": 1}}}, {"$.sources.sql.table", "$.sources.sql.url", "$.sources.sql.watermark"}),
+        ({"sources": {"sql": {"url": "sqlite:////etc/a.db", "table": "e", "watermark": "at"}}}, {"$.sources.sql"}),
         ({"monitors": [{"metric": "f1", "segment": "colour=rot"}]}, {"$.monitors[0].segment"}),
         ({"monitors": [{"metric": "f1", "rule": "no_such_rule"}]}, {"$.monitors[0].rule"}),
         ({"monitors": [{"metric": "psi", "weight": 3}]}, {"$.monitors[0].weight"}),
@@ -209,7 +215,7 @@ NASTY: list[Any] = [
     ),
     *("", " ", "nope", "x", "colour", "label", "score", "event_id", "timestamp", "colour=red", "colour=", "0", "-1"),
     *("nan", "\u0000", "ü" * 3000, "1h", "1y", "0s", "99999d", "binary", "regression", "UTC", "Antarctica/Troll"),
-    *("as said", "by score", "receipt"),
+    *("as said", "by score", "receipt", "labels", "beginning", "avro", "message"),
     *(0, -1, 2, 0.5, 1e-300, 1e49, 1e300, 10**400, True, None),
     *([], [""], ["nope"], ["x"], ["x", "x"], ["colour", "amount"], ["label"], [1, 2], [[]], [None]),
     *({}, {"": ""}, {"x": "text"}, {"1": "score"}, {"nope": "numeric"}, {"psi": 1e49}, {"roc_auc": 0}, {"tp": -1e49}),
@@ -220,15 +226,26 @@ def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple
     """Yield the path of every key of a specification, those of its tables among them."""
     for name, field in model.model_fields.items():
         yield (*path, name)
+        if (*path, name) == ("sources",):
+            for kind, source in kinds().items():
+                yield from ((*path, name, kind, key) for key in source.model_fields)
         for part in (field.annotation, *get_args(field.annotation)):
             if isinstance(part, type) and issubclass(part, BaseModel):
                 yield from leaves(part, (*path, name))
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "files": {"path": "/data/exports"},
+    "sql": {"url": "sqlite:////data/a.db", "table": "events", "watermark": "at"},
+}
 
 
 def with_key(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     """Return a specification that says `value` at `path`, and what else such a table needs."""
     if len(path) == 1:
         return {path[0]: value}
+    if path[0] == "sources":
+        return {"sources": {path[1]: {**EXAMPLES[path[1]], path[2]: value}}}
     table = {path[1]: value}
     return {path[0]: [{"metric": "psi", **table}] if path[0] == "monitors" else table}
 
@@ -261,7 +278,8 @@ def test_no_value_of_any_key_freezes_the_model(path: tuple[str, ...], door: Door
     assert accepted or path in NEVER
 
 
-NEVER: set[tuple[str, ...]] = {("name",)}  # the name in the URL is none of these
+# The name in the URL is none of these, nor an address or a folder that may be read.
+NEVER: set[tuple[str, ...]] = {("name",), ("sources", "sql", "url"), ("sources", "files", "path")}
 
 
 def due(served: Served) -> list[everywhere.Due]:

@@ -37,12 +37,25 @@ ignore = "c"
 segments = ["a.b"]
 groups = ["sex"]
 types = { "a.b" = "text" }
+sensitive = { "a.b" = "mask", mail = "drop" }
 reference = "ref.parquet"
 chunk = "1w"
 budget = "2 false alarms a quarter"
 tolerance = { roc_auc = 0.01 }
 value = { fn = -20, tp = 1.5 }
 service = { lateness = "2h", silence = "30m" }
+
+[sources.sql]
+url = "sqlite:///a.db"
+table = "events"
+overlap = 5
+
+[[sources.other]]
+name = "a b"
+options = { "x y" = [1, 2] }
+
+[[sources.other]]
+name = "c"
 
 [[monitors]]
 metric = "psi"
@@ -78,10 +91,13 @@ def test_every_key_is_read() -> None:
     assert spec.null_values == ("-1", "none")
     assert spec.ignore == ("c",)
     assert spec.types == {"a.b": ColumnType.TEXT}
+    assert spec.sensitive == {"a.b": "mask", "mail": "drop"}
     assert spec.value == Value(fn=-20.0, tp=1.5)
     assert spec.monitors[0] == MonitorSpec(metric="psi", columns=("a.b", "ü"), weight=2.0)
     assert spec.monitors[1] == MonitorSpec(metric="roc_auc", segment="a.b=x", tolerance=0.0)
     assert spec.service == ServiceSpec(lateness="2h", silence="30m")
+    assert spec.sources["sql"] == {"url": "sqlite:///a.db", "table": "events", "overlap": 5}
+    assert [one["name"] for one in spec.sources["other"]] == ["a b", "c"]
     assert set(tomllib.loads(FULL)) | {"positive"} == set(ModelSpec.model_fields)
 
 

@@ -45,5 +45,6 @@ register(
         events=events,
         labels=labels,
         described=lambda row: {"schema": {"type": "string"}},
+        sensitive=True,  # the decoder of JSON treats what is handed on to it
     )
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Labels: TypeAlias = frozenset[tuple[str, str]]
 LABELS = ("model", "monitor", "metric", "family", "column", "segment")
 TENFOLD = log(10)
+ONSET_KNOWN = 32  # chunks after the first in breach: by then its onset is as well known as it will be
 
 
 class State(StrEnum):
@@ -45,7 +46,8 @@ class Alert:
 
     `first` and `last` are its first and latest chunks in breach, `breaches` is their number. `worst` is the breach of
     the highest severity, then the greatest harm, then the largest distance from the reference. `calm` counts the chunks
-    without a breach since the last, `evaluated` is the place of the latest chunk that it has seen.
+    without a breach since the last, `evaluated` is the place of the latest chunk that it has seen. `onset` is where the
+    change may have begun, from the first to the last position, None where that is not estimated.
     """
 
     labels: Labels
@@ -59,6 +61,7 @@ class Alert:
     breaches: int = 1
     calm: int = 0
     least_evidence: float | None = None
+    onset: tuple[int, int] | None = None
     fired: Moment | None = None
     resolved: Moment | None = None
     silenced_by: tuple[Silence, ...] = ()
@@ -93,6 +96,16 @@ class Alert:
     def resolved_at(self) -> datetime | None:
         """Return the end of the chunk after which it was resolved."""
         return self.resolved.chunk.end if self.resolved else None
+
+    @property
+    def blame(self) -> float | None:
+        """Return which part of a loss its column can explain, see `Breach`."""
+        return self.last_breach.blame if self.worst.blame is None else self.worst.blame
+
+    @property
+    def factor(self) -> float | None:
+        """Return how many times as large the numbers of its column have become, see `Breach`."""
+        return self.last_breach.factor if self.worst.factor is None else self.worst.factor
 
     @property
     def is_explained(self) -> bool:
@@ -237,6 +250,7 @@ def _begin(breach: Breach, now: Moment, hold: int) -> Alert:
         last_breach=breach,
         evaluated=now.position,
         least_evidence=breach.evidence,
+        onset=breach.onset,
         fired=None if hold > 0 else now,
     )
 
@@ -244,6 +258,7 @@ def _begin(breach: Breach, now: Moment, hold: int) -> Alert:
 def _go_on(alert: Alert, breach: Breach, now: Moment, hold: int) -> Alert:
     fires = alert.state is State.PENDING and now.position - alert.first.position >= hold
     known = [e for e in (alert.least_evidence, breach.evidence) if e is not None]
+    is_early = now.position - alert.first.position < ONSET_KNOWN or alert.onset is None
     return replace(
         alert,
         state=State.FIRING if fires else alert.state,
@@ -256,4 +271,5 @@ def _go_on(alert: Alert, breach: Breach, now: Moment, hold: int) -> Alert:
         calm=0,
         evaluated=now.position,
         least_evidence=min(known, default=None),
+        onset=(breach.onset or alert.onset) if is_early else alert.onset,
     )

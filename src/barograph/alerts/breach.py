@@ -15,7 +15,10 @@ class Breach:
     `value`, `reference_value` and `limit` are in the metric's unit. `harm` is the estimated loss of performance that
     comes with it, in the unit of the model's main metric (positive is worse), None where it is not known.
     `cells` are the leaves of the partition that it concerns, where that is known. `text` says what happened, without
-    time: "ROC AUC is 0.66 (reference 0.73)".
+    time: "ROC AUC is 0.66 (reference 0.73)". `onset` are the positions of the first and last chunk in which the change
+    may have begun, where that is estimated. Of a column that is broken, `blame` is the part of the model's loss in this
+    chunk that it can explain: 0 if the model hardly uses it, None where that is not known. `is_feature` is False for
+    what the model says and for labels. `factor` is how many times as large its numbers are, if all are alike.
     """
 
     model: str
@@ -37,3 +40,7 @@ class Breach:
     harm: float | None = None
     cells: frozenset[int] = frozenset()
     n: int = 0
+    onset: tuple[int, int] | None = None
+    blame: float | None = None
+    is_feature: bool = True
+    factor: float | None = None

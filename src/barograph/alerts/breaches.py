@@ -11,12 +11,13 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.wording import subject
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import harm_metrics, value_of, what_breaks, worse_by
+from barograph.metrics.facts import find_metric, foretells, harm_metrics, value_of, what_breaks, worse_by
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.spec.schema import Task
 
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
+KnownOf = Callable[[str, int], float | None]  # of a column in the chunk at a position
 
 MANY_UNUSABLE = 0.25  # of the predictions, beyond those of the reference: decisions are not made at all
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
@@ -32,7 +33,10 @@ def breaches(
     alerting: Collection[str],
     task: Task,
     harm: HarmOf | None = None,
+    blame: KnownOf | None = None,
+    factor: KnownOf | None = None,
     outputs: Collection[str] = (),
+    label: str | None = None,
     main: str | None = None,
     first: int = 0,
 ) -> list[Breach]:
@@ -41,9 +45,10 @@ def breaches(
     `chunks` are those that were evaluated, in the order of time; the first of them has the place `first` among all.
     `main` is the metric that harm is measured in (see `main_metric`). An estimate reports only where too few labels
     have arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to
-    cost and whether that is material: then the drift is a warning. `outputs` are the columns that the model makes:
-    where hardly a row has a usable value in any of them, or each has one and the same in all rows, there are no
-    predictions, and that is critical.
+    cost and whether that is material: then the drift is a warning. `blame` gives which part of the loss in a chunk a
+    column that is broken there can explain, `factor` how many times as large its numbers are. `outputs` are the columns
+    that the model makes, `label` is the one with the labels. Where hardly a row has a usable value in any output, or
+    each has one and the same in all rows, there are no predictions, and that is critical.
     """
     positions = {chunk.key: first + i for i, chunk in enumerate(chunks)}
     covered = {
@@ -51,6 +56,7 @@ def breaches(
         for r in results
         if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
+    labelled = {(segment, chunk) for _, segment, chunk in covered}
     silent, constant = _without_predictions(results, outputs, task), _without_decisions(results, outputs)
     found = []
     for row in results:
@@ -58,15 +64,27 @@ def breaches(
             continue
         if row.family == "estimation" and (row.metric, row.segment, row.chunk) in covered:
             continue
+        if (row.segment, row.chunk) in labelled and foretells(row.metric, row.family):
+            continue
         breach = _breach(row, positions[row.chunk], main)
+        if row.column is not None and (row.column in outputs or row.column == label):
+            breach = replace(breach, is_feature=False)
         if harm is not None and row.family == "drift" and row.column is not None:
             breach = _with_harm(breach, harm(row.column, breach.position))
+        if blame is not None and row.column is not None and what_breaks(row.metric, row.family) is not None:
+            breach = replace(breach, blame=blame(row.column, breach.position))
+        if factor is not None and row.column is not None and breach.is_feature and _is_of_size(row):
+            breach = replace(breach, factor=factor(row.column, breach.position))
         if row.chunk in silent and _is_unusable(row, outputs, task):
             breach = replace(breach, severity=Severity.CRITICAL)
         if row.chunk in constant and _is_constant(row, outputs):
             breach = replace(breach, severity=Severity.CRITICAL)
         found.append(breach)
     return found
+
+
+def _is_of_size(row: Result) -> bool:
+    return row.family == "drift" or what_breaks(row.metric, row.family) is Broken.OUT_OF_RANGE
 
 
 def _without_decisions(results: Sequence[Result], outputs: Collection[str]) -> set[str]:
@@ -137,6 +155,7 @@ def _breach(row: Result, position: int, main: str | None) -> Breach:
         evidence=row.evidence,
         harm=_harm(row, main),
         n=row.n,
+        onset=None if row.change is None else (row.change.earliest, row.change.latest),
     )
 
 
@@ -153,6 +172,8 @@ def severity(row: Result) -> Severity:
         lost = (row.value or 0.0) - (row.reference_value or 0.0)
         return Severity.CRITICAL if lost >= MANY_UNUSABLE or (row.value or 0.0) >= NEARLY_ALL else Severity.WARNING
     if row.family in ("performance", "estimation"):
+        if _is_better(row):
+            return Severity.NOTICE
         # That it is worse is known before it is known to be materially worse.
         material = row.change is None or row.change.is_material
         return Severity.CRITICAL if material and not row.segment else Severity.WARNING
@@ -163,7 +184,22 @@ def severity(row: Result) -> Severity:
     if row.family == "quality" and not row.segment:
         broken = breaks is not Broken.CONSTANT and (row.value or 0.0) >= NEARLY_ALL
         return Severity.WARNING if broken else Severity.NOTICE
+    if row.change is not None and foretells(row.metric, row.family):
+        # Without labels it cannot be told if that is so: what it would cost is between nothing and this.
+        metric = find_metric(row.metric, row.family)
+        material = metric is not None and row.change.value >= metric.tolerance
+        return Severity.WARNING if material else Severity.NOTICE
     return Severity.NOTICE
+
+
+def _is_better(row: Result) -> bool:
+    """Return whether a value is beyond the limit on its better side."""
+    if row.value is None or row.change is not None:
+        return False
+    sides = [
+        side for side in (row.reference_value, row.limit_upper if _above(row) else row.limit_lower) if side is not None
+    ]
+    return bool(sides) and all(worse_by(row.value, side, row.metric, row.family) < 0 for side in sides)
 
 
 def _worse(row: Result) -> bool:

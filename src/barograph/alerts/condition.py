@@ -41,6 +41,8 @@ class Judgement(StrEnum):
     CANNOT_BE_EVALUATED = "cannot be evaluated"  # the evaluation itself fails
 
 
+# An alarm of labels ends when its evidence has fallen to a tenth; one of estimates when these are within their limits.
+AS_ESTIMATED = "its estimates are within their limits again: that it is well is not shown until labels come"
 HELD = (Lifecycle.PAUSED, Lifecycle.RETIRED)  # those that a person chooses
 
 
@@ -108,6 +110,18 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A source that cannot be read: since when (UTC) all attempts fail, and what the last one said."""
+
+    name: str
+    since: datetime
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The source {self.name!r} cannot be read since {_time(self.since)}: {_ended(self.reason)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """The state of a model. `verdict` is for people; `severity` is None where nothing is wrong that is heard."""
 
@@ -142,12 +156,13 @@ def condition(
     failure: Failure | None = None,
     has_reference: bool = True,
     rejected: int = 0,
+    unread: Sequence[Unread] = (),
 ) -> Condition:
     """Return the state of a model, with its verdict and severity.
 
     `judged` is None before it was evaluated. `troubles` are those that are heard, the gravest first; `silenced` counts
     those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. `rejected` rows are
-    none that the verdict is about, and it says so.
+    none that the verdict is about, and it says so; so it does of sources that are `unread`.
 
     A model that is paused or retired has no severity. One that cannot be evaluated keeps the severity of what was found
     before it could not, and the verdict says both.
@@ -162,7 +177,7 @@ def condition(
         said = f"{held} Nothing is raised."
         return Condition(lifecycle=lifecycle, judgement=Judgement.NOT_KNOWN, severity=None, verdict=said)
     judgement, severity, verdict = _judged(lifecycle, judged, troubles, silenced, has_reference)
-    verdict += _apart_from(rejected)
+    verdict += _apart_from(rejected) + "".join(f" {source}" for source in unread)
     if failure is not None:
         before = f" Before that: {verdict}" if severity and severity > Severity.NOTICE else ""
         judgement, verdict = Judgement.CANNOT_BE_EVALUATED, f"{failure}{before}"
@@ -186,10 +201,14 @@ def trouble_of(incident: Incident) -> Trouble:
 
 
 def unusable_share(incident: Incident) -> float | None:
-    """Return which share of the predictions could not be used at worst; None where that is not what it is about."""
-    breaches = [alert.last_breach for alert in incident.alerts]
-    unusable = [what_breaks(b.metric, b.family) is Broken.PREDICTIONS for b in breaches]
-    shares = [alert.worst.value or 0.0 for alert, is_it in zip(incident.alerts, unusable, strict=True) if is_it]
+    """Return which share of the predictions could not be used at worst; None where that is not what it is about.
+
+    It is about them where nothing graver was found with them.
+    """
+    gravest = [a for a in incident.alerts if a.severity is max(b.severity for b in incident.alerts)]
+    shares = [
+        a.worst.value or 0.0 for a in gravest if what_breaks(a.worst.metric, a.worst.family) is Broken.PREDICTIONS
+    ]
     return max(shares, default=None)
 
 
@@ -235,13 +254,16 @@ def _in_trouble(worst: Trouble, is_over: bool) -> str:
     if worst.family == "quality" and ((worst.column is not None and worst.by_itself) or worst.unusable is not None):
         few = worst.unusable is not None and worst.unusable < NEARLY_ALL
         return f"{worst.unusable:.0%} of the predictions cannot be used" if few else "No usable predictions come"
+    if is_over and worst.family == "estimation":
+        return f"The model was in trouble, and {AS_ESTIMATED}"
     return "The model was in trouble, and is within its limits again" if is_over else "The model is in trouble"
 
 
 def _broken(trouble: Trouble, judged: Judged) -> str:
     if trouble.family in ("performance", "estimation", "concept") and not trouble.segment:
         if trouble.is_over:
-            return f"The model was worse for a while, and is within its limits again: {trouble.title}"
+            again = AS_ESTIMATED if trouble.family == "estimation" else "is within its limits again"
+            return f"The model was worse for a while, and {again}: {trouble.title}"
         return f"The model is getting worse, by how much is not certain yet: {trouble.title}"
     if trouble.family in ("performance", "estimation"):
         return f"The model as a whole is within its limits, but a part of it is not: {trouble.title}"
@@ -252,7 +274,8 @@ def _broken(trouble: Trouble, judged: Judged) -> str:
 
 def _calm(noticed: Sequence[Trouble], judged: Judged, silenced: int) -> str:
     """Return the verdict where nothing is wrong. That nothing was found is said only of what was judged and heard."""
-    moved = f"noticed: {noticed[0].title}" if noticed else ""
+    more = f" (and {count(len(noticed) - 1, 'more notice')})" if len(noticed) > 1 else ""
+    moved = f"noticed: {noticed[0].title}{more}" if noticed else ""
     chunks = count(judged.chunks, "chunk") if judged.chunks > 1 else "one chunk"
     size = f"{count(judged.rows, 'row')} in {chunks}"
     apart = f"Apart from {count(silenced, 'silenced incident')}, " if silenced else ""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 import numpy as np
 
 from barograph.alerts.alert import Alert, Labels
-from barograph.alerts.inhibition import PERFORMANCE, root_reason
+from barograph.alerts.inhibition import LATE, PERFORMANCE, SLACK, onset_of, root_reason
 from barograph.alerts.severity import Severity
 from barograph.metrics.broken import Broken
 
@@ -26,7 +26,8 @@ def troubles(alerts: Sequence[Alert], causes: Mapping[int, int], *, outputs: Col
     - all about the same column;
     - small quality troubles of the same kind that began in the same chunk in several columns;
     - those whose cells have a Jaccard index of at least `SAME_CELLS`;
-    - drift without harm, unless its column has another trouble at the time;
+    - drift without harm, unless its column has another trouble at the time, or it began with a loss: then it is part of
+      that;
     - the same monitor, when it is in breach again in the chunk after it was resolved.
     """
     sets = _Sets(len(alerts))
@@ -75,6 +76,14 @@ def is_harmless_drift(alert: Alert) -> bool:
 def is_harmful_drift(alert: Alert) -> bool:
     """Return whether something moved that is known to do harm."""
     return alert.last_breach.family == "drift" and not is_harmless_drift(alert) and (alert.worst.harm or 0.0) > 0
+
+
+def moved_with(drift: Alert, loss: Alert) -> bool:
+    """Return whether something moved when a loss of the same rows may have begun; drift may be seen later."""
+    earliest, latest = onset_of(loss)
+    same = loss.last_breach.segment in (None, drift.last_breach.segment)
+    began = earliest - SLACK <= drift.first.position <= max(latest, loss.first.position) + LATE
+    return same and began and drift.first.position <= loss.last.position + SLACK
 
 
 class _Sets:
@@ -140,9 +149,12 @@ def _place_moved(
     sets: _Sets, alerts: Sequence[Alert], moved: Sequence[int], by_key: Mapping[Hashable, Sequence[int]]
 ) -> None:
     spans = {key: _spans(alerts, members) for key, members in by_key.items() if isinstance(key, tuple)}
+    losses = [(alerts[i], i) for i in by_key.get("performance", ())]
     alone = []
     for i in moved:
         place = _place(spans.get(("column", alerts[i].last_breach.column), ()), alerts[i])
+        if place is None:
+            place = next((j for loss, j in losses if moved_with(alerts[i], loss)), None)
         if place is None:
             alone.append(i)
         else:

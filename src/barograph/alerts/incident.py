@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from typing import Any  # JSON values
 
 from barograph.alerts.alert import Alert, State, exceedance, fingerprint
@@ -99,11 +100,15 @@ def group(
         fired = [alerts[i] for i in places]
         causes = explained(fired, outputs=outputs)
         groups = troubles(fired, causes, outputs=outputs)
+        critical = [_span([fired[i] for i in members]) for members in groups if _is_critical(fired, members)]
         for i, cause in causes.items():
             reason = root_reason(fired[cause])
             if reason is not None and fired[i].severity is not Severity.CRITICAL:  # harm is never hidden
                 marked[places[i]] = replace(fired[i], inhibited_by=Inhibition(reason, fired[cause].id))
-        incidents += [_incident([marked[places[i]] for i in members], chunks, outputs) for members in groups]
+        for members in groups:
+            first, last = _span([fired[i] for i in members])
+            beside = any(begin <= last and first <= end for begin, end in critical)
+            incidents.append(_incident([marked[places[i]] for i in members], chunks, outputs, beside=beside))
     return marked, sorted(incidents, key=_order)
 
 
@@ -123,7 +128,17 @@ def _order(incident: Incident) -> tuple[Any, ...]:
     )
 
 
-def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str]) -> Incident:
+def _is_critical(alerts: Sequence[Alert], members: Sequence[int]) -> bool:
+    return any(alerts[i].severity is Severity.CRITICAL and not alerts[i].silenced_by for i in members)
+
+
+def _span(alerts: Sequence[Alert]) -> tuple[int, float]:
+    """Return the first and the last position of alerts; without end while one of them fires."""
+    firing = any(alert.state is State.FIRING for alert in alerts)
+    return min(a.first.position for a in alerts), inf if firing else max(a.last.position for a in alerts)
+
+
+def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str], *, beside: bool) -> Incident:
     in_order = sorted(members, key=_prominence)
     root, others = in_order[0], in_order[1:]
     loud = heard(root, in_order)
@@ -139,8 +154,8 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
         model=root.last_breach.model,
         severity=severity,
         state=State.FIRING if firing else State.RESOLVED,
-        title=title(root, others, chunks, outputs=outputs),
-        advice=advice(root, others),
+        title=title(root, others, chunks, outputs=outputs, beside=beside),
+        advice=advice(root, others, beside=beside),
         since=first.first.chunk.key,
         since_at=first.first.chunk.start,
         until=None if firing else last.chunk.key,

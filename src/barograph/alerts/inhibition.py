@@ -7,18 +7,21 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any  # JSON values
 
-from barograph.alerts.alert import Alert
+from barograph.alerts.alert import Alert, Labels
 from barograph.alerts.severity import Severity
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import what_breaks
 
 BROKEN = 0.2  # of the values are bad, beyond those that are in the reference: the column explains other troubles
 SLACK = 1  # chunks that a cause may be seen later than its consequence
+LATE = 7  # chunks that a change may have lasted before it is seen, where its onset is not estimated
+ENOUGH = 0.5  # of a loss: who explains less of it is not its cause
 PERFORMANCE = ("performance", "estimation", "concept")
 CONSEQUENCES = ("drift", *PERFORMANCE)  # families that the state of the whole input can bring about
 
 
-BREAKS_THE_MODEL = (Broken.MISSING, Broken.TYPE_ERRORS, Broken.PREDICTIONS)
+OTHER_VALUES = (Broken.OUT_OF_RANGE, Broken.UNSEEN)  # they may be no more than other traffic
+BREAKS_THE_MODEL = (Broken.MISSING, Broken.TYPE_ERRORS, Broken.PREDICTIONS, *OTHER_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,11 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
     several the latest to begin counts, one of all rows before one of a segment, a dead feed before a broken column. It
     explains alerts of its own segment, and of all segments if it concerns all rows:
 
-    - no rows: everything but another dead feed;
-    - a broken column: all else about the same column; and, if its values are gone or of another type (other ranges and
-      categories may be no more than other traffic), what comes of the whole input: drift of the cells and of the
-      columns in `outputs` (the model's own, such as its score), performance, estimated or realised, and concept.
+    - no rows: everything but another dead feed, as far as it was seen in these very chunks;
+    - a broken column: all else about the same column; and what comes of the whole input: drift of the cells and of the
+      columns in `outputs` (the model's own, such as its score), performance, estimated or realised, and concept. For
+      that it must have begun when they did (`began_with`), and not be known to explain less than half of the loss; what
+      it has explained once it explains when it comes again. A constant column explains no others.
 
     Predictions that cannot be used are explained by a broken column among the `outputs`; where none is broken by
     itself, they explain what else is seen in these columns, and what comes of the whole input. A broken column is
@@ -71,7 +75,9 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
     by_begin = sorted(range(len(alerts)), key=lambda i: (alerts[i].first.position, alerts[i].key))
     roots = [i for i in by_begin if reasons[i]]
     open_now = _Open(alerts)
-    causes, added = {}, 0
+    causes: dict[int, int] = {}
+    before: dict[Labels, int] = {}
+    added = 0
     for i in by_begin:
         while added < len(roots) and alerts[roots[added]].first.position <= alerts[i].first.position + SLACK:
             open_now.add(roots[added], reasons[roots[added]])
@@ -90,9 +96,42 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
             whole = breach.column is None or breach.column in outputs
             if cause is None and whole and breach.family in CONSEQUENCES:
                 cause = open_now.latest("columns", alerts[i])
+                known = before.get(alerts[i].labels)
+                if cause is None and known is not None and _is_open(alerts[known], alerts[i]):
+                    cause = known
+                if cause is not None:
+                    before[alerts[i].labels] = cause
         if cause is not None:
             causes[i] = cause
     return causes
+
+
+def onset_of(alert: Alert) -> tuple[int, int]:
+    """Return the positions from the first to the last chunk in which what an alert tells of may have begun."""
+    return alert.onset or (alert.first.position - LATE, alert.first.position)
+
+
+def began_with(cause: Alert, alert: Alert) -> bool:
+    """Return whether one alert may have begun when another one did, give or take `SLACK` chunks.
+
+    A cause that is known to explain most of the loss may have been seen later than that began.
+    """
+    earliest, latest = onset_of(alert)
+    last = alert.first.position if (cause.blame or 0.0) >= ENOUGH else latest
+    return earliest - SLACK <= cause.first.position <= last + SLACK
+
+
+def _is_open(cause: Alert, alert: Alert) -> bool:
+    """Return whether a cause has not ended when another alert begins."""
+    return cause.last.position + SLACK >= alert.first.position
+
+
+def _explains(scope: Hashable, cause: Alert, alert: Alert) -> bool:
+    if not _is_open(cause, alert):
+        return False
+    if scope == "rows":
+        return alert.last.position <= cause.last.position
+    return scope != "columns" or began_with(cause, alert)
 
 
 class _Open:
@@ -108,15 +147,17 @@ class _Open:
             self.stacks["rows", breach.segment].append(i)
         else:
             self.stacks[("column", breach.column), breach.segment].append(i)
-            if reason in BREAKS_THE_MODEL:
+            blame = self.alerts[i].blame
+            if reason in BREAKS_THE_MODEL and (blame is None or blame >= ENOUGH):
                 self.stacks["columns", breach.segment].append(i)
 
     def latest(self, scope: Hashable, alert: Alert) -> int | None:
-        """Return the latest cause that has not ended when `alert` begins, one of all rows before one of its segment."""
+        """Return the latest cause that explains `alert`, one of all rows before one of its segment."""
         for segment in dict.fromkeys((None, alert.last_breach.segment)):
             stack = self.stacks.get((scope, segment), [])
-            while stack and self.alerts[stack[-1]].last.position + SLACK < alert.first.position:
+            while stack and not _is_open(self.alerts[stack[-1]], alert):
                 stack.pop()  # later beginnings cannot need it either
-            if stack:
-                return stack[-1]
+            found = next((i for i in reversed(stack) if _explains(scope, self.alerts[i], alert)), None)
+            if found is not None:
+                return found
         return None

@@ -11,12 +11,13 @@ from collections.abc import Collection, Sequence
 from barograph.alerts.alert import Alert, Moment, State
 from barograph.alerts.breach import Breach
 from barograph.alerts.grouping import is_harmless_drift
-from barograph.alerts.inhibition import PERFORMANCE, root_reason
+from barograph.alerts.inhibition import ENOUGH, OTHER_VALUES, PERFORMANCE, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
-from barograph.text.format import count, listed
+from barograph.metrics.facts import foretells, worse_by
+from barograph.text.format import count, listed, number
 
 MOST_NAMES = 3  # in a title
 _WHAT = {
@@ -29,10 +30,18 @@ _WHAT = {
 }
 
 
-def title(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], *, outputs: Collection[str] = ()) -> str:
+def title(
+    root: Alert,
+    others: Sequence[Alert],
+    chunks: Sequence[Chunk],
+    *,
+    outputs: Collection[str] = (),
+    beside: bool = False,
+) -> str:
     """Return an incident in one sentence, without a full stop: what, from where to where, when, and what came of it.
 
-    `outputs` are the columns that the model makes: no features.
+    `outputs` are the columns that the model makes: no features. What is `beside` a critical incident is not said to be
+    without harm.
     """
     reason = root_reason(root)
     if reason is not None:
@@ -40,7 +49,7 @@ def title(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], *, outp
         rest = [a for a in others if root_reason(a) is None or a.inhibited_by is not None]
         return _broken(root, reason, alike, first_of((root, *others))) + _explains(root, rest)
     if is_harmless_drift(root):
-        return _moved((root, *others), outputs)
+        return _moved((root, *others), outputs, beside=beside)
     return _worse(root, others, chunks)
 
 
@@ -49,16 +58,18 @@ def first_of(alerts: Sequence[Alert]) -> Alert:
     return min(alerts, key=lambda alert: (alert.first.position, alert.key))
 
 
-def advice(root: Alert, others: Sequence[Alert]) -> str:
-    """Return what to do first, in one or two sentences."""
+def advice(root: Alert, others: Sequence[Alert], *, beside: bool = False) -> str:
+    """Return what to do first, in one or two sentences; `beside`: a critical incident was there at the time."""
     breach, reason = root.worst, root_reason(root)
     if reason is Broken.NO_ROWS:
         return "Look at what sends the events: nothing can be said of the model until they come again."
     if reason is Broken.PREDICTIONS:
         return "Look at what the model answers, and at what was deployed then: these rows have no decision."
+    if (first := _units((root, *others))) and not (reason is None and is_harmless_drift(root)):
+        return f"{first} Until that is clear, do not rely on the predictions."
     if reason is not None:
         names = _names(_columns((root, *(a for a in others if root_reason(a)))))
-        new = reason in (Broken.OUT_OF_RANGE, Broken.UNSEEN)
+        new = reason in OTHER_VALUES
         text = (
             f"See if {names} came in another unit or code" if new else f"Ask whoever delivers {names} what changed then"
         )
@@ -66,7 +77,32 @@ def advice(root: Alert, others: Sequence[Alert]) -> str:
         critical = any(a.severity is Severity.CRITICAL for a in (root, *others))
         return f"{text} Until that is clear, do not rely on the predictions." if critical else text
     if is_harmless_drift(root):
+        if first:
+            return first
+        if beside:
+            return "Find out first if it has to do with the critical incident of that time."
         return "Nothing needs to be done now. If it lasts, take it into the reference at the next training."
+    return _suspects(others) + _of_the_model(breach)
+
+
+def _units(alerts: Sequence[Alert]) -> str:
+    """Return which feature to suspect of another unit: its numbers are all a certain number of times as large."""
+    for alert in alerts:
+        if alert.factor is not None:
+            size = f"× {number(alert.factor)}" if alert.factor > 1 else f"÷ {number(1 / alert.factor)}"
+            return f"Suspect {alert.last_breach.column}, {size} since then: check its unit first."
+    return ""
+
+
+def _suspects(others: Sequence[Alert]) -> str:
+    """Return what to look at before all else: features that moved when the loss began."""
+    columns = _columns([a for a in others if is_harmless_drift(a) and a.last_breach.is_feature])
+    return f"First see where {_names(columns)} came from: that moved at the same time. " if columns else ""
+
+
+def _of_the_model(breach: Breach) -> str:
+    if is_improvement(breach):
+        return "This is for the better: find out what it comes from, and learn a new reference if it lasts."
     match breach.family:
         case "performance":
             where = f"the rows of {breach.segment}" if breach.segment else "the segments that lost most"
@@ -75,6 +111,11 @@ def advice(root: Alert, others: Sequence[Alert]) -> str:
             return "This is an estimate: get labels for some of these rows, and look at what changed when it began."
         case "concept":
             return "The same inputs have other outcomes than before: check the labels, then train with recent data."
+        case "drift" if foretells(breach.metric, breach.family):
+            return (
+                "Labels of some of these rows would say which kind of shift this is: if the inputs alone have moved, "
+                "what is estimated holds instead."
+            )
         case "drift":
             return f"Look at where {breach.column or 'the rows'} came from: the change is likely to cost performance."
         case "quality":
@@ -114,8 +155,16 @@ def _explains(root: Alert, others: Sequence[Alert]) -> str:
         what = breach.metric if breach.family in PERFORMANCE else breach.family
         first.setdefault((what, breach.column or ""), short(breach))
     names = list(first.values())
-    # Of a column of which only a part is bad, it is not known that it explains all that came with it.
-    return f"; {'together with' if root.severity is Severity.NOTICE else 'explains'} {_names(names)}"
+    return f"; {'explains' if _is_certain(root) else 'together with'} {_names(names)}"
+
+
+def _is_certain(root: Alert) -> bool:
+    """Return whether a cause is known to be one: what bears the loss, and else what is broken by itself.
+
+    Of a column of which only a part is bad it is not known, and other values may be no more than other traffic.
+    """
+    by_itself = root.severity is not Severity.NOTICE and root_reason(root) not in OTHER_VALUES
+    return by_itself or (root.blame or 0.0) >= ENOUGH
 
 
 def short(breach: Breach) -> str:
@@ -128,30 +177,31 @@ def short(breach: Breach) -> str:
     return name
 
 
-def _moved(alerts: Sequence[Alert], outputs: Collection[str]) -> str:
+def _moved(alerts: Sequence[Alert], outputs: Collection[str], *, beside: bool) -> str:
     columns = _columns(alerts)
+    harm = "" if beside else ", without harm seen"
     features = [column for column in columns if column not in outputs]
     when = _since(alerts, first_of(alerts))
     if len(features) > 1:
         also = "".join(f"; so did {column}" for column in columns if column in outputs)
-        return f"{count(len(features), 'feature')} moved, without harm seen: {_names(features)}, {when}{also}"
-    return f"{_names(columns) if columns else 'The mix of the rows'} moved, without harm seen, {when}"
+        return f"{count(len(features), 'feature')} moved{harm}: {_names(features)}, {when}{also}"
+    return f"{_names(columns) if columns else 'The mix of the rows'} moved{harm}, {when}"
 
 
 def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str:
-    breach = root.worst
+    breach, better = root.worst, is_improvement(root.worst)
     if breach.value is None:
         return f"{breach.text.rstrip('.')}, {_since((root,), first_of((root, *others)))}"
     name, value = heading(breach), shown(breach.value, breach)
     if breach.metric == "concept_residual":
         name = "the mean error" if (breach.limit or 0.0) > 0 else "accuracy"  # which side is limited tells
         way = "less" if breach.value < 0 else "more"
-        text = f"The rule behind the labels has changed: {name} is {abs(breach.value):.3g} {way} than the reference "
-        text += "expects of these rows"
+        text = "The model has become better" if better else "The rule behind the labels has changed"
+        text += f": {name} is {abs(breach.value):.3g} {way} than the reference expects of these rows"
     elif breach.reference_value is None or shown(breach.reference_value, breach) == value:
         text = f"{name} was {value}"
     else:
-        verb = "fell" if breach.value < breach.reference_value else "rose"
+        verb = "improved" if better else "fell" if breach.value < breach.reference_value else "rose"
         text = f"{name} {verb} from {shown(breach.reference_value, breach)} to {value}"
     same = [root, *(a for a in others if a.labels == root.labels)]
     breaches = sum(a.breaches for a in same)
@@ -159,16 +209,29 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
     firing = any(a.state is State.FIRING for a in same)
     end = len(chunks) - 1 if firing else max(a.last.position for a in same)
     worst = in_chunk(chunks[breach.position])
+    most = "most" if better else "worst"
     if begin == end:
         text += f" {worst}"
     else:
         side = _side(breach)
         span = f"since {chunks[begin].key}" if firing else f"from {chunks[begin].key} to {chunks[end].key}"
         n = end - begin + 1
-        text += f", worst {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
+        text += f", {most} {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
-    return text + (f"; also in {_names(segments)}" if segments else "")
+    moved = _columns([a for a in others if is_harmless_drift(a)])
+    text += f"; also in {_names(segments)}" if segments else ""
+    return text + (f"; {_names(moved)} moved at the same time" if moved else "")
+
+
+def is_improvement(breach: Breach) -> bool:
+    """Return whether a breach of performance is for the better."""
+    if breach.value is None or breach.family not in PERFORMANCE:
+        return False
+    if breach.metric == "concept_residual":
+        return breach.value < 0 if (breach.limit or 0.0) > 0 else breach.value > 0
+    sides = [side for side in (breach.reference_value, breach.limit) if side is not None]
+    return bool(sides) and all(worse_by(breach.value, side, breach.metric, breach.family) < 0 for side in sides)
 
 
 def _side(breach: Breach) -> str:

@@ -179,15 +179,22 @@ def _residuals(reference: Reference) -> Callable[[Profile], Residuals] | None:
 
 
 def sentence(metric: str, parts: Decomposition) -> str:
-    """Return the decomposition in words.
+    """Return the decomposition in words: of the two causes, those that are certain not to be zero.
 
-    The parts add up to the change; "other traffic" is covariate shift, "another rule" concept drift.
+    "Other traffic" is covariate shift, "another rule" concept drift.
     """
+    return f"{metric} changed by {parts.change.value:+.3g}: {causes_in_words(parts)}"
+
+
+def causes_in_words(parts: Decomposition) -> str:
+    """Return what a change comes from, as the end of a sentence; a cause whose interval includes zero is none."""
 
     def signed(estimate: Estimate) -> str:
-        return f"{estimate.value:+.3g} ({estimate.lower:+.3g} to {estimate.upper:+.3g})"
+        return f"{estimate.value:+.3g} (95 %: {estimate.lower:+.3g} to {estimate.upper:+.3g})"
 
-    return (
-        f"{metric} changed by {parts.change.value:+.3g}: {signed(parts.covariate)} from other traffic (covariate "
-        f"shift), {signed(parts.concept)} from another rule (concept drift)"
+    causes = (
+        (parts.covariate, "because the traffic is another (covariate shift)"),
+        (parts.concept, "because the same traffic has other labels (concept drift)"),
     )
+    certain = [f"{signed(part)} {why}" for part, why in causes if part.excludes_zero]
+    return ", ".join(certain) or "whether the traffic is another, or its labels are, is not certain"

@@ -10,9 +10,11 @@ from datetime import datetime
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import HarmOf, breaches, known_metrics, main_metric
 from barograph.alerts.lifecycle import HOLD, QUIET, Patience
+from barograph.causes.blame import blame_of
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
+from barograph.causes.units import factor_of
 from barograph.checks.overview import Overview, overview, said, segments_of, sizes, typical_sizes
 from barograph.checks.plan import Plan
 from barograph.labels.self_audit import SelfAudit
@@ -174,7 +176,10 @@ def breaches_of(
         alerting={*alerting_of(whole, reference), CONCEPT},
         task=reference.schema.task,
         harm=_harm(reference, profiles, first),
+        blame=lambda column, position: blame_of(reference, profiles.at(position - first), column),
+        factor=lambda column, position: factor_of(reference, profiles.at(position - first), column),
         outputs=outputs_of(reference),
+        label=reference.schema.label,
         main=main,
         first=first,
     )
@@ -200,8 +205,11 @@ def _shown(row: Result, whole: Overview) -> Result:
     """Return a row as it is, or only shown where it cannot be judged yet."""
     if row.value is None:
         return row
-    if row.chunk in whole.early and not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
-        return only_shown(row, whole.why_early)
+    if not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
+        if row.chunk in whole.early:
+            return only_shown(row, whole.why_early)
+        if not row.value and row.limit_lower is None:  # an outage goes on through the weekend
+            return only_shown(row, row.reason or "whether rows were due is not known")
     if row.family == "performance":
         why = whole.short.get(row.segment or ALL, {}).get(row.chunk)
         return row if why is None else only_shown(row, why)

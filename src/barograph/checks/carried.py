@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import known_metrics, main_metric
@@ -21,16 +22,19 @@ from barograph.checks.plan import Plan
 from barograph.checks.verdict import NOTHING, Basis, bases
 from barograph.chunks import Chunk
 from barograph.monitors.evaluate import evaluate
+from barograph.monitors.evidence import Weighing
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import ALL, Profiles
 from barograph.reference.reference import Reference
 
+ANY = -1  # the digest of rows that are written, and not known here
 MEASURED = 512  # chunks whose measured values are kept, so that they need not be measured again when they are judged so
 AT_ONCE = 256  # chunks that are judged before what is carried is kept
 
 K = TypeVar("K")
 Load = Callable[[Sequence[int]], Profiles]
+Gone: TypeAlias = tuple[Course, frozenset[str]]  # what was carried on, with the metrics of harm that were known by then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +43,8 @@ class Known:
 
     `measured` are the rows of its monitors before any rule has judged them, by monitor; None where they were let go of.
     `limits` are why labels do not judge it, by segment, and whether it came before the first usual chunk. What follows
-    is what was said of it: a number that tells its rows from others, and what alerts and the verdict are made of.
+    is what was said of it: a number that tells its rows from others in this process (`ANY` where they are known to
+    another one), and what alerts and the verdict are made of.
     """
 
     chunk: Chunk
@@ -58,16 +63,18 @@ class Known:
 class Carried:
     """What is kept of all chunks of a model between two evaluations, in the order of time.
 
-    `courses` are what was carried on after so many chunks, with the metrics of harm that were known by then, and
-    `watched` the alerts after so many. `typical` and `monitors` are what the measured rows were made with.
+    `courses` are what was carried on after so many chunks (or how to read it, given what the rules have learned), and
+    `watched` the alerts after so many. `key` and `measured_by` tell by what it was judged and measured; `whole` and
+    `plan` are None where another process did so.
     """
 
     whole: Overview | None = None
     known: tuple[Known, ...] = ()
-    courses: Mapping[int, tuple[Course, frozenset[str]]] = field(default_factory=dict)
+    courses: Mapping[int, Gone | Callable[[Weighing], Gone]] = field(default_factory=dict)
     watched: Mapping[int, Watched] = field(default_factory=dict)
     plan: Plan | None = None
-    measured_by: object = None
+    key: str | None = None
+    measured_by: str | None = None
     main: str | None = None
 
 
@@ -124,13 +131,15 @@ def assess_again(
     )
     known = _limited(known, whole)
     first = _first_changed(before, known)
-    if before.whole is None or before.whole.key != whole.key or measured_by != before.measured_by:
+    key = digest_of(whole.key)
+    if before.key != key or measured_by != before.measured_by:
         first = 0
     task = reference.schema.task
     while True:
         begin = max((k for k in before.courses if k <= first), default=0)
-        course, metrics = before.courses.get(begin, (Course(states=whole.weighing.start()), frozenset[str]()))
-        courses = {k: kept for k, kept in before.courses.items() if k <= begin}
+        kept = before.courses.get(begin, (Course(states=whole.weighing.start()), frozenset[str]()))
+        course, metrics = kept(whole.weighing) if callable(kept) else kept
+        courses = {k: one for k, one in before.courses.items() if k <= begin}
         _measure(
             known,
             [i for i in range(begin, len(known)) if known[i].measured is None],
@@ -168,6 +177,7 @@ def assess_again(
         courses=_thinned(courses, len(chunks)),
         watched={k: kept for k, kept in before.watched.items() if k <= begin},
         plan=plan,
+        key=key,
         measured_by=measured_by,
         main=main,
     )
@@ -212,9 +222,14 @@ def _sized(
     return [one for one in known if one is not None]
 
 
-def _measured_by(plan: Plan, monitors: Sequence[Monitor], typical: Mapping[str, int]) -> object:
+def _measured_by(plan: Plan, monitors: Sequence[Monitor], typical: Mapping[str, int]) -> str:
     judged = tuple((m.name, m.tolerance, repr(m.options)) for m in monitors)
-    return judged, tuple(typical.items()), plan.model, plan.version
+    return digest_of((judged, tuple(typical.items()), plan.model, plan.version))
+
+
+def digest_of(key: object) -> str:
+    """Return what tells one thing from another in every process alike, by how it is written."""
+    return sha256(repr(key).encode()).hexdigest()[:16]
 
 
 def _measure(

@@ -59,6 +59,7 @@ def not_checked(
         *_times(reference, profiles, until),
         *_schema(reference, profiles),
         *_reference(reference, results),
+        *_turning(reference),
         *_doubts(reference, profiles, seen),
         *_too_variable(reference, results),
         *_segments(reference, profiles, segments),
@@ -268,6 +269,18 @@ def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotC
             unjudged.setdefault(reason, []).append(heading_of(metric))
     for reason, names in unjudged.items():
         yield NotChecked(what=listed(names), why=f"shown, but {reason}")
+
+
+def _turning(reference: Reference) -> Iterator[NotChecked]:
+    """Name the features whose values turn over in the reference itself."""
+    if names := reference.yardstick.turning:
+        one = len(names) == 1
+        yield NotChecked(
+            what=f"whether {listed([f'`{name}`' for name in names])} changed",
+            why=f"not {'a feature' if one else 'features'}? Most of what the reference's second half has of "
+            f"{'it' if one else 'them'} is new to its first half, as of counters, dates and campaigns: put "
+            f"{'it' if one else 'them'} under `ignore`, or give what of {'it' if one else 'them'} comes again",
+        )
 
 
 def _doubts(reference: Reference, profiles: Profiles, seen: Profile) -> Iterator[NotChecked]:

@@ -46,7 +46,7 @@ class _Series(NamedTuple):
 
 def review(reference: Reference, history: History | None) -> list[Doubt]:
     """Return what this reference, cut like the chunks into `history`, does not support; [] where nothing is known."""
-    if history is None or not len(history):
+    if history is None or not len(history) or not history.series:
         return []
     return [*_unsteady(reference, history), *_short(history), *_season(history)]
 
@@ -97,7 +97,7 @@ def _series(reference: Reference, history: History) -> list[_Series]:
     )
     rule = learn(feed, context)
     y, s2, _ = rule.scaled(feed)
-    steady = steadiness(y.T, s2.T, rule.learned)
+    steady = steadiness(y.T, s2.T)
     assert feed.values is not None
     half = len(feed) // 2
     return [

@@ -40,12 +40,29 @@ def check_spec(spec: ModelSpec, yardstick: Yardstick, *, where: str = "") -> Non
     """
     said = {**{role: getattr(spec, role) for role in DEFINITE}, **spec.roles()}
     problems = [f"$.{problem}" for problem in _differences(said, yardstick.schema)]
+    problems += _not_sensitive(spec, yardstick.schema)
     try:
         plan_of(spec).monitors(yardstick)
     except SpecError as error:
         problems += error.problems
     if problems:
         raise SpecError(problems, where=where)
+
+
+def _not_sensitive(spec: ModelSpec, schema: Schema) -> list[str]:
+    """Return what is wrong with the columns that are called sensitive."""
+    judged = {schema.timestamp, schema.label, schema.label_timestamp, schema.prediction, *schema.scores.values()}
+    problems = [
+        f"$.sensitive.{name}: this column is a time, or what the model said or should have said, without which nothing "
+        "can be judged. Leave it out."
+        for name in spec.sensitive
+        if name in judged
+    ]
+    if schema.id is not None and spec.sensitive.get(schema.id, "hash") != "hash":
+        problems.append(
+            f"$.sensitive.{schema.id}: this is the id, by which labels find their events: it can be 'hash'."
+        )
+    return problems
 
 
 def plan_of(spec: ModelSpec, *, where: str = "") -> Plan:

@@ -13,6 +13,7 @@ from barograph.cli import (
     deliveries,
     demo,
     erase,
+    fit,
     ingest,
     init,
     keys,
@@ -20,7 +21,6 @@ from barograph.cli import (
     migrate,
     poison,
     probe,
-    profile,
     purge,
     removals,
     replay,
@@ -46,7 +46,7 @@ app = typer.Typer(
 app.command("check")(check.check)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
-app.command("profile")(profile.profile)
+app.command("fit")(fit.fit)
 app.command("replay")(replay.replay)
 app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)

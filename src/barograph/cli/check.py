@@ -95,10 +95,15 @@ def check(
             write(path)
     if not quiet:
         from barograph.report.terminal import print_summary
+        from barograph.text.format import count, printable
 
         print_summary(report)
         schema = report.reference.schema
         print(f"\nRead as {schema.task.value}: {options.read_as(schema)}.")
+        for line in report.read[: options.MOST_READ]:
+            print(f"  {printable(line)}")
+        if (more := len(report.read) - options.MOST_READ) > 0:
+            print(f"  and {count(more, 'decision')} more of the kind")
         print("If that is wrong, say so with options (see --help), or in a file that `barograph init` writes.")
         if html is not None:
             print(f"\nReport: {html.resolve()}")

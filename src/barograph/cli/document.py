@@ -15,6 +15,7 @@ from typing import Any  # Any: defaults are of any type
 
 from pydantic import BaseModel
 
+from barograph.sources import kinds
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.write import MEANING
 from barograph.store.settings import GIB, KIB, MIB, PREFIX, Settings
@@ -36,6 +37,14 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "BAROGRAPH_CONFIG": (
         "`barograph.toml` in the folder of the data",
         "who is told of incidents; see docs/delivery.md",
+    ),
+    "BAROGRAPH_TRACE_URL": (
+        "none",
+        "where a trace is shown, to which incidents link: `https://tempo.example.org/trace/{trace_id}`, `{span_id}`",
+    ),
+    "BAROGRAPH_SOURCES": (
+        "none",
+        "what `[sources]` may read, with spaces between: folders, `postgresql://host`, `s3://bucket/prefix`, and so on",
     ),
     "BAROGRAPH_KEY": (
         "none",
@@ -69,9 +78,11 @@ def _specification() -> Iterator[str]:
     yield "| key | default | meaning |"
     yield "|---|---|---|"
     for name, default in _defaults(ModelSpec):
-        link = f"see [below](#{name})" if name in _TABLES else default
+        link = f"see [below](#{name})" if name in (*_TABLES, "sources") else default
         yield f"| `{name}` | {link} | {_cell(MEANING[name])} |"
-    for name, model in _TABLES.items():
+    yield '\n<a id="sources"></a>'
+    tables = {**{f"sources.{kind}": model for kind, model in kinds().items()}, **_TABLES}
+    for name, model in tables.items():
         yield f'\n<a id="{name}"></a>\n\n### {f"[[{name}]]" if name == "monitors" else f"[{name}]"}\n'
         yield from _paragraphs(model)
         yield "| key | default |"

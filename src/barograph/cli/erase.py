@@ -29,10 +29,12 @@ def erase(
         raise SpecError("The id to erase is empty.")
     with in_project(data, project) as (scope, now_us):
         from barograph.store.catalog.audit import record
+        from barograph.worker.privacy import id_as_kept
         from barograph.worker.requests import request_erasure
 
         found = removals.model_in(scope, model)
-        removal = request_erasure(scope, found, wanted, now_us=now_us)
+        kept_as = id_as_kept(needs.settings(data), scope, found, wanted)
+        removal = request_erasure(scope, found, kept_as, now_us=now_us)
         detail = {"removal": removal.id, "digest": removal.asked["digest"], "by": removals.BY}
         record(scope, action="erase id", target=model, detail=detail, now_us=now_us)
     removals.asked(removal)

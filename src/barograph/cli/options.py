@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from barograph.spec.schema import Schema
 
+MOST_READ = 8  # lines on how data was read that are printed
+
 Spec = Annotated[str | None, typer.Option("--spec", help="A specification file (TOML). Options override it.")]
 Task = Annotated[str | None, typer.Option(help="binary, multiclass or regression.")]
 Label = Annotated[str | None, typer.Option(help="Column with what was later true.")]
@@ -49,7 +51,7 @@ Labels = Annotated[
 On = Annotated[
     str | None, typer.Option("--on", help="Column of both files that --labels is joined by. Default: the id.")
 ]
-PATHS = "a Parquet, CSV, JSON or Arrow file, a Delta table, a folder or a pattern"
+PATHS = "a file (Parquet, CSV, JSON, Arrow), a Delta table, a folder, a pattern, or an address (database, s3, iceberg)"
 Chunk = Annotated[str | None, typer.Option(help=f"{GRAMMAR[:1].upper()}{GRAMMAR[1:]}. Default: chosen from the data.")]
 
 

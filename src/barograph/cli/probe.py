@@ -42,8 +42,9 @@ def probe(
 ) -> None:
     """Ask a model for the answers to golden inputs, and compare them with those recorded: before a release, or on end.
 
-    Ends with 0 if all are as recorded; 1: some differ, fail or take too long; 2: bad input. With --model, what changed
-    is told to the service, where it stands beside the results; the key is read from $BAROGRAPH_KEY.
+    Ends with 0 if all are as recorded; 1: some differ, fail or take too long; 2: bad input. With --every it goes on
+    until Ctrl-C, and ends as the last run did. With --model the service is told: what changed stands beside the
+    results, and there is an incident as long as not all are as recorded; the key is read from $BAROGRAPH_KEY.
     """
     from barograph.sdk import probe as probing
 
@@ -66,7 +67,10 @@ def probe(
             _tell(url, model, found.plain(name or golden.stem, version))
         if pause is None:
             sys.exit(0 if found.passed else EXIT_DIFFERENT)
-        time.sleep(pause)
+        try:
+            time.sleep(pause)
+        except KeyboardInterrupt:
+            sys.exit(0 if found.passed else EXIT_DIFFERENT)
 
 
 def _once(rows: list[Golden], ask: Ask, limits: Limits, *, quiet: bool) -> Replay:

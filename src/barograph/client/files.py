@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal  # Any: a JSON answer
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -20,8 +20,10 @@ from barograph.client.resume import place_of
 from barograph.errors import TooLarge
 from barograph.frames.read import Rows, open_rows
 from barograph.frames.read_paths import files_of
+from barograph.frames.urls import is_url
 
 Progress = Callable[[int, int | None], None]  # rows done, rows in all (None: not known)
+Put = Callable[[bytes, str], "Sent"]  # takes a body and its content type, and has it on the disk when it returns
 
 CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 BODY_BYTES = 16 * 2**20  # above this a batch is halved without asking
@@ -63,7 +65,7 @@ def send(
     state: Path | None = None,
     waiting: Callable[[str], None] | None = None,
 ) -> Sent:
-    """Send the rows of files, folders, patterns or Delta tables to a service, and return what became of them.
+    """Send the rows of files, folders, patterns, tables or addresses to a service, and return what became of them.
 
     Batches of at most `batch_rows` rows go over `connections` at once; each is tried again while the service is busy or
     away, which `waiting` is told. How far it got is kept in `state` (default: a file in the user's cache folder): the
@@ -74,11 +76,15 @@ def send(
     """
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     service, rows = service_of(url), open_rows(sources)
-    place = place_of(files_of(sources), url=url, model=model, kind=kind, state=state)
-    skipped = place.read()
+    # What is behind an address may be another one, or in another order, the next time: it is sent from its start.
+    addresses = [str(one) for one in sources if is_url(one)]
+    files = files_of([one for one in sources if not is_url(one)])
+    place = place_of(files, url=url, model=model, kind="\0".join([kind, *addresses]), state=state)
+    skipped = 0 if addresses else place.read()
     target = f"/v1/models/{quote(model, safe='')}/{kind}"
     stop = threading.Event()
     pool = _Clients(service, key, stop, waiting)
+    put, compress = _put(pool, target), not service.local
     done = _Done(first=skipped)
     total, written = Sent(skipped=skipped), time.monotonic()
     running: dict[Future[Sent], tuple[int, int]] = {}
@@ -99,10 +105,10 @@ def send(
         with ThreadPoolExecutor(connections, "send") as threads:
             try:
                 at = skipped
-                for table in _batches(rows, skipped, batch_rows):
+                for table in batches_of(rows, skipped, batch_rows):
                     if len(running) >= 2 * connections:
                         collect(wait(running, return_when=FIRST_COMPLETED).done)
-                    running[threads.submit(_send, pool, target, table)] = (at, table.num_rows)
+                    running[threads.submit(put_table, put, table, compress=compress)] = (at, table.num_rows)
                     at += table.num_rows
                 while running:
                     collect(wait(running, return_when=FIRST_COMPLETED).done)
@@ -161,16 +167,12 @@ class _Clients:
             client.close()
 
 
-def _send(clients: _Clients, target: str, table: pa.Table) -> Sent:
-    body = _encoded(table, compress=not clients.service.local)
-    if len(body) > BODY_BYTES and table.num_rows > 1:
-        return _send_halves(clients, target, table)
-    try:
-        answer = clients.get().post(target, body, CONTENT_TYPE)
-    except TooLarge:
-        if table.num_rows == 1:
-            raise
-        return _send_halves(clients, target, table)
+def _put(clients: _Clients, target: str) -> Put:
+    return lambda body, content_type: sent_of(clients.get().post(target, body, content_type))
+
+
+def sent_of(answer: Mapping[str, Any]) -> Sent:
+    """Return what an answer of the service says of the rows of a request."""
     listed = answer.get("rejected") or ()
     return Sent(
         rows=int(answer.get("accepted", 0)),
@@ -180,9 +182,18 @@ def _send(clients: _Clients, target: str, table: pa.Table) -> Sent:
     )
 
 
-def _send_halves(clients: _Clients, target: str, table: pa.Table) -> Sent:
+def put_table(put: Put, table: pa.Table, *, compress: bool = False) -> Sent:
+    """Hand rows on as Arrow streams, in as many as it takes for each to be small enough. Raises what `put` raises."""
+    body = _encoded(table, compress=compress)
+    if len(body) <= BODY_BYTES or table.num_rows == 1:
+        try:
+            return put(body, CONTENT_TYPE)
+        except TooLarge:
+            if table.num_rows == 1:
+                raise
     middle = table.num_rows // 2
-    return _send(clients, target, table.slice(0, middle)) + _send(clients, target, table.slice(middle))
+    halves = (table.slice(0, middle), table.slice(middle))
+    return put_table(put, halves[0], compress=compress) + put_table(put, halves[1], compress=compress)
 
 
 def _encoded(table: pa.Table, *, compress: bool) -> bytes:
@@ -194,7 +205,7 @@ def _encoded(table: pa.Table, *, compress: bool) -> bytes:
     return body
 
 
-def _batches(rows: Rows, skip: int, size: int) -> Iterator[pa.Table]:
+def batches_of(rows: Rows, skip: int, size: int) -> Iterator[pa.Table]:
     """Yield the rows after the first `skip`, `size` at a time; the same ones however often it is called."""
     kept: list[pa.RecordBatch] = []
     held = 0

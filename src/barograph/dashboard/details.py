@@ -20,10 +20,10 @@ from barograph.dashboard.model_tables import (
 )
 from barograph.dashboard.readings import Reading, readings
 from barograph.dashboard.timeline import Mark, Metric, Span, Timeline, timeline
-from barograph.dashboard.words import chunk_noun, plural, spoken
-from barograph.metrics.facts import heading_of, unit_of
+from barograph.dashboard.words import chunk_noun, spoken
+from barograph.metrics.facts import heading_of
 from barograph.monitors.results import Result
-from barograph.text.format import count, cut, percent, quantity
+from barograph.text.format import cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,89 +139,6 @@ def segment_page(data: SegmentData) -> SegmentPage:
         narrow=timeline(drawn, width=370.0, prefix="n", height=160.0) if drawn else "",
         metrics=[metric_row(one, one.name == data.chosen) for one in series],
         incidents=sorted(data.incidents, key=lambda one: one.order)[:10],
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelsData:
-    """What is known of a model's labels: its main metric in the newest chunks, with how many labels each has."""
-
-    known: Known
-    measured: Sequence[Result]
-    estimated: Sequence[Result]
-    last_label_us: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelRow:
-    """A chunk, its labels, and by what it is judged."""
-
-    chunk: str
-    rows: str
-    coverage: str
-    look: str
-    judged: str
-    measured: str
-    estimated: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelsPage:
-    """The page `/models/{model}/labels`."""
-
-    title: str
-    name: str
-    sentence: str
-    last_label_us: int | None
-    labels: int
-    events: int
-    metric: str
-    rows: Sequence[LabelRow]
-    noun: str
-
-
-def labels_page(data: LabelsData) -> LabelsPage:
-    """Return what the page says."""
-    guesses = {row.chunk: row for row in data.estimated}
-    noun = chunk_noun(data.known.chunk)
-    rows = [_label_row(row, guesses.get(row.chunk)) for row in reversed(data.measured)]
-    judged = sum(row.judged == "by labels" for row in rows)
-    waiting = next((i for i, row in enumerate(rows) if row.judged == "by labels"), len(rows))
-    if not rows:
-        said = "Nothing is known of this model's labels yet."
-    elif not judged:
-        said = "No label judges this model yet: what is told of its performance is estimated."
-    else:
-        of = count(len(rows), noun, plural(noun))
-        late = f"; the newest {count(waiting, noun, plural(noun))} wait for theirs" if waiting else ""
-        said = f"{judged} of the newest {of} are judged by labels{late}."
-    return LabelsPage(
-        title=f"Labels of {data.known.name}",
-        name=data.known.name,
-        sentence=said,
-        last_label_us=data.last_label_us,
-        labels=data.known.labels,
-        events=data.known.events,
-        metric=heading_of(data.measured[0].metric) if data.measured else "",
-        rows=rows,
-        noun=noun,
-    )
-
-
-def _label_row(row: Result, guess: Result | None) -> LabelRow:
-    unit = unit_of(row.metric, row.family)
-    guessed = guess is not None and guess.value is not None
-    judged, look = ("by labels", "well") if row.is_judged else ("estimated", "held") if guessed else ("not", "unknown")
-    return LabelRow(
-        chunk=row.chunk,
-        rows=f"{row.n:,}",
-        coverage="–" if row.label_coverage is None else percent(row.label_coverage),
-        look=look,
-        judged=judged,
-        measured="–" if row.value is None else row.mark + quantity(row.value, unit),
-        estimated="–" if guess is None or guess.value is None else f"≈ {quantity(guess.value, unit)}",
-        why=(row.reason or "") if not row.is_judged else "",
     )
 
 

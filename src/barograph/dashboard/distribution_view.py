@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any  # Any: Vega-Lite is JSON
@@ -17,11 +18,12 @@ NAMES, ROW = 118.0, 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A chart: what it found, a note on how to read it, and the drawing."""
+    """A chart: what it found, a note on how to read it, the drawing, and the shares that are drawn."""
 
     title: str
     note: str
     svg: str
+    shares: Sequence[Mapping[str, Any]] = ()
 
 
 def draw_distribution(chart: Chart) -> Drawn:
@@ -31,7 +33,14 @@ def draw_distribution(chart: Chart) -> Drawn:
     description = chart["description"]
     svg = _paired(chart, rows, description) if paired else _numeric(chart, rows, description)
     head = chart["title"]
-    return Drawn(title=" ".join(head["text"]), note=" ".join(head.get("subtitle", ())), svg=svg)
+    names = {row["row"]: row["name"] for row in chart["layer"][1]["data"]["values"]} if paired else {}
+    shares = rows if paired else [*rows, *chart["layer"][2]["data"]["values"]]
+    return Drawn(
+        title=" ".join(head["text"]),
+        note=" ".join(head.get("subtitle", ())),
+        svg=svg,
+        shares=[{**row, "category": names[row["row"]]} if paired else row for row in shares],
+    )
 
 
 def _numeric(chart: Chart, bars: list[dict[str, Any]], description: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from barograph.alerts.condition import Condition, Judgement
 from barograph.dashboard.sparkline import bars, metric_line
 from barograph.dashboard.words import chunk_noun, lasting, look, spoken, state_word
-from barograph.metrics.facts import heading_of, unit_of
+from barograph.metrics.facts import heading_of, unit_of, worse_by
 from barograph.monitors.results import Result
+from barograph.rules.limits import Status
 from barograph.text.format import count, percent, quantity
 from barograph.times import to_microseconds
 
@@ -74,7 +75,7 @@ class FleetRow:
     was: str
     now: str
     is_estimate: bool
-    is_alarm: bool
+    is_worse: bool
     line: str
     since_us: int | None
     since: str
@@ -213,7 +214,7 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
         was="" if latest is None or latest.reference_value is None else quantity(latest.reference_value, unit),
         now="" if latest is None or latest.value is None else near + quantity(latest.value, unit),
         is_estimate=is_estimate,
-        is_alarm=latest is not None and latest.status == "breach",
+        is_worse=is_worse(latest),
         line=metric_line(found.measured, found.estimated),
         since_us=model.since_us,
         since=model.since,
@@ -231,6 +232,13 @@ def newest(measured: Sequence[Result], estimated: Sequence[Result]) -> Result | 
     of_labels = next((row for row in reversed(measured) if row.is_judged), None)
     guess = next((row for row in reversed(estimated) if row.value is not None), None)
     return of_labels or guess
+
+
+def is_worse(row: Result | None) -> bool:
+    """Return whether a value in alarm is by itself worse than the reference: only then is it red."""
+    if row is None or row.status is not Status.BREACH or row.value is None or row.reference_value is None:
+        return False
+    return worse_by(row.value, row.reference_value, row.metric, row.family) > 0
 
 
 def _labels(measured: Sequence[Result]) -> tuple[str, str]:

@@ -79,6 +79,17 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceLine:
+    """The trace of an event of the incident; no `url` where it is not known where traces are."""
+
+    event: str
+    at_us: int
+    trace_id: str
+    error: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentData:
     """What is known of an incident."""
 
@@ -105,6 +116,7 @@ class IncidentData:
     marks: Sequence[Mark]
     start_us: int
     end_us: int
+    traces: Sequence[TraceLine] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +137,7 @@ class IncidentPage:
     alerts: Sequence[AlertLine]
     alerts_left_out: int
     noun: str
+    traces: Sequence[TraceLine]
 
 
 def incident_page(data: IncidentData) -> IncidentPage:
@@ -146,6 +159,7 @@ def incident_page(data: IncidentData) -> IncidentPage:
         alerts=data.alerts[:MOST_ALERTS],
         alerts_left_out=max(0, len(data.alerts) - MOST_ALERTS),
         noun=chunk_noun(data.chunk),
+        traces=data.traces,
     )
 
 

@@ -13,13 +13,17 @@ Kind = Literal["text", "name", "code", "time", "day", "ago", "number", "state", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What stands in a cell: a text, or a moment; `look` is that of a state, `href` where it leads."""
+    """What stands in a cell: a text, or a moment; `look` is that of a state, `href` where it leads.
+
+    `value` is what an export has in place of the text: a number in full, or a text that is not cut.
+    """
 
     text: str = ""
     kind: Kind = "text"
     at_us: int | None = None
     look: str = ""
     href: str = ""
+    value: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +40,18 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A form that is sent to `path`. One without fields is a button."""
+    """A form that is sent to `path`. One without fields is a button.
+
+    `title` stands above its fields. Buttons beside the first are `others`: name and value of what they send, and label.
+    """
 
     path: str
     button: str
     fields: Sequence[Field] = ()
     is_primary: bool = False
     hidden: Sequence[tuple[str, str]] = ()
+    title: str = ""
+    others: Sequence[tuple[str, str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +87,10 @@ class ListPage:
     next: str | None = None
 
 
-def text(said: object, kind: Kind = "text") -> Cell:
+def text(said: object, kind: Kind = "text", *, value: float | str | None = None) -> Cell:
     """Return a cell with a text; a dash for nothing."""
     shown = "" if said is None else str(said)
-    return Cell(text=shown, kind=kind) if shown else Cell(text="–", kind="quiet")
+    return Cell(text=shown, kind=kind, value=value) if shown else Cell(text="–", kind="quiet")
 
 
 def time(at_us: int | None, kind: Kind = "time") -> Cell:

@@ -197,14 +197,21 @@ def _answers(
         since = Answer(question="Since when", said="nothing to act on", more=f"{count(len(notices), 'notice')} open")
     return [
         since,
-        _how_bad(chosen, noun),
+        _how_bad(data, chosen, noun),
         Answer(question="Why", said=_why(first, data), more=data.cause if first is not None else ""),
         Answer(question="What to do", said=(first.advice or "Look at what changed then.") if first else "Nothing."),
         _how_sure(chosen, noun),
     ]
 
 
-def _how_bad(chosen: MetricSeries | None, noun: str) -> Answer:
+def _told_rows(data: ModelData, chosen: MetricSeries | None) -> Sequence[Result]:
+    """Return the rows that the first screen tells of: those of the chart, unless that shows a segment."""
+    if chosen is None or data.segment:
+        return chosen.rows if chosen else ()
+    return data.finding_rows if any(row.is_judged for row in data.finding_rows) else data.finding_estimated
+
+
+def _how_bad(data: ModelData, chosen: MetricSeries | None, noun: str) -> Answer:
     row = chosen.newest if chosen else None
     if row is None or row.value is None:
         return Answer(question="How bad", said="not known", more="no performance was measured or estimated")
@@ -215,7 +222,8 @@ def _how_bad(chosen: MetricSeries | None, noun: str) -> Answer:
     if row.lower is not None and row.upper is not None:
         span = f"95 %: {quantity(row.lower, unit)} to {quantity(row.upper, unit)}, "
     said = "estimated" if row.family == "estimation" else "measured"
-    run = newest_run(chosen.rows) if chosen else []
+    rows = _told_rows(data, chosen)
+    run = newest_run(rows)
     if len(run) > 2:  # the newest alone may look well
         middle = quantity(middle_of(run).value or 0.0, unit)
         more = f"the middle of {count(len(run), noun)} since {run[0].chunk}; {now} in {row.chunk}"
@@ -269,6 +277,8 @@ def _note(data: ModelData, noun: str) -> str:
         said.insert(0, f"Each point is the mean of several {plural(noun)}, the darker band their extremes.")
     if any(r.shown is not None for r in data.measured):
         said.append("Hollow grey: too few labels so far to judge by.")
+    if any(r.is_alarm and not r.crosses for r in data.measured):
+        said.append(f"An alarm weighs all {plural(noun)} so far: none of them need be beyond the limit of one {noun}.")
     return " ".join(said)
 
 

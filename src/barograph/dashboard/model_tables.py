@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from barograph.charts.distribution import distribution
 from barograph.charts.drift_heat_map import relative_distance
+from barograph.charts.finding import newest_run
 from barograph.charts.panel import sentence
 from barograph.charts.words import crosses
 from barograph.dashboard.distribution_view import Drawn, draw_distribution, interval, strip
-from barograph.dashboard.fleet import newest
+from barograph.dashboard.fleet import is_worse, newest
 from barograph.dashboard.scales import Scale
 from barograph.dashboard.sparkline import metric_line
 from barograph.errors import MismatchError
@@ -68,6 +69,7 @@ class MetricRow:
     state: str
     is_alarm: bool
     line: str
+    is_worse: bool = False
     dot: str = ""
     is_on: bool = False
 
@@ -110,8 +112,9 @@ def metric_row(metric: MetricSeries, is_on: bool) -> MetricRow:
         was="–" if row is None or row.reference_value is None else quantity(row.reference_value, unit),
         now=_value(row, unit),
         interval=_interval(row, unit),
-        state=_state(row),
+        state=_state(row, metric.rows),
         is_alarm=row is not None and row.status is Status.BREACH,
+        is_worse=is_worse(row),
         line=metric_line(metric.measured[-60:], metric.estimated[-60:]),
         is_on=is_on,
     )
@@ -136,8 +139,9 @@ def segment_rows(segments: Sequence[MetricSeries]) -> list[MetricRow]:
                 was="–" if row is None or row.reference_value is None else quantity(row.reference_value, unit),
                 now=_value(row, unit),
                 interval=_interval(row, unit),
-                state=_state(row),
+                state=_state(row, segment.rows),
                 is_alarm=row is not None and row.status is Status.BREACH,
+                is_worse=is_worse(row),
                 line=metric_line(segment.measured, segment.estimated),
                 dot=dot,
             )
@@ -157,11 +161,15 @@ def _interval(row: Result | None, unit: str) -> str:
     return f"{quantity(row.lower, unit)} to {quantity(row.upper, unit)}"
 
 
-def _state(row: Result | None) -> str:
+def _state(row: Result | None, rows: Sequence[Result]) -> str:
     if row is None:
         return "not known"
     if row.status is Status.BREACH:
-        return "alarm"
+        run = newest_run(rows)
+        before = " or before" if len(run) == sum(r.is_judged for r in rows) else ""
+        return f"alarm since {run[0].chunk}{before}" if len(run) > 1 else "alarm"
+    if row.limit_lower is None and row.limit_upper is None and row.evidence is None:
+        return "only shown"
     if crosses(row):
         return "beyond the limit of one chunk"
     return "beyond its tolerance" if row.status is Status.WARNING else "within its limits"

@@ -11,6 +11,7 @@ from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
 WIDTH, HEIGHT, EDGE = 120.0, 26.0, 3.0
+MOST_DIAMONDS = 3  # of alarms that follow each other
 
 
 def metric_line(
@@ -48,9 +49,7 @@ def metric_line(
     for family, points in _pieces(rows, x, y):
         kind = "estimated" if family == "estimation" else "measured"
         parts.append(tag("path", class_=f"line {kind}", d=path(points)))
-    for i, row in enumerate(rows):
-        if row is not None and row.value is not None and row.status is Status.BREACH:
-            parts.append(tag("path", class_="alarm", d=diamond(x(i), y(row.value), 2.6)))
+    parts += _alarms(rows, x, y, height)
     last = max(i for i, row in enumerate(rows) if row is not None)
     end = rows[last]
     assert end is not None
@@ -59,6 +58,29 @@ def metric_line(
         kind = "estimated" if end.family == "estimation" else "measured"
         parts.append(tag("circle", class_=f"dot {kind}", cx=x(last), cy=y(end.value), r=2.2))
     return drawing("".join(parts), width=width, height=height, label="", class_="spark")
+
+
+def _alarms(rows: Sequence[Result | None], x: Scale, y: Scale, height: float) -> list[str]:
+    """Return the alarms: a diamond each, or, where many follow each other, the first one and a bar below them all."""
+    parts: list[str] = []
+    for is_alarm, group in groupby(enumerate(rows), key=lambda item: _is_alarm(item[1])):
+        places = [i for i, _ in group]
+        if not is_alarm:
+            continue
+        if len(places) > MOST_DIAMONDS:
+            left, right = x(places[0]), x(places[-1])
+            bar = tag("rect", class_="alarms", x=left, y=height - 1.6, width=right - left, height=2.4, rx=1.2)
+            parts, places = [*parts, bar], places[:1]
+        for i in places:
+            row = rows[i]
+            assert row is not None
+            assert row.value is not None
+            parts.append(tag("path", class_="alarm", d=diamond(x(i), y(row.value), 2.6)))
+    return parts
+
+
+def _is_alarm(row: Result | None) -> bool:
+    return row is not None and row.value is not None and row.status is Status.BREACH
 
 
 def bars(values: Sequence[float | None], *, width: float = 64.0, height: float = HEIGHT) -> str:

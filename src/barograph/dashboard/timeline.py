@@ -102,7 +102,7 @@ def timeline(found: Timeline, *, width: float = 1080.0, height: float = 210.0, p
     parts.append(_panel(found, x, top, bottom, prefix, width))
     end = bottom
     covered = [r for r in (found.metric.measured or found.metric.estimated) if r.coverage is not None]
-    if any(r.coverage for r in covered):
+    if any(r.coverage for r in covered) and _needs_labels(found.metric):
         end += 10.0
         parts.append(_coverage(covered, x, end, width))
         end += STRIP
@@ -122,6 +122,11 @@ def timeline(found: Timeline, *, width: float = 1080.0, height: float = 210.0, p
     )
     data = f'data-from="{found.start_us}" data-to="{found.end_us}" data-left="{number(LEFT)}" '
     return whole.replace("<svg", f'<svg {data}data-right="{number(x.end)}"', 1)
+
+
+def _needs_labels(metric: Metric) -> bool:
+    """Return whether labels have a part in a metric."""
+    return metric.family not in ("drift", "quality")
 
 
 def _definitions(prefix: str, x: Scale, width: float) -> str:
@@ -211,7 +216,8 @@ def _panel(found: Timeline, x: Scale, top: float, bottom: float, prefix: str, wi
             )
         )
     ends: list[_End] = []
-    if (reference := _last(r.reference for r in everything)) is not None:
+    judged = [r for r in metric.measured if r.value is not None]  # what waits for labels has another reference
+    if (reference := _last(r.reference for r in judged or everything)) is not None:
         parts.append(tag("line", class_="reference", x1=x.start, x2=x.end, y1=y(reference), y2=y(reference)))
         ends.append((y(reference), "reference", quantity(reference, metric.unit), "reference-name"))
     parts.append(_limits(metric, x, y, ends))
@@ -258,9 +264,7 @@ def _value_scale(metric: Metric, top: float, bottom: float) -> tuple[Scale, str]
         if low - 0.6 * span <= limit <= high + 0.6 * span:
             low, high = min(low, limit), max(high, limit)
         elif (side == "limit_lower") == (limit < low):
-            beyond = (
-                f"limit of one chunk {quantity(limit, metric.unit)}, {'below' if limit < low else 'above'} this axis"
-            )
+            beyond = f"limit {quantity(limit, metric.unit)}, {'below' if limit < low else 'above'} this axis"
     margin = 0.07 * (high - low) or 0.05 * abs(high) or 0.5
     least, most = bounds_of(
         Result(
@@ -309,7 +313,8 @@ def _limits(metric: Metric, x: Scale, y: Scale, ends: list[_End]) -> str:
             parts.append(
                 tag("path", class_="limit", d=steps(_level((x(r.start_us), x(r.end_us), y(v)) for r, v in found)))
             )
-            ends.append((y(found[-1][1]), "limit", quantity(found[-1][1], metric.unit), "limit-name"))
+            value = next((v for r, v in reversed(found) if r.value is not None), found[-1][1])
+            ends.append((y(value), "limit", quantity(value, metric.unit), "limit-name"))
     return "".join(parts)
 
 

@@ -58,10 +58,11 @@ def plural(noun: str) -> str:
 def spoken(said: str, chunk: str) -> str:
     """Return a sentence with its chunks called what they are.
 
-    >>> spoken("in breach in 19 of 25 chunks", "1w")
-    'in breach in 19 of 25 weeks'
+    >>> spoken("in breach in 19 of 25 chunks", "1w"), spoken("no breach since 2024-05-06", "1w")
+    ('in alarm in 19 of 25 weeks', 'no alarm since 2024-05-06')
     """
     noun = chunk_noun(chunk)
+    said = re.sub(r"\b(in|no) breach\b", r"\1 alarm", said)
     return re.sub(r"\bchunk\b", noun, re.sub(r"\bchunks\b", plural(noun), said))
 
 

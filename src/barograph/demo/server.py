@@ -44,7 +44,7 @@ def served(folder: Path, *, port: int) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
         )
     try:
-        yield _url(process, log)
+        yield address_of(process, log)
     finally:
         _end(process)
 
@@ -59,14 +59,15 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _url(process: subprocess.Popen[bytes], log: Path) -> str:
+def address_of(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until a server serves, and return where, as its log says; raise InputError if it does not start."""
     end = time.monotonic() + STARTING_S
     while time.monotonic() < end and process.poll() is None:
         for line in log.read_text("utf-8", errors="replace").splitlines():
             if line.startswith(_SAID):
                 return line.removeprefix(_SAID).strip()
         time.sleep(POLL_S)
-    raise InputError(f"The server of the demo did not start: {log.read_text('utf-8', errors='replace')[-2000:]}")
+    raise InputError(f"The server did not start: {log.read_text('utf-8', errors='replace')[-2000:]}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -16,6 +16,7 @@ from barograph.frames.combine import one_after_the_other
 from barograph.frames.nested import flattened
 from barograph.frames.read_paths import is_path, open_paths
 from barograph.frames.rows import BATCH_ROWS, PART_ROWS, Part, Rows
+from barograph.frames.urls import is_url
 from barograph.plain_arrays import arrow_numbers, no_rows
 
 __all__ = ["BATCH_ROWS", "PART_ROWS", "Part", "Rows", "Source", "open_rows", "sample_rows"]
@@ -30,9 +31,12 @@ def open_rows(source: Source) -> Rows:
 
     A path is a Parquet, CSV, JSON or Arrow file (text also compressed), a Delta table, a folder of such files, or a
     pattern such as `logs/day=*/*.jsonl`, all read in the order of their paths; folders named `key=value` inside become
-    text columns. A list of sources gives the rows of all, one after the other. Objects in columns become columns,
-    named `features.x`. Frames, Parquet and Arrow files are not read before they are used; a text file is looked through
-    once for how it is written, and a JSON file for its columns. Nothing of the caller's is changed.
+    text columns. An address is a table or query of a database (`sqlite:///file.db?table=events`), objects of a bucket
+    (`s3://bucket/day=*/*.parquet`) or an Iceberg table (`iceberg://catalog/shop.events`), copied to a temporary file
+    first; `${NAME}` in it is an environment variable. A list of sources gives the rows of all, one after the other.
+    Objects in columns become columns, named `features.x`. Frames, Parquet and Arrow files are not read before they are
+    used; a text file is looked through once for how it is written, and a JSON file for its columns. Nothing of the
+    caller's is changed.
 
     >>> rows = open_rows(pa.table({"a": [1, 2], "b": ["x", "y"]}))
     >>> rows.rows, rows.schema.names
@@ -44,10 +48,14 @@ def open_rows(source: Source) -> Rows:
     """
     if isinstance(source, Rows):
         return source
+    if is_url(source):
+        from barograph.frames.read_urls import open_url
+
+        return flattened(open_url(source))
     if is_path(source):
         return open_paths([source])
     if isinstance(source, list | tuple) and source:
-        if all(map(is_path, source)):
+        if all(is_path(one) and not is_url(one) for one in source):
             return open_paths(source)
         if not any(isinstance(one, pa.RecordBatch) for one in source):
             opened = [open_rows(one) for one in source]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any  # Any: what the log says of a file is of any type
 from urllib.parse import unquote
@@ -19,6 +21,12 @@ _UNDERSTOOD = {"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
 
 def open_delta(folder: Path) -> Rows:
     """Read the log of a table. Files that later versions removed are left out, partition columns are put back."""
+    _, schema, files = delta_files(folder)
+    return read_parquet.rows_of([read() for _, read in files], str(folder), schema)
+
+
+def delta_files(folder: Path) -> tuple[int, pa.Schema, list[tuple[str, Callable[[], read_parquet.ParquetFile]]]]:
+    """Return the version and columns of a table, and its live files as they were written: path, and what opens it."""
     with needs("delta", f"{str(folder)!r} is a Delta table: reading it"):
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
@@ -39,8 +47,10 @@ def open_delta(folder: Path) -> Rows:
             "Read it with another engine and pass the frame, or rewrite the table without."
         )
     check_names(schema.names, repr(str(folder)))
-    files = [_open_file(folder, action, schema) for action in _in_order(added)]
-    return read_parquet.rows_of(files, str(folder), schema)
+    files: list[tuple[str, Callable[[], read_parquet.ParquetFile]]] = [
+        (action["path"], partial(_open_file, folder, action, schema)) for action in _in_order(added)
+    ]
+    return table.version(), schema, files
 
 
 def _in_order(added: pa.Table) -> list[dict[str, Any]]:

@@ -63,6 +63,26 @@ def open_paths(paths: Sequence[str | os.PathLike[str]]) -> Rows:
     return with_plain_numbers(rows) if _kind_of(found[0][0]) == _KINDS[read_csv.SUFFIXES] else rows
 
 
+def open_one(path: Path, base: Path | None) -> Rows:
+    """Return the rows of one file or Delta table; folders named `key=value` below `base` are columns."""
+    rows = with_constants(flattened(_open(path)), _partitions(path, base))
+    return with_plain_numbers(rows) if _kind_of(path) == _KINDS[read_csv.SUFFIXES] else rows
+
+
+def found_in(text: str) -> list[tuple[Path, Path | None]]:
+    """Return the files that a path means now, each with the folder below which it may have partitions.
+
+    None, where a folder or what stands before a pattern is there and nothing matches yet. Raises like `open_paths`.
+    """
+    try:
+        return _files(text)
+    except InputError:
+        path = Path(text.removeprefix("file://")).expanduser()
+        if path.is_dir() or (_PATTERN.search(str(path)) and _before_pattern(path).is_dir()):
+            return []
+        raise
+
+
 def files_of(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """Return the files, and the folders of Delta tables, that paths mean. Raises like `open_paths`."""
     return [file for path in paths for file, _ in _files(os.fspath(path))]
@@ -70,11 +90,6 @@ def files_of(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 def _files(text: str) -> list[tuple[Path, Path | None]]:
     """Return the files that a path means, each with the folder below which it may have partitions."""
-    if "://" in text and not text.startswith("file://"):
-        raise InputError(
-            f"{text!r} is not a local path. Open it with Polars, for example `polars.scan_parquet({text!r})`, "
-            "and pass the frame."
-        )
     path = Path(text.removeprefix("file://")).expanduser()
     if path.is_dir():
         return [(path, None)] if (path / "_delta_log").is_dir() else _files_below(path)

@@ -23,6 +23,7 @@ from barograph.ingest.expand import Body
 from barograph.ingest.limits import FIRST_US, ID_LENGTH, MAX_CELLS, REJECTED_BYTES, Limits
 from barograph.ingest.memory import Reserve
 from barograph.ingest.rejected import shown
+from barograph.ingest.sensitive import Rules
 from barograph.spec.schema import Schema
 from barograph.store.layout import NUMBER, TEXT, TIME
 
@@ -36,8 +37,12 @@ _SCALARS = (pt.is_null, pt.is_boolean, pt.is_integer, pt.is_floating, pt.is_deci
 _BLOCK_ROWS = 256  # that become Python objects at a time
 
 
-def read_batch(body: Body, limits: Limits, reserve: Reserve, objects: frozenset[str] = frozenset()) -> Batch:
+def read_batch(
+    body: Body, limits: Limits, reserve: Reserve, objects: frozenset[str] = frozenset(), rules: Rules | None = None
+) -> Batch:
     """Return the columns of an Arrow IPC stream, those inside structs and maps called `objects` one by one.
+
+    Those that are sensitive by `rules` are treated.
 
     Raises like `read_stream`.
     """
@@ -51,6 +56,8 @@ def read_batch(body: Body, limits: Limits, reserve: Reserve, objects: frozenset[
                 if len(batch.columns) >= limits.body_columns or len(batch.columns) * table.num_rows > MAX_CELLS:
                     raise TooLarge(f"Column {whole!r} has too many keys for so many rows. Send fewer rows at once.")
                 batch.columns[name] = batch.without_views(array)
+    if rules is not None:
+        batch.columns = dict(rules.columns_of(batch.columns))
     return batch
 
 

@@ -23,7 +23,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 
 def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the events of an Arrow IPC stream."""
-    batch = read_batch(body, layout.limits, reserve, layout.objects)
+    batch = read_batch(body, layout.limits, reserve, layout.objects, layout.rules)
     if layout.names.keys() & batch.columns.keys():
         batch.columns = under_own_names(batch.columns, layout.names)
     n = batch.rows
@@ -76,7 +76,7 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve
 
 def decode_arrow_labels(body: Body, layout: LabelLayout, *, now_us: int, reserve: Reserve) -> Decoded:
     """Return the labels of an Arrow IPC stream."""
-    batch = read_batch(body, layout.limits, reserve, layout.objects)
+    batch = read_batch(body, layout.limits, reserve, layout.objects, layout.rules)
 
     def named(kind: str) -> str | None:
         return next((f.name for f in layout.fields if f.kind == kind and f.name in batch.columns), None)

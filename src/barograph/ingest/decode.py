@@ -32,7 +32,7 @@ def decode_events(
     Raises InputError for a body that cannot be read as a whole, and TooLarge beyond the layout's limits. What its rows
     take up in memory while they are read is reserved first; what `reserve` raises passes through.
     """
-    return _decoder(content_type).events(body, layout, now_us=now_us, reserve=reserve)
+    return _decoder(content_type, layout).events(body, layout, now_us=now_us, reserve=reserve)
 
 
 def decode_labels(
@@ -47,11 +47,17 @@ def decode_labels(
 
     Raises like `decode_events`.
     """
-    return _decoder(content_type).labels(body, layout, now_us=now_us, reserve=reserve)
+    return _decoder(content_type, layout).labels(body, layout, now_us=now_us, reserve=reserve)
 
 
-def _decoder(content_type: str) -> Decoder:
+def _decoder(content_type: str, layout: EventLayout | LabelLayout) -> Decoder:
     known = catalogue()
     if content_type not in known:
         raise InputError(f"A body is one of {', '.join(known)}. Got {content_type!r}.")
-    return known[content_type]
+    decoder = known[content_type]
+    if layout.rules is not None and not decoder.sensitive:
+        able = ", ".join(name for name, one in known.items() if one.sensitive)
+        raise InputError(
+            f"The model has sensitive columns, which the decoder of {content_type!r} does not treat. Send {able}."
+        )
+    return decoder

@@ -31,6 +31,7 @@ from barograph.ingest.json_rows import JsonRows, present_names, read_json, row_t
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import EXACT, FEW, FIRST_US, ID_LENGTH
 from barograph.ingest.memory import Reserve
+from barograph.ingest.sensitive_json import treated_body
 from barograph.ingest.values import moments, number_array, time_array
 from barograph.spec.schema import Schema
 from barograph.store.batches import Part, PendingRows, Row, to_payload
@@ -41,7 +42,9 @@ Times: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 
 def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, now_us: int, reserve: Reserve) -> Decoded:
     """Return the events of a JSON or NDJSON body."""
+    body, withheld = treated_body(body, content_type, layout, reserve)
     found = read_json(body, content_type, layout, reserve)
+    found.reasons.update((i, [why]) for i, why in withheld.items())
     rows = found.rows
     check = _Check(found)
     ids = check.ids([row[0] for row in rows], layout.fields[0].name)
@@ -91,7 +94,9 @@ def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, no
 
 def decode_json_labels(body: Body, layout: LabelLayout, *, content_type: str, now_us: int, reserve: Reserve) -> Decoded:
     """Return the labels of a JSON or NDJSON body."""
+    body, withheld = treated_body(body, content_type, layout, reserve)
     found = read_json(body, content_type, layout, reserve)
+    found.reasons.update((i, [why]) for i, why in withheld.items())
     check = _Check(found)
     places = [[i for i, f in enumerate(layout.fields) if f.kind == kind] for kind in ("id", "text", "time")]
 

@@ -26,7 +26,7 @@ JSON, NDJSON = "application/json", "application/x-ndjson"
 MAX_UNKNOWN, NAME_LENGTH = 1_000, 256  # different names that are counted, and their characters
 
 Layout: TypeAlias = EventLayout | LabelLayout
-_BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -53,8 +53,7 @@ def read_json(body: Body, content_type: str, layout: Layout, reserve: Reserve) -
 
     Raises InputError for a body that is no such thing as a whole, and TooLarge for too many rows or too long ones.
     """
-    if body.startswith(_BOM):
-        body = body[len(_BOM) :]
+    body = without_mark(body)
     most = layout.limits.rows(len(layout.fields))
     objects = body.count(b"{")
     reserve(min(objects, most) * len(layout.fields) * CELL_BYTES)
@@ -62,7 +61,7 @@ def read_json(body: Body, content_type: str, layout: Layout, reserve: Reserve) -
         found = _all_at_once(body, content_type, layout)
         if found is not None:
             return _not_nothing(found, content_type)
-    return _not_nothing(_one_by_one(body, _spans(body, content_type, most), layout), content_type)
+    return _not_nothing(_one_by_one(body, spans_of(body, content_type, most), layout), content_type)
 
 
 def _not_nothing(rows: JsonRows, content_type: str) -> JsonRows:
@@ -74,13 +73,18 @@ def _not_nothing(rows: JsonRows, content_type: str) -> JsonRows:
 
 def row_texts(body: Body, content_type: str, layout: Layout, wanted: Sequence[int]) -> dict[int, bytes]:
     """Return the texts of some rows of a body that `read_json` has read."""
-    if body.startswith(_BOM):
-        body = body[len(_BOM) :]
-    spans = _spans(body, content_type, layout.limits.rows(len(layout.fields)))
+    body = without_mark(body)
+    spans = spans_of(body, content_type, layout.limits.rows(len(layout.fields)))
     return {i: bytes(body[spans[i][0] : spans[i][1]]) for i in wanted}
 
 
-def _spans(body: Body, content_type: str, most: int) -> list[Span]:
+def without_mark(body: Body) -> Body:
+    """Return a body without the mark that some programs put in front of UTF-8."""
+    return body[len(_BOM) :] if body.startswith(_BOM) else body
+
+
+def spans_of(body: Body, content_type: str, most: int) -> list[Span]:
+    """Return start and end of each row of a body. Raises like `read_json`."""
     if content_type == NDJSON:
         return split_lines(body, most)
     start = body[:64].lstrip()[:1]
@@ -112,7 +116,7 @@ def _all_at_once(body: Body, content_type: str, layout: Layout) -> JsonRows | No
                 return JsonRows(rows, len(rows))
             contexts = [_context(row[-1], layout) for row in rows]
             return JsonRows([row[:-1] for row in rows], len(rows), extra=contexts if any(contexts) else None)
-        except (*_BAD_JSON, TooLarge, AttributeError):
+        except (*BAD_JSON, TooLarge, AttributeError):
             continue
     return None
 
@@ -129,10 +133,9 @@ def _context(raw: msgspec.Raw, layout: Layout) -> str | None:
 
 def present_names(body: Body, content_type: str, layout: Layout, wanted: set[str]) -> set[str]:
     """Return which of the wanted fields some row of a body has, be it as null."""
-    if body.startswith(_BOM):
-        body = body[len(_BOM) :]
+    body = without_mark(body)
     found: set[str] = set()
-    for start, end in _spans(body, content_type, layout.limits.rows(len(layout.fields))):
+    for start, end in spans_of(body, content_type, layout.limits.rows(len(layout.fields))):
         row = msgspec.json.decode(body[start:end])
         found |= wanted & {layout.names.get(name, name) for name, _ in opened(row, layout.objects)}
         if len(found) == len(wanted):
@@ -150,8 +153,8 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         text = body[start:end]
         try:
             values = msgspec.json.decode(text)
-        except _BAD_JSON as error:
-            found.reasons[i] = [_why(text, error)]
+        except BAD_JSON as error:
+            found.reasons[i] = [why_bad(text, error)]
             continue
         if not isinstance(values, dict):
             found.reasons[i] = [f"expected an object, got {shown(values)}"]
@@ -224,7 +227,8 @@ def _count_unknown(unknown: Counter[str], names: Iterable[str]) -> None:
             unknown[name] += 1
 
 
-def _why(text: Body, error: Exception) -> str:
+def why_bad(text: Body, error: Exception) -> str:
+    """Return why a row is no JSON; of the row itself, nothing is in it."""
     if isinstance(error, RecursionError):
         return "not JSON: nested too deeply"
     hint = (

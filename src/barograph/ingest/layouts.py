@@ -17,6 +17,7 @@ from barograph.ingest.common_names import common_names, has_context, usual_names
 from barograph.ingest.fields import Field, RowDecoder, common_decoder, objects_of, row_decoders
 from barograph.ingest.limits import Limits
 from barograph.ingest.rejected import shown
+from barograph.ingest.sensitive import Rules, Sensitive
 from barograph.ingest.values import number_array, number_of, text_array, text_of
 from barograph.spec.column_types import number
 from barograph.spec.schema import ColumnType, Schema, Task
@@ -50,6 +51,7 @@ class LabelLayout:
     objects: frozenset[str]
     names: Mapping[str, str]  # none: the common names are among the fields
     class_of: Callable[[str], str | None]  # None for what stands for no label
+    rules: Rules | None = None  # None where no column is sensitive
 
     @property
     def null_numbers(self) -> frozenset[float]:
@@ -113,6 +115,7 @@ class EventLayout:
     names: Mapping[str, str]
     labels: LabelLayout
     receipt: bool = False  # an event without a timestamp is of the time when it came
+    rules: Rules | None = None  # None where no column is sensitive
 
     @property
     def label(self) -> int | None:
@@ -161,10 +164,12 @@ class EventLayout:
         return to_payload(self.table(rows))
 
 
-def event_layout(schema: Schema, limits: Limits | None = None, *, receipt: bool = False) -> EventLayout:
+def event_layout(
+    schema: Schema, limits: Limits | None = None, *, receipt: bool = False, sensitive: Sensitive | None = None
+) -> EventLayout:
     """Return how the events of a model are read; with `receipt`, one without a timestamp is of the time when it came.
 
-    Raises SpecError like `with_id_and_timestamp`.
+    `sensitive` columns are treated before anything else. Raises SpecError like `with_id_and_timestamp`.
     """
     schema, limits = with_id_and_timestamp(schema), limits or Limits()
     arrow = event_schema(schema)
@@ -204,12 +209,13 @@ def event_layout(schema: Schema, limits: Limits | None = None, *, receipt: bool 
         decoders=decoders,
         objects=objects_of(fields) | {name.split(SEPARATOR)[0] for name in names if SEPARATOR in name},
         names=names,
-        labels=label_layout(schema, limits),
+        labels=label_layout(schema, limits, sensitive=sensitive),
         receipt=receipt,
+        rules=None if sensitive is None else sensitive.rules(names),
     )
 
 
-def label_layout(schema: Schema, limits: Limits | None = None) -> LabelLayout:
+def label_layout(schema: Schema, limits: Limits | None = None, *, sensitive: Sensitive | None = None) -> LabelLayout:
     """Return how the labels of a model are read. Raises SpecError like `with_id_and_timestamp`."""
     schema, limits = with_id_and_timestamp(schema), limits or Limits()
     pairs = ((schema.id, ID, "id"), (schema.label, LABEL, "text"), (schema.label_timestamp, LABEL_TIMESTAMP, "time"))
@@ -227,6 +233,7 @@ def label_layout(schema: Schema, limits: Limits | None = None) -> LabelLayout:
         objects=objects_of(fields),
         names={},
         class_of=lru_cache(1024)(partial(_class_of, schema)),
+        rules=None if sensitive is None else sensitive.rules({ID: str(schema.id)}),
     )
 
 

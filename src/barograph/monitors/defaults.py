@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from barograph.metrics import Metric, catalogue
+from barograph.metrics.broken import Broken
 from barograph.monitors.monitor import Monitor
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.measure import applies, is_per_column, wanted
 from barograph.sketches.sample import Sample
 
+OF_WHAT_IS_NEW = (Broken.UNSEEN, Broken.OUT_OF_RANGE, Broken.CONSTANT)
 MANY_COLUMNS = 100  # above, only the primary drift metric of each column is computed by default
 
 
@@ -51,6 +53,8 @@ def default_monitors(
                 alerts = metric == speakers[column.name]
                 if not alerts and len(yardstick.columns) > MANY_COLUMNS:
                     continue
+            if column.name in yardstick.turning and (metric.family == "drift" or metric.breaks in OF_WHAT_IS_NEW):
+                alerts = False  # what comes later is new by nature
             if column.name == yardstick.schema.label and metric.family == "quality" and not metric.of_labels:
                 alerts = False  # a label that is missing has not arrived: label coverage tells of that
             monitors.append(Monitor(metric=metric, column=column.name, alerts=alerts, tolerance=tolerance))

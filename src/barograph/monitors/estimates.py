@@ -173,16 +173,23 @@ def estimator_of(reference: Reference, *, values: Values | None = None) -> Estim
     return reference.once(("estimator", values), lambda: _estimator(reference, values))
 
 
+def out_of_time_of(reference: Reference, *, values: Values | None = None) -> Callable[[When], OutOfTime]:
+    """Return by how much more than by chance estimates were off in the reference itself, for any place in time."""
+
+    def learned() -> Callable[[When], OutOfTime]:
+        blocks = [(block.cells, block.outcomes) for block in reference.blocks.select() if block.outcomes is not None]
+        experience = learn(residuals(blocks, Timeline.of(reference).blocks, values=values))
+        return lambda when: lambda found: experience.excess(found, when) if experience is not None else {}
+
+    return reference.once(("out of time", values), learned)
+
+
 def _estimator(reference: Reference, values: Values | None) -> Estimator | None:
     total = reference.total
     outcomes = total.outcomes
     if outcomes is None or not outcomes.n:
         return None
-    blocks = [(block.cells, block.outcomes) for block in reference.blocks.select() if block.outcomes is not None]
-    experience = learn(residuals(blocks, Timeline.of(reference).blocks, values=values))
-
-    def out_of_time(when: When) -> OutOfTime:
-        return lambda found: experience.excess(found, when) if experience is not None else {}
+    out_of_time = out_of_time_of(reference, values=values)
 
     if isinstance(outcomes, ScoreTable):
         if not outcomes.by_score.sum():

@@ -19,6 +19,7 @@ from barograph.monitors.results import Result
 from barograph.outcome import Estimate, Outcome, Outcomes, Undefined
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.profiles.yardstick import CategoricalBins, ColumnBins, Yardstick
+from barograph.reference.due import Due, due
 from barograph.reference.measure import least_tolerance, measure, measure_across, wanted
 from barograph.reference.reference import Reference
 from barograph.reference.variability import NONE, Variability
@@ -27,21 +28,22 @@ from barograph.sketches.counts import Counts
 
 NEARLY_DEAD = 0.1  # of the rows that are due at the slowest
 ENOUGH_DUE = 20.0  # rows: below, none may come by chance
+NONE_DUE = "no rows are due then: none come at such times in the reference"
 
 
 @dataclass(frozen=True, slots=True)
 class Yardmark:
     """What a monitor is compared with: the reference's own outcome, and how much it varies by nature.
 
-    `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk,
-    `least` is the least tolerance that makes sense; see `least_tolerance`.
+    `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk, or
+    why there is no such limit, `least` is the least tolerance that makes sense; see `least_tolerance`.
     """
 
     outcome: Outcome
     variability: Variability
     most_frequent: float = 1.0
     least: float = 0.0
-    fewest: Callable[[Chunk], Limits | None] = lambda chunk: None
+    fewest: Callable[[Chunk], tuple[Limits | None, str | None]] = lambda chunk: _NONE
 
 
 def evaluate(
@@ -298,20 +300,32 @@ def _center(monitor: Monitor, yardstick: Yardstick, reference: Estimate, natural
     return by_nature + reference.value if by_nature else natural.center
 
 
-def _few_rows(reference: Reference, chunk: Chunk) -> Limits | None:
-    """Return the fewest rows that a complete chunk of time may have; None where nothing is known to be due.
+def _few_rows(reference: Reference, chunk: Chunk) -> tuple[Limits | None, str | None]:
+    """Return the fewest rows that a complete chunk of time may have, or why nothing is known to be due.
 
-    A tenth of what the slowest block of the reference would bring in this time: quieter hours or days are in it, so
-    what is below is a feed that is dead or nearly so.
+    A tenth of the fewest that came in the reference at such a time (`reference.due`); where that is not known, of what
+    its slowest block would bring: quieter hours or days are in it, so what is below is a feed that is dead or nearly.
     """
-    rates = reference.once(("rates",), lambda: _rates(reference))
-    if not rates or not chunk.complete or chunk.start is None or chunk.end is None:
-        return None
-    due = min(rates) * (chunk.end - chunk.start).total_seconds()
-    if due < ENOUGH_DUE:
-        return None
-    lower = max(1.0, NEARLY_DEAD * due)
-    return Limits(lower=lower, upper=None, tolerated_lower=lower, tolerated_upper=None)
+    if not chunk.complete or chunk.start is None or chunk.end is None:
+        return _NONE
+    seconds = (chunk.end - chunk.start).total_seconds()
+    days = round(seconds / 86_400, 6)
+    usual = reference.once(("due", days), lambda: _due(reference, days))
+    fewest = None if usual is None else usual.fewest(chunk)
+    if fewest is None:
+        rates = reference.once(("rates",), lambda: _rates(reference))
+        fewest = min(rates) * seconds if rates else 0.0
+    elif fewest < 1.0:
+        return None, NONE_DUE
+    if fewest < ENOUGH_DUE:
+        return _NONE
+    lower = max(1.0, NEARLY_DEAD * fewest)
+    return Limits(lower=lower, upper=None, tolerated_lower=lower, tolerated_upper=None), None
+
+
+def _due(reference: Reference, days: float) -> Due | None:
+    history = reference.history(days=days)
+    return None if history is None else due(history, zone=reference.schema.timezone)
 
 
 def _rates(reference: Reference) -> list[float]:
@@ -370,7 +384,7 @@ def _limits(
     metric, natural = monitor.metric, mark.variability
     sd, mean = natural.of_chunk(outcome.n)
     if metric.counts_rows:
-        return mark.fewest(chunk), None
+        return mark.fewest(chunk)
     if metric.breaks is Broken.CONSTANT:
         assert isinstance(outcome, Estimate)  # see _is_limited_by_formula
         return _constant(outcome, mark, mark.most_frequent)

@@ -18,18 +18,20 @@ from barograph.arrays import Bools, Floats, Ints
 from barograph.metrics.performance._excess import RESIDUAL
 from barograph.monitors.feeds import feed_of_chunks, feed_of_history, feed_of_reference, feed_of_whole
 from barograph.monitors.monitor import Monitor
-from barograph.monitors.results import Result, Worse
+from barograph.monitors.results import Result
 from barograph.monitors.shares import alarm_of
 from barograph.outcome import Estimate
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.history import History
 from barograph.reference.measure import least_tolerance, measure
 from barograph.reference.reference import Reference
+from barograph.reference.rhythm import phases_of
 from barograph.rules import LONGEST_DAYS, Change, Context, Feed, Judged, Rule, RuleKind, catalogue
 from barograph.rules.budget import describe_detectable, run_in_chunks
 from barograph.rules.limits import OUT_OF_REACH, Status, default_tolerance
 from barograph.rules.predictive import Predictive
 
+IN_PHASES = ("parts", "bins")  # of columns: what is counted of them in blocks like the chunks
 WEIGHS_VALUES = ("predictive", "summary")  # rules that need to know how much a value varies
 FEW = 100  # rows, in which chance does more than an estimate knows
 ENOUGH = 50  # rows, of which it is no chance that they are all alike
@@ -125,10 +127,15 @@ def learn_rules(
     for (name, segment, _), members in groupby(sorted(watched, key=_order), key=_order):
         kind, days, rows = catalogue()[name], *cut
         history = reference.history(days=days, rows=rows) if kind.takes == "values" else None
-        for like, known in _by_what_is_known(kind, list(members), history):
+        rhythm = reference.rhythm(days=days) if rows is None and kind.takes in IN_PHASES and segment == ALL else None
+        of_columns, others = [], list(members)
+        if rhythm is not None:
+            of_columns, others = [m for m in others if m.column], [m for m in others if not m.column]
+            group = _learned(reference, kind, segment, of_columns, arl, step=step, typical=typical, rhythm=rhythm)
+            groups += [group] if group is not None else []
+        for like, known in _by_what_is_known(kind, others, history):
             group = _learned(reference, kind, segment, known, arl, step=step, typical=typical, history=like)
-            if group is not None:
-                groups.append(group)
+            groups += [group] if group is not None else []
     return Weighing(groups=tuple(groups), watched=tuple(watched))
 
 
@@ -136,7 +143,11 @@ def _by_what_is_known(
     kind: RuleKind, monitors: Sequence[Monitor], history: History | None
 ) -> Iterator[tuple[History | None, list[Monitor]]]:
     """Yield the monitors whose values are known of blocks like the chunks, with these, and then the others."""
-    like = [m for m in monitors if history and m.is_headline and history.has(m.metric.name, m.segment)]
+    like = [
+        m
+        for m in monitors
+        if history and (m.is_headline or m.metric.foretells) and history.has(m.metric.name, m.segment)
+    ]
     if like:
         yield history, like
     if others := [m for m in monitors if m not in like]:
@@ -155,7 +166,7 @@ class _Found:
     upper: float | None
     note: str
     beyond: bool
-    change: Worse | None
+    change: Change | None
     usual: float | None
 
 
@@ -198,7 +209,7 @@ class _Group:
                     arrays[2][j][i],
                     judged.notes.get((i, j), ""),
                     beyond[j][i],
-                    _worse(judged.changes.get((i, j))),
+                    judged.changes.get((i, j)),
                     usually[j],
                 )
                 for i, key in enumerate(keys)
@@ -239,14 +250,23 @@ def _learned(
     *,
     step: float,
     typical: Mapping[str, int],
-    history: History | None,
+    history: History | None = None,
+    rhythm: Profiles | None = None,
 ) -> _Group | None:
-    """Return what a rule learns for the monitors of a segment that it watches."""
+    """Return what a rule learns for the monitors of a segment that it watches; None where there is nothing to learn.
+
+    It learns from blocks of the reference that are cut like the chunks, `history` or `rhythm`, where there are such.
+    """
+    if not monitors:
+        return None
     total = reference.total_of(segment)
     zone = reference.schema.timezone
     of_chunks = None if history is None else feed_of_history(history, monitors, zone=zone)
     if of_chunks is not None and kind.by_chunk:
         blocks = of_chunks
+    elif rhythm is not None:
+        phase = phases_of(rhythm)
+        blocks = feed_of_reference(kind.takes, rhythm, segment, monitors, total=total, phase=phase)
     else:
         blocks = feed_of_reference(kind.takes, reference.blocks, segment, monitors, total=total)
     if not len(blocks):
@@ -301,18 +321,6 @@ def _together(monitors: Sequence[Monitor]) -> Ints:
     names = [alarm_of(m, monitors) for m in monitors]
     numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return np.array([numbers[name] for name in names], np.int64)
-
-
-def _worse(change: Change | None) -> Worse | None:
-    if change is None:
-        return None
-    return Worse(
-        since=change.since,
-        value=change.value,
-        lower=change.lower,
-        upper=change.upper,
-        is_material=change.is_material,
-    )
 
 
 def _constant(kind: RuleKind, monitors: Sequence[Monitor], total: Profile) -> Bools:

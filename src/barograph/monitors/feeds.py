@@ -48,14 +48,21 @@ def feed_of_chunks(
         errors = np.array([[_number(c.standard_error if c else None) for c in row] for row in cells], np.float64)
         rows = np.array([[c.n if c and c.value is not None else 0 for c in row] for row in cells], np.float64)
         feed = _feed(profiles, across, first, values=values, errors=errors.reshape(shape), rows=rows.reshape(shape))
-        zone = profiles.yardstick.schema.timezone
-        days = float(np.median(feed.days)) if len(feed) else 0.0
-        return replace(feed, phase=phases(_starts(profiles.chunks), days, zone=zone))
-    return _feed(profiles, across, first, **_counted(takes, profiles, across, monitors))
+    else:
+        feed = _feed(profiles, across, first, **_counted(takes, profiles, across, monitors))
+    zone = profiles.yardstick.schema.timezone
+    days = float(np.median(feed.days)) if len(feed) else 0.0
+    return replace(feed, phase=phases(_starts(profiles.chunks), days, zone=zone))
 
 
 def feed_of_reference(
-    takes: Takes, blocks: Profiles, segment: str, monitors: Sequence[Monitor], *, total: Profile
+    takes: Takes,
+    blocks: Profiles,
+    segment: str,
+    monitors: Sequence[Monitor],
+    *,
+    total: Profile,
+    phase: Ints | None = None,
 ) -> Feed:
     """Return what a rule learns from: the blocks of the reference that have rows; `total` is all of them."""
     across = blocks.across(segment)
@@ -85,6 +92,7 @@ def feed_of_reference(
         errors=_some(arrays, "errors", some),
         counts=_some(arrays, "counts", some),
         rows=_some(arrays, "rows", some),
+        phase=None if phase is None else phase[some],
     )
 
 

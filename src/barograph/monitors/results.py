@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from barograph.rules import Change
 from barograph.rules.limits import Status
 from barograph.text.format import number
 
@@ -15,21 +16,6 @@ if TYPE_CHECKING:
 
 
 APPROXIMATE = "approximate: "  # how the part of the reason begins that says so
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worse:
-    """Since when, and by how much on average, a metric is worse; the bounds hold with 95 % after every chunk.
-
-    `since` is the place of the first chunk that is worse, as estimated, among all chunks in the order of time.
-    `is_material` says whether more than the tolerance is certain.
-    """
-
-    since: int
-    value: float
-    lower: float
-    upper: float
-    is_material: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +46,7 @@ class Result:
     label_coverage: float | None = None
     # Not columns of the output:
     standard_error: float | None = None  # for the evidence
-    change: Worse | None = None  # what is known of it since its onset, for the severity
+    change: Change | None = None  # what is known of it since its onset, for severity and causes
     judged: bool = True  # False: the value is only shown; `reason` says why
     binning_error: float | None = None  # how far the value may be from that of the rows themselves; see `approximately`
 

@@ -201,7 +201,8 @@ class Yardstick:
 
     `columns` are the features in the schema's order, then the scores, the prediction and the label, as far as they
     exist. `outcomes` has one entry for a binary model, one a class for a multiclass model, and is empty without a
-    prediction; a regression has `regression` instead. `segments` holds the categories of each segment column.
+    prediction; a regression has `regression` instead. `segments` holds the categories of each segment column. `turning`
+    are the features whose values turn over in the reference itself: nothing follows from new ones.
     """
 
     schema: Schema
@@ -211,6 +212,7 @@ class Yardstick:
     regression: RegressionOutcome | None = None
     segments: Mapping[str, CategoricalBins] = field(default_factory=dict)
     covariance: tuple[str, ...] = ()  # the numeric features whose second moments are kept
+    turning: tuple[str, ...] = ()
 
     @cached_property
     def offsets(self) -> Ints:

@@ -31,7 +31,9 @@ from barograph.reference.bins import class_bins, fit_categorical_bins, fit_numer
 from barograph.reference.history import histories
 from barograph.reference.partition import fit_partition, single_leaf
 from barograph.reference.reference import Reference, block_rule
+from barograph.reference.rhythm import rhythms
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
+from barograph.reference.turnover import turning
 from barograph.spec.infer import infer_schema
 from barograph.spec.roles import Roles
 from barograph.spec.schema import ColumnType, Schema, Task
@@ -86,15 +88,17 @@ def fit(
     if rule is not None:
         rule = parse_chunk_rule(rule, zone=learned.yardstick.schema.timezone)
     kept = histories(learned.yardstick, rows, rule)
-    return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions, kept)
+    rhythm = rhythms(learned.yardstick, learned.sample, rule)
+    return Reference(learned.yardstick, blocks, learned.leaf_codes, learned.decisions, kept, rhythm)
 
 
 class Learned(NamedTuple):
-    """What is learned from a sample of reference rows: the yardstick, how it counts them, how roles were found."""
+    """What is learned from a `sample` of reference rows: the yardstick, how it counts them, how roles were found."""
 
     yardstick: Yardstick
     leaf_codes: npt.NDArray[np.int64]
     decisions: tuple[str, ...]
+    sample: pa.Table
 
 
 def learn_yardstick(
@@ -123,7 +127,7 @@ def learn_yardstick(
     if not table.num_rows:
         raise InputError(NO_ROWS.format(rows.name))
     yardstick, leaf_codes = fit_yardstick(schema, table, check)
-    return Learned(yardstick, leaf_codes, decisions)
+    return Learned(yardstick, leaf_codes, decisions, table)
 
 
 def fit_yardstick(
@@ -132,6 +136,8 @@ def fit_yardstick(
     """Return the yardstick of a sample of reference rows, and the counts of that sample by leaf and code."""
     table = table.combine_chunks()
     features = tuple(_feature_bins(table, name, kind) for name, kind in _each(schema.features.items(), check))
+    turns = turning(schema, table)
+    steady = tuple(c for c in features if c.name not in turns)
     outputs = _Outputs(schema, table)
     schema = outputs.schema
     yardstick = Yardstick(
@@ -141,7 +147,8 @@ def fit_yardstick(
         outcomes=outputs.binary,
         regression=outputs.regression,
         segments={name: _segment_bins(table, name) for name in schema.segments},
-        covariance=tuple(c.name for c in features if isinstance(c, NumericBins))[:MAX_COVARIANCE],
+        covariance=tuple(c.name for c in steady if isinstance(c, NumericBins))[:MAX_COVARIANCE],
+        turning=turns,
     )
     codes = np.vstack(
         [encode_column(yardstick, c.name, _column(table, c.name)) for c in _each(yardstick.columns, check)]
@@ -150,7 +157,10 @@ def fit_yardstick(
     at = np.flatnonzero(known)[: min(TREE_ROWS, TREE_CELLS // max(len(features), 1))]
     check()
     if len(at):
-        yardstick = replace(yardstick, partition=fit_partition(features, codes[: len(features), at], target[at]))
+        cut_by = np.flatnonzero([c.name not in turns for c in features])
+        tree = fit_partition(steady, codes[np.ix_(cut_by, at)], target[at])
+        places = cut_by[tree.features] if len(cut_by) else tree.features
+        yardstick = replace(yardstick, partition=replace(tree, features=places.astype(np.int32)))
     return yardstick, _leaf_codes(yardstick, codes, check)
 
 

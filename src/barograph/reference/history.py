@@ -1,4 +1,4 @@
-"""The reference cut as production is cut: what performance was in each hour, day, week or month of it.
+"""The reference cut as production is cut: how many rows came, and what performance was, in each hour, day or month.
 
 How much a metric varies from day to day is seen in days, and that it follows the weekday, too: neither in twenty blocks
 of a longer reference. What is kept of each block is the value, its standard error and the rows behind it; the tables
@@ -45,12 +45,14 @@ class History:
     """Values of metrics, in blocks of the reference that are cut by the rule `chunk`, in the order of time.
 
     `series` are pairs of a metric and a segment ("" for all rows); `values`, `errors` and `rows` are (blocks, series),
-    NaN where there is no value or error. `starts` and `ends` are microseconds, `NO_TIME` without a timestamp.
+    NaN where there is no value or error. `starts` and `ends` are microseconds, `NO_TIME` without a timestamp. `came`
+    are the rows that came, NaN where the reference does not fill the block.
     """
 
     chunk: str
     starts: Ints
     ends: Ints
+    came: Floats
     series: tuple[tuple[str, str], ...]
     values: Floats
     errors: Floats
@@ -100,6 +102,7 @@ class History:
             chunk=f"{length} times {self.chunk}",
             starts=self.starts[cut][::length],
             ends=self.ends[cut][length - 1 :: length],
+            came=self.came[cut].reshape(count, length).sum(axis=1),
             values=np.where(total > 0, mean, np.nan),
             errors=np.where(variance > 0, np.sqrt(variance), np.nan),
             rows=total,
@@ -107,7 +110,7 @@ class History:
 
     def parts(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return what `of_parts` reads: plain values, and arrays by name."""
-        names = ("starts", "ends", "values", "errors", "rows")
+        names = ("starts", "ends", "came", "values", "errors", "rows")
         plain = {"chunk": self.chunk, "series": [list(pair) for pair in self.series]}
         return plain, {name: getattr(self, name) for name in names}
 
@@ -128,7 +131,7 @@ def best_for(histories: Sequence[History], *, days: float, rows: float | None) -
         own = history.days
         if (own == 0) != (rows is not None):
             continue
-        length = rows / float(np.median(history.rows[:, 0])) if rows and len(history) else days / own if own else 0.0
+        length = rows / float(np.nanmedian(history.came)) if rows and len(history) else days / own if own else 0.0
         times = round(length)
         if times >= 1 and abs(length / times - 1) <= ALIKE and len(history) // times >= FEWEST:
             found.append((times, history))
@@ -141,15 +144,15 @@ def best_for(histories: Sequence[History], *, days: float, rows: float | None) -
 def histories(yardstick: Yardstick, rows: Rows, chunk: ChunkRule | None) -> tuple[History, ...]:
     """Return the histories of reference rows: cut by `chunk`, or by the calendar where it is not known.
 
-    Only what the model said and what was true is read. Lengths of which there are too few blocks, or that hold too few
-    rows, are left out; so are segments, where the tables of all would be too large.
+    Only when rows came, what the model said and what was true is read. Lengths of which there are too few blocks, or
+    that hold too few rows, are left out; so are segments, where the tables of all would be too large.
     """
     narrow = _outputs_only(yardstick)
     names = [
-        name for name in (*headlines(yardstick.schema.task), RESIDUAL.name) if applies(headline(name), narrow, None)
+        name for name in (*headlines(yardstick.schema.task), *_of_all_rows()) if applies(headline(name), narrow, None)
     ]
-    if not names or yardstick.schema.label is None:
-        return ()
+    if yardstick.schema.label is None:
+        names = []
     if isinstance(chunk, OneChunk):
         return ()
     if isinstance(chunk, RowChunks):
@@ -176,7 +179,14 @@ def headlines(task: Task) -> list[str]:
 
 def headline(name: str) -> Metric:
     """Return the metric of one of the series of a history."""
-    return RESIDUAL if name == RESIDUAL.name else catalogue()["performance", name]
+    if name == RESIDUAL.name:
+        return RESIDUAL
+    return next(m for m in catalogue().values() if m.name == name and (m.family == "performance" or m.foretells))
+
+
+def _of_all_rows() -> list[str]:
+    """Return what is kept beside the headline metrics, and not of segments."""
+    return [RESIDUAL.name, *(m.name for m in catalogue().values() if m.foretells)]
 
 
 def _kept(found: Sequence[History]) -> tuple[History, ...]:
@@ -247,8 +257,8 @@ def _longer(finest: Profiles, rule: TimeChunks) -> Profiles:
 
 
 def _history(profiles: Profiles, rule: TimeChunks | RowChunks, names: Sequence[str]) -> History:
-    segments = [ALL, *(s for s in profiles.segments if profiles.total(s).n)]
-    series = tuple((name, segment) for segment in segments for name in names if segment == ALL or name != RESIDUAL.name)
+    segments, apart = [ALL, *(s for s in profiles.segments if profiles.total(s).n)], _of_all_rows()
+    series = tuple((name, segment) for segment in segments for name in names if segment == ALL or name not in apart)
     columns: dict[str, list[Floats]] = {"values": [], "errors": [], "rows": []}
     for name, segment in series:
         found = measure_across(headline(name), profiles, profiles.total(segment), segment=segment)
@@ -258,15 +268,14 @@ def _history(profiles: Profiles, rule: TimeChunks | RowChunks, names: Sequence[s
         columns["errors"].append(np.where(found.defined, error, np.nan))
         columns["rows"].append(np.where(found.defined, found.n, 0).astype(np.float64))
     chunk = rule.name if isinstance(rule, TimeChunks) else f"{rule.size}rows"
+    filled = np.array([c.complete for c in profiles.chunks], np.bool_)
     return History(
         chunk=chunk,
         starts=_times(c.start for c in profiles.chunks),
         ends=_times(c.end for c in profiles.chunks),
+        came=np.where(filled, profiles.tables["rows"], np.nan),
         series=series,
-        **{
-            name: np.column_stack(found) if found[0].size else np.zeros((0, len(series)))
-            for name, found in columns.items()
-        },
+        **{name: np.array(found).reshape(len(series), len(filled)).T for name, found in columns.items()},
     )
 
 

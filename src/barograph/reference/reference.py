@@ -19,7 +19,8 @@ from barograph.metrics import Metric
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import Yardstick
-from barograph.reference.history import History, best_for
+from barograph.reference.history import ALIKE, History, best_for
+from barograph.reference.rhythm import block_days, columns_only
 from barograph.reference.serial import yardstick_from, yardstick_parts
 from barograph.reference.variability import Variability, variability
 from barograph.sketches.serial import pack, unpack
@@ -39,8 +40,9 @@ class Reference:
 
     `blocks` are the profiles of about 20 runs of reference rows, in the order of time where there is a timestamp:
     how much they differ from each other is the natural variability. `leaf_codes` counts a sample of the reference by
-    leaf and code: (leaves, codes). `decisions` says in words how each role was found. `histories` are what performance
-    was in blocks that are cut like chunks, one for each length that is known.
+    leaf and code: (leaves, codes). `decisions` says in words how each role was found. `histories` are how many rows
+    came and what performance was in blocks that are cut like chunks, one for each length that is known; `rhythms` are
+    the columns in such blocks, of lengths that have phases.
     """
 
     yardstick: Yardstick
@@ -48,6 +50,7 @@ class Reference:
     leaf_codes: npt.NDArray[np.int64]
     decisions: tuple[str, ...] = ()
     histories: tuple[History, ...] = ()
+    rhythms: tuple[Profiles, ...] = ()
 
     @property
     def schema(self) -> Schema:
@@ -107,6 +110,10 @@ class Reference:
             self._like[key] = best_for(self.histories, days=days, rows=rows)
         return self._like[key]
 
+    def rhythm(self, *, days: float) -> Profiles | None:
+        """Return the counts of columns in blocks like chunks of so many `days`; None where none are known."""
+        return next((p for p in self.rhythms if abs(block_days(p) / days - 1) <= ALIKE), None)
+
     @cached_property
     def _like(self) -> dict[tuple[float, float | None], History | None]:
         return {}
@@ -153,7 +160,8 @@ class Reference:
             said, numbers = history.parts()
             plain.append(said)
             arrays |= {f"history{i}.{name}": array for name, array in numbers.items()}
-        meta |= {"decisions": list(self.decisions), "histories": plain}
+        arrays |= {f"rhythm{i}": np.frombuffer(p.to_bytes(), np.uint8) for i, p in enumerate(self.rhythms)}
+        meta |= {"decisions": list(self.decisions), "histories": plain, "rhythms": len(self.rhythms)}
         return pack("reference", FORMAT_VERSION, meta, arrays)
 
     @classmethod
@@ -169,8 +177,12 @@ class Reference:
                 )
                 for i, plain in enumerate(meta["histories"])
             )
+            columns = columns_only(yardstick)
+            rhythms = tuple(
+                Profiles.from_bytes(arrays[f"rhythm{i}"].tobytes(), columns) for i in range(meta["rhythms"])
+            )
             codes = arrays["leaf_codes"].astype(np.int64)
-            return cls(yardstick, blocks, codes, tuple(meta["decisions"]), histories)
+            return cls(yardstick, blocks, codes, tuple(meta["decisions"]), histories, rhythms)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise FormatError(f"This barograph reference is damaged: {error!r}. Learn it again.") from error
 

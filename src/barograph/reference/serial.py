@@ -38,6 +38,7 @@ def yardstick_parts(yardstick: Yardstick) -> tuple[Meta, Arrays]:
         "outcomes": len(yardstick.outcomes),
         "errors": _column(regression.errors, "errors", arrays) if regression else None,
         "covariance": list(yardstick.covariance),
+        "turning": list(yardstick.turning),
     }
     if regression:
         arrays["regression.edges"] = regression.edges
@@ -63,6 +64,7 @@ def yardstick_from(meta: Meta, arrays: Arrays) -> Yardstick:
         else None,
         segments={s.name: s for s in segments if isinstance(s, CategoricalBins)},
         covariance=tuple(meta["covariance"]),
+        turning=tuple(meta["turning"]),
     )
 
 

@@ -109,7 +109,7 @@ def check(
         rule = default_chunk(rows, learned.yardstick, until=until)
     rule = parse_chunk_rule(rule, zone=learned.schema.timezone)
     profiles = build_profiles(learned.yardstick, rows, chunk=rule, until=until, progress=progress)
-    return report_of(learned, profiles, plan, as_of=as_of, until=until, left_out=rows.left_out)
+    return report_of(learned, profiles, plan, as_of=as_of, until=until, left_out=rows.left_out, read=rows.decisions)
 
 
 def report_of(
@@ -120,14 +120,15 @@ def report_of(
     as_of: datetime | None = None,
     until: datetime | None = None,
     left_out: Sequence[tuple[str, str]] = (),
+    read: Sequence[str] = (),
     closed: int | None = None,
     silences: Sequence[Silence] = (),
     now: datetime | None = None,
 ) -> Report:
     """Return what is found in profiles: what `check` says of data, and the service of what it keeps.
 
-    `left_out` is what was not read, and why. Only the first `closed` chunks raise alerts, by default all; `silences`
-    hold or do not at the time `now`.
+    `left_out` is what was not read, and why, `read` what was decided to read the rest. Only the first `closed` chunks
+    raise alerts, by default all; `silences` hold or do not at the time `now`.
     """
     found = assess(reference, profiles, plan, as_of=as_of)
     closed = len(profiles.chunks) if closed is None else closed
@@ -161,6 +162,7 @@ def report_of(
         trust=found.trust,
         audits=found.audits,
         loss=loss_of_worst_chunk(reference, profiles, found.rows),
+        read=(*read, *(line for line in reference.decisions if line.startswith("timezone:") and line not in read)),
         hygiene=hygiene([row for row in found.rows if row.monitor in {*found.alerting, CONCEPT}]),
     )
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from barograph.causes.explain import Trust
+from barograph.causes.explain import Trust, causes_in_words
 from barograph.checks.loss import Loss
 from barograph.labels.trust import TrustState
 from barograph.metrics.facts import harm_metrics, title_of
-from barograph.outcome import Estimate
 from barograph.report.report import Report
 from barograph.text.format import listed, percent
 
@@ -43,15 +42,8 @@ def _loss(loss: Loss) -> str:
     name, parts = title_of(loss.metric), loss.parts
     change = parts.change.value
     way = "higher" if change > 0 else "lower"
-    return (
-        f"In {loss.chunk}, where {name} is worst, it is {abs(change):.3g} {way} than in the reference: "
-        f"{_signed(parts.covariate)} because the traffic is another (covariate shift), {_signed(parts.concept)} "
-        "because the same traffic has other labels (concept drift)."
-    )
-
-
-def _signed(part: Estimate) -> str:
-    return f"{part.value:+.3g} (95 %: {part.lower:+.3g} to {part.upper:+.3g})"
+    said = f"In {loss.chunk}, where {name} is worst, it is {abs(change):.3g} {way} than in the reference"
+    return f"{said}: {causes_in_words(parts)}."
 
 
 def _trust(trust: Trust) -> str:

@@ -7,7 +7,7 @@ JavaScript add tooltips, sorting and a search, and nothing depends on them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
@@ -17,11 +17,13 @@ from barograph.alerts.alert import State
 from barograph.alerts.breaches import known_metrics, main_metric
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
+from barograph.alerts.told import told
 from barograph.charts.style import Chart
 from barograph.checks.not_checked import NotChecked
 from barograph.errors import InputError
 from barograph.extras import needs
 from barograph.metrics.facts import heading_of, unit_of
+from barograph.report.before_after import Line, before_after
 from barograph.report.explanations import why
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
 from barograph.report.ranking import Digest, digest
@@ -55,7 +57,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """An incident as the page shows it. `span` says when; `explains` are the first of the other alerts."""
+    """An incident as the page shows it. `span` says when; `explains` are the first of the other alerts.
+
+    `figures` are what changed: what, before and after.
+    """
 
     id: str
     severity: str
@@ -63,6 +68,7 @@ class IncidentView:
     advice: str
     span: str
     ongoing: bool
+    figures: tuple[Line, ...]
     explains: tuple[str, ...]
     more: int
     harm: str
@@ -86,6 +92,7 @@ class PageContext:
     incidents: tuple[IncidentView, ...]
     notices: tuple[IncidentView, ...]
     notices_open: bool
+    notices_left_out: int
     incidents_left_out: int
     why: tuple[str, ...]
     main: Drawing | None
@@ -143,8 +150,9 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
     """Return what the templates show of a report."""
     ranked = digest(report)
     drawn = figures(report, ranked, brief=brief)
-    views = [_incident(incident, report) for incident in report.incidents[:MAX_INCIDENTS]]
-    notices = tuple(view for view in views if view.severity == Severity.NOTICE.value)
+    found = told(report.incidents)
+    views = tuple(_incident(incident, report) for incident in found.loud[:MAX_INCIDENTS])
+    notices = tuple(replace(_incident(n.latest, report), title=printable(n.title)) for n in found.notices)
     sizes = {profile.chunk.key: profile.n for profile in report.profiles.select()}
     return PageContext(
         model=printable(report.model),
@@ -153,10 +161,11 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         severity=report.severity.value if report.severity else CALM if ranked.rows else NO_DATA,
         rows=ranked.rows,
         figures=tuple(_figures(report, ranked)),
-        incidents=tuple(view for view in views if view.severity != Severity.NOTICE.value),
+        incidents=views,
         notices=notices,
         notices_open=len(notices) <= OPEN_NOTICES,
-        incidents_left_out=len(report.incidents) - len(views),
+        notices_left_out=found.more,
+        incidents_left_out=len(found.loud) - len(views),
         why=tuple(map(printable, why(report))),
         main=_draw(drawn.main, "performance"),
         performance=_draw_all(drawn, "performance"),
@@ -176,7 +185,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         detectable_table=None if brief else detectable_table(report.watches),
         hygiene=tuple(printable(f"`{f.monitor or 'the model'}`: {f.seen} {f.proposal}") for f in report.hygiene),
         not_checked=tuple(report.not_checked),
-        decisions=tuple(report.reference.decisions),
+        decisions=tuple(dict.fromkeys((*report.read, *report.reference.decisions))),
         chunks_left_out=max(0, len(ranked.keys) - MAX_CHUNKS),
         version=_version(),
     )
@@ -240,11 +249,18 @@ def _incident(incident: Incident, report: Report) -> IncidentView:
         advice=printable(incident.advice),
         span=printable(span),
         ongoing=ongoing,
+        figures=_lines(incident, report),
         explains=tuple(printable(text) for text in told[:MAX_EXPLAINED]),
         more=max(0, len(told) - MAX_EXPLAINED),
         harm=_harm(incident, report),
         silenced=printable("; ".join(silence.reason for silence in incident.silenced_by)),
     )
+
+
+def _lines(incident: Incident, report: Report) -> tuple[Line, ...]:
+    if incident.severity is Severity.NOTICE:
+        return ()
+    return tuple(replace(one, what=printable(one.what)) for one in before_after(report, incident))
 
 
 def _harm(incident: Incident, report: Report) -> str:

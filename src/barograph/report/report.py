@@ -43,7 +43,7 @@ class Report:
     are told to people, `breaches` are those, before they become alerts. `watches` say what each monitor with
     evidence could have found, `trust` whether arrived labels confirm the estimates, `audits` how often their intervals
     held, `loss` what the loss of the worst chunk is made of, and `hygiene` which monitors are noisy or useless, and
-    what to change.
+    what to change. `read` says in words how production data was read, where that was not a matter of course.
     """
 
     model: str
@@ -63,6 +63,7 @@ class Report:
     audits: Mapping[str, SelfAudit] = field(default_factory=dict)
     loss: Loss | None = None
     hygiene: Sequence[Finding] = ()
+    read: Sequence[str] = ()
 
     @cached_property
     def results(self) -> pl.DataFrame:
@@ -81,6 +82,7 @@ class Report:
             "alerts": [_plain(alert.to_dict()) for alert in self.alerts],
             "incidents": [_plain(incident.to_dict()) for incident in self.incidents],
             "not_checked": [{"what": n.what, "why": n.why} for n in self.not_checked],
+            "read": list(self.read),
             "hygiene": [finding.to_dict() for finding in self.hygiene],
             "trust": _plain(self.trust and _trusted(self.trust, self.audits)),
             "loss": self.loss and {"chunk": self.loss.chunk, "text": sentence(self.loss.metric, self.loss.parts)},

@@ -8,8 +8,10 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
-from barograph.metrics.facts import heading_of, unit_of
+from barograph.alerts.told import told
+from barograph.metrics.facts import heading_of, unit_of, worse_by
 from barograph.monitors.results import Result, meaning_of_mark
+from barograph.report.before_after import before_after
 from barograph.report.explanations import why
 from barograph.report.ranking import Digest, Drift, Performance, digest
 from barograph.report.report import Report
@@ -96,16 +98,25 @@ def _incidents(report: Report) -> Iterator[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    for incident in report.incidents[:MAX_INCIDENTS]:
-        line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_column(width=8, no_wrap=True)
-        line.add_column(overflow="fold")
-        line.add_row(Text(MARKS[incident.severity], STYLES[incident.severity]), Text(printable(incident.title)))
-        if incident.severity is not Severity.NOTICE and incident.advice:
-            line.add_row("", Text(printable(incident.advice), "dim"))
-        yield line
-    if (more := len(report.incidents) - MAX_INCIDENTS) > 0:
+    def line(severity: Severity, title: str, *below: str) -> Table:
+        found = Table.grid(padding=(0, 2, 0, 0))
+        found.add_column(width=8, no_wrap=True)
+        found.add_column(overflow="fold")
+        found.add_row(Text(MARKS[severity], STYLES[severity]), Text(printable(title)))
+        for text in filter(None, below):
+            found.add_row("", Text(printable(text), "dim"))
+        return found
+
+    found = told(report.incidents)
+    for incident in found.loud[:MAX_INCIDENTS]:
+        figures = "; ".join(f"{one.what} {one.before} → {one.after}" for one in before_after(report, incident))
+        yield line(incident.severity, incident.title, figures, incident.advice)
+    if (more := len(found.loud) - MAX_INCIDENTS) > 0:
         yield Text(f"and {count(more, 'milder incident')}", "dim")
+    for notice in found.notices:
+        yield line(Severity.NOTICE, notice.title)
+    if found.more:
+        yield Text(f"and {count(found.more, 'more notice')}", "dim")
 
 
 def _performance(ranked: Digest, width: int) -> Iterator[RenderableType]:
@@ -143,7 +154,7 @@ def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]
     assert latest is not None
     reference = latest.reference_value
     judged = [row for row in rows if row.chunk not in ranked.incomplete] or rows
-    worst = max(judged, key=lambda row: abs((row.value or 0.0) - (reference or 0.0)))
+    worst = max(judged, key=lambda row: worse_by(row.value or 0.0, reference or 0.0, row.metric, row.family))
     broken = sum(row.status == Status.BREACH for row in rows)
 
     def value(row_value: float | None, *, mark: str = "", bad: bool = False) -> Text:

@@ -104,11 +104,14 @@ class Context:
 class Change:
     """How much worse a metric is since it changed, in its own unit: the mean since then, and 95 % bounds of it.
 
-    `since` is the number of the chunk (see `Feed.order`) from which on it changed, as estimated. The bounds hold after
-    every chunk at which they are looked at. `is_material` says whether more than the tolerance is certain.
+    `since` is the number of the chunk (see `Feed.order`) from which on it changed, as estimated; `earliest` and
+    `latest` are its 95 % bounds. The bounds of the change hold after every chunk at which they are looked at.
+    `is_material` says whether more than the tolerance is certain.
     """
 
     since: int
+    earliest: int
+    latest: int
     value: float
     lower: float
     upper: float

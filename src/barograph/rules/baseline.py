@@ -9,7 +9,8 @@ truth, turns a run length of 10,000 chunks into a few hundred, and so do rows th
   worth one independent row (:math:`v` is the variance within a block, :math:`P` the number of phases);
 - neighbouring chunks that resemble each other multiply it by :math:`1 + 2\rho_1/(1 - \rho_2/\rho_1)`, with the first
   two autocorrelations of the :math:`x_b`;
-- where the level follows a rhythm (hour of the week), there is one for each `phase`, or the worst one for all.
+- where the level follows a rhythm (the hour of the day, the weekday), there is one for each `phase`: of the monitors
+  in which a rhythm shows, as more levels are known less well.
 
 References: L. Kish, "Survey Sampling", 1965 (design effect); C. Clopper, E. Pearson, "The use of confidence or fiducial
 limits", Biometrika, 1934; F. Marriott, J. Pope, "Bias in the estimation of autocorrelations", Biometrika, 1954.
@@ -27,6 +28,7 @@ from barograph.arrays import Floats, Ints
 from barograph.errors import InputError, SpecError
 
 LEVEL = 0.95  # with this probability over the reference the run length is at least the stated one
+RHYTHM = 0.01  # the chance that a rhythm is seen where there is none
 BLOCKS_FOR_AUTOCORRELATION = 8  # below this, the resemblance of neighbours cannot be told from chance
 CAUTION = 0.9  # the design effect that is allowed for is its upper confidence bound at this level
 MAX_AUTOCORRELATION = 0.9
@@ -122,6 +124,62 @@ def share_baseline(
         _typical(spread, chunk_rows),
         spread.largest_rows,
     )
+
+
+def share_baseline_in_phases(
+    successes: npt.ArrayLike,
+    rows: npt.ArrayLike,
+    *,
+    phase: npt.ArrayLike | None,
+    level: float = LEVEL,
+    chunk_rows: npt.ArrayLike | None = None,
+) -> Baseline:
+    """Return bounds of shares by phase for the monitors in which a rhythm shows, and one level for the others.
+
+    In a phase that the reference has no rows of, what any other allows is allowed. Without `phase` it is
+    `share_baseline`.
+    """
+    plain = share_baseline(successes, rows, level=level, chunk_rows=chunk_rows)
+    if phase is None:
+        return plain
+    s, n, phases = _blocks(successes, rows, phase, level)
+    which = has_rhythm(s, n, phases)
+    if not which.any():
+        return plain
+    own = share_baseline(s, n, phase=phases, level=level, chunk_rows=chunk_rows)
+    came = np.zeros((len(own.mean), n.shape[1]), np.bool_)
+    np.logical_or.at(came, phases, n > 0)
+    at = which[None, :, None]
+    known = came[:, :, None]
+    lower = np.where(known, own.lower, np.where(known, own.lower, np.inf).min(axis=0))
+    upper = np.where(known, own.upper, np.where(known, own.upper, -np.inf).max(axis=0))
+    return Baseline(
+        np.where(at, np.where(known, own.mean, plain.mean), plain.mean),
+        np.where(at, lower, plain.lower),
+        np.where(at, upper, plain.upper),
+        np.where(which, own.excess, plain.excess),
+        np.where(which, own.rows, plain.rows),
+        np.where(which, own.block_rows, plain.block_rows),
+    )
+
+
+def has_rhythm(totals: Floats, rows: Floats, phase: Ints) -> npt.NDArray[np.bool_]:
+    r"""Return for each monitor whether some share differs between phases by more than chance, (monitors,).
+
+    By :math:`Q = \sum_p n_p (m_p - m)^2 / (d\,m(1 - m))`, a :math:`\chi^2` of one degree less than there are phases if
+    nothing does, with the design effect :math:`d` of blocks of the same phase; for all groups at once (Bonferroni).
+    """
+    from scipy.special import chdtrc
+
+    spread = measure_spread(totals, rows, phase, None)
+    n = spread.rows_in_phase[:, :, None]
+    mean = _divide(totals.sum(axis=0), rows.sum(axis=0)[:, None])
+    apart = (n * (spread.mean - mean) ** 2).sum(axis=0)
+    q = _divide(apart, mean * (1 - mean) * spread.design_effect()[:, None])
+    degrees = np.maximum((spread.rows_in_phase > 0).sum(axis=0) - 1, 1)[:, None]
+    groups = np.maximum((mean * (1 - mean) > 0).sum(axis=1), 1)
+    found: npt.NDArray[np.bool_] = chdtrc(degrees, q).min(axis=1) * groups < RHYTHM
+    return found
 
 
 def mean_baseline(

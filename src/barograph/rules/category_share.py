@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats
 from barograph.rules import Context, Feed, rule
-from barograph.rules.baseline import LEVEL, share_baseline
+from barograph.rules.baseline import LEVEL, share_baseline_in_phases
 from barograph.rules.share import BOTH, Share
 
 TOLERANCE = 0.02  # of the rows
@@ -35,7 +35,7 @@ def category_share(
     """
     c = np.asarray(counts, np.float64)
     each = 1 - (1 - level) / (2 * c.shape[2])
-    baseline = share_baseline(c, c.sum(axis=2), phase=phase, level=each, chunk_rows=chunk_rows)
+    baseline = share_baseline_in_phases(c, c.sum(axis=2), phase=phase, level=each, chunk_rows=chunk_rows)
     return Share.build(baseline, tolerance=tolerance, sides=BOTH, sizes=sizes)
 
 
@@ -43,4 +43,10 @@ def category_share(
 def learn(reference: Feed, context: Context) -> Share:
     """Return the rule that watches the share of each bin."""
     assert reference.counts is not None
-    return category_share(reference.counts, sizes=context.sizes, tolerance=context.tolerance, chunk_rows=context.rows)
+    return category_share(
+        reference.counts,
+        sizes=context.sizes,
+        tolerance=context.tolerance,
+        phase=reference.phase,
+        chunk_rows=context.rows,
+    )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats, Ints
 from barograph.rules import Context, Feed, rule
-from barograph.rules.baseline import LEVEL, share_baseline
+from barograph.rules.baseline import LEVEL, share_baseline_in_phases
 from barograph.rules.bet_rule import BetRule
 from barograph.rules.share import BOTH, Share
 
@@ -57,7 +57,7 @@ class CdfCut(BetRule):
         at = quantile_cuts(c.sum(axis=0), cuts)
         below = np.stack([_below(block, at) for block in c])
         each = 1 - (1 - level) / (2 * min(cuts, INDEPENDENT))
-        baseline = share_baseline(below, c.sum(axis=2), phase=phase, level=each, chunk_rows=chunk_rows)
+        baseline = share_baseline_in_phases(below, c.sum(axis=2), phase=phase, level=each, chunk_rows=chunk_rows)
         return cls(Share.build(baseline, tolerance=tolerance, sides=BOTH, sizes=sizes), at)
 
     @property
@@ -73,11 +73,12 @@ class CdfCut(BetRule):
     def bets_on(self, feed: Feed, i: int) -> Floats:
         """Return the log e-values of the chunk at position `i`."""
         assert feed.counts is not None  # what it takes
-        return self.log_e(feed.counts[i])
+        shares, phase = self.shares.in_phase(feed, i)
+        return replace(self, shares=shares).log_e(feed.counts[i], phase=phase)
 
     def smallest_change(self, feed: Feed, context: Context) -> Floats:
         """Return the smallest shift of a normal distribution, in σ, that shows in time, (monitors,)."""
-        return self.smallest_shift(context.rows, context.arl / context.step, context.steps)
+        return self.worst_phase().smallest_shift(context.rows, context.arl / context.step, context.steps)
 
     def worst_phase(self) -> Self:
         """Return the rule that allows at any time what the reference allows in its worst phase: it needs no phase."""
@@ -112,7 +113,13 @@ class CdfCut(BetRule):
 def learn(reference: Feed, context: Context) -> CdfCut:
     """Return the rule that watches how much mass lies beyond cut points at the reference's deciles."""
     assert reference.counts is not None
-    return CdfCut.learn(reference.counts, sizes=context.sizes, tolerance=context.tolerance, chunk_rows=context.rows)
+    return CdfCut.learn(
+        reference.counts,
+        sizes=context.sizes,
+        tolerance=context.tolerance,
+        phase=reference.phase,
+        chunk_rows=context.rows,
+    )
 
 
 def quantile_cuts(counts: Floats, cuts: int) -> Ints:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from barograph.arrays import Floats, Ints
 from barograph.errors import SpecError
 from barograph.rules import Context, Feed, rule
-from barograph.rules.baseline import LEVEL, Baseline, share_baseline
+from barograph.rules.baseline import LEVEL, Baseline, share_baseline_in_phases
 from barograph.rules.bet_rule import BetRule
 from barograph.rules.bets import log_e_shares, tilt_and_cost, tilts
 
@@ -75,11 +75,20 @@ class Share(BetRule):
         """Return the log e-values of the chunk at position `i`."""
         assert feed.counts is not None  # what it takes
         counts = feed.counts[i]
-        return self.log_e(counts, counts.sum(axis=1) if feed.rows is None else feed.rows[i])
+        rule, phase = self.in_phase(feed, i)
+        return rule.log_e(counts, counts.sum(axis=1) if feed.rows is None else feed.rows[i], phase=phase)
+
+    def in_phase(self, feed: Feed, i: int) -> tuple[Self, int]:
+        """Return the rule and the phase of a chunk; of one that the reference has not, what any phase allows."""
+        if len(self.upper) == 1:
+            return self, 0
+        if feed.phase is None or feed.phase[i] >= len(self.upper):
+            return self.worst_phase(), 0
+        return self, int(feed.phase[i])
 
     def smallest_change(self, feed: Feed, context: Context) -> Floats:
         """Return the smallest change of a share that shows in time, (monitors,)."""
-        found = self.smallest_detectable(context.rows, context.arl / context.step, context.steps)
+        found = self.worst_phase().smallest_detectable(context.rows, context.arl / context.step, context.steps)
         return np.asarray(found.min(axis=(1, 2)))
 
     def worst_phase(self) -> Self:
@@ -138,7 +147,8 @@ def share(
     >>> rule.log_e([[100]], [1000]).max().round().item()  # 10 % missing in one chunk
     17.0
     """
-    baseline = share_baseline(np.asarray(successes)[:, :, None], rows, phase=phase, level=level, chunk_rows=chunk_rows)
+    of = np.asarray(successes)[:, :, None]
+    baseline = share_baseline_in_phases(of, rows, phase=phase, level=level, chunk_rows=chunk_rows)
     return Share.build(baseline, tolerance=tolerance, sides=sides, sizes=sizes)
 
 
@@ -152,5 +162,6 @@ def learn(reference: Feed, context: Context) -> Share:
         reference.rows,
         sizes=context.sizes,
         tolerance=context.tolerance,
+        phase=reference.phase,
         chunk_rows=context.rows,
     )

@@ -65,7 +65,7 @@ class Gate:
                     "forbidden",
                     f"This needs a key with the action {rule.action!r}; this one has {caller.action!r}.",
                 )
-            if (direct := self._direct.get(rule.path)) is not None:
+            if rule.body is Body.STREAM and (direct := self._direct.get(rule.path)) is not None:
                 if scope["query_string"]:
                     refuse_query([name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)], ())
                 await direct(scope, receive, send, caller, parts["model"])

@@ -20,6 +20,7 @@ from barograph.server.api_models import check_query, keys_of
 from barograph.server.middleware import ANSWERED, FAULT, REQUEST_ID, Observe, told
 from barograph.server.openapi import documented
 from barograph.server.pages.front import Front
+from barograph.server.pairing import sweep_for_ever
 from barograph.server.problems import Problem, forget_frames, of_status, of_validation
 from barograph.server.route_table import RULES
 from barograph.server.routes import ROUTERS
@@ -47,10 +48,11 @@ def create_api(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def running(_api: FastAPI) -> AsyncIterator[None]:
-        noting = asyncio.create_task(_note_use(service))
+        tasks = [asyncio.create_task(_note_use(service)), asyncio.create_task(sweep_for_ever(service.pairing))]
         async with service.commit:
             yield
-        noting.cancel()
+        for task in tasks:
+            task.cancel()
         await run_in_threadpool(_note_use_once, service)
 
     # The pages that show the documentation come from elsewhere with FastAPI: the document itself is served.

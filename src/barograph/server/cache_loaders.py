@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from barograph.ingest.layouts import event_layout, label_layout
-from barograph.ingest.limits import Limits
+from barograph.ingest.otlp_rows import MODEL
 from barograph.server.auth import Caller
 from barograph.server.ingest_routes import Target
-from barograph.spec.plain import schema_from_plain
+from barograph.sources import table_of
 from barograph.store.catalog import keys
 from barograph.store.catalog.database import reading, writing
-from barograph.store.catalog.models import find_model
+from barograph.store.catalog.models import find_model, specifications
 from barograph.store.catalog.scope import Scope
+from barograph.store.settings import Settings
+from barograph.worker.privacy import layouts_of, ways_of
 
 _LAYOUTS = 10_000  # models whose layouts are kept
+# What a model is called by where nothing else is said: an attribute, or whatever names a service.
+DEFAULT_ATTRIBUTES: Mapping[str, str] = {"cloudevents": "", "otlp": MODEL}
 
 
 class KeyLookup:
@@ -59,8 +62,8 @@ class KeyLookup:
 class TargetLookup:
     """Find a model's id and layouts. Layouts are made once for each schema: it takes a millisecond."""
 
-    def __init__(self, engine: sa.Engine, limits: Limits) -> None:
-        self._engine, self._limits = engine, limits
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+        self._engine, self._settings = engine, settings
         self._lock = threading.Lock()
         self._made: dict[int, tuple[object, Target]] = {}
 
@@ -76,16 +79,39 @@ class TargetLookup:
         with self._lock:
             known = self._made.get(model.id)
         receipt = (model.spec.get("service") or {}).get("no_timestamp") == "receipt"
-        if known is not None and known[0] == (model.schema, receipt):
+        sources = model.spec.get("sources") or {}
+        made_for = (model.schema, receipt, ways_of(model.spec), sources)
+        if known is not None and known[0] == made_for:
             return known[1]
-        schema = schema_from_plain(model.schema)
-        target = Target(
-            model_id=model.id,
-            events=event_layout(schema, self._limits, receipt=receipt),
-            labels=label_layout(schema, self._limits),
-        )
+        with (writing if ways_of(model.spec) else reading)(self._engine) as connection:
+            events, labels = layouts_of(self._settings, Scope(connection, project_id), model)
+        target = Target(model_id=model.id, events=events, labels=labels, sources=sources)
         with self._lock:
             if len(self._made) >= _LAYOUTS:
                 self._made.clear()
-            self._made[model.id] = ((model.schema, receipt), target)
+            self._made[model.id] = (made_for, target)
         return target
+
+
+class SourceLookup:
+    """Find out which model is meant by what a source says of it."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def __call__(self, key: tuple[int, str]) -> Mapping[tuple[str, str], str]:
+        """Return the models of a project for a kind of source, by an attribute and its value.
+
+        The attribute is that which the specification names as `model`, or `DEFAULT_ATTRIBUTES` has, and the value one
+        of its `service`, or the model's name. What a specification says goes before the name of another model.
+        """
+        project_id, kind = key
+        usual = DEFAULT_ATTRIBUTES[kind]
+        with reading(self._engine) as connection:
+            specs = specifications(Scope(connection, project_id))
+        said: dict[tuple[str, str], str] = {}
+        for model, spec in specs.items():
+            table = table_of(spec.get("sources") or {}, kind)
+            attribute, service = table.get("model") or usual, table.get("service") or (model if table else ())
+            said |= {(attribute, name): model for name in ((service,) if isinstance(service, str) else service)}
+        return {**{(usual, name): name for name in specs}, **said}

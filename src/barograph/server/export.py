@@ -30,7 +30,13 @@ CONTENT: Mapping[str, Any] = {  # of OpenAPI
     MEDIA_TYPES["csv"]: {"schema": {"type": "string"}},
     MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
 }
-_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), datetime: pa.timestamp("us", "UTC")}
+_TYPES = {
+    str: pa.string(),
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    datetime: pa.timestamp("us", "UTC"),
+}
 
 
 def format_of(request: Request, asked: Format | None) -> Format:

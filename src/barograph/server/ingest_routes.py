@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal  # Any: values of a specification
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -24,6 +24,7 @@ from barograph.ingest.expand import ENCODINGS, expand
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import Limits
 from barograph.ingest.memory import Memory, Share, give_back
+from barograph.ingest.rejected import Rejected, rejected_parts
 from barograph.server.auth import Caller
 from barograph.server.bodies import CLOSE, declared, empty, pieces
 from barograph.server.caches import Cache
@@ -52,6 +53,7 @@ class Target:
     model_id: int
     events: EventLayout | None = None
     labels: LabelLayout | None = None
+    sources: Mapping[str, Any] = field(default_factory=dict)  # what the specification says of where events come from
 
 
 class Taken(msgspec.Struct, frozen=True, omit_defaults=False):
@@ -113,17 +115,8 @@ class Ingest:
     async def _take(self, kind: Kind, scope: Scope, receive: Receive, send: Send, caller: Caller, model: str) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         content_type, encoding = _content_type(headers), _encoding(headers)
-        key = (caller.project_id, model)
-        target = self._models.peek(key) or await self._models.get(key)
-        if target is None:
-            raise not_found("model", model)
-        layout = target.events if kind == "events" else target.labels
-        if layout is None:
-            raise Problem(
-                "not-ready",
-                f"The model {model!r} has no reference yet, so nobody knows what its columns are. Send reference data "
-                "to `…/references` first, and wait until it is ready.",
-            )
+        target, events, labels = await self.target(caller.project_id, model)
+        layout = events if kind == "events" else labels
         announced = declared(headers.get(b"content-length"))
         with self.memory.share() as share:
             decoded = await self._read(receive, share, announced, content_type, encoding, layout)
@@ -140,6 +133,57 @@ class Ingest:
         said = _ENCODER.encode(_taken(decoded))
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(said)]})
         await send({"type": "http.response.body", "body": said})
+
+    async def target(self, project_id: int, model: str) -> tuple[Target, EventLayout, LabelLayout]:
+        """Return a model and how its events and labels are read. Raises Problem where there is none, or not yet."""
+        key = (project_id, model)
+        target = self._models.peek(key) or await self._models.get(key)
+        if target is None:
+            raise not_found("model", model)
+        if target.events is None or target.labels is None:
+            raise Problem(
+                "not-ready",
+                f"The model {model!r} has no reference yet, so nobody knows what its columns are. Send reference data "
+                "to `…/references` first, and wait until it is ready.",
+            )
+        return target, target.events, target.labels
+
+    async def body_of(self, receive: Receive, share: Share, headers: Mapping[bytes, bytes]) -> bytes | bytearray:
+        """Return the body of a request, expanded, within bounds. Raises Problem."""
+        encoding, announced, body = _encoding(headers), declared(headers.get(b"content-length")), bytearray()
+        try:
+            async for piece in pieces(receive, limit=self._limits.body_bytes, announced=announced):
+                share.reserve(len(piece))
+                body += piece
+            if encoding is None:
+                return body
+            unpack = partial(expand, [body], encoding, self._limits, reserve=share.reserve)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, unpack)
+        except (Busy, InputError) as error:
+            raise _refused(error, headers=CLOSE) from None
+
+    async def take_rows(
+        self, project_id: int, model_id: int, body: bytes, content_type: str, layout: EventLayout | LabelLayout
+    ) -> Decoded:
+        """Take rows that came in another form, as those of a body. Raises Problem."""
+        kind: Kind = "events" if isinstance(layout, EventLayout) else "labels"
+        with self.memory.share() as share:
+            decode = partial(self._decode, body, content_type, None, layout, share, self._now_us())
+            decoded = await asyncio.get_running_loop().run_in_executor(self._threads, decode)
+            if isinstance(decoded, Problem):
+                raise decoded
+            if decoded.parts:
+                await self._put(project_id, model_id, decoded, self._now_us())
+        self._count(kind, decoded)
+        return decoded
+
+    async def set_aside(self, project_id: int, model_id: int, rows: Sequence[Rejected], kind: Kind = "events") -> None:
+        """Keep what could not be taken, with the reasons; nothing in it may be sensitive. Raises Problem."""
+        parts = tuple(rejected_parts(kind, rows))
+        kept = Decoded(received=len(rows), accepted=0, duplicates=0, labels=0, parts=parts, rejected=tuple(rows))
+        if parts:
+            await self._put(project_id, model_id, kept, self._now_us())
+        self._count(kind, kept)
 
     async def _read(
         self,
@@ -171,7 +215,7 @@ class Ingest:
 
     def _decode(
         self,
-        body: bytearray,
+        body: bytes | bytearray,
         content_type: str,
         encoding: str | None,
         layout: EventLayout | LabelLayout,
@@ -263,7 +307,7 @@ def _content_type(headers: dict[bytes, bytes]) -> str:
     return kind
 
 
-def _encoding(headers: dict[bytes, bytes]) -> str | None:
+def _encoding(headers: Mapping[bytes, bytes]) -> str | None:
     value = headers.get(b"content-encoding")
     if value is None:
         return None

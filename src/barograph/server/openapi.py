@@ -98,7 +98,7 @@ def _document(api: FastAPI, rules: Iterable[Rule]) -> Json:
     )
     paths = found["paths"]
     for kind, example in (("events", _EVENT), ("labels", _LABEL)):
-        paths[f"/v1/models/{{model}}/{kind}"] = {"post": _ingest(kind, example)}
+        paths.setdefault(f"/v1/models/{{model}}/{kind}", {})["post"] = _ingest(kind, example)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     schemas["Taken"] = _TAKEN
     schemas |= _schemas_of_problem()

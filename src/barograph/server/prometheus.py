@@ -30,6 +30,7 @@ from barograph.store.catalog.cross_project import Due, FleetModel
 from barograph.store.catalog.results import Point
 from barograph.store.catalog.schema import FOREVER, leases
 from barograph.store.catalog.silenced import Mutes, mutes_at
+from barograph.store.catalog.sources import SourceState, list_sources
 
 MOST_MODELS = 500  # with series of their own; Prometheus pays for each for as long as it keeps them
 MOST_WAITING = 10_000  # models with work left that are looked at
@@ -104,6 +105,7 @@ def _of_catalog(service: Service, caller: Caller) -> Iterator[Metric]:
         mutes = mutes_at(scope, service.now_us())
         found = conditions(scope, now_us=service.now_us(), mutes=mutes)
         points = [(model, results.latest(scope, model.model_id)) for model in fleet[:MOST_MODELS]]
+        fetched = list_sources(scope, [model.model_id for model in fleet[:MOST_MODELS]])
         waiting = everywhere.due_work(scope.connection, now_us=FOREVER, limit=MOST_WAITING)
     counted = GaugeMetricFamily("barograph_jobs", "Jobs of the project.", labels=["kind", "state"])
     for _, kind, state, number in jobs:
@@ -116,6 +118,7 @@ def _of_catalog(service: Service, caller: Caller) -> Iterator[Metric]:
     yield from _of_models(fleet[:MOST_MODELS], service.now_us())
     yield from _of_conditions([(model.name, found[model.model_id]) for model in fleet[:MOST_MODELS]], service.now_us())
     yield from _of_work(fleet[:MOST_MODELS], {due.model_id: due for due in waiting})
+    yield from _of_sources({model.model_id: model.name for model in fleet}, fetched, service.now_us())
     yield from _of_results(points, mutes)
 
 
@@ -182,6 +185,28 @@ def _of_work(fleet: Sequence[FleetModel], due: Mapping[int, Due]) -> Iterator[Me
     for model in fleet:
         left.add_metric([model.name], float(model.model_id in due))
     yield left
+
+
+def _of_sources(names: Mapping[int, str], found: Sequence[SourceState], now_us: int) -> Iterator[Metric]:
+    labels = ["model", "source"]
+    rows = CounterMetricFamily("barograph_source_rows", "Rows that were fetched.", labels=[*labels, "outcome"])
+    numbers = {
+        "barograph_source_lag_seconds": "Age of the newest row that was fetched, where the source says so.",
+        "barograph_source_lag_rows": "Rows that wait in the source, where it says so.",
+        "barograph_source_read_age_seconds": "Time since the source was read to its end.",
+        "barograph_source_failing_seconds": "Time since the source cannot be read; 0 if it can.",
+    }
+    gauges = [GaugeMetricFamily(name, said, labels=labels) for name, said in numbers.items()]
+    for source in found:
+        of = [names[source.model_id], source.name]
+        for outcome in ("accepted", "rejected", "duplicates"):
+            rows.add_metric([*of, outcome], getattr(source, outcome))
+        read = None if source.read_us is None else max(now_us - source.read_us, 0) / 1e6
+        failing = 0.0 if source.failed_us is None else max(now_us - source.failed_us, 0) / 1e6
+        for gauge, value in zip(gauges, (source.lag_seconds, source.lag_rows, read, failing), strict=True):
+            if value is not None:
+                gauge.add_metric(of, value)
+    yield from (rows, *gauges)
 
 
 def _of_results(found: Sequence[tuple[FleetModel, list[Point]]], mutes: Mutes) -> Iterator[Metric]:

@@ -39,6 +39,10 @@ def _rule(line: str) -> Rule:
 _TABLE = """
 POST   /v1/models/{model}/events                            ingest    stream
 POST   /v1/models/{model}/labels                            ingest    stream
+POST   /v1/cloudevents                                      ingest    stream
+POST   /v1/otlp/v1/logs                                     ingest    stream
+POST   /v1/otlp/v1/traces                                   ingest    stream
+POST   /v1/models/{model}/cloudevents                       ingest    stream
 POST   /v1/models/{model}/producers                         ingest    small
 POST   /v1/models/{model}/probes                            ingest    small
 GET    /healthz                                             -
@@ -53,6 +57,7 @@ POST   /v1/models/{model}/retire                            edit      small
 POST   /v1/models/{model}/resume                            edit      small
 DELETE /v1/models/{model}                                   admin
 GET    /v1/models/{model}/events/{event}                    read
+GET    /v1/models/{model}/sources                           read
 POST   /v1/models/{model}/purge                             admin     small
 GET    /v1/models/{model}/erasures                          admin
 POST   /v1/models/{model}/erasures                          admin     small
@@ -74,7 +79,9 @@ POST   /v1/models/{model}/changes                           edit      small
 PATCH  /v1/models/{model}/changes/{change}                  edit      small
 DELETE /v1/models/{model}/changes/{change}                  edit
 GET    /v1/models/{model}/report                            read
+GET    /v1/models/{model}/labels                            read
 GET    /v1/models/{model}/precision                         read
+POST   /v1/models/{model}/replay                            read      small
 GET    /v1/models/{model}/quarantine                        read
 POST   /v1/models/{model}/quarantine/replay                 edit
 POST   /v1/models/{model}/backfill                          edit      small
@@ -133,8 +140,13 @@ POST   /incidents/{incident}/verdict                        edit      small
 GET    /models/{model}                                      read
 GET    /models/{model}/feature                              read
 GET    /models/{model}/segment                              read
+GET    /models/{model}/compare                              read
+GET    /models/{model}/events                               read
 GET    /models/{model}/labels                               read
+POST   /models/{model}/labels/answers                       edit      stream
 GET    /models/{model}/monitors                             read
+GET    /models/{model}/monitors/replay                      read
+POST   /models/{model}/monitors/replay                      edit      small
 GET    /models/{model}/changes                              read
 POST   /models/{model}/changes                              edit      small
 GET    /models/{model}/quarantine                           read

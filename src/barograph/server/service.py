@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,10 +13,11 @@ from barograph.delivery.live_file import LiveFile
 from barograph.errors import StoreError
 from barograph.ingest.limits import limits_of
 from barograph.server.auth import Caller
-from barograph.server.cache_loaders import KeyLookup, TargetLookup
+from barograph.server.cache_loaders import KeyLookup, SourceLookup, TargetLookup
 from barograph.server.caches import Cache
 from barograph.server.counters import Counters
 from barograph.server.ingest_routes import Ingest, Target
+from barograph.server.pairing import Pairing
 from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
@@ -24,15 +25,18 @@ from barograph.store.group_commit import GroupCommit
 from barograph.store.lru import LruCache
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
+from barograph.worker.label_history import LabelsFound
 
 PAGES = 8  # that are kept: about a MB each
+REPLAYS = 32  # some tens of kB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Service:
     """One process's share of the service.
 
-    `now_us` is the clock: microseconds since 1970. `pages` are the reports that were drawn last, by their entity tags.
+    `now_us` is the clock: microseconds since 1970. `pages` are the reports that were drawn last, and `replays`
+    what was replayed last, by their entity tags; `labels` is what was found of labels.
     """
 
     settings: Settings
@@ -43,10 +47,14 @@ class Service:
     key_lookup: KeyLookup
     targets: Cache[tuple[int, str], Target]
     ingest: Ingest
+    pairing: Pairing
+    sources: Cache[tuple[int, str], Mapping[tuple[str, str], str]]
     tally: Counters
     delivery: LiveFile
     now_us: Callable[[], int]
     pages: LruCache[str, bytes] = field(default_factory=lambda: LruCache(PAGES))
+    replays: LruCache[str, bytes] = field(default_factory=lambda: LruCache(REPLAYS))
+    labels: LruCache[tuple[int, ...], LabelsFound | None] = field(default_factory=lambda: LruCache(REPLAYS))
 
     @contextmanager
     def read(self, caller: Caller) -> Iterator[Scope]:
@@ -73,7 +81,7 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
             limits = limits_of(settings)
             key_lookup = KeyLookup(engine, now_us)
             keys = Cache(key_lookup, clock=time.monotonic, away=(StoreError,))
-            targets = Cache(TargetLookup(engine, limits), clock=time.monotonic, away=(StoreError,))
+            targets = Cache(TargetLookup(engine, settings), clock=time.monotonic, away=(StoreError,))
             ingest = Ingest(targets, commit, limits, tally, now_us=now_us, memory_bytes=settings.memory_bytes)
             try:
                 yield Service(
@@ -85,6 +93,8 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
                     key_lookup=key_lookup,
                     targets=targets,
                     ingest=ingest,
+                    pairing=Pairing(engine, settings, ingest, now_us=now_us),
+                    sources=Cache(SourceLookup(engine), clock=time.monotonic, away=(StoreError,)),
                     tally=tally,
                     delivery=LiveFile(settings.config),
                     now_us=now_us,

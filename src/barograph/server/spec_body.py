@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from typing import Any, cast  # Any: JSON values
 
 from barograph.chunks import UNITS, TimeChunks, parse_chunk_rule
 from barograph.errors import SpecError
 from barograph.metrics import catalogue
 from barograph.server.problems import Problem, Wrong
+from barograph.sources import check_sources
 from barograph.spec.file import ModelSpec, spec_of
 
 TOML = "application/toml"
@@ -28,8 +30,10 @@ def check_name(name: str) -> str:
     return name
 
 
-def specification(body: bytes, content_type: str, *, model: str) -> ModelSpec:
+def specification(body: bytes, content_type: str, *, model: str, readable: Sequence[str]) -> ModelSpec:
     """Return the specification in a body. Its name is the model's: another one is a mistake.
+
+    `readable` are the places that its sources may read.
 
     Raises Problem with everything that is wrong.
     """
@@ -47,6 +51,7 @@ def specification(body: bytes, content_type: str, *, model: str) -> ModelSpec:
         raise SpecError(
             f"$.chunk: The service cuts time: a number and a unit ({', '.join(UNITS)}), as in 1d. Got {spec.chunk!r}."
         )
+    check_sources(spec.sources, readable)
     return spec.model_copy(update={"name": model})
 
 

@@ -22,12 +22,15 @@ from barograph.frames.read_csv import open_csv
 from barograph.frames.read_parquet import open_file
 from barograph.ingest.arrow_stream import check_batches, count_fields
 from barograph.ingest.limits import Limits
+from barograph.ingest.memory import Reserve, unbounded
+from barograph.ingest.sensitive import Sensitive
 from barograph.server.problems import Problem
 
 MOST_BYTES = 2 * 2**30
 SECONDS = 1800.0  # for one upload
 _PIECE = 2**20  # bytes that are written at once, in a thread
 _OLD_S = 2 * SECONDS
+_NAMES_TAKE = 16  # times the bytes that they have in a file, as measured with 100,000 columns
 _KINDS = {
     "application/vnd.apache.parquet": ".parquet",
     "application/x-parquet": ".parquet",
@@ -72,18 +75,37 @@ def place(folder: Path) -> Iterator[Path]:
             left.unlink(missing_ok=True)
 
 
+@contextmanager
+def in_memory(path: Path) -> Iterator[None]:
+    """Keep what is written to a path in memory, so that nothing of it reaches the disk. Raises Problem."""
+    if not hasattr(os, "memfd_create"):
+        raise Problem(
+            "unsupported",
+            "Reference data with sensitive columns are kept in memory until they are treated, which needs Linux.",
+        )
+    descriptor = os.memfd_create("reference")
+    try:
+        path.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _remove_old(folder: Path) -> None:
     """Remove what a server that was killed left behind."""
     for left in folder.iterdir():
         try:
-            if left.is_file() and time.time() - left.stat().st_mtime > _OLD_S:
+            if not left.is_dir() and time.time() - left.lstat().st_mtime > _OLD_S:
                 left.unlink()
         except FileNotFoundError:
             continue  # another process was faster
 
 
-async def receive(pieces: AsyncIterator[bytes], path: Path) -> tuple[int, str]:
-    """Write a body to a file; return its size in bytes and its SHA-256. Raises Problem when the disk is full."""
+async def receive(pieces: AsyncIterator[bytes], path: Path, *, reserve: Reserve = unbounded) -> tuple[int, str]:
+    """Write a body to a file; return its size in bytes and its SHA-256. Raises Problem when the disk is full.
+
+    Each piece is reserved before it is kept; what `reserve` raises passes through.
+    """
     digest, size, waiting = hashlib.sha256(), 0, bytearray()
 
     def write(data: bytes) -> None:
@@ -91,8 +113,9 @@ async def receive(pieces: AsyncIterator[bytes], path: Path) -> tuple[int, str]:
         file.write(data)
 
     try:
-        with path.open("xb") as file:
+        with path.open("wb") as file:
             async for piece in pieces:
+                reserve(len(piece))
                 size += len(piece)
                 waiting += piece
                 if len(waiting) >= _PIECE:
@@ -104,6 +127,22 @@ async def receive(pieces: AsyncIterator[bytes], path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
+def size_of_names(path: Path) -> int:
+    """Return how many bytes of memory reading the columns of a file takes, before any of its rows; 0 for CSV."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        match path.suffix:
+            case ".parquet":
+                file.seek(max(size - 8, 0))  # the length of the footer, then `PAR1`
+                length = file.read(4)
+            case ".arrows":
+                file.seek(4)  # behind a mark, the length of the schema
+                length = file.read(4)
+            case _:
+                return 0
+    return _NAMES_TAKE * min(int.from_bytes(length, "little"), size)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What came over the wire, as it came, on the local disk."""
@@ -113,7 +152,7 @@ class Source:
     digest: str
 
 
-def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int) -> Uploaded:
+def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int, sensitive: Sensitive | None = None) -> Uploaded:
     """Read an upload once and return it as Parquet; CSV and Arrow streams are rewritten beside it.
 
     Its columns are counted before anything else is done, as its head or footer has them, nested ones too: no more may
@@ -121,7 +160,8 @@ def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int) -> Uploaded
     Arrow stream may take up `memory_bytes`.
 
     All values of CSV stay text, as they do when `barograph check` reads the file: the types are decided by the schema.
-    Raises Problem, with the place, for data that cannot be read or has no rows.
+    Of `sensitive` columns there is in the Parquet what is kept of them. Raises Problem, with the place, for data that
+    cannot be read or has no rows; with sensitive columns, without what was read.
     """
     source = upload.path
     if not upload.size_bytes:
@@ -129,6 +169,8 @@ def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int) -> Uploaded
     out = source.with_suffix(".out.parquet")
     try:
         match source.suffix:
+            case _ if sensitive is not None:
+                schema, rows = _write_treated(out, source, limits, memory_bytes, sensitive)
             case ".parquet":
                 out = source
                 _check_columns(open_file(source).schema, limits)
@@ -144,10 +186,14 @@ def as_parquet(upload: Source, limits: Limits, *, memory_bytes: int) -> Uploaded
                 rows = _write(out, opened.schema, batches)
     except TooLarge as error:
         raise Problem("too-large", str(error)) from error
-    except InputError as error:
+    except (InputError, OSError) as error:  # errors of Arrow and of the system have what was read in them
+        if sensitive is not None:
+            raise _withheld() from None
+        if isinstance(error, OSError):
+            raise
         raise Problem("invalid", str(error).replace(str(source), "the upload")) from error
     except pa.ArrowException as error:
-        raise _unreadable(error) from error
+        raise (_unreadable(error) if sensitive is None else _withheld()) from None
     if not rows:
         raise Problem("invalid", "The reference data has no rows.")
     return Uploaded(
@@ -162,6 +208,14 @@ def _check_columns(schema: pa.Schema, limits: Limits) -> None:
             f"The reference data has {columns:,} columns, nested ones counted; at most {limits.body_columns:,} may "
             "come. Leave out those that are not to be watched."
         )
+
+
+def _withheld() -> Problem:
+    return Problem(
+        "invalid",
+        "The reference data cannot be read. Why is not shown, as the model has sensitive columns: `barograph check` "
+        "says it where the data lie.",
+    )
 
 
 def _unreadable(error: Exception) -> Problem:
@@ -191,6 +245,37 @@ def _write_stream(path: Path, source: Path, limits: Limits, memory_bytes: int) -
                 yield batch.cast(schema)
 
         return schema, _write(path, schema, batches())
+
+
+def _write_treated(
+    path: Path, source: Path, limits: Limits, memory_bytes: int, sensitive: Sensitive
+) -> tuple[pa.Schema, int]:
+    """Write the rows of an upload with their sensitive columns treated; lists that hold such are left out."""
+    if source.suffix == ".arrows":
+        with pa.memory_map(str(source)) as file:
+            check_batches(file, memory_bytes)
+    opened = open_rows(source)
+    _check_columns(opened.schema, limits)
+    rules = sensitive.rules({})
+    kept = {}
+    for field in opened.schema:
+        column = rules.find(field.name)
+        if column is None and not (field.name in rules.inside and pt.is_nested(field.type)):
+            kept[field.name] = pa.field(field.name, _plain(field.type))
+        elif column is not None and column.way != "drop":
+            kept[field.name] = pa.field(field.name, pa.string())
+    schema = pa.schema(kept.values())
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for part in opened.parts:
+            for batch in part.batches(schema.names):
+                there = dict(zip(batch.schema.names, batch.columns, strict=True))
+                columns = {name: one.cast(schema.field(name).type) for name, one in rules.columns_of(there)}
+                empty = (name for name in schema.names if name not in columns)
+                columns |= {name: pa.nulls(batch.num_rows, schema.field(name).type) for name in empty}
+                yield pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+    return schema, _write(path, schema, batches())
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

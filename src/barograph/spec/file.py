@@ -16,7 +16,7 @@ from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
 from barograph.spec.budget import DEFAULT_BUDGET, budget_of
 from barograph.spec.schema import ColumnType, Task, Unusable
-from barograph.spec.validation import wrong_value
+from barograph.spec.validation import problem_of
 
 LARGEST = 1e50  # of an amount: its powers must be numbers, too
 LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors
@@ -24,6 +24,7 @@ MOST_CHUNKS = 10_000  # that an alert waits for
 LONGEST_S = 36_525 * 86_400.0
 _FROZEN = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 NO_TIMESTAMP = ("reject", "receipt")  # what becomes of an event that does not say when it was
+SENSITIVE = ("hash", "drop", "mask")  # what the service keeps of a sensitive column: see `ingest.sensitive`
 
 
 def _number(value: object) -> float:
@@ -84,6 +85,17 @@ def _budget(value: object) -> str:
     return str(value)
 
 
+def _sources(value: object) -> Mapping[str, Any]:
+    """Check that there are tables; what is in them is checked by `barograph.sources`, which knows the kinds."""
+    if not isinstance(value, Mapping):
+        raise ValueError("This must be a table.")
+    for kind, said in value.items():
+        tables = said if isinstance(said, list | tuple) else [said]
+        if not tables or not all(isinstance(one, Mapping) for one in tables):
+            raise ValueError(f"`{kind}` must be a table, [sources.{kind}], or several: [[sources.{kind}]].")
+    return value
+
+
 def seconds_of(duration: str) -> float:
     """Return the length of a duration, a number with a unit: s, m, h, d or w.
 
@@ -104,10 +116,13 @@ def _duration(value: object) -> str:
     return str(value)
 
 
-def _no_timestamp(value: object) -> str:
-    if value not in NO_TIMESTAMP:
-        raise ValueError(f"This must be one of {', '.join(NO_TIMESTAMP)}.{did_you_mean(str(value), NO_TIMESTAMP)}")
-    return str(value)
+def _word_of(known: Sequence[str]) -> BeforeValidator:
+    def check(value: object) -> str:
+        if value not in known:
+            raise ValueError(f"This must be one of {', '.join(known)}.{did_you_mean(str(value), known)}")
+        return str(value)
+
+    return BeforeValidator(check)
 
 
 def _span(value: object) -> str:
@@ -180,7 +195,7 @@ class ServiceSpec(BaseModel):
     keep_events: Span = "90d"
     keep_hours: Span = "60d"
     silence: Span | None = None
-    no_timestamp: Annotated[str, BeforeValidator(_no_timestamp)] = "reject"
+    no_timestamp: Annotated[str, _word_of(NO_TIMESTAMP)] = "reject"
     owner: Text | None = None
 
 
@@ -210,6 +225,7 @@ class ModelSpec(BaseModel):
     segments: Columns = ()
     groups: Columns = ()
     types: Mapping[Column, Annotated[ColumnType, BeforeValidator(read.as_type)]] = Field(default_factory=dict)
+    sensitive: Mapping[Column, Annotated[str, _word_of(SENSITIVE)]] = Field(default_factory=dict)
     reference: Text | None = None
     chunk: Annotated[str, BeforeValidator(_chunk)] | None = None
     budget: Annotated[str, BeforeValidator(_budget)] = DEFAULT_BUDGET
@@ -217,6 +233,7 @@ class ModelSpec(BaseModel):
     value: Value | None = None
     monitors: tuple[MonitorSpec, ...] = ()
     service: ServiceSpec = Field(default_factory=ServiceSpec)
+    sources: Annotated[Mapping[str, Any], BeforeValidator(_sources)] = Field(default_factory=dict)
 
     def roles(self) -> dict[str, Any]:
         """Return what is said of the columns, as keywords of `infer_schema` and `fit`."""
@@ -278,27 +295,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
 
 
 def _problem(error: Mapping[str, Any]) -> str:
-    """Turn one of pydantic's errors into a line: path, what is wrong, value."""
-    location: Sequence[str | int] = error["loc"]
-    path = "$" + "".join(_step(step) for step in location if step not in ("[key]",))
-    match error["type"]:
-        case "extra_forbidden":
-            return f"{path}: there is no such key.{did_you_mean(str(location[-1]), _keys_beside(location))}"
-        case "missing":
-            return f"{path}: this is needed."
-        case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":
-            message = "This must be a table."
-        case "tuple_type" | "list_type":
-            message = f"This must be a list of tables: write [[{location[-1]}]]."
-        case _:
-            message = wrong_value(error)
-    return f"{path}: {message} Got {error['input']!r}."
-
-
-def _step(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    return f".{step}" if re.fullmatch(r"[\w-]+", step) else f"[{step!r}]"
+    return problem_of(error, known=_keys_beside(error["loc"]))
 
 
 def _keys_beside(location: Sequence[str | int]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any  # Any: an error of pydantic as plain values
 
 from barograph.errors import did_you_mean
@@ -57,3 +58,34 @@ def wrong_value(error: Mapping[str, Any]) -> str:
         return f"{_BOUNDS[kind].format(**context)}."
     stem = next((stem for stem in _WORDS if kind == stem or kind.startswith(f"{stem}_")), None)
     return f"{_WORDS[stem] if stem else 'This is not valid'}."
+
+
+def problem_of(error: Mapping[str, Any], *, known: Iterable[str] = (), at: str = "$", shown: bool = True) -> str:
+    """Turn one of pydantic's errors into a line: path, what is wrong, value.
+
+    `known` are the keys beside the one that is wrong, `at` is the path of the table. A value that may hold a secret is
+    not `shown`.
+
+    >>> problem_of({"type": "extra_forbidden", "loc": ("tabel",)}, known=["table"], at="$.sources.sql")
+    "$.sources.sql.tabel: there is no such key. Did you mean 'table'?"
+    """
+    location: Sequence[str | int] = error["loc"]
+    path = at + "".join(_step(step) for step in location if step not in ("[key]",))
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{path}: there is no such key.{did_you_mean(str(location[-1]), known)}"
+        case "missing":
+            return f"{path}: this is needed."
+        case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":
+            message = "This must be a table."
+        case "tuple_type" | "list_type":
+            message = f"This must be a list of tables: write [[{location[-1]}]]."
+        case _:
+            message = wrong_value(error)
+    return f"{path}: {message} Got {error['input']!r}." if shown else f"{path}: {message}"
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if re.fullmatch(r"[\w-]+", step) else f"[{step!r}]"

@@ -37,16 +37,21 @@ MEANING: Mapping[str, str] = {
     "segments": "columns whose values are watched one by one",
     "groups": "protected attributes",
     "types": "of features: numeric, categorical, boolean, datetime, text or embedding; found from the values",
+    "sensitive": "columns of which the service keeps something else: hash (equal values stay equal), mask (whether "
+    "there is a value) or drop (nothing); said before data come",
     "reference": "data on which the model was known to be good: a path",
     "chunk": f"{GRAMMAR}; found from the data",
     "budget": "how many false alarms are accepted",
     "tolerance": "the smallest change of a metric that matters, in the metric's unit; each metric has a default",
     "value": "what each outcome is worth, costs negative; without it no business value is computed",
     "service": "how the service treats the stream: when a chunk is closed, what is kept, when silence is an alert",
+    "sources": "where events and labels are fetched from by the service: one table a kind, or several; see "
+    "docs/producers",
     "monitors": "what is watched besides the defaults, in another way or not at all: metric, and whatever is to differ",
 }
 DOUBT = "IN DOUBT:"
-_TABLES = ("types", "tolerance", "value", "service", "monitors")  # after all plain keys, as TOML wants it
+# After all plain keys, as TOML wants it.
+_TABLES = ("types", "sensitive", "tolerance", "value", "service", "sources", "monitors")
 
 
 def spec_text(spec: ModelSpec) -> str:
@@ -135,9 +140,19 @@ def _table(key: str, value: Any, meaning: str) -> str:
         if not value:
             return f"# [[monitors]]  # {meaning}"
         return "\n\n".join(_section("[[monitors]]", _said(monitor), meaning) for monitor in value)
+    if key == "sources" and value:
+        tables = [table for kind, said in value.items() for table in _of_kind(kind, said)]
+        return "\n\n".join(_section(head, one, meaning) for head, one in tables)
     if value is None or not value:
         return f"# [{key}]  # {meaning}"
     return _section(f"[{key}]", _said(value) if isinstance(value, Value | ServiceSpec) else dict(value), meaning)
+
+
+def _of_kind(kind: str, said: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the head and the content of each table of one kind of sources."""
+    if isinstance(said, list | tuple):
+        return [(f"[[sources.{_key(kind)}]]", one) for one in said]
+    return [(f"[sources.{_key(kind)}]", said)]
 
 
 def _said(model: Value | ServiceSpec | MonitorSpec) -> dict[str, Any]:

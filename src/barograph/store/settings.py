@@ -26,7 +26,8 @@ class Settings:
     """Where an installation keeps its data, and its limits.
 
     `folder` holds everything unless `database_url` puts the catalog on PostgreSQL and `storage_url` the tables on
-    object storage. `config_file` (BAROGRAPH_CONFIG) says who is told of incidents. Sizes are in bytes, times in
+    object storage. `config_file` (BAROGRAPH_CONFIG) says who is told of incidents, `sources` (BAROGRAPH_SOURCES) what
+    the service may read for models that fetch their events. Sizes are in bytes, times in
     seconds. Each number can be set by an environment variable of its name in capitals, as in BAROGRAPH_BODY_BYTES; its
     meaning is for docs/settings.md.
     """
@@ -35,7 +36,11 @@ class Settings:
     database_url: str | None = None
     storage_url: str | None = None
     config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
+    sources: tuple[str, ...] = ()  # folders and addresses that sources of specifications may read
     public_url: str | None = None  # under which people reach it, where a proxy stands in front
+    trace_url: str | None = (
+        None  # of a trace in the tracing system, with {trace_id} in it, and {span_id} if it is to be
+    )
     # One request
     body_bytes: int = _number(32 * MIB, "of a request, as it comes over the wire")
     expanded_bytes: int = _number(256 * MIB, "of a request, after decompression")
@@ -51,6 +56,9 @@ class Settings:
     queue_bytes: int = _number(256 * MIB, "of the requests that wait for the disk; more are asked to come again")
     queue_requests: int = _number(10_000, "that wait for the disk; more are asked to come again")
     spool_bytes: int = _number(4 * GIB, "that are acknowledged and not filed; more are refused")
+    # Requests and responses that come apart
+    pairing_seconds: float = _number(3600.0, "that a request waits for its response, or the other way round")
+    pairing_bytes: int = _number(256 * MIB, "of requests and responses that wait for each other; more are refused")
     # Filing and evaluating
     filing_rows: int = _number(500_000, "of one model, in one commit of its table")
     filing_seconds: float = _number(1.0, "from one commit to the next")
@@ -107,10 +115,12 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         database_url=environment.get("DATABASE_URL") or None,
         storage_url=environment.get("STORAGE_URL") or None,
         config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
+        sources=tuple(environment.get("BAROGRAPH_SOURCES", "").split()),
         public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
+        trace_url=environment.get(PREFIX + "TRACE_URL") or None,
     )
     found: dict[str, Any] = {}
-    problems = _wrong_url(settings.public_url)
+    problems = _wrong_url(settings.public_url) + _wrong_template(settings.trace_url)
     for name, number in _NUMBERS.items():
         text = environment.get(PREFIX + name.upper())
         if text is None:
@@ -131,3 +141,11 @@ def _wrong_url(url: str | None) -> list[str]:
     if url is None or re.fullmatch(r"https?://[^/?#\s@]+(/[A-Za-z0-9._~-]+)*/?", url):
         return []
     return [f"{PREFIX}PUBLIC_URL must be as in 'https://example.org/barograph'. Got {url!r}."]
+
+
+def _wrong_template(url: str | None) -> list[str]:
+    """Return what is wrong with the address of a trace."""
+    rest = None if url is None else url.replace("{trace_id}", "x").replace("{span_id}", "x")
+    if rest is None or url is None or ("{trace_id}" in url and re.fullmatch(r"https?://[^/\s@{}]+(/[^\s{}]*)?", rest)):
+        return []
+    return [f"{PREFIX}TRACE_URL must be as in 'https://tempo.example.org/trace/{{trace_id}}'. Got {url!r}."]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -31,6 +31,14 @@ from barograph.worker.chunk_profile import ChunkProfile
 
 Learned: TypeAlias = tuple[int, int]  # the id of a reference, and when it was last learned
 
+
+class Kept(NamedTuple):
+    """What the catalog holds of what is carried: the number of the evaluation that wrote it, and what that found."""
+
+    serial: int = 0
+    carried: Carried = Carried()
+
+
 REFERENCES = 64  # kept in memory: a few MB each
 MODELS = 16  # whose profiles are: a few hundred kB a chunk
 
@@ -41,7 +49,7 @@ class ModelCache:
 
     `heads` are what the catalog has of the profile of each chunk, by start, when its `stamp` was read, under a lease;
     `pieces` are the profiles of some of them, with their revisions. `chunks` are those that were evaluated last,
-    `carried` is what was found when their results were written, and `judged_by` tells by what. `restated_us` and
+    and `kept` is what was found when their results were written. `restated_us` and
     `restating_us` are when chunks were last rebuilt, and how long it took; `adopted_us` and `adopting_us` the same of
     the search for the events of waiting labels, and `adopted_at` the versions of both tables that were searched.
     """
@@ -51,8 +59,7 @@ class ModelCache:
     looked_under: Lease | None = None
     pieces: dict[int, tuple[int, ChunkProfile]] = field(default_factory=dict)
     chunks: tuple[Chunk, ...] = ()
-    carried: Carried = field(default_factory=Carried)
-    judged_by: str | None = None
+    kept: Kept = field(default_factory=Kept)
     restated_us: int = 0
     restating_us: int = 0
     adopted_us: int = 0

@@ -14,6 +14,7 @@ from barograph.frames.columns import as_text
 from barograph.spec.plain import schema_from_plain
 from barograph.store.batches import from_payload, to_payload
 from barograph.store.catalog import quarantine
+from barograph.store.catalog.halves import forget_halves
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import Poison
 from barograph.store.delta.durable import replace_with, storing
@@ -28,6 +29,8 @@ REDACTED = "It could not be filed. The reason named values that have been erased
 def erase_aside(turn: Turn, model: Model, id: str) -> None:
     """Delete rejected rows of an id, and take it out of batches that were set aside."""
     column = (schema_from_plain(model.schema).id if model.schema is not None else None) or DEFAULT_ID
+    with turn.write() as scope:  # a row of an inference has its id, with a number where there are several
+        forget_halves(scope, model.id, [id, id.rpartition("-")[0]])
     rows = turn.now().removed["quarantine"] + _erase_rejected(turn, model, id, column)
     turn.told("quarantine", removed={"quarantine": rows})
     batches = turn.now().removed["poison"] + _erase_poison(turn, model, id, column)
@@ -38,6 +41,7 @@ def purge_aside(turn: Turn, model: Model, before_us: int | None) -> None:
     """Delete what was set aside before a time; None: all of it."""
     with turn.write() as scope:
         rows = quarantine.delete_rows(scope, model.id, before_us=before_us)
+        forget_halves(scope, model.id, before_us=before_us)
     batches = 0
     for one in _poison(turn, model):
         if before_us is None or one.at_us < before_us:

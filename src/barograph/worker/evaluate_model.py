@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from hashlib import sha256
 
 from barograph.alerts.habits import Habits
 from barograph.alerts.incident import group
@@ -21,6 +20,7 @@ from barograph.monitors.results import Result
 from barograph.profiles.join import join
 from barograph.profiles.profiles import Profiles
 from barograph.spec.file import seconds_of
+from barograph.store.catalog import carried as pieces
 from barograph.store.catalog import leases, results, states
 from barograph.store.catalog.alerts import write_alerts
 from barograph.store.catalog.conditions import LIVE
@@ -30,9 +30,9 @@ from barograph.store.catalog.states import ModelState
 from barograph.times import to_microseconds
 from barograph.worker.chunk_profile import Cut, closed_chunks, cut, times_of
 from barograph.worker.context import ModelCache, ServedModel, WorkerContext
+from barograph.worker.keep_carried import keep, look
 from barograph.worker.profile_cache import pieces_at, remembered
 
-JUDGED_BY = "judged_by"  # in `detail` of a state
 ROWS_AT_ONCE = 5_000  # results that are compared and written in one transaction
 
 TOLD = "told"  # in `detail` of a state: incidents of the model were evaluated for people since it is live
@@ -48,9 +48,8 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
     found = cut(heads, live.rule, before=known.chunks)
     with ctx.read(live.project_id) as scope:
         state = states.get_state(scope, live.model_id)
-    # What another process wrote after it judged by other rules is not what this one remembers.
-    judged_by = (state.detail if state else {}).get(JUDGED_BY)
-    before = known.carried if judged_by == known.judged_by else Carried()
+        known.kept = look(scope, live.model_id, live.learned, str(live.rule), known.kept)
+    before = known.kept.carried
     again = _assessed(ctx, live, known, found, before)
     first = min(known.heads, default=0)
     last = max((times_of(head)[1] for head in heads), default=None)
@@ -71,15 +70,12 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         by=[one.basis for one in carried.known],
         about=doubt_of(live.reference, found.chunks, rows=max((size.rows[0] for size in sizes), default=0)),
     )
-    judged_by = _fingerprint(live, carried)
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
         state = states.get_state(scope, live.model_id)
         tells = _tells(state)
         write_alerts(scope, live.model_id, alerts, troubles, since_us=first, now_us=now_us, tells=tells)
-        detail = {**(state.detail if state else {}), JUDGED_BY: judged_by}
-        if tells is Tells.ALL:
-            detail[TOLD] = True
+        told = {TOLD: True} if tells is Tells.ALL else {}
         states.set_state(
             scope,
             live.model_id,
@@ -87,9 +83,10 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
             evaluated_us=now_us,
             watermark_us=watermark,
             missing_columns=_missing(ctx, live, known),
-            detail=detail,
+            detail={**(state.detail if state else {}), **told},
         )
-    known.carried, known.chunks, known.judged_by = carried, found.chunks, judged_by
+        kept = keep(scope, live.model_id, live.learned, str(live.rule), carried, known.kept)
+    known.kept, known.chunks = kept, found.chunks
     return written
 
 
@@ -98,13 +95,6 @@ def _tells(state: ModelState | None) -> Tells:
     if state is None or not Habits.from_dict(state.detail.get(LIVE, {})).is_live:
         return Tells.ENDS
     return Tells.NEW if state.detail.get(TOLD) else Tells.ALL
-
-
-def _fingerprint(live: ServedModel, carried: Carried) -> str:
-    """Return what tells by what the results of a model were judged."""
-    whole = carried.whole
-    by = (live.learned, str(live.rule), whole and whole.key)
-    return sha256(repr(by).encode()).hexdigest()[:16]
 
 
 def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: Cut, before: Carried) -> Again:
@@ -142,6 +132,8 @@ def _write_results(
         ctx.check()
         with ctx.write(live.project_id) as scope:
             leases.check(scope.connection, lease)
+            if not written and again.carried.key != before.key:  # half of them by other rules is nothing to go on from
+                pieces.void(scope, live.model_id)
             written += results.write_points(
                 scope,
                 live.model_id,
@@ -150,7 +142,7 @@ def _write_results(
                 chunks={start for chunk in rows if (start := to_microseconds(chunk.start)) is not None},
                 resolution_us=round(ctx.settings.resolution_seconds * 1e6),
             )
-    if before.whole is None:  # a new process, or a new reference: chunks that were cut in another way hold no more
+    if before.key is None:  # the first evaluation, or a new reference: chunks that were cut in another way hold no more
         starts = {to_microseconds(one.chunk.start) for one in again.carried.known}
         with ctx.write(live.project_id) as scope:
             leases.check(scope.connection, lease)

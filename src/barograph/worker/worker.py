@@ -21,6 +21,7 @@ from barograph.store.clock import wall_clock_us
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 from barograph.worker.context import WorkerContext
+from barograph.worker.fetch import fetching_loops
 from barograph.worker.file_events import file_waiting
 from barograph.worker.jobs import run_next_job
 from barograph.worker.lease_guard import hold
@@ -55,7 +56,7 @@ def run_workers(
     A thread that has not come to one after `END_S` is left to itself, and what it does is given to others: it cannot be
     kept any more. `threads` do what is to be done with models, and jobs that can be done in small pieces; if there are
     any, one more runs the long ones, so that no model waits for them, and some tell people of incidents. With a
-    `spool`, one more files what it holds, and one removes what is asked to be gone.
+    `spool`, one more files what it holds, one removes what is asked to be gone, and some fetch what sources have.
     `clock` gives the time in microseconds since 1970.
     """
     now_us = clock or wall_clock_us
@@ -72,6 +73,7 @@ def run_workers(
     if spool is not None:
         loops.append(("filer", lambda: file_waiting(ctx, spool, now_us=now_us()) > 0, settings.filing_seconds))
         loops.append(("removals", lambda: run_next_removal(ctx, now_us=now_us()), 0.0))
+        loops += fetching_loops(ctx, spool)
     for number in range(threads):
         loops.append((f"worker {number}", lambda: _work(ctx, now_us), 0.0))
     loops.append(("presence", _presence(ctx), settings.lease_seconds / 3))

@@ -21,9 +21,11 @@ from barograph.errors import BarographError
 from barograph.rules.limits import Status
 from barograph.store.catalog import (
     audit,
+    carried,
     changes,
     conditions,
     deliveries,
+    halves,
     handling,
     incidents,
     jobs,
@@ -32,6 +34,7 @@ from barograph.store.catalog import (
     outbox,
     overview,
     precision,
+    privacy_keys,
     profiles,
     proposals,
     quarantine,
@@ -41,6 +44,7 @@ from barograph.store.catalog import (
     results,
     sessions,
     silenced,
+    sources,
     states,
     tellings,
     work,
@@ -53,6 +57,7 @@ from barograph.store.catalog.alerts import (
     write_operations,
 )
 from barograph.store.catalog.database import reading
+from barograph.store.catalog.halves import Half
 from barograph.store.catalog.outbox import Happened, Tells, What
 from barograph.store.catalog.profiles import DirtyChunk, Position
 from barograph.store.catalog.quarantine import Refused
@@ -116,6 +121,7 @@ class Theirs:
             profiles.write_profiles(scope, m, r, "chunk", [profile()], now_us=NOW)
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
+            carried.write(scope, m, b"secret", new={"chunk": {7: b"secret"}}, gone=None)
             results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
             beyond = result("drift.psi.x", status=Status.BREACH)
             unknown = result("quality.missing_share.x", value=None, status=Status.UNDEFINED, reason="r")
@@ -158,6 +164,9 @@ class Theirs:
             self.alerts = incidents.list_alerts(scope, limit=9)
             self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
+            privacy_keys.note_fingerprint(scope, "secret")
+            self.half = Half(model_id=m, name="n", side="request", at_us=NOW, received_us=NOW, rows=b"secret")
+            halves.add_halves(scope, m, [self.half])
             said: dict[str, Any] = {"receiver": "hook", "thread": "t", "kind": "new", "message": {"what": "secret"}}
             self.said = said
             of_incident: dict[str, Any] = {"model_id": m, "incident_id": "i"}
@@ -185,6 +194,12 @@ class Theirs:
             tellings.save(scope, [self.telling])
             over = replace(self.telling, receiver="old", told_us=0, state="resolved", grouped=None, thread="x")
             tellings.save(scope, [replace(over, due_us=None)])
+            self.source = sources.SourceState(
+                model_id=m, name="s", kind="sql", position={"watermark": 1}, due_us=NOW, failures=1
+            )
+            sources.set_source(scope, self.source)
+            self.file = sources.SourceFile(path="p", stamp="1", size=1, digest="d")
+            sources.keep_file(scope, m, "s", self.file)
             audit.record(scope, action="a", target="t", now_us=NOW)
             self.removal = removals.add_removal(scope, m, "erase", model="secret", subject="x", now_us=NOW).id
         assert self.reference != r
@@ -204,6 +219,7 @@ class Theirs:
         return {
             "models.get_model": lambda s: models.get_model(s, m),
             "models.find_model": lambda s: models.find_model(s, "secret"),
+            "models.specifications": lambda s: models.specifications(s),
             "models.list_models": lambda s: models.list_models(s, **page),
             "models.update_model": lambda s: models.update_model(s, m, name="taken", **at),
             "models.set_lifecycle": lambda s: models.set_lifecycle(s, m, Lifecycle.PAUSED, by="a", reason="x", **at),
@@ -217,6 +233,10 @@ class Theirs:
             "references.reference_failed": lambda s: references.reference_failed(s, r, reason="x"),
             "references.reference_forgotten": lambda s: references.reference_forgotten(s, r, reason="x"),
             "references.fitted": lambda s: references.fitted(s, r),
+            "carried.read_head": lambda s: carried.read_head(s, m),
+            "carried.read_pieces": lambda s: carried.read_pieces(s, m, "chunk"),
+            "carried.void": lambda s: carried.void(s, m),
+            "carried.write": lambda s: carried.write(s, m, b"x", new={"chunk": {7: b"x"}}, gone=None),
             "profiles.write_profiles": lambda s: profiles.write_profiles(
                 s, m, r, "chunk", [profile(data=b"forged")], **at
             ),
@@ -284,6 +304,10 @@ class Theirs:
             "keys.revoke_key": lambda s: keys.revoke_key(s, k, **at),
             "keys.get_key": lambda s: keys.get_key(s, k),
             "keys.list_keys": lambda s: keys.list_keys(s, **page),
+            "privacy_keys.fingerprint_of": lambda s: privacy_keys.fingerprint_of(s),
+            "halves.add_halves": lambda s: halves.add_halves(s, m, [replace(self.half, name="n", rows=b"forged")]),
+            "halves.end_halves": lambda s: halves.end_halves(s, m, ["n"], **at),
+            "halves.forget_halves": lambda s: halves.forget_halves(s, m),
             "quarantine.add": lambda s: quarantine.add(
                 s, m, "events", [Refused(["x"], "x")], origin="x", received_us=NOW, keep=1
             ),
@@ -370,6 +394,12 @@ class Theirs:
             "overview.news": lambda s: any(overview.news(s)),
             "overview.harms": lambda s: overview.harms(s, m),
             "overview.alerts_of": lambda s: overview.alerts_of(s, m, "i"),
+            "sources.list_sources": lambda s: sources.list_sources(s),
+            "sources.set_source": lambda s: sources.set_source(s, replace(self.source, due_us=0)),
+            "sources.forget_sources": lambda s: sources.forget_sources(s, m, but=[]),
+            "sources.seen_files": lambda s: sources.seen_files(s, m, "s", ["p"]),
+            "sources.file_with": lambda s: sources.file_with(s, m, "s", "d"),
+            "sources.keep_file": lambda s: sources.keep_file(s, m, "s", replace(self.file, size=2)),
             "audit.list_actions": lambda s: audit.list_actions(s),
             "removals.get_removal": lambda s: removals.get_removal(s, self.removal),
             "removals.list_removals": lambda s: removals.list_removals(s, **page),
@@ -384,6 +414,7 @@ class Theirs:
 
 # They make something new in the project of their scope, and name nothing of another.
 NAME_NOTHING = {
+    "privacy_keys.note_fingerprint",
     "removals.add_removal",
     "models.create_model",
     "keys.create_key",

@@ -45,13 +45,16 @@ def binary(row: Json) -> Json:
 class Decoder:
     """How bodies of a content type (in lower case, without parameters) are read.
 
-    `described` gives the OpenAPI media type of a body, from the schema of one row with its `example`.
+    `described` gives the OpenAPI media type of a body, from the schema of one row with its `example`. A model with
+    sensitive columns takes bodies of this type only if the decoder treats them as `layout.rules` say (`sensitive`), or
+    hands its rows on to one that does.
     """
 
     content_type: str
     events: Decode[EventLayout]
     labels: Decode[LabelLayout]
     described: Callable[[Json], Json] = binary
+    sensitive: bool = False
 
     def __post_init__(self) -> None:
         kind, _, name = self.content_type.partition("/")

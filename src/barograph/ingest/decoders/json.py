@@ -19,5 +19,6 @@ register(
         events=partial(decode_json_events, content_type=JSON),
         labels=partial(decode_json_labels, content_type=JSON),
         described=_described,
+        sensitive=True,
     )
 )

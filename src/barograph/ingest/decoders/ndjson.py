@@ -14,5 +14,6 @@ register(
         events=partial(decode_json_events, content_type=NDJSON),
         labels=partial(decode_json_labels, content_type=NDJSON),
         described=lambda row: {"schema": {"type": "string"}},
+        sensitive=True,
     )
 )

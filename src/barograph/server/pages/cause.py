@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from barograph.causes.decomposition import Decomposition
 from barograph.causes.explain import decomposition_of
-from barograph.metrics.facts import title_of
+from barograph.metrics.facts import title_of, worse_by
 from barograph.outcome import Estimate, Undefined
 from barograph.server.catalog_lookup import bounds_of
 from barograph.server.pages.visit import Visit
@@ -40,7 +40,9 @@ def made_of(visit: Visit, scope: Scope, found: Model, chunk: str) -> str:
     if reference is None:
         return ""
     parts = decomposition_of(reference, ChunkProfile.of(reference, stored[0]).profiles.at(0))
-    return "" if isinstance(parts, Undefined) else sentence(parts[0], parts[1], chunk)
+    if isinstance(parts, Undefined) or worse_by(parts[1].change.value, 0.0, parts[0], "performance") <= 0:
+        return ""  # the metric that can be taken apart did not fall: that says nothing of why another one did
+    return sentence(parts[0], parts[1], chunk)
 
 
 def sentence(metric: str, parts: Decomposition, chunk: str) -> str:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from difflib import unified_diff
-from math import exp, log
+from functools import partial
 
 from starlette.responses import Response
 
 from barograph.alerts.condition import Lifecycle
-from barograph.dashboard.details import FeatureData, LabelsData, SegmentData, feature_page, labels_page, segment_page
-from barograph.dashboard.lists import Field, Form, ListPage, Row, state, text
-from barograph.dashboard.words import chunk_noun
+from barograph.dashboard.details import FeatureData, SegmentData, feature_page, segment_page
+from barograph.dashboard.lists import Field, Form, ListPage
+from barograph.dashboard.page_exports import of_feature, of_segment
 from barograph.errors import BarographError
-from barograph.metrics.facts import drift_rank, heading_of, unit_of
+from barograph.metrics.facts import drift_rank
 from barograph.server.catalog_lookup import model_named
 from barograph.server.pages import incidents
 from barograph.server.pages.distributions import with_distributions
 from barograph.server.pages.fleet import MAIN
-from barograph.server.pages.lists import kinds
-from barograph.server.pages.model import known_of, marks_of, read, spans_of, zone_of
+from barograph.server.pages.model import known_of, marks_of, spans_of, zone_of
 from barograph.server.pages.results import readings_of, results
 from barograph.server.pages.visit import Visit
 from barograph.server.problems import Problem, not_found, of_error
@@ -28,19 +27,14 @@ from barograph.server.spec_body import TOML, specification
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
 from barograph.store.catalog import overview
-from barograph.store.catalog.models import Model
-from barograph.store.catalog.precision import MonitorPrecision, precision_of_monitors
-from barograph.store.catalog.results import Point, list_series
-from barograph.text.format import count, quantity
-from barograph.times import DAY_US
 
 PAGE = 60
 PRECISION_DAYS = 90
 SORTED = 2_000  # monitors that are sorted by how they are; more stay in the order of their names
 NEWEST = 120  # chunks that the drawing of a column shows
 HOLDS = (
-    ("pause", "Pause", "Why nothing is to be raised of it for a while"),
-    ("retire", "Retire", "Why it is not used any more"),
+    ("pause", "Pause", "Raise nothing of it for a while"),
+    ("retire", "Retire", "It is not used any more"),
 )
 
 
@@ -73,7 +67,8 @@ def feature(visit: Visit) -> Response:
             marks=marks_of(scope, found),
             harm=overview.harms(scope, found.id).get(name),
         )
-    return visit.page("feature.html", feature_page(data))
+    page = feature_page(data)
+    return visit.page("feature.html", page, exports=partial(of_feature, data, page))
 
 
 def segment(visit: Visit) -> Response:
@@ -103,126 +98,8 @@ def segment(visit: Visit) -> Response:
             spans=spans_of(visit, lines),
             marks=marks_of(scope, found),
         )
-    return visit.page("segment.html", segment_page(data))
-
-
-def labels(visit: Visit) -> Response:
-    """Return the page of labels: which have come, and which chunks are judged by them."""
-    with visit.read() as scope:
-        found = model_named(scope, visit.parts["model"])
-        data = read(visit, scope, found)
-    main = next((m for m in data.metrics if m.name == data.chosen), None)
-    page = LabelsData(
-        known=data.known,
-        measured=main.measured if main else (),
-        estimated=main.estimated if main else (),
-        last_label_us=_last_label(visit, found),
-    )
-    return visit.page("labels.html", labels_page(page))
-
-
-def _last_label(visit: Visit, found: Model) -> int | None:
-    from barograph.store.catalog.states import get_state
-
-    with visit.read() as scope:
-        state_of = get_state(scope, found.id)
-    return state_of.last_label_us if state_of else None
-
-
-def monitors(visit: Visit) -> Response:
-    """Return the page of what is watched, and what each monitor says now."""
-    with visit.read() as scope:
-        found = model_named(scope, visit.parts["model"])
-        every = list_series(scope, found.id)
-        families = tuple(dict.fromkeys(one.family for one in every))
-        asked = visit.asked("family")
-        kept = [one for one in every if asked not in families or one.family == asked]
-        pages = max(1, -(-len(kept) // PAGE))
-        page = visit.number("after", 0, least=0, most=pages - 1)
-        points: dict[int, list[Point]] = {}
-        if len(kept) <= SORTED:  # those that somebody should look at come first
-            points = overview.newest_points(scope, kept, count=1)
-            kept.sort(key=lambda one: _rank(points[one.id]))
-        shown = kept[page * PAGE : (page + 1) * PAGE]
-        points = points or overview.newest_points(scope, shown, count=1)
-        since_us = visit.now_us - PRECISION_DAYS * DAY_US
-        right = {one.monitor: one for one in precision_of_monitors(scope, found.id, since_us=since_us)}
-    rows = []
-    for one in shown:
-        last = next(iter(points[one.id]), None)
-        unit = unit_of(one.metric, one.family)
-        word, look = _said(last)
-        odds = ""
-        if last is not None and last.evidence is not None and last.evidence > 0:
-            odds = f"{exp(last.evidence):,.3g} to 1" if last.evidence < 20 else f"10^{last.evidence / log(10):.0f} to 1"
-        value = "" if last is None or last.value is None else quantity(last.value, unit)
-        was = "" if last is None or last.reference_value is None else quantity(last.reference_value, unit)
-        name = heading_of(one.metric) + (", estimated" if one.family == "estimation" else "")
-        rows.append(
-            Row(
-                cells=(
-                    text(name),
-                    text(one.column, "name"),
-                    text(one.segment, "name"),
-                    state(word, look),
-                    text(was, "number"),
-                    text(value, "number"),
-                    text(odds, "number"),
-                    text(_right(right.get(one.monitor))),
-                    text(last.reason if last else ""),
-                )
-            )
-        )
-    path = url("/models/{model}/monitors", model=found.name)
-    return visit.page(
-        "list.html",
-        ListPage(
-            title=f"Monitors of {found.name}",
-            sentence=f"{count(len(every), 'number')} {'is' if len(every) == 1 else 'are'} watched of this model, "
-            f"by {chunk_noun(found.chunk)}.",
-            header=("Metric", "Column", "Segment", "Now", "Reference", "Value", "Evidence", "Right", "Said"),
-            rows=rows,
-            empty="Nothing is watched before there are results.",
-            twin=f"/v1{path}",
-            model=found.name,
-            tab="Monitors",
-            chips=kinds(visit, families, "family"),
-            chip="family",
-            next=str(page + 1) if page + 1 < pages else None,
-            note="Evidence multiplies: 100 to 1 means that the data fit a change 100 times better than none. Right: of "
-            f"the incidents of the last {PRECISION_DAYS} days, by people's verdicts. Which of these raise alarms, and "
-            "how strictly, `[[monitors]]` in the specification says.",
-        ),
-    )
-
-
-def _said(last: Point | None) -> tuple[str, str]:
-    """Return the state of a monitor in words, and its look."""
-    if last is None:
-        return "no result", "unknown"
-    if last.value is None:
-        return "not known", "unknown"
-    if last.status == "breach":
-        return "alarm", "attention"
-    if last.limit_lower is None and last.limit_upper is None and last.evidence is None:
-        return "only shown", "held"
-    return ("beyond tolerance", "held") if last.status == "warning" else ("within limits", "well")
-
-
-def _right(found: MonitorPrecision | None) -> str:
-    """Return how often a monitor was right, by what people said of its incidents."""
-    if found is None:
-        return ""
-    judged = found.real + found.false_alarms
-    if not judged:
-        return f"{count(found.incidents, 'incident')}, no verdict"
-    return f"{found.real} of {judged} real"
-
-
-def _rank(points: list[Point]) -> int:
-    word, _ = _said(points[-1] if points else None)
-    order = ("alarm", "not known", "no result", "beyond tolerance", "within limits", "only shown")
-    return order.index(word)
+    page = segment_page(data)
+    return visit.page("segment.html", page, exports=partial(of_segment, data, page))
 
 
 def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = "", status: int = 200) -> Response:
@@ -232,15 +109,12 @@ def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = ""
     path = url("/models/{model}/settings", model=found.name)
     written = spec_text(ModelSpec.model_validate(found.spec))
     held = found.lifecycle
+    why = Field(name="reason", label="Why", is_needed=True)
     if held:
         forms = [Form(path=f"{path}/resume", button="Resume")]
     else:
-        forms = [
-            Form(path=f"{path}/{word}", button=name, fields=(Field(name="reason", label=why, is_needed=True),))
-            for word, name, why in HOLDS
-        ]
+        forms = [Form(path=f"{path}/{word}", button=name, title=title, fields=(why,)) for word, name, title in HOLDS]
     spec = Field(name="spec", label="Specification, as TOML", kind="textarea", value=given or written, is_needed=True)
-    how = Field(name="how", label="", choices=(("check", "only say what would change"), ("save", "put it in force")))
     said = f"The model is {held}: {found.lifecycle_reason}" if held else "What is watched of this model, and how."
     return visit.page(
         "list.html",
@@ -255,7 +129,16 @@ def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = ""
             tab="Settings",
             told=told,
             problem=problem,
-            forms=[Form(path=path, button="Go", fields=(spec, how), is_primary=True), *forms],
+            forms=[
+                Form(
+                    path=path,
+                    button="Say what would change",
+                    fields=(spec,),
+                    is_primary=True,
+                    others=(("how", "save", "Put it in force"),),
+                ),
+                *forms,
+            ],
         ),
         status=status,
     )
@@ -265,7 +148,7 @@ def change_settings(visit: Visit) -> Response:
     """Say what another specification would change, or put it in force."""
     name, given = visit.parts["model"], visit.form.get("spec", "").replace("\r\n", "\n")
     try:
-        spec = specification(given.encode(), TOML, model=name)
+        spec = specification(given.encode(), TOML, model=name, readable=visit.service.settings.sources)
         model_routes.look_at(name, spec, visit.service, visit.caller)
         with visit.read() as scope:
             old = spec_text(ModelSpec.model_validate(model_named(scope, name).spec))

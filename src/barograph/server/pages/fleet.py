@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.responses import Response
 
 from barograph.alerts.severity import Severity
 from barograph.dashboard.fleet import ORDER, PAGE, SORTS, FleetModel, ModelSeries, chosen, fleet_page
+from barograph.dashboard.page_exports import of_fleet
 from barograph.metrics.facts import harm_metrics, row_counts
 from barograph.server.pages.results import results
 from barograph.server.pages.visit import Visit
@@ -32,7 +34,7 @@ def fleet(visit: Visit) -> Response:
         wanted = chosen(models, search=search, state=state, sort=sort)
         pages = max(1, -(-len(wanted) // PAGE))
         page = visit.number("page", 1, least=1, most=pages)
-        shown = wanted[(page - 1) * PAGE : page * PAGE]
+        shown = wanted if visit.takes else wanted[(page - 1) * PAGE : page * PAGE]
         series = read_series(scope, shown)
     return visit.page(
         "fleet.html",
@@ -47,6 +49,7 @@ def fleet(visit: Visit) -> Response:
             page=page,
             may_add=visit.caller.may("edit"),
         ),
+        exports=partial(of_fleet, wanted, series),
     )
 
 

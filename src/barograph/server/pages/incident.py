@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 
 from starlette.responses import Response
@@ -12,12 +13,15 @@ from barograph.dashboard.incident import (
     Amount,
     Happening,
     IncidentData,
+    TraceLine,
     decisions_name,
     incident_page,
 )
 from barograph.dashboard.incidents import span_of
+from barograph.dashboard.page_exports import of_incident
 from barograph.dashboard.timeline import Mark
-from barograph.metrics.facts import row_counts
+from barograph.dashboard.words import chunk_noun
+from barograph.metrics.facts import row_counts, title_of
 from barograph.server.catalog_lookup import audited, rule_of
 from barograph.server.pages.cause import OF_LABELS, made_of
 from barograph.server.pages.fleet import MAIN
@@ -28,6 +32,7 @@ from barograph.server.pages.results import readings_of, results
 from barograph.server.pages.visit import Visit
 from barograph.server.problems import Problem, not_found
 from barograph.server.routes import handling
+from barograph.server.traces import example_traces
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.scores import NONE, YES, ScoreTable
 from barograph.spec.file import seconds_of
@@ -60,7 +65,8 @@ def incident(visit: Visit) -> Response:
         model = get_model(scope, found.model_id)
         assert model is not None  # its incidents go with it
         data = _read(visit, scope, found, model)
-    return visit.page("incident.html", incident_page(data))
+    page = incident_page(data)
+    return visit.page("incident.html", page, exports=partial(of_incident, data, page))
 
 
 def acknowledge(visit: Visit) -> Response:
@@ -208,6 +214,10 @@ def _read(visit: Visit, scope: Scope, found: StoredIncident, model: Model) -> In
         ],
         start_us=start_us,
         end_us=end_us,
+        traces=[
+            TraceLine(event=t.event, at_us=t.at_us, trace_id=t.trace_id, error=t.error or "", url=t.url or "")
+            for t in example_traces(visit.service.settings, model, found, root.segment if root else None)
+        ],
     )
 
 
@@ -301,17 +311,17 @@ def _decisions(visit: Visit, scope: Scope, model: Model, starts: Sequence[int]) 
 
 def _happenings(scope: Scope, found: StoredIncident, model: Model, members: Sequence[StoredAlert]) -> list[Happening]:
     """Return the course of an incident: alarms, what was changed around its beginning, what people did, its end."""
-    chunk_us = _chunk_us(model, found.since_us)
+    chunk_us, noun = _chunk_us(model, found.since_us), chunk_noun(model.chunk)
     happened = [
         Happening(
             at_us=found.since_us,
             kind="alarm",
-            said=f"It began: the first {_what(members[0])} beyond its limit." if members else "It began.",
+            said=f"It began: the first {noun} in which {_what(members[0])} is in alarm." if members else "It began.",
         )
     ]
     fired = min((m.fired_us for m in members if m.fired_us is not None), default=None)
     if fired is not None and fired != found.since_us:
-        happened.append(Happening(at_us=fired, kind="alarm", said="An alarm could be raised: the chunk had ended."))
+        happened.append(Happening(at_us=fired, kind="alarm", said=f"An alarm could be raised: the {noun} had ended."))
     happened.append(Happening(at_us=found.opened_us, kind="alarm", said="barograph found it."))
     for change in list_changes(scope, model_id=model.id, start_us=found.since_us - 2 * chunk_us, limit=MOST_CHANGES):
         happened.append(
@@ -345,7 +355,8 @@ def _said(found: StoredIncident) -> str:
 
 
 def _what(member: StoredAlert) -> str:
-    return f"alarm of {member.column or member.segment or member.metric.replace('_', ' ')}"
+    of, where = f" of {member.column}" if member.column else "", f" in {member.segment}" if member.segment else ""
+    return title_of(member.metric) + of + where
 
 
 def _chunk_us(model: Model, at_us: int) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from starlette.responses import Response
 
 from barograph.dashboard.incidents import IncidentLine, IncidentsPage, incidents_sentence
+from barograph.dashboard.page_exports import of_incidents
 from barograph.dashboard.words import spoken
 from barograph.server.catalog_lookup import model_named
 from barograph.server.pages.visit import Visit
@@ -84,4 +86,5 @@ def listed(visit: Visit) -> Response:
             pages=pages,
             found=len(found),
         ),
+        exports=partial(of_incidents, found),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from barograph.dashboard.fleet import Chip
 from barograph.dashboard.lists import Cell, Field, Form, ListPage, Row, state, text, time
+from barograph.dashboard.readings import moment
 from barograph.server.catalog_lookup import model_named, names_of
+from barograph.server.pages.model import zone_of
 from barograph.server.pages.visit import Visit
 from barograph.server.pagination import cut, read_cursor
 from barograph.server.problems import Problem, of_validation
@@ -21,9 +23,10 @@ from barograph.server.routes import jobs as job_routes
 from barograph.server.routes import keys as key_routes
 from barograph.server.routes import quarantine as quarantine_routes
 from barograph.store.catalog.audit import list_records
-from barograph.store.catalog.changes import list_changes
+from barograph.store.catalog.changes import Change, list_changes
 from barograph.store.catalog.jobs import Job, list_jobs
 from barograph.store.catalog.keys import list_keys
+from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import count_rows, list_rows
 from barograph.text.format import count
 
@@ -48,9 +51,9 @@ ACTIONS = (
 def jobs(visit: Visit, *, problem: str = "") -> Response:
     """Return the page of jobs."""
     with visit.read() as scope:
-        rows = list_jobs(scope, limit=PAGE + 1, after=_after(visit))
+        rows = list_jobs(scope, limit=visit.most(PAGE) + 1, after=_after(visit))
         names = names_of(scope, [job.model_id for job in rows])
-    kept, following = cut(rows, PAGE, lambda j: (j.id,))
+    kept, following = cut(rows, visit.most(PAGE), lambda j: (j.id,))
     running = sum(job.state in ("waiting", "running") for job in kept)
     under_way = f"{count(running, 'job')} {'is' if running == 1 else 'are'}" if running else "No job is"
     return visit.page(
@@ -104,15 +107,15 @@ def changes(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
         if after:
             at, id = read_cursor(after, (int, int))
             place = int(at or 0), int(id or 0)
-        rows = list_changes(scope, model_id=found.id, limit=PAGE + 1, after=place)
-    kept, following = cut(rows, PAGE, lambda c: (c.at_us, c.id))
+        rows = list_changes(scope, model_id=found.id, limit=visit.most(PAGE) + 1, after=place)
+    kept, following = cut(rows, visit.most(PAGE), lambda c: (c.at_us, c.id))
     path = url("/models/{model}/changes", model=found.name)
     told = [Row(cells=(time(c.at_us), text(c.kind), text(c.title), text(c.version), text(c.created_by))) for c in kept]
     return visit.page(
         "list.html",
         ListPage(
             title=f"Changes of {found.name}",
-            sentence="What was changed around the model: it stands on the axis of time, beside what came of it.",
+            sentence=_changed(kept[0], found) if kept and not after else "What was changed around the model.",
             header=("When", "Kind", "What", "Version", "Told by"),
             rows=told,
             empty="No change was told of. A pipeline tells of a deployment with one request; see below.",
@@ -124,7 +127,8 @@ def changes(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
             forms=[
                 Form(
                     path=path,
-                    button="Tell of a change",
+                    title="Tell of a change",
+                    button="Tell of it",
                     fields=(
                         Field(name="title", label="What was changed", is_needed=True),
                         Field(name="kind", label="Kind", choices=[(kind, kind) for kind in CHANGE_KINDS]),
@@ -136,6 +140,10 @@ def changes(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
         ),
         status=status,
     )
+
+
+def _changed(newest: Change, found: Model) -> str:
+    return f"The newest change: {newest.title}, {moment(newest.at_us, zone_of(found))}."
 
 
 def add_change(visit: Visit) -> Response:
@@ -153,9 +161,9 @@ def quarantine(visit: Visit, *, problem: str = "", status: int = 200) -> Respons
     """Return the page of the rows that were not taken."""
     with visit.read() as scope:
         found = model_named(scope, visit.parts["model"])
-        rows = list_rows(scope, found.id, limit=PAGE + 1, after=_after(visit))
+        rows = list_rows(scope, found.id, limit=visit.most(PAGE) + 1, after=_after(visit))
         waiting = count_rows(scope, found.id, replayed=False)
-    kept, following = cut(rows, PAGE, lambda r: (r.id,))
+    kept, following = cut(rows, visit.most(PAGE), lambda r: (r.id,))
     path = url("/models/{model}/quarantine", model=found.name)
     listed = [
         Row(
@@ -163,7 +171,7 @@ def quarantine(visit: Visit, *, problem: str = "", status: int = 200) -> Respons
                 time(row.received_us),
                 text(row.kind),
                 text("; ".join(row.reasons)),
-                text(row.row[:300] + ("…" if len(row.row) > 300 else ""), "code"),
+                text(row.row[:300] + ("…" if len(row.row) > 300 else ""), "code", value=row.row),
                 time(row.replayed_us),
             )
         )
@@ -201,8 +209,8 @@ def replay(visit: Visit) -> Response:
 def audit(visit: Visit) -> Response:
     """Return the page of who changed what."""
     with visit.read() as scope:
-        rows = list_records(scope, limit=PAGE + 1, after=_after(visit))
-    kept, following = cut(rows, PAGE, lambda r: (r.id,))
+        rows = list_records(scope, limit=visit.most(PAGE) + 1, after=_after(visit))
+    kept, following = cut(rows, visit.most(PAGE), lambda r: (r.id,))
     listed = [
         Row(
             cells=(
@@ -212,7 +220,7 @@ def audit(visit: Visit) -> Response:
                 ),
                 text(row.action),
                 text(row.target, "name"),
-                text(_short({k: v for k, v in row.detail.items() if k != "by"}), "code"),
+                _detail({k: v for k, v in row.detail.items() if k != "by"}),
             )
         )
         for row in kept
@@ -234,8 +242,8 @@ def audit(visit: Visit) -> Response:
 def keys(visit: Visit, *, told: str = "", problem: str = "", status: int = 200) -> Response:
     """Return the page of keys."""
     with visit.read() as scope:
-        rows = list_keys(scope, limit=PAGE + 1, after=_after(visit))
-    kept, following = cut(rows, PAGE, lambda k: (k.id,))
+        rows = list_keys(scope, limit=visit.most(PAGE) + 1, after=_after(visit))
+    kept, following = cut(rows, visit.most(PAGE), lambda k: (k.id,))
     listed = []
     for key in kept:
         over = key.expires_us is not None and key.expires_us <= visit.now_us
@@ -314,9 +322,9 @@ def _link(said: str, href: str) -> Cell:
     return Cell(text=said, href=href)
 
 
-def _short(detail: object, most: int = 200) -> str:
+def _detail(detail: Mapping[str, object], most: int = 200) -> Cell:
     said = json.dumps(detail, ensure_ascii=False) if detail else ""
-    return said if len(said) <= most else said[: most - 1] + "…"
+    return text(said if len(said) <= most else said[: most - 1] + "…", "code", value=said)
 
 
 def kinds(visit: Visit, known: tuple[str, ...], name: str = "kind") -> list[Chip]:

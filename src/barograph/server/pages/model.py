@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.responses import Response
 
 from barograph.dashboard.incidents import IncidentLine, span_of
 from barograph.dashboard.model import Known, ModelData, Window, model_page
 from barograph.dashboard.model_tables import Column, MetricSeries
+from barograph.dashboard.page_exports import of_model
 from barograph.dashboard.readings import Reading
 from barograph.dashboard.timeline import Mark, Span
 from barograph.dashboard.words import chunk_noun
@@ -47,7 +49,8 @@ def model(visit: Visit) -> Response:
     with visit.read() as scope:
         found = model_named(scope, visit.parts["model"])
         data = read(visit, scope, found)
-    return visit.page("model.html", model_page(data))
+    page = model_page(data)
+    return visit.page("model.html", page, exports=partial(of_model, data, page))
 
 
 def known_of(scope: Scope, found: Model, *, now_us: int) -> Known:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from barograph.server.pages import assets, details, fleet, incident, incidents, lists, live, model, session, start
+from barograph.server.pages import (
+    assets,
+    compare,
+    details,
+    events,
+    fleet,
+    incident,
+    incidents,
+    labels,
+    lists,
+    live,
+    model,
+    monitors,
+    replay,
+    session,
+    start,
+)
 from barograph.server.pages.visit import Handlers
 
 HANDLERS: Handlers = {
@@ -24,8 +40,13 @@ HANDLERS: Handlers = {
     ("GET", "/models/{model}"): model.model,
     ("GET", "/models/{model}/feature"): details.feature,
     ("GET", "/models/{model}/segment"): details.segment,
-    ("GET", "/models/{model}/labels"): details.labels,
-    ("GET", "/models/{model}/monitors"): details.monitors,
+    ("GET", "/models/{model}/compare"): compare.compare,
+    ("GET", "/models/{model}/events"): events.sample,
+    ("GET", "/models/{model}/labels"): labels.labels,
+    ("POST", "/models/{model}/labels/answers"): labels.answers,
+    ("GET", "/models/{model}/monitors"): monitors.monitors,
+    ("GET", "/models/{model}/monitors/replay"): replay.replay,
+    ("POST", "/models/{model}/monitors/replay"): replay.save,
     ("GET", "/models/{model}/changes"): lists.changes,
     ("POST", "/models/{model}/changes"): lists.add_change,
     ("GET", "/models/{model}/quarantine"): lists.quarantine,

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias  # Any: page contexts, each a dataclass of its own
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from barograph.dashboard.exports import LIST, Export, of_list
+from barograph.dashboard.lists import ListPage
 from barograph.dashboard.render import render
 from barograph.dashboard.site import Site
 from barograph.reference.reference import Reference
 from barograph.server.auth import Caller
+from barograph.server.pages.exported import ASKED, MOST_ROWS, Exports, export
 from barograph.server.pages.viewers import Viewers, Visitor
 from barograph.server.service import Service
 from barograph.store.catalog.references import fitted
 from barograph.store.catalog.scope import Scope
 from barograph.store.lru import LruCache
+from barograph.times import from_microseconds
 
 # Nothing is loaded from elsewhere, nothing inline is run or applied, and no other site may show these pages in a frame.
 POLICY = (
@@ -93,8 +98,22 @@ class Visit:
         with self.service.write(self.caller) as scope:
             yield scope
 
-    def page(self, template: str, context: Any, *, status: int = 200) -> Response:
-        """Return a page."""
+    @property
+    def takes(self) -> str:
+        """Return what is to be taken from the page as a file; "" for the page itself."""
+        return self.asked(ASKED)
+
+    def most(self, rows: int) -> int:
+        """Return how many rows a list has: all in reach where it is taken as a file."""
+        return MOST_ROWS if self.takes else rows
+
+    def page(self, template: str, context: Any, *, status: int = 200, exports: Exports | None = None) -> Response:
+        """Return a page, or what is to be taken from it: `exports` are its tables and charts."""
+        if self.takes and status == 200:
+            if exports is None and isinstance(context, ListPage):
+                exports = partial(_of_list, context)
+            source = f"{context.title}, barograph, {from_microseconds(self.now_us):%Y-%m-%d %H:%M} UTC"
+            return export(exports() if exports else {}, self.takes, page=context.title, source=source)
         return HTMLResponse(
             render(template, context, self.site),
             status_code=status,
@@ -119,6 +138,10 @@ class Visit:
             return self.shared.references.get(reference_id, load)
         except LookupError:
             return None
+
+
+def _of_list(page: ListPage) -> Mapping[str, Export]:
+    return {LIST: of_list(page)} if page.header else {}
 
 
 Handler: TypeAlias = Callable[[Visit], Response | Awaitable[Response]]  # one that waits for others is a coroutine

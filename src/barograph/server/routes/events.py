@@ -12,6 +12,7 @@ from pydantic import Field
 from barograph.server.api_models import Answer, CallerOf, ServiceOf, problems
 from barograph.server.catalog_lookup import model_named, rule_of
 from barograph.server.problems import Problem
+from barograph.worker.privacy import id_as_kept, ways_of
 from barograph.worker.whereabouts import EventState, FoundEvent, LabelState, Whereabouts, whereabouts
 
 router = APIRouter(tags=["ingest"])
@@ -82,10 +83,15 @@ def get(model: str, event: Annotated[str, Path(max_length=1000)], service: Servi
         found = model_named(scope, model)
         if found.schema is None:
             raise Problem("not-ready", f"The model {model!r} has no reference yet, so it takes no events.")
-        known = whereabouts(scope, service.settings, service.spool, found, event)
+        sought = event
+        if ways_of(found.spec):
+            with service.write(caller) as writing:
+                sought = id_as_kept(service.settings, writing, found, event)
+        known = whereabouts(scope, service.settings, service.spool, found, sought)
     if not known:
         more = "" if known.whole else " More waits to be filed than was searched: ask again in a moment."
-        raise Problem("not-found", f"Nothing with the id {event[:200]!r} has arrived.{more}")
+        called = "this id" if ways_of(found.spec) else f"the id {event[:200]!r}"  # it would be in the log, too
+        raise Problem("not-found", f"Nothing with {called} has arrived.{more}")
     state = _state(known)
     rule = rule_of(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal  # Any: JSON values
 
@@ -15,10 +16,12 @@ from barograph.server.api_models import After, Answer, Asked, CallerOf, Limit, P
 from barograph.server.catalog_lookup import audited, model_named, names_of, rules_of
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import not_found
+from barograph.server.traces import example_traces
 from barograph.store.catalog import incidents as stored
 from barograph.store.catalog.changes import Change, ChangeKind, list_changes
 from barograph.store.catalog.handling import Verdict
 from barograph.store.catalog.incidents import Comment, Place, StoredAlert, StoredIncident
+from barograph.store.catalog.models import get_model
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.silenced import (
     Mute,
@@ -158,6 +161,23 @@ class IncidentDetail(IncidentAnswer):
     comments: list[CommentAnswer]
 
 
+class TraceAnswer(Answer):
+    """A trace of an event of the incident; `url` leads to it, if BAROGRAPH_TRACE_URL says where traces are."""
+
+    event: str = Field(description="The id of the event.")
+    at: datetime
+    trace_id: str
+    span_id: str | None
+    error: str | None = Field(description="What the event failed with.")
+    url: str | None
+
+
+class IncidentShown(IncidentDetail):
+    """An incident with what people wrote to it, and examples of what it is made of."""
+
+    traces: list[TraceAnswer] = Field(description="Of its first chunk, in its segment; those with errors first.")
+
+
 class AlertsPage(Page[AlertAnswer]):
     """Alerts, those that were opened last first."""
 
@@ -234,10 +254,19 @@ def list_incidents(
 
 
 @router.get("/v1/incidents/{incident}", operation_id="get_incident", summary="Get an incident with its comments")
-def get_incident(incident: Incident, service: ServiceOf, caller: CallerOf) -> IncidentDetail:
-    """Get an incident with its comments."""
+def get_incident(incident: Incident, service: ServiceOf, caller: CallerOf) -> IncidentShown:
+    """Get an incident with its comments, and traces of some of its events where these name any."""
     with service.read(caller) as scope:
-        return detail_of(scope, incident_with(scope, incident), now_us=service.now_us())
+        found = incident_with(scope, incident)
+        detail = detail_of(scope, found, now_us=service.now_us())
+        model, members = get_model(scope, found.model_id), stored.members_of(scope, found.model_id, found.id)
+    segment = members[0].segment if members else None
+    traces = [] if model is None else example_traces(service.settings, model, found, segment)
+    told = [
+        TraceAnswer(at=from_microseconds(t.at_us), **{k: v for k, v in asdict(t).items() if k != "at_us"})
+        for t in traces
+    ]
+    return IncidentShown(**detail.model_dump(), traces=told)
 
 
 @router.post(

@@ -59,6 +59,7 @@ from barograph.store.layout import DEFAULT_TIMESTAMP
 from barograph.times import from_microseconds
 from barograph.worker.admission import FORESEEN_BYTES, check_fit, check_types, foresee, kept_by
 from barograph.worker.missing_events import watch_silence
+from barograph.worker.privacy import check_unchanged_ways
 from barograph.worker.requests import (
     DEFAULT_CHUNK,
     data_of,
@@ -72,7 +73,7 @@ from barograph.worker.told_changes import tell_of_specification
 router = APIRouter(tags=["models"])
 _TRIES = 5  # when others change the model while its new specification is looked at
 
-_BODY: dict[str, Any] = {
+SPEC_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A specification: the keys that `barograph spec show` prints. All of them have defaults.",
@@ -179,7 +180,7 @@ def get(model: str, response: Response, service: ServiceOf, caller: CallerOf) ->
     status_code=200,
     response_model=ModelAnswer,
     responses={201: {"model": ModelAnswer, "description": "Registered"}, **_PENDING},
-    openapi_extra=_BODY | problems("changed", "conflict", "unsupported"),
+    openapi_extra=SPEC_BODY | problems("changed", "conflict", "unsupported"),
 )
 async def put(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> Response:
     """Register a model, or replace its specification.
@@ -280,7 +281,7 @@ def get_spec(model: str, request: Request, service: ServiceOf, caller: CallerOf)
     summary="Change the specification",
     response_model=ModelAnswer,
     responses={**_PENDING},
-    openapi_extra=_BODY | problems("changed", "conflict", "unsupported"),
+    openapi_extra=SPEC_BODY | problems("changed", "conflict", "unsupported"),
 )
 async def put_spec(model: str, request: Request, service: ServiceOf, caller: CallerOf) -> Response:
     """Replace the specification of a model that is registered."""
@@ -296,7 +297,7 @@ def put_plain(
     name: str, plain: Mapping[str, Any], request: Request, service: Service, caller: Caller, *, create: bool
 ) -> ModelAnswer:
     """Register a model, or change its specification, as the route does. In a thread."""
-    spec = specification(json.dumps(dict(plain)).encode(), JSON, model=name)
+    spec = specification(json.dumps(dict(plain)).encode(), JSON, model=name, readable=service.settings.sources)
     for _ in range(_TRIES):
         seen = look_at(name, spec, service, caller)
         stored = store_spec(name, spec, request, service, caller, create=create, seen=seen)
@@ -307,7 +308,8 @@ def put_plain(
 
 async def _put(name: str, request: Request, service: Service, caller: Caller, *, create: bool) -> Response:
     body, content_type = await request.body(), request.headers.get("content-type", JSON)
-    spec = await run_in_threadpool(specification, body, content_type, model=name)
+    readable = service.settings.sources
+    spec = await run_in_threadpool(specification, body, content_type, model=name, readable=readable)
     for _ in range(_TRIES):
         seen = await run_in_threadpool(look_at, name, spec, service, caller)
         stored = await run_in_threadpool(store_spec, name, spec, request, service, caller, create=create, seen=seen)
@@ -321,6 +323,8 @@ def look_at(name: str, spec: ModelSpec, service: Service, caller: Caller) -> int
     """Refuse what the model's reference says cannot be; return the revision of the model that was looked at."""
     with service.read(caller) as scope:
         model = find_model(scope, name)
+        if model is not None:
+            check_unchanged_ways(scope, model, spec.model_dump(mode="json"))
         if model is None or model.reference_id is None:
             return None if model is None else model.revision  # the reference will tell, when it comes
         anew = needs_learning(spec.model_dump(mode="json"), model.spec)
@@ -354,6 +358,7 @@ def store_spec(
             status = 201
             headers["Location"] = url("/v1/models/{model}", model=name)
         else:
+            check_unchanged_ways(scope, old, plain)
             model, job = _change(scope, old, plain, version=spec.version, by=caller.name, now_us=now_us)
             status = 200 if job is None else 202
             if job is not None:
@@ -362,6 +367,7 @@ def store_spec(
         audited(scope, caller, "change model" if old else "register model", name, {"spec": plain}, now_us=now_us)
         answer = _answers(scope, [model], now_us=now_us)[0]
     service.targets.forget((caller.project_id, name))
+    service.sources.forget()
     return status, answer, {**headers, "ETag": tag_of(model)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Any, Literal  # Any: OpenAPI is JSON
 
@@ -13,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 
 from barograph.errors import StoreError
 from barograph.ingest.limits import limits_of
+from barograph.ingest.memory import Reserve, unbounded
+from barograph.ingest.sensitive import Sensitive
 from barograph.reference.reference import Reference
 from barograph.server import uploads
 from barograph.server.api_models import (
@@ -39,6 +42,7 @@ from barograph.store.catalog.models import Model
 from barograph.store.catalog.references import StoredReference, add_reference, fitted, list_references, reference_failed
 from barograph.store.reference_files import keep_reference
 from barograph.times import from_microseconds
+from barograph.worker.privacy import sensitive_of, ways_of
 from barograph.worker.requests import request_activation, request_fit
 
 router = APIRouter(tags=["references"])
@@ -113,13 +117,22 @@ async def send(
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem("unsupported", "Reference data cannot have a Content-Encoding. Send Parquet: it is compressed.")
     announced = declared(request.headers.get("content-length", "").encode())
-    await run_in_threadpool(_check_model, service, caller, model)  # before the upload, not after it
-    service.ingest.give_back_soon()
-    with uploads.place(service.settings.folder / "uploads") as path:
-        path = path.with_suffix(suffix)
+    sensitive = await run_in_threadpool(_sensitive, service, caller, model)  # before the upload, not after it
+    with ExitStack() as stack:
+        path = stack.enter_context(uploads.place(service.settings.folder / "uploads")).with_suffix(suffix)
+        share = stack.enter_context(service.ingest.memory.share())
+        reserve: Reserve = unbounded
+        if sensitive is not None:
+            reserve = share.reserve
+            stack.enter_context(uploads.in_memory(path))
         body = pieces(request.receive, limit=uploads.MOST_BYTES, announced=announced, seconds=uploads.SECONDS)
-        size, digest = await uploads.receive(body, path)
-        stored = await run_in_threadpool(_keep, service, caller, model, uploads.Source(path, size, digest))
+        size, digest = await uploads.receive(body, path, reserve=reserve)
+        share.reserve(await run_in_threadpool(uploads.size_of_names, path))
+        source = uploads.Source(path, size, digest)
+        try:
+            stored = await run_in_threadpool(_keep, service, caller, model, source, sensitive)
+        finally:
+            service.ingest.give_back_soon()
     answer = await _wait(service, caller, model, stored.number, wait)
     headers = {"Location": url("/v1/models/{model}/references/{number}", model=model, number=stored.number)}
     if answer.state == "failed":
@@ -207,14 +220,19 @@ def _check_ready(reference: StoredReference) -> None:
         raise Problem("not-ready", f"The reference {reference.number} is {reference.state}{why}")
 
 
-def _keep(service: Service, caller: Caller, name: str, source: uploads.Source) -> StoredReference:
+def _keep(
+    service: Service, caller: Caller, name: str, source: uploads.Source, sensitive: Sensitive | None
+) -> StoredReference:
     """Store an upload where workers find it, then ask one to learn from it.
 
     The file is stored between two transactions: a bucket is slow, and the catalog must not wait for it.
     """
-    uploaded = uploads.as_parquet(source, limits_of(service.settings), memory_bytes=service.settings.memory_bytes)
+    limits, memory_bytes = limits_of(service.settings), service.settings.memory_bytes
+    uploaded = uploads.as_parquet(source, limits, memory_bytes=memory_bytes, sensitive=sensitive)
     with service.write(caller) as scope:
         model = model_named(scope, name)
+        if ways_of(model.spec) != (dict(sensitive.ways) if sensitive else {}):
+            raise Problem("conflict", "Which columns are sensitive was changed during the upload. Send it again.")
         stored = add_reference(
             scope, model.id, data_bytes=uploaded.size_bytes, digest=uploaded.digest, now_us=service.now_us()
         )
@@ -238,9 +256,12 @@ def _keep(service: Service, caller: Caller, name: str, source: uploads.Source) -
     return stored
 
 
-def _check_model(service: Service, caller: Caller, name: str) -> None:
+def _sensitive(service: Service, caller: Caller, name: str) -> Sensitive | None:
     with service.read(caller) as scope:
-        model_named(scope, name)
+        if not ways_of(model_named(scope, name).spec):
+            return None
+    with service.write(caller) as scope:
+        return sensitive_of(service.settings, scope, model_named(scope, name))
 
 
 async def _wait(service: Service, caller: Caller, model: str, number: int, seconds: float) -> ReferenceDetail:

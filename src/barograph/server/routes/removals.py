@@ -15,6 +15,7 @@ from barograph.server.problems import not_found
 from barograph.server.route_table import url
 from barograph.store.catalog.removals import Removal, get_removal, list_removals
 from barograph.times import from_microseconds, to_microseconds
+from barograph.worker.privacy import id_as_kept
 from barograph.worker.requests import request_erasure, request_purge
 
 router = APIRouter(tags=["removals"])
@@ -116,7 +117,9 @@ def erase(model: str, asked: ErasureAsked, response: Response, service: ServiceO
     """
     now_us = service.now_us()
     with service.write(caller) as scope:
-        removal = request_erasure(scope, model_named(scope, model), asked.id, now_us=now_us)
+        found = model_named(scope, model)
+        kept_as = id_as_kept(service.settings, scope, found, asked.id)
+        removal = request_erasure(scope, found, kept_as, now_us=now_us)
         said = {"removal": removal.id, "digest": removal.asked["digest"]}
         audited(scope, caller, "erase id", model, said, now_us=now_us)
     response.headers["Location"] = url("/v1/models/{model}/erasures/{erasure}", model=model, erasure=removal.id)

@@ -18,6 +18,7 @@ from barograph.alerts.condition import (
     Failure,
     Judged,
     Trouble,
+    Unread,
     condition,
     lifecycle_of,
 )
@@ -28,6 +29,7 @@ from barograph.store.catalog.models import ModelHead
 from barograph.store.catalog.schema import incidents, models, states, work
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.silenced import Mutes, SeenIncident, mutes_at, see_with
+from barograph.store.catalog.sources import list_sources
 from barograph.times import from_microseconds
 
 FIRING, RESOLVED, CRITICAL = State.FIRING.value, State.RESOLVED.value, Severity.CRITICAL.value
@@ -89,6 +91,10 @@ def conditions(
         firing[incident.stored.model_id].append(incident)
     by_model = {row[0]: tuple(row[1:]) for row in scope.rows(told)}
     failures = {row[0]: tuple(row[1:]) for row in scope.rows(failed)}
+    unread: defaultdict[int, list[Unread]] = defaultdict(list)
+    for source in list_sources(scope, model_ids, failing=True):
+        since = from_microseconds(source.failed_us or now_us)
+        unread[source.model_id].append(Unread(name=source.name, since=since, reason=source.reason or ""))
     found = {}
     for head in scope.records(ModelHead, heads):
         events, judged, detail, rejected, came_since = by_model.get(head.id, _UNTOLD)
@@ -107,6 +113,7 @@ def conditions(
                 failure=None if failed_us is None else Failure(since=from_microseconds(failed_us), reason=reason or ""),
                 has_reference=has_reference,
                 rejected=rejected,
+                unread=unread[head.id],
             ),
             firing=sum(member.state == FIRING for incident in loud for member in incident.loud),
             incidents=len(loud),

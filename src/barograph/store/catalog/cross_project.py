@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError
+from barograph.store.catalog.halves import Half
 from barograph.store.catalog.leases import over
 from barograph.store.catalog.removals import Removal
 from barograph.store.catalog.schema import (
     deliveries,
+    halves,
     jobs,
     keys,
     models,
@@ -54,6 +56,15 @@ class Due:
     due_us: int
     marks: int
     failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """A model whose specification names sources, at one revision."""
+
+    project_id: int
+    model_id: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +137,15 @@ def session_row(connection: Connection, digest: bytes) -> sa.Row[Any] | None:
     return connection.execute(statement.where(sessions.c.hash == digest)).first()
 
 
+def fetching(connection: Connection) -> list[Fetching]:
+    """Return the models that fetch their events, by id: those that have a reference, and that nobody has retired."""
+    said = sa.cast(models.c.spec["sources"], sa.Text)
+    columns = (models.c.project_id, models.c.id.label("model_id"), models.c.revision)
+    statement = sa.select(*columns).where(models.c.schema.is_not(None), said.is_not(None), said != "{}")
+    live = sa.func.coalesce(models.c.lifecycle, "") != "retired"
+    return [Fetching(**row._mapping) for row in connection.execute(statement.where(live).order_by(models.c.id))]
+
+
 def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
     """Return up to `limit` models that have something to do by now, the longest due first.
 
@@ -153,6 +173,26 @@ def next_jobs(connection: Connection, *, now_us: int, seconds: float, limit: int
     statement = sa.select(*columns).where((jobs.c.state == "waiting") | silent)
     statement = statement.order_by(sa.func.coalesce(turn, 0), jobs.c.updated_us, jobs.c.id).limit(limit)
     return [NextJob(**row._mapping) for row in connection.execute(statement)]
+
+
+def old_halves(connection: Connection, *, before_us: int, limit: int) -> list[tuple[int, Half]]:
+    """Return halves of inferences that came before a time, the oldest first, each with its project."""
+    statement = sa.select(halves.c.project_id, *columns_of(halves, Half)).where(halves.c.received_us < before_us)
+    found = connection.execute(statement.order_by(halves.c.received_us).limit(limit))
+    return [(row.project_id, Half(**{k: v for k, v in row._mapping.items() if k != "project_id"})) for row in found]
+
+
+def left_pairs(connection: Connection, *, before_us: int, limit: int) -> list[tuple[int, int, str]]:
+    """Return project, model and name of inferences whose halves were both there before a time, and still are."""
+    keys_of = (halves.c.project_id, halves.c.model_id, halves.c.name)
+    statement = sa.select(*keys_of).where(halves.c.side.in_(("request", "response"))).group_by(*keys_of)
+    both = (sa.func.count() == 2) & (sa.func.max(halves.c.received_us) < before_us)
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement.having(both).limit(limit))]
+
+
+def size_of_halves(connection: Connection) -> int:
+    """Return how many bytes all halves take up."""
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(halves.c.size_bytes), 0))).scalar_one())
 
 
 def projects_to_tell(connection: Connection, *, now_us: int) -> list[int]:

@@ -87,6 +87,11 @@ def list_models(scope: Scope, *, limit: int, after: str | None = None) -> list[M
     return scope.records(ModelHead, statement if after is None else statement.where(models.c.name > after))
 
 
+def specifications(scope: Scope) -> dict[str, Mapping[str, Any]]:
+    """Return the specification of each model by its name."""
+    return {row.name: row.spec for row in scope.rows(scope.select(models, models.c.name, models.c.spec))}
+
+
 def update_model(
     scope: Scope,
     model_id: int,

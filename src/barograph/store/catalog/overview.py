@@ -168,7 +168,7 @@ def runs_between(
         sa.func.max(of_judged(c.value)),
         sa.func.avg(of_judged(c.lower)),
         sa.func.avg(of_judged(c.upper)),
-        sa.func.max(c.reference_value),
+        sa.func.max(of_judged(c.reference_value)),
         sa.func.max(c.limit_lower),
         sa.func.min(c.limit_upper),
         sa.cast(sa.func.sum(sa.case((c.status == "breach", 1), else_=0)), sa.BigInteger),

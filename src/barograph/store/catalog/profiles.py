@@ -9,7 +9,8 @@ from typing import Literal
 import sqlalchemy as sa
 
 from barograph.errors import ConflictError
-from barograph.store.catalog.schema import dirty, positions, profiles
+from barograph.store.catalog import carried
+from barograph.store.catalog.schema import dirty, positions, profiles, references
 from barograph.store.catalog.scope import Scope, columns_of
 
 Grain = Literal["chunk", "day"]
@@ -109,7 +110,13 @@ def stamp(scope: Scope, reference_id: int, grain: Grain) -> tuple[int, ...]:
 
 
 def delete_profiles(scope: Scope, reference_id: int, grain: Grain, starts_us: Collection[int]) -> int:
-    """Delete the profiles of the chunks that begin at these times; return how many there were."""
+    """Delete the profiles of the chunks that begin at these times; return how many there were.
+
+    What was carried over them is void: a chunk that comes again begins with the revision that it had.
+    """
+    if grain == "chunk":
+        models = scope.select(references, references.c.model_id).where(references.c.id == reference_id)
+        carried.void(scope, models.scalar_subquery())
     statement = scope.delete(profiles).where(profiles.c.reference_id == reference_id, profiles.c.grain == grain)
     return scope.change(statement.where(profiles.c.start_us.in_(starts_us)))
 
@@ -119,6 +126,7 @@ def forget_profiles(scope: Scope, model_id: int, *, keep: int | None = None) -> 
 
     What is built with one of these references begins anew. Returns how many profiles there were.
     """
+    carried.void(scope, model_id)
     deleted = 0
     for table in (dirty, positions, profiles):
         statement = scope.delete(table).where(table.c.model_id == model_id)

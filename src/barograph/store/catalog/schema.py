@@ -17,6 +17,14 @@ from barograph.store.catalog.delivery_tables import deliveries as deliveries  # 
 from barograph.store.catalog.delivery_tables import outbox as outbox
 from barograph.store.catalog.delivery_tables import receivers as receivers
 from barograph.store.catalog.delivery_tables import tellings as tellings
+from barograph.store.catalog.door_tables import halves as halves
+from barograph.store.catalog.door_tables import privacy_keys as privacy_keys
+from barograph.store.catalog.profile_tables import carried as carried
+from barograph.store.catalog.profile_tables import dirty as dirty
+from barograph.store.catalog.profile_tables import positions as positions
+from barograph.store.catalog.profile_tables import profiles as profiles
+from barograph.store.catalog.source_tables import source_files as source_files
+from barograph.store.catalog.source_tables import sources as sources
 from barograph.store.catalog.table_parts import METADATA as METADATA
 from barograph.store.catalog.table_parts import count as _count
 from barograph.store.catalog.table_parts import document as _document
@@ -24,9 +32,7 @@ from barograph.store.catalog.table_parts import if_any as _if_any
 from barograph.store.catalog.table_parts import model as _model
 from barograph.store.catalog.table_parts import number as _number
 from barograph.store.catalog.table_parts import of_model as _of_model
-from barograph.store.catalog.table_parts import of_reference as _of_reference
 from barograph.store.catalog.table_parts import project as _project
-from barograph.store.catalog.table_parts import reference as _reference
 from barograph.store.catalog.table_parts import row_id as _id
 from barograph.store.catalog.table_parts import time as _time
 from barograph.store.catalog.table_parts import words as _words
@@ -141,55 +147,6 @@ changes = sa.Table(
     _of_model(),
     sa.Index(None, "model_id", "at_us", "id"),
     sqlite_autoincrement=True,
-)
-
-profiles = sa.Table(
-    "profiles",
-    METADATA,
-    _reference(),
-    _words("grain", key=True),
-    _time("start_us", key=True),
-    _project(),
-    _model(),
-    _time("end_us"),
-    _words("chunk"),
-    _count("rows"),
-    _time("first_us", optional=True),
-    _time("last_us", optional=True),
-    _count("revision"),
-    sa.Column("data", sa.LargeBinary, nullable=False),  # Profiles.to_bytes() of one chunk
-    _time("updated_us"),
-    _of_reference(),
-)
-
-# What is known of profiles without their bytes, which lie on pages of their own: those are not read for it.
-_HEAD = "reference_id grain start_us project_id revision updated_us end_us chunk rows first_us last_us"
-sa.Index("ix_profiles_heads", *(profiles.c[name] for name in _HEAD.split()))
-
-positions = sa.Table(
-    "positions",
-    METADATA,
-    _model(key=True),
-    _reference(),
-    _project(),
-    _count("events_version"),
-    _count("labels_version"),
-    _of_reference(),
-    sa.Index(None, "reference_id"),
-    sqlite_with_rowid=False,
-)
-
-dirty = sa.Table(
-    "dirty",
-    METADATA,
-    _reference(),
-    _time("start_us", key=True),
-    _project(),
-    _model(),
-    _time("since_us"),
-    _count("marks"),  # grows with each mark, so that one set during a rebuild is not cleared by it
-    _of_reference(),
-    sqlite_with_rowid=False,
 )
 
 series = sa.Table(

@@ -14,11 +14,11 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from barograph.errors import StoreError
+from barograph.frames.object_storage import bucket_filesystem
 from barograph.store.delta.durable import make_folder, replace_with, storing, sync
 from barograph.times import to_microseconds
 
 ROW_GROUP = 100_000  # rows: what a reader decodes at once
-CONNECT_SECONDS, REQUEST_SECONDS = 10.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +130,7 @@ def open_place(root: str, *parts: str, options: Mapping[str, str] | None = None)
     address = urlsplit(endpoint) if endpoint else None
     if address and address.scheme == "http":
         known.setdefault("AWS_ALLOW_HTTP", "true")
-    bucket = pafs.S3FileSystem(
-        access_key=known.get("AWS_ACCESS_KEY_ID"),
-        secret_key=known.get("AWS_SECRET_ACCESS_KEY"),
-        session_token=known.get("AWS_SESSION_TOKEN"),
-        region=known.get("AWS_REGION") or known.get("AWS_DEFAULT_REGION"),
-        scheme=address.scheme if address else None,
-        endpoint_override=address.netloc if address else None,
-        connect_timeout=CONNECT_SECONDS,
-        request_timeout=REQUEST_SECONDS,
-    )
+    bucket = bucket_filesystem(known)
     # Commits must fail where another was first: the store is asked to put only what does not exist.
     known.setdefault("AWS_CONDITIONAL_PUT", "etag")
     return Place(f"s3://{path}", known, pafs.SubTreeFileSystem(path, bucket), None)

@@ -1,4 +1,4 @@
-"""`barograph profile`: learn a reference once, and keep it in one file."""
+"""`barograph fit`: learn a reference once, and keep it in one file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from barograph.cli import options
 
 
-def profile(
+def fit(
     reference: Annotated[
         list[str], typer.Argument(help=f"Good data: {options.PATHS}. Several are one after the other.")
     ],

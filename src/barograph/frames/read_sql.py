@@ -1,0 +1,267 @@
+"""Rows of a query or a table of a database: DuckDB by itself, everything else by SQLAlchemy.
+
+A database is asked once. Its rows are kept in a temporary file for as long as they are used: they can be read again,
+are the same each time, and take no memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any  # Any: values of any database
+from urllib.parse import quote, unquote, urlsplit
+from uuid import UUID
+
+import pyarrow as pa
+
+from barograph.errors import InputError
+from barograph.extras import needs
+from barograph.frames.kept import kept_rows
+from barograph.frames.rows import Rows
+from barograph.frames.urls import check_url, hiding, is_url, parameters, revealed, scheme_of
+
+FETCH_ROWS = 20_000  # in memory at once, as objects
+EXAMPLE = "sqlite:///file.db?table=events"
+_FILES = ("sqlite", "duckdb")
+_ELSEWHERE = ("hostaddr", "service", "servicefile", "passfile", "sslkey", "mode", "uri", "odbc_connect", "dsn")
+_RELATION = "barograph_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database, as it is written: `url` without what is asked of it, and either a `table` or a `query`."""
+
+    url: str
+    table: str | None = None
+    query: str | None = None
+
+    @property
+    def scheme(self) -> str:
+        """Return what kind of database it is."""
+        return scheme_of(self.url)
+
+    @property
+    def path(self) -> str | None:
+        """Return the file of a database that is one; None for a server."""
+        if self.scheme not in _FILES:
+            return None
+        return unquote(urlsplit(self.url).path.removeprefix("/"))
+
+    def places(self) -> list[str]:
+        """Return the file, or the addresses of the servers, that are opened. Raises ValueError where that is hidden."""
+        if self.path is not None:
+            return [self.path]
+        rest, given = parameters(self.url, ("host", *_ELSEWHERE))
+        if hidden := next((key for key in given if key != "host"), None):
+            raise ValueError(f"The parameter {hidden!r} is not taken. Name the server in the address itself.")
+        if "host" not in given:
+            return [rest.partition("?")[0]]
+        base = urlsplit(rest)
+        return [
+            host if host.startswith("/") else f"{self.scheme}://{host}{base.path}" for host in given["host"].split(",")
+        ]
+
+
+def database_of(url: str, *, table: str | None = None, query: str | None = None) -> Database:
+    """Return the database of an address that names a table or a query, or is given one. Raises ValueError.
+
+    >>> database_of("sqlite:///file.db?table=events")
+    Database(url='sqlite:///file.db', table='events', query=None)
+    """
+    if not is_url(url):
+        raise ValueError(f"This must be the address of a database, as in {EXAMPLE.partition('?')[0]!r}.")
+    rest, asked = parameters(check_url(url), ("table", "query"))
+    table, query = table or asked.get("table") or None, query or asked.get("query") or None
+    if (table is None) == (query is None):
+        raise ValueError(f"Name either a table or a query, as in {EXAMPLE!r}.")
+    found = Database(rest, table, query)
+    if found.path == "":
+        raise ValueError("A database in memory is empty. Name its file.")
+    found.places()
+    return found
+
+
+def open_sql(url: str) -> Rows:
+    """Read a table or query of a database. Raises InputError if that cannot be done."""
+    try:
+        database = database_of(url)
+    except ValueError as error:
+        raise InputError(f"{url.partition('?')[0].rpartition('@')[2]!r}: {error}") from None
+    return kept_rows(run(database), name=url)
+
+
+def run(
+    database: Database,
+    *,
+    column: str | None = None,
+    since: Any = None,  # Any: a moment, a number or a text
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a database, in the order of `column` and from `since` on, where they are given.
+
+    Rows without a value in `column` are left out. Nothing is written: the database is opened to be read.
+    Raises InputError.
+    """
+    with hiding(database.url, environment=environment):
+        yield from (_duckdb if database.scheme == "duckdb" else _alchemy)(database, column, since, environment)
+
+
+def _duckdb(
+    database: Database, column: str | None, since: Any, environment: Mapping[str, str] | None
+) -> Iterator[pa.RecordBatch]:
+    with needs("sql", "DuckDB"):
+        import duckdb
+    path = database.path or ""
+    _check_file(path)
+    locked: Any = {"enable_external_access": "false", "lock_configuration": "true", "threads": "1"}
+    with closing(duckdb.connect(path, read_only=True, config=locked)) as connection:
+        source = f"({_stripped(database.query)})" if database.query else _quoted(database.table or "")
+        sql, given = f"select * from {source} as {_RELATION}", {}
+        if column is not None:
+            name = _quoted_one(column)
+            sql += f" where {name} is not null" + (f" and {name} >= $since" if since is not None else "")
+            sql += f" order by {name}"
+            given = {"since": since} if since is not None else {}
+        relation = connection.sql(sql, params=given)
+        reader = relation.to_arrow_reader(FETCH_ROWS)
+        yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # the columns of a result without rows
+        yield from reader
+
+
+def _alchemy(
+    database: Database, column: str | None, since: Any, environment: Mapping[str, str] | None
+) -> Iterator[pa.RecordBatch]:
+    with needs("sql", f"A database such as {database.scheme!r}"):
+        import sqlalchemy as sa
+    engine = _engine(database, environment)
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection = connection.execution_options(postgresql_readonly=True)
+            # A colon in a query is no parameter of ours.
+            text = f"({_stripped(database.query)})".replace(":", "\\:") if database.query else None
+            source = sa.text(f"{text} {_RELATION}") if text else sa.text(_dialect_name(engine, database.table or ""))
+            statement = sa.select(sa.text("*")).select_from(source)
+            if column is not None:
+                by: sa.ColumnClause[Any] = sa.column(sa.quoted_name(column, quote=True))
+                statement = statement.where(by.is_not(None)).order_by(by)
+                statement = statement if since is None else statement.where(by >= since)
+            result = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS).execute(statement)
+            with closing(result):
+                names = list(result.keys())
+                yield to_batch(names, [])  # the columns of a result without rows
+                for rows in result.partitions(FETCH_ROWS):
+                    yield to_batch(names, rows)
+    finally:
+        engine.dispose()
+
+
+def _engine(database: Database, environment: Mapping[str, str] | None) -> Any:  # Any: SQLAlchemy may not be installed
+    import sqlalchemy as sa
+
+    options: dict[str, Any] = {"poolclass": sa.pool.NullPool}
+    url = revealed(database.url, environment)
+    if database.scheme == "sqlite":
+        import sqlite3
+
+        path = database.path or ""
+        _check_file(path)
+
+        def connect() -> sqlite3.Connection:
+            connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, check_same_thread=False)
+            connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == 24 else sqlite3.SQLITE_OK)
+            return connection
+
+        return sa.create_engine("sqlite://", creator=connect, **options)  # 24 is SQLITE_ATTACH: it opens other files
+    if re.match(r"postgres(ql)?://", url):
+        url = "postgresql+psycopg://" + url.split("://", 1)[1]
+    try:
+        return sa.create_engine(url, **options)
+    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(
+            f"A database of the kind {database.scheme!r} needs a driver of SQLAlchemy that is not installed: {error}."
+        ) from None
+
+
+def to_batch(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
+    """Return rows of objects as columns; values of several types in one column become text.
+
+    >>> to_batch(["a", "b"], [(1, "x"), (2.5, None)]).to_pydict()
+    {'a': [1.0, 2.5], 'b': ['x', None]}
+    """
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return pa.RecordBatch.from_arrays([_array(list(values)) for values in columns], names=list(names))
+
+
+def _array(values: list[Any]) -> pa.Array[Any]:
+    plain = [_plain(value) for value in values]
+    try:
+        return pa.array(plain)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        pass
+    if all(isinstance(value, int | float | Decimal | None) for value in plain):
+        return pa.array([None if value is None else float(value) for value in plain])
+    return pa.array([None if value is None else value if isinstance(value, str) else str(value) for value in plain])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    if isinstance(value, UUID | time):
+        return str(value)
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return value
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value of a column as JSON can hold it; see `from_plain`. Raises InputError for a value of another kind.
+
+    >>> from_plain(to_plain(datetime(2024, 1, 1, tzinfo=UTC))), from_plain(to_plain(7))
+    (datetime.datetime(2024, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), 7)
+    """
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime | date):
+        return {"datetime" if isinstance(value, datetime) else "date": value.isoformat()}
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        return value
+    raise InputError(f"A watermark is a moment, a number or a text. Got {value!r}.")
+
+
+def from_plain(value: Any) -> Any:
+    """Return what `to_plain` was given."""
+    if isinstance(value, Mapping):
+        ((kind, text),) = value.items()
+        return (datetime if kind == "datetime" else date).fromisoformat(text)
+    return value
+
+
+def _check_file(path: str) -> None:
+    if not Path(path).expanduser().is_file():
+        raise InputError(
+            f"There is no file {path!r}. Check the path: an absolute one has four slashes, sqlite:////a.db."
+        )
+
+
+def _stripped(query: str | None) -> str:
+    """Return a query that can stand in parentheses."""
+    return (query or "").strip().rstrip(";") + "\n"
+
+
+def _quoted(table: str) -> str:
+    return ".".join(map(_quoted_one, table.split(".")))
+
+
+def _quoted_one(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _dialect_name(engine: Any, table: str) -> str:
+    quoted = engine.dialect.identifier_preparer.quote_identifier
+    return ".".join(map(quoted, table.split("."))).replace(":", "\\:")
