@@ -178,7 +178,7 @@ def test_services_types_and_what_is_unknown(working: Served) -> None:
 
 def test_who_may_send_and_what_is_refused(working: Served) -> None:
     served = working
-    for key, status in (("read", 403), ("ingest", 404)):
+    for key, status in (("viewer", 403), ("ingest", 404)):
         headers = {"Authorization": f"Bearer {served.key(key)}", "Content-Type": STRUCTURED}
         sent = served.client.post("/v1/cloudevents", json=cloud("a", REQUEST, V1[0], source="/nobody"), headers=headers)
         assert sent.status_code == status, sent.text
