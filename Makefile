@@ -94,7 +94,8 @@ sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk
 
 producers: $(STAMP)  ## every client and language against real servers; those whose toolchain is not installed are named
-	$(BIN)/python -m pytest -rs tests/sdk tests/server/test_sdk.py tests/server/test_producers.py tests/server/test_languages.py tests/server/test_privacy.py tests/server/test_cloud_events.py tests/server/test_probes.py tests/server/test_otlp.py tests/server/test_traces.py tests/cli/test_probe.py
+	$(BIN)/python -m pytest -rs tests/sdk tests/server/test_sdk.py tests/server/test_producers.py tests/server/test_languages.py tests/server/test_privacy.py tests/server/test_cloud_events.py tests/server/test_probes.py tests/server/test_otlp.py tests/server/test_traces.py tests/cli/test_probe.py \
+		tests/sources tests/server/test_sources.py tests/server/test_kafka.py
 
 sdk-bench: $(STAMP)  ## what the client costs and delivers, on an idle machine
 	for what in import call flood deliver; do $(BIN)/python benchmarks/sdk.py $$what || exit 1; done
