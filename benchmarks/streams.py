@@ -52,7 +52,11 @@ AIR = Stream(
 ACS = Stream(
     name="acs_employment_ma",
     label="employed",
-    features=("age", "education", "marital_status", "relationship", "disability", "sex", "race", "citizenship"),
+    features=(
+        *("age", "schooling", "marital", "relationship", "disability", "employment_of_parents", "citizenship"),
+        *("mobility", "military", "ancestry", "nativity", "hearing_difficulty", "vision_difficulty"),
+        *("cognitive_difficulty", "sex", "race"),
+    ),
     train=0.25,
     reference=0.2,
     chunk="2000rows",
@@ -110,10 +114,12 @@ def study(folder: Path, stream: Stream) -> Found:
         frame = frame.sort("order").with_columns(timestamp=pl.col("order"))
     known, now, roles = scored(frame.drop_nulls(stream.label), stream)
     if by_rows:
-        known, now = known.drop("timestamp"), now.drop("timestamp")
         roles.pop("timestamp")
     begun = time.perf_counter()
-    columns = [*stream.features, *(c for c in ("timestamp", "model_output", stream.label) if c in known.columns)]
+    columns = [
+        *stream.features,
+        *(c for c in (roles.get("timestamp"), "model_output", stream.label) if c in known.columns),
+    ]
     columns += [c for c in known.columns if c.startswith("p_") and c not in columns]
     reference = fit(
         known.select(columns), chunk=lambda y: parse_chunk_rule(stream.chunk, zone=y.schema.timezone), **roles

@@ -9,6 +9,7 @@ from io import TextIOWrapper
 import typer
 
 from barograph.cli import (
+    audit,
     check,
     consume,
     deliveries,
@@ -22,6 +23,7 @@ from barograph.cli import (
     migrate,
     poison,
     probe,
+    projects,
     purge,
     removals,
     replay,
@@ -29,6 +31,7 @@ from barograph.cli import (
     rules,
     serve,
     spec,
+    users,
     worker,
 )
 from barograph.errors import BarographError
@@ -59,12 +62,15 @@ app.command("migrate")(migrate.migrate)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("purge")(purge.purge)
 app.command("erase")(erase.erase)
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(projects.app, name="projects")
 app.add_typer(removals.app, name="removals")
 app.add_typer(poison.app, name="poison")
 app.add_typer(routes.app, name="routes")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
+app.add_typer(users.app, name="users")
 
 
 @app.callback(invoke_without_command=True)

@@ -87,6 +87,7 @@ class ModelData:
     segments: Sequence[MetricSeries] = ()
     undefined: Sequence[tuple[str, str, str | None, str]] = ()
     cause: str = ""
+    most_columns: int = MOST_COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +171,8 @@ def model_page(data: ModelData) -> ModelPage:
         wide=_chart(data, found, width=1176.0, prefix="w"),
         narrow=_chart(_newest_part(data), found, width=370.0, prefix="n", height=170.0),
         drift_title=drift_title(drift),
-        drift=[drift_row(column) for column in drift[:MOST_COLUMNS]],
-        drift_left_out=max(0, len(drift) - MOST_COLUMNS),
+        drift=[drift_row(column) for column in drift[: data.most_columns]],
+        drift_left_out=max(0, len(drift) - data.most_columns),
         distributions=distributions(drift),
         faults=[fault_row(rows) for rows in data.faults[:MOST_FAULTS]],
         faults_left_out=max(0, len(data.faults) - MOST_FAULTS),

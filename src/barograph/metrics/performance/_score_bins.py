@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from barograph.arrays import Floats
 from barograph.sketches.lattice import finest_bins_of
-from barograph.sketches.scores import PENDING, ScoreTable
+from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE, ScoreTable
 
 ONE_VALUE = 1e-12  # a variance of the scores of a bin below this share of their mean square is rounding
 SAME = 1e-9  # of the width of a bin: means that are less apart are the same but for rounding
@@ -55,12 +55,13 @@ def finest_bins(current: ScoreTable) -> ScoreBins:
     """
     coarse = score_bins(current)
     known = finest_bins_of(current.edges)
-    held = np.flatnonzero(current.finest[:, :, 0].any(axis=1))
+    held = np.flatnonzero(current.finest[:, NEGATIVE, 0] + current.finest[:, POSITIVE, 0])
     low, width, of = known.low[held], known.width[held], known.bin_of[held]
-    rows, sums = np.moveaxis(current.finest[held], 2, 0)
+    found = current.finest[held]
+    rows, sums = found[:, :, 0], found[:, :, 1]
     distance = sums / np.maximum(rows, 1)
     alone = np.bincount(of)[of] == 1
-    even = (width**2)[:, None] / 12
+    even = (width * width)[:, None] / 12
     variance = np.where(alone[:, None], np.minimum(coarse.variance[of], 3 * even), even)
     apart = np.abs(distance[:, 1] - distance[:, 0])
     one_value = np.where(rows.all(axis=1), apart <= SAME * width, coarse.one_value[of] & alone)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import NO_LABELS, NO_ROWS, nothing_scored
-from barograph.metrics.performance._score_bins import score_bins
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import NEGATIVE, POSITIVE, SCORE_SUMS, SQUARED_LOSSES, ScoreTable
+from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE, SCORE_SUMS, SQUARED_LOSSES, ScoreTable
 from barograph.spec.schema import Task
 
 LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log_complement")
@@ -57,8 +56,8 @@ def log_loss(current: ScoreTable | ClassTables) -> Outcome:
             return NO_ROWS
         labelled = current.confusion.counts[:, :-1].any()
         return Undefined("no row has valid scores and a label") if labelled else NO_LABELS
-    bins = score_bins(current)
-    if not bins.n:
+    n = int(current.by_score[:, :PENDING].sum())
+    if not n:
         return nothing_scored(current)
     total = -float(current.sums[:, NEGATIVE, LOG_COMPLEMENT].sum() + current.sums[:, POSITIVE, LOG_SCORE].sum())
-    return mean_loss(bins.n, total, float(current.losses[:, SQUARED].sum()))
+    return mean_loss(n, total, float(current.losses[:, SQUARED].sum()))
