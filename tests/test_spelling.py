@@ -116,7 +116,8 @@ def test_alerts_incidents_and_pages_give_one_name_and_one_value(metric: Metric) 
     assert finding([result]).startswith(f"{first} rose from {before} to {value}")
     _, (incident,) = watch([breach], [chunk], hold=0)
     if metric.family == "performance":
-        assert incident.title == f"{first} rose from {before} to {value} on 2024-01-01"
+        rose = "improved" if metric.better == "higher" else "rose"
+        assert incident.title == f"{first} {rose} from {before} to {value} on 2024-01-01"
     elif metric.family == "quality" and metric.breaks is None:
         assert incident.title == f"{first} of age rose from {before} to {value} on 2024-01-01"
     assert series_name(result) == (f"age: {title}" if result.column else first)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import Incident
-from barograph.metrics.facts import alerting, heading_of, value_of
+from barograph.metrics.facts import alerting, harm_metrics, heading_of, value_of
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profile
 from barograph.report.report import Report
@@ -39,9 +39,8 @@ def before_after(report: Report, incident: Incident) -> tuple[Line, ...]:
 
 
 def _performance(report: Report, keys: set[str]) -> Iterator[Line]:
-    names = ["accuracy", *alerting(report.reference.schema.task)]
-    found = 0
-    for name in dict.fromkeys(names):
+    task, found = report.reference.schema.task, 0
+    for name in dict.fromkeys([*harm_metrics(task), *alerting(task)]):
         rows = [r for r in report.rows if r.metric == name and not r.segment and r.chunk in keys and r.is_judged]
         for family in ("performance", "estimation"):
             own = [r for r in rows if r.family == family and r.n]
