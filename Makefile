@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -53,6 +53,9 @@ certify: $(STAMP)  ## do the alarm rules keep their word? writes docs/certificat
 power: $(STAMP)  ## how early harm is told and how quiet it is, simulated; goes on for three hours, writes docs/power.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/power.py --write
 
+streams: $(STAMP)  ## how early harm is told on real streams: make streams DATA=folder, writes docs/streams.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/streams.py $(DATA)
+
 alarms: $(STAMP)  ## what check says of real streams: make alarms DATA=folder, writes docs/alarms.md
 	$(BIN)/python benchmarks/alarms.py $(DATA)
 
@@ -91,7 +94,8 @@ sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk
 
 producers: $(STAMP)  ## every client and language against real servers; those whose toolchain is not installed are named
-	$(BIN)/python -m pytest -rs tests/sdk tests/server/test_sdk.py tests/server/test_producers.py tests/server/test_languages.py tests/server/test_privacy.py tests/server/test_cloud_events.py tests/server/test_probes.py tests/server/test_otlp.py tests/server/test_traces.py tests/cli/test_probe.py
+	$(BIN)/python -m pytest -rs tests/sdk tests/server/test_sdk.py tests/server/test_producers.py tests/server/test_languages.py tests/server/test_privacy.py tests/server/test_cloud_events.py tests/server/test_probes.py tests/server/test_otlp.py tests/server/test_traces.py tests/cli/test_probe.py \
+		tests/sources tests/server/test_sources.py tests/server/test_kafka.py
 
 sdk-bench: $(STAMP)  ## what the client costs and delivers, on an idle machine
 	for what in import call flood deliver; do $(BIN)/python benchmarks/sdk.py $$what || exit 1; done

@@ -16,6 +16,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before scikit-learn: waiting threads would count as work
 
 import accuracy_acs
+import accuracy_coverage
 import accuracy_simulations
 import accuracy_streams
 
@@ -36,6 +37,7 @@ SECTIONS: dict[str, Callable[[Path, int], str]] = {
     "acs": accuracy_acs.section,
     "streams": accuracy_streams.section,
     "classes": accuracy_streams.classes_section,
+    "coverage": accuracy_coverage.section,
     "concept": accuracy_simulations.concept_section,
     "audit": accuracy_simulations.audit_section,
     "delay": accuracy_simulations.delay_section,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any  # scikit-learn models are untyped
@@ -136,22 +136,37 @@ STREAMS = (
 )
 
 
-def scored(frame: pl.DataFrame, stream: Stream) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
-    """Return reference and current rows with the model's predictions, and the roles of the columns."""
-    frame = frame.sort("timestamp", maintain_order=True)
+Matrix = Callable[[pl.DataFrame], np.ndarray[Any, Any]]
+
+
+def model_of(frame: pl.DataFrame, stream: Stream) -> tuple[Any, Matrix]:
+    """Return a model that is not fitted yet, and the function that makes its input of rows."""
     features = [f for f in stream.features if f in frame.columns]
     texts = [f for f in features if frame.schema[f] in (pl.String, pl.Categorical, pl.Boolean)]
     numbers = [f for f in features if f not in texts]
-    regression = frame.schema[stream.label] not in (pl.Boolean, pl.String) and frame[stream.label].n_unique() > 20
-    model = (HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier)(random_state=0)
+    model = HistGradientBoostingRegressor if is_regression(frame, stream) else HistGradientBoostingClassifier
     encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, max_categories=200)
-    pipe = make_pipeline(make_column_transformer((encode, list(range(len(texts)))), remainder="passthrough"), model)
+    columns = make_column_transformer((encode, list(range(len(texts)))), remainder="passthrough")
 
     def matrix(rows: pl.DataFrame) -> np.ndarray[Any, Any]:
         columns = [rows[f].cast(pl.String).fill_null("missing").to_numpy() for f in texts]
         columns += [rows[f].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(object) for f in numbers]
         return np.column_stack(columns).astype(object)
 
+    return make_pipeline(columns, model(random_state=0)), matrix
+
+
+def is_regression(frame: pl.DataFrame, stream: Stream) -> bool:
+    """Return whether the label is a number."""
+    return frame.schema[stream.label] not in (pl.Boolean, pl.String) and frame[stream.label].n_unique() > 20
+
+
+def scored(frame: pl.DataFrame, stream: Stream) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+    """Return reference and current rows with the model's predictions, and the roles of the columns."""
+    frame = frame.sort("timestamp", maintain_order=True)
+    features = [f for f in stream.features if f in frame.columns]
+    regression = is_regression(frame, stream)
+    pipe, matrix = model_of(frame, stream)
     first, second = int(len(frame) * stream.train), int(len(frame) * (stream.train + stream.reference))
     held_out = pl.int_range(pl.len()) % 5 == 0 if stream.held_out else pl.lit(value=False)
     known = frame[:first].filter(~held_out).drop_nulls(stream.label)

@@ -15,19 +15,22 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.stats import chi2
-from sklearn.metrics import f1_score, log_loss, roc_auc_score
+from scipy.stats import chi2, rankdata
 
 import barograph
+from barograph.chunks import parse_chunk_rule
 from barograph.metrics import catalogue
+from barograph.reference.fit import fit
+from barograph.reference.reference import Reference
 from barograph.rules import Context, Feed
 from barograph.rules.predictive import learn
 from barograph.spec.budget import parse_budget
@@ -53,7 +56,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "power.md"
 class World:
     """How a model's days are: `loss` of accuracy from the day of the change on, over `ramp` days, and what else varies.
 
-    `day_effects` is the standard deviation of the log-odds from day to day, `weekend` the accuracy lost at weekends.
+    `day_effects` is the standard deviation of the log-odds from day to day, `weekend` the accuracy lost at weekends,
+    `night` that lost in the first six of 24 hourly chunks a day. `rows` are those of a chunk.
     """
 
     name: str
@@ -63,8 +67,24 @@ class World:
     ramp: int = 0
     day_effects: float = 0.0
     weekend: float = 0.0
+    night: float = 0.0
     prevalence: float = 0.0
     labelled: bool = True
+
+    @property
+    def a_day(self) -> int:
+        """Return how many chunks a day has."""
+        return 24 if self.night else 1
+
+    @property
+    def days(self) -> int:
+        """Return how many days of production there are: fewer of hours, as each of them is a chance to be wrong."""
+        return DAYS if self.a_day == 1 else 14
+
+    @property
+    def before(self) -> tuple[int, float, float, float]:
+        """Return what the reference is made of: worlds that are alike in it share one."""
+        return self.rows, self.day_effects, self.weekend, self.night
 
 
 WORLDS = (
@@ -72,6 +92,7 @@ WORLDS = (
     World("nothing, a year of reference", references=(364,)),
     World("nothing, day effects", day_effects=0.5),
     World("nothing, weekends worse", references=(21, 42, 91), weekend=0.05),
+    World("nothing, nights worse, by hour", rows=200, references=(14,), night=0.05),
     World("nothing, 30 rows", rows=30, references=(40, 90)),
     World("−2 points", references=(40, 90), loss=0.02),
     World("−5 points", loss=0.05),
@@ -83,18 +104,24 @@ WORLDS = (
     World("−20, 30 rows", rows=30, references=(40,), loss=0.20),
     World("more positives", references=(40,), prevalence=0.22),
     World("more positives, no labels", references=(40,), prevalence=0.22, labelled=False),
+    World("nothing, no labels", references=(40,), labelled=False),
+    World("nothing, weekends worse, no labels", references=(42,), weekend=0.05, labelled=False),
 )
 
 
 def simulate(world: World, rng: np.random.Generator, days: int, *, first_day: int, changes: bool) -> pl.DataFrame:
     """Return the rows of some days, a Monday being day 0."""
-    n = world.rows * days
-    day = np.repeat(np.arange(days), world.rows)
+    chunks = days * world.a_day
+    n = world.rows * chunks
+    chunk = np.repeat(np.arange(chunks), world.rows)
+    day = chunk // world.a_day
     x = rng.normal(size=(n, 4))
     kind = rng.choice(5, n, p=[0.4, 0.25, 0.2, 0.1, 0.05])
-    weekend = (day + first_day) % 7 >= 5
+    weekend, night = (day + first_day) % 7 >= 5, chunk % world.a_day < world.a_day // 4
     if world.weekend:
         x[weekend, 0] += 0.6
+    if world.night:
+        x[night, 0] += 0.6
     odds = 1.6 * (0.8 * x[:, 0] + 0.5 * x[:, 1] - 0.4 * x[:, 2]) + 0.3 * (kind == 1) - 0.8
     score = _share(odds)
     truth = _share(odds + rng.normal(0, world.day_effects, days)[day]) if world.day_effects else score
@@ -106,17 +133,17 @@ def simulate(world: World, rng: np.random.Generator, days: int, *, first_day: in
         source[taken] = rng.choice(np.flatnonzero(label == 1), taken.sum())
         x, kind, score, label = x[source], kind[source], score[source], label[source]
     part = np.clip((day - CHANGE + world.ramp / 4) / world.ramp, 0, 1) * changes if world.ramp else after
-    lost = world.loss * part + world.weekend * weekend
+    lost = world.loss * part + world.weekend * weekend + world.night * night
     flipped = rng.random(n) < lost / (2 * ACCURACY - 1)
     label = np.where(flipped, 1 - label, label)
-    start = np.datetime64(MONDAY + timedelta(days=first_day), "us")
-    within = np.tile(np.linspace(0, 86.399e9, world.rows).astype("timedelta64[us]"), days)
+    start, length = np.datetime64(MONDAY + timedelta(days=first_day), "us"), 86_400_000_000 // world.a_day
+    within = np.tile(np.linspace(0, 0.999 * length, world.rows).astype("timedelta64[us]"), chunks)
     return pl.DataFrame(
         {
-            "timestamp": start + day.astype("timedelta64[D]") + within,
+            "timestamp": start + (chunk * length).astype("timedelta64[us]") + within,
             "x0": x[:, 0],
             "x3": x[:, 3],
-            "kind": [f"c{k}" for k in kind],
+            "kind": pl.Series(np.array([f"c{k}" for k in range(5)])[kind], dtype=pl.Categorical),
             "score": np.clip(score, 1e-6, 1 - 1e-6),
             "prediction": (score >= 0.5).astype(int),
             "label": label,
@@ -124,30 +151,47 @@ def simulate(world: World, rng: np.random.Generator, days: int, *, first_day: in
     )
 
 
+ROLES: dict[str, Any] = {
+    "features": ["x0", "x3", "kind"],
+    "label": "label",
+    "score": "score",
+    "prediction": "prediction",
+    "timestamp": "timestamp",
+    "task": "binary",
+}
+
+
+@lru_cache(maxsize=4)
+def fitted(before: tuple[int, float, float, float], reference_days: int, seed: int) -> tuple[Reference, Floats]:
+    """Return a reference, and the metrics of its chunks: the same for all worlds that begin alike."""
+    world = next(w for w in WORLDS if w.before == before)
+    rng = np.random.default_rng([seed, reference_days, *(int(100 * part) for part in before)])
+    rows = simulate(replace(world, prevalence=0.0), rng, reference_days, first_day=0, changes=False)
+    rule = parse_chunk_rule(chunk_of(world), zone="UTC")
+    return fit(rows, chunk=lambda _: rule, **ROLES), by_chunk(rows, world.rows)
+
+
+def chunk_of(world: World) -> str:
+    """Return how a world is cut."""
+    return "1d" if world.a_day == 1 else "1h"
+
+
 def run(world: World, reference_days: int, seed: int, *, budget: str = "1 false alarm per month") -> dict[str, Any]:
     """Return what barograph and its neighbours said of one simulated model."""
     rng = np.random.default_rng([seed, WORLDS.index(world), reference_days])
-    before = simulate(world, rng, reference_days, first_day=0, changes=False)
-    now = simulate(world, rng, DAYS, first_day=reference_days, changes=True)
+    reference, usual = fitted(world.before, reference_days, seed)
+    now = simulate(world, rng, world.days, first_day=reference_days, changes=True)
     report = barograph.check(
-        before,
-        now if world.labelled else now.drop("label"),
-        features=["x0", "x3", "kind"],
-        label="label",
-        score="score",
-        prediction="prediction",
-        timestamp="timestamp",
-        chunk="1d",
-        task="binary",
-        budget=budget,
+        reference, now if world.labelled else now.drop("label"), chunk=chunk_of(world), budget=budget
     )
     loud = [i for i in report.incidents if i.severity.value != "notice"]
-    usual, found = by_day(before, world.rows), by_day(now, world.rows)
+    found = by_chunk(now, world.rows)
     return {
         "world": world.name,
         "reference": reference_days,
         "seed": seed,
         "incidents": [[i.first_position, i.last_position, i.severity.value, i.root.last_breach.family] for i in loud],
+        "titles": [i.title for i in loud],
         "notices": len(report.incidents) - len(loud),
         "three_sd": three_sd(usual, found),
         "cusum": cusum(usual, found),
@@ -155,19 +199,21 @@ def run(world: World, reference_days: int, seed: int, *, budget: str = "1 false 
     }
 
 
-def by_day(rows: pl.DataFrame, a_day: int) -> Floats:
-    """Return ROC AUC, accuracy, F1 and negative log loss of each day."""
-    y, s, p = (rows[name].to_numpy().reshape(-1, a_day) for name in ("label", "score", "prediction"))
-    found = [
-        (
-            roc_auc_score(a, b) if 0 < a.sum() < len(a) else np.nan,
-            (a == c).mean(),
-            f1_score(a, c, zero_division=0),
-            -log_loss(a, b, labels=[0, 1]),
-        )
-        for a, b, c in zip(y, s, p, strict=True)
-    ]
-    return np.array(found)
+def by_chunk(rows: pl.DataFrame, size: int) -> Floats:
+    """Return ROC AUC, accuracy, F1 and negative log loss of each chunk."""
+    y, s, p = (rows[name].to_numpy().reshape(-1, size) for name in ("label", "score", "prediction"))
+    positive = y.sum(axis=1)
+    pairs = np.where(positive * (size - positive) > 0, positive * (size - positive), np.nan)
+    ranks = np.where(y == 1, rankdata(s, axis=1), 0.0).sum(axis=1)
+    hits = (y * p).sum(axis=1)
+    return np.column_stack(
+        [
+            (ranks - positive * (positive + 1) / 2) / pairs,
+            (y == p).mean(axis=1),
+            2 * hits / np.maximum(positive + p.sum(axis=1), 1),
+            np.log(np.where(y == 1, s, 1 - s)).mean(axis=1),
+        ]
+    )
 
 
 def three_sd(usual: Floats, found: Floats) -> list[int]:
@@ -205,7 +251,7 @@ def go_on(path: Path, seconds: float, runs: int, names: Sequence[str]) -> None:
     done = {(r["world"], r["reference"], r["seed"]) for r in read(path)}
     end = time.monotonic() + seconds
     for seed in range(runs):
-        for world, reference in cells():
+        for world, reference in sorted(cells(), key=lambda cell: (cell[0].before, cell[1])):
             if names and world.name not in names:
                 continue
             if time.monotonic() > end:
@@ -238,9 +284,9 @@ def figures(world: World, starts: Sequence[Sequence[int]], open_at_change: Seque
     An alarm that is open when the change comes finds it on that day.
     """
     quiet = not (world.loss or world.prevalence)
-    days = DAYS if quiet else CHANGE
+    days = world.days * world.a_day if quiet else CHANGE
     false = sum(sum(1 for s in run if s < days) for run in starts)
-    months = len(starts) * days / MONTH
+    months = len(starts) * days / world.a_day / MONTH
     at_most = float(chi2.ppf(0.95, 2 * false + 2)) / 2 / months if months else np.inf
     if quiet:
         return Figures(len(starts), false / months, at_most, None, None)
@@ -324,9 +370,9 @@ def _share(odds: Floats) -> Floats:
 INTRODUCTION = """# How early harm is told, and how quiet it is
 
 Written by `make power`, which goes on where it stopped. Simulated models, end to end through `barograph.check` with its
-default budget of one false alarm a month for all that is watched, half of it for performance. 60 days of production,
-in which a change comes on day 30. *False*: incidents of at least a warning while nothing has changed, a month, and what
-it is at most with 95 % confidence, given the number of runs. *Found*: the share of runs with such an incident
+default budget of one false alarm a month for all that is watched, half of it for performance. 60 days of production
+(14 of them by the hour), in which a change comes on day 30. *False*: incidents of at least a warning while nothing has
+changed, a month, and what it is at most with 95 % confidence, given the number of runs. *Found*: the share of runs with such an incident
 after the change, and the median number of days until it, where 0 is the day of the change itself. Beside it
 stand a mean ± 3 standard deviations of the days of the reference, and a CUSUM (k = 0.5, h = 5), both of four metrics.
 

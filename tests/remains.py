@@ -10,7 +10,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from barograph.profiles import profiles
+from barograph.reference import reference
 from barograph.sketches.serial import MAGIC, unpack
+
+_VERSIONS = {
+    "reference": reference.FORMAT_VERSION,
+    "profiles": profiles.FORMAT_VERSION,
+    "sample": 1,
+    "distinct": 1,
+}
 
 
 def remains(folder: Path, *values: bytes) -> list[str]:
@@ -59,8 +68,8 @@ def unpacked(data: bytes) -> Iterator[bytes]:
     if not data.startswith(MAGIC):
         return
     header = data[len(MAGIC) + 12 :]
-    kind = next(k for k in ("reference", "profiles", "sample", "distinct") if f'"kind": "{k}"'.encode() in header[:200])
-    meta, arrays = unpack(data, kind=kind, version={"reference": 3, "profiles": 2, "sample": 1, "distinct": 1}[kind])
+    kind = next(k for k in _VERSIONS if f'"kind": "{k}"'.encode() in header[:200])
+    meta, arrays = unpack(data, kind=kind, version=_VERSIONS[kind])
     yield repr(meta).encode()
     for array in arrays.values():
         raw = array.tobytes()

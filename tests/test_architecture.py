@@ -108,6 +108,7 @@ def test_metrics_are_told_apart_by_their_facts() -> None:
         "checks/loss.py": "it shows what was decomposed",
         "monitors/asked.py": "rules that watch cells or distributions of them are fed for certain metrics",
         "alerts/titles.py": "a word of a sentence on concept drift",
+        "scenarios/wording.py": "examples",
         "server/routes/results.py": "examples",
         "scenarios/wording.py": "examples",
     }

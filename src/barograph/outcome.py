@@ -22,6 +22,9 @@ class Estimate:
     nothing has changed (a distance) also gives the mean and standard deviation that it has then:
     `null_mean` and `null_sd`, for independent rows.
 
+    `binning_error` is how far `value` may be from the same number of the rows themselves, where it was found from bins
+    that are too coarse for them; None where it is exact, or as good as that. The interval includes it.
+
     >>> Estimate(value=0.9, n=100, standard_error=0.03, lower=0.84, upper=0.95).value
     0.9
     """
@@ -34,6 +37,7 @@ class Estimate:
     standard_error: float | None = None
     null_mean: float | None = None
     null_sd: float | None = None
+    binning_error: float | None = None
 
     def __post_init__(self) -> None:
         if not abs(self.value) < float("inf"):  # also refuses NaN
@@ -80,6 +84,7 @@ class Outcomes:
     standard_error: Floats | None = None
     null_mean: Floats | None = None
     null_sd: Floats | None = None
+    binning_error: Floats | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

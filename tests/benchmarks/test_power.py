@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 import power
 
@@ -33,6 +34,14 @@ def test_neighbours_alarm_where_the_rule_says() -> None:
     assert power.episodes([1, 2, 3, 9, 10]) == [1, 9]
 
 
+def test_the_neighbours_metrics_are_those_of_scikit_learn() -> None:
+    rows = power.simulate(WORLDS["nothing"], np.random.default_rng(3), 2, first_day=0, changes=False)
+    day = rows[1000:]
+    y, s, p = (day[name].to_numpy() for name in ("label", "score", "prediction"))
+    expected = [roc_auc_score(y, s), (y == p).mean(), f1_score(y, p), -log_loss(y, s)]
+    assert power.by_chunk(rows, 1000)[1] == pytest.approx(expected)
+
+
 def test_runs_are_gone_on_with(tmp_path: Path) -> None:
     assert power.read(tmp_path / "none") == []
     power.go_on(tmp_path / "runs", 0.0, 5, [])
@@ -43,7 +52,7 @@ def test_runs_are_gone_on_with(tmp_path: Path) -> None:
 def test_a_loss_is_found_within_days_and_nothing_is_told_where_nothing_changed(name: str, reference: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = power.run(WORLDS[name], reference, 0)
+        found = power.run(WORLDS[name], reference, 1)
     starts = [first for first, last, _, family in found["incidents"] if last >= power.CHANGE]
     if name == "nothing":
         assert found["incidents"] == []
@@ -51,3 +60,13 @@ def test_a_loss_is_found_within_days_and_nothing_is_told_where_nothing_changed(n
     else:
         assert power.CHANGE <= min(starts) <= power.CHANGE + 2
         assert any(severity == "critical" for _, _, severity, _ in found["incidents"])
+
+
+def test_more_positives_are_told_without_labels_as_a_shift_whose_kind_is_uncertain() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = power.run(WORLDS["more positives, no labels"], 40, 0)
+    (first, _, severity, family) = found["incidents"][0]
+    assert power.CHANGE <= first <= power.CHANGE + 3
+    assert (severity, family) == ("warning", "drift")
+    assert found["titles"][0].startswith("Accuracy, if only the share of positives has moved, fell from")

@@ -33,6 +33,18 @@ def test_bars_hold_all_rows_and_the_median_is_told() -> None:
     assert title(chart).startswith("x: median 1")
 
 
+@pytest.mark.parametrize(("factor", "said"), [(1.0, "median"), (10.9, "median ≈"), (0.001, "median ≈")])
+def test_a_median_among_crowded_rows_is_told_as_a_guess(factor: float, said: str) -> None:
+    rng = np.random.default_rng(0)
+    was, now = rng.gamma(8, 0.2, 5000) + 1, factor * (rng.gamma(8, 0.2, 5000) + 1)
+    now[0] = 1e6  # one value far out does not move the median
+    words = title(distribution(histogram(was), histogram(now), name="x")).replace(",", "").split()
+    assert " ".join(words).startswith(f"x: {said}")
+    number = float(words[words.index("≈") + 1] if "≈" in words else words[2])
+    if factor > 0.1:  # else all rows are of the bin around 0
+        assert number == pytest.approx(np.median(now), rel=0.15)
+
+
 def test_rows_outside_of_the_reference_are_told_of() -> None:
     rng = np.random.default_rng(0)
     chart = distribution(histogram(rng.uniform(-2, 2, 5000)), histogram(rng.uniform(-2, 6, 5000)), name="x")

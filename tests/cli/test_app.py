@@ -25,7 +25,7 @@ COMMANDS = (
         "rules",
         "rules test",
     ),
-    *("serve", "worker", "ingest", "migrate", "keys", "keys create", "keys list", "keys revoke"),
+    *("serve", "worker", "ingest", "consume", "migrate", "keys", "keys create", "keys list", "keys revoke"),
 )
 
 

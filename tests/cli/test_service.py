@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,10 @@ def test_serve_refuses_other_addresses_without_an_admin_key(tmp_path: Path, baro
     refused = barograph("serve", *data, "--host", "0.0.0.0", "--port", 0, "--workers", 0)
     assert refused.code == 2
     assert refused.err.count("\n") == 1
-    assert "barograph keys create --action admin" in refused.err
-    assert barograph("keys", "create", *data, "--action", "edit").code == 0
+    assert "barograph keys create --role admin" in refused.err
+    assert barograph("keys", "create", *data, "--role", "editor").code == 0
     assert barograph("serve", *data, "--host", "0.0.0.0", "--port", 0, "--workers", 0).code == 2
-    token = barograph("keys", "create", *data, "--action", "admin").out.strip()
+    token = barograph("keys", "create", *data, "--role", "admin").out.strip()
     with started("serve", *data, "--host", "0.0.0.0", "--port", 0, "--workers", 0) as (_, lines):
         url = served_url(lines).replace("0.0.0.0", "127.0.0.1")
         assert httpx.get(f"{url}/v1/models").status_code == 401
@@ -133,7 +133,7 @@ def test_an_older_catalog_must_be_migrated_by_hand(tmp_path: Path, barograph: Ba
 def test_keys_are_made_listed_and_revoked(tmp_path: Path, barograph: Barograph) -> None:
     data = ("--data", tmp_path)
     assert barograph("keys", "list", *data).code == 2  # there is no catalog to make one in by looking
-    made = barograph("keys", "create", *data, "--action", "ingest", "--name", "scoring job", "--expires", "90d")
+    made = barograph("keys", "create", *data, "--role", "ingest", "--name", "scoring job", "--expires", "90d")
     token = made.out.strip()
     assert re.fullmatch(r"baro_[A-Za-z0-9]{12}_[A-Za-z0-9_-]{43}", token)
     listed = barograph("keys", "list", *data).out
@@ -145,8 +145,8 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path, barograph: Barograph) 
     assert "revoked" in barograph("keys", "list", *data).out
     unknown = barograph("keys", "revoke", "baro_nobody", *data)
     assert (unknown.code, "barograph keys list" in unknown.err) == (2, True)
-    assert barograph("keys", "create", *data, "--action", "read", "--expires", "soon").code == 2
-    assert "'default'" in barograph("keys", "create", *data, "--action", "read", "--project", "other").err
+    assert barograph("keys", "create", *data, "--role", "viewer", "--expires", "soon").code == 2
+    assert "'default'" in barograph("keys", "create", *data, "--role", "viewer", "--project", "other").err
 
 
 def test_ingest_sends_files(tmp_path: Path, barograph: Barograph, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,3 +190,57 @@ def test_a_missing_package_is_one_message(command: str, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "pip install 'barograph[server]'" in done.stderr
+
+
+def test_projects_are_made_renamed_and_used(tmp_path: Path, barograph: Barograph) -> None:
+    data = ("--data", tmp_path)
+    assert barograph("projects", "create", "fraud", *data).out == "Made default/fraud.\n"
+    made = barograph("projects", "create", "theft", "--organisation", "acme", *data)
+    assert made.out == "Made acme/theft, and the organisation.\n"
+    assert barograph("projects", "create", "a/b", *data).code == 2
+    assert "named 'fraud' already" in barograph("projects", "create", "fraud", *data).err
+    assert barograph("projects", "rename", "acme/theft", "scams", *data).out == "acme/theft is now acme/scams.\n"
+    listed = barograph("projects", "list", *data).out.split()
+    assert listed == ["1", "default/default", "2", "default/fraud", "3", "acme/scams"]
+    assert barograph("keys", "create", "--role", "admin", "--project", "acme/scams", *data).code == 0
+    assert "'acme/scams'" in barograph("keys", "list", "--project", "scams", *data).err  # it says what there is
+    assert barograph("keys", "list", *data).out == ""
+    assert barograph("keys", "create", "--role", "editor", "--act", "labels", "--model", "m", *data).code == 0
+    assert "--act must be one of" in barograph("keys", "create", "--role", "editor", "--act", "all", *data).err
+    verified = barograph("audit", "verify", *data)
+    assert [line.split(",")[0] for line in verified.out.splitlines()] == [
+        "default/default: 1 record",
+        "default/fraud: 1 record",
+        "acme/scams: 3 records",
+    ]
+    digest = verified.out.split()[-1]
+    assert barograph("audit", "verify", "--expect", digest, *data).code == 0
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection, connection:
+        connection.execute("DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)")
+    assert "were cut off" in barograph("audit", "verify", "--expect", digest, *data).err
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection, connection:
+        connection.execute("UPDATE audit SET target = 'x' WHERE project_id = 2")
+    assert "default/fraud is broken: record 1 " in barograph("audit", "verify", *data).err
+
+
+def test_users_are_made_given_roles_and_deleted(tmp_path: Path, barograph: Barograph) -> None:
+    data = ("--data", tmp_path)
+    made = barograph("users", "create", "Ada@example.org", "--role", "operator", *data)
+    assert re.fullmatch(r"http://127.0.0.1:8321/link/[A-Za-z0-9_-]{43}\n", made.out)
+    assert "already" in barograph("users", "create", "ada@example.org", "--role", "viewer", *data).err
+    assert barograph("users", "create", "bob", "--role", "viewer", *data).code == 0
+    assert barograph("users", "create", "c d", "--role", "viewer", *data).code == 2
+    assert barograph("users", "role", "bob", "owner", *data).out == "bob is owner in default.\n"
+    listed = barograph("users", "list", *data).out.splitlines()
+    assert listed == [
+        "ada@example.org  (never signed in)  operator",
+        "bob  (never signed in)  owner in default/default",
+    ]
+    assert barograph("users", "link", "bob", *data).out != barograph("users", "link", "bob", *data).out
+    assert barograph("users", "role", "bob", "none", *data).code == 0
+    assert barograph("users", "list", *data).out.splitlines()[1].endswith("nothing")
+    assert barograph("users", "delete", "bob", *data).out == "Deleted bob.\n"
+    gone = barograph("users", "link", "bob", *data)
+    assert (gone.code, "barograph users list" in gone.err) == (2, True)
+    with started("serve", *data, "--host", "0.0.0.0", "--port", 0, "--workers", 0) as (_, lines):
+        assert served_url(lines)  # a user who may make others is a way in

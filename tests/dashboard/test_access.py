@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -17,11 +19,17 @@ from barograph.server.route_table import PAGES, Routes, Rule
 
 HTML = {"Accept": "text/html"}
 KNOWN = {"model": "flights", "file": "style.css"}
+NUMBERS = count()
 
 
 def path_of(rule: Rule, watched: Watched) -> str:
-    path = rule.path.format(**KNOWN, incident=watched.incident)
-    return path + {"/feature": "?column=x", "/segment": "?segment=colour%3Dred"}.get(path[path.rindex("/") :], "")
+    token = ""
+    if "{token}" in rule.path:
+        invited = {"name": f"user{next(NUMBERS)}", "role": "viewer"}
+        token = watched.served.client.post("/v1/users", json=invited).json()["link"].split("/")[-1]
+    path = rule.path.format_map(defaultdict(lambda: "1", KNOWN, incident=watched.incident, token=token))
+    asks = {"/feature": "?column=x", "/segment": "?segment=colour%3Dred", "/replay": "?monitor=performance.roc_auc"}
+    return path + asks.get(path[path.rindex("/") :], "")
 
 
 @pytest.fixture
@@ -39,14 +47,16 @@ def sign_in(served: Served, token: str, **fields: str) -> httpx.Response:
 def test_the_table_and_the_functions_agree() -> None:
     assert set(HANDLERS) == {(rule.method, rule.path) for rule in PAGES}
     assert not [
-        rule for rule in PAGES if rule.action is None and rule.path not in ("/static/{file}", "/sign-in", "/sign-out")
+        rule
+        for rule in PAGES
+        if rule.permission is None and rule.path not in ("/static/{file}", "/sign-in", "/sign-out", "/link/{token}")
     ]
     assert not [rule for rule in PAGES if Routes().knows(rule.path.replace("{", "").replace("}", ""))]
 
 
 def test_every_page_loads_nothing_from_elsewhere_and_has_nothing_inline(watched: Watched) -> None:
     for rule in PAGES:
-        if rule.method != "GET" or rule.path == "/live":
+        if rule.method != "GET" or rule.path in ("/live", "/account"):  # who needs no key has no account
             continue
         got = watched.served.client.get(path_of(rule, watched), headers=HTML)
         assert got.status_code == 200, (rule.path, got.text[:500])
@@ -106,7 +116,7 @@ def test_a_key_is_exchanged_for_a_session(guarded: Served) -> None:
     assert 'name="to" value="/models/x?metric=f1"' in asked.text
     assert sign_in(guarded, "baro_wrong").status_code == 401
     assert sign_in(guarded, guarded.key("ingest")).status_code == 403
-    answer = sign_in(guarded, guarded.key("read"), to="/incidents")
+    answer = sign_in(guarded, guarded.key("viewer"), to="/incidents")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/incidents")
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith(f"{COOKIE}=")
@@ -119,17 +129,17 @@ def test_a_key_is_exchanged_for_a_session(guarded: Served) -> None:
 
 def test_where_to_go_on_is_never_elsewhere(guarded: Served) -> None:
     for to in ("//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", "", "x\r\nSet-Cookie: a=b"):
-        assert sign_in(guarded, guarded.key("read"), to=to).headers["Location"] == "/"
+        assert sign_in(guarded, guarded.key("viewer"), to=to).headers["Location"] == "/"
 
 
 def test_a_session_ends_with_its_key_and_on_request(guarded: Served) -> None:
-    guarded_key = guarded.key("read")
+    guarded_key = guarded.key("viewer")
     sign_in(guarded, guarded_key)
     csrf = re.search(r'data-csrf="(\w+)"', guarded.client.get("/").text)
     assert csrf is not None
     assert guarded.client.post("/sign-out", data={"csrf": csrf[1]}).status_code == 303
     assert guarded.client.get("/").status_code == 401
-    other = guarded.key("read")
+    other = guarded.key("viewer")
     sign_in(guarded, other)
     assert guarded.client.get("/").status_code == 200
     admin = {"Authorization": f"Bearer {guarded.key('admin')}"}
@@ -143,7 +153,7 @@ def test_a_session_ends_with_its_key_and_on_request(guarded: Served) -> None:
 
 
 def test_what_a_key_may_not_do_is_not_shown_and_is_refused(watched: Watched) -> None:
-    read = {"Authorization": f"Bearer {watched.served.key('read')}", **HTML}
+    read = {"Authorization": f"Bearer {watched.served.key('viewer')}", **HTML}
     with httpx.Client(base_url=watched.url, headers=read) as client:
         page = client.get(f"/incidents/{watched.incident}")
         assert page.status_code == 200
@@ -157,7 +167,7 @@ def test_what_a_key_may_not_do_is_not_shown_and_is_refused(watched: Watched) -> 
 def test_under_a_path_behind_a_proxy_links_and_cookies_name_it(tmp_path: Path) -> None:
     with serving(tmp_path, local=False, public_url="https://example.org/watch") as served:
         served.client.headers.update(HTML)
-        answer = sign_in(served, served.key("read"), to="/incidents")
+        answer = sign_in(served, served.key("viewer"), to="/incidents")
         assert answer.headers["Location"] == "/watch/incidents"
         assert {"Path=/watch/", "Secure"} <= set(answer.headers["Set-Cookie"].split("; "))
         cookie = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}

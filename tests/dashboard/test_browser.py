@@ -17,6 +17,16 @@ PAGES = [
     "/models/hostile",
     "/models/empty",
     "/models/nobody",
+    *(
+        f"/models/flights/{part}"
+        for part in ("labels", "monitors", "compare", "events", "changes", "quarantine", "settings")
+    ),
+    "/models/flights/monitors/replay?monitor=drift.kolmogorov_smirnov.x&hold=1",
+    "/models/hostile/feature?column=x",
+    "/models/flights/segment?segment=colour%3Dred",
+    "/jobs",
+    "/audit",
+    "/settings",
     "/start",
     "/start/flights",
     "/start/empty",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from io import BytesIO
 from random import Random
+from typing import Any
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from fleet_of_tests import Watched
@@ -13,10 +16,12 @@ from serving import wait_for
 
 from barograph.dashboard.words import spoken
 from barograph.metrics.facts import unit_of
+from barograph.report.check import check
 from barograph.store.catalog import schema
 from barograph.store.catalog.database import reading
 from barograph.store.clock import wall_clock_us
 from barograph.text.format import quantity
+from conftest import events
 
 HTML = {"Accept": "text/html"}
 
@@ -31,6 +36,12 @@ def settled(watched: Watched) -> None:
             return connection.execute(due).scalar() == 0
 
     wait_for(is_settled, "nothing is left to do", 60)
+
+
+def taken(watched: Watched, path: str) -> list[dict[str, Any]]:
+    answer = watched.served.client.get(path)
+    assert answer.status_code == 200
+    return pl.read_parquet(BytesIO(answer.content)).to_dicts()
 
 
 def text_of(watched: Watched, path: str) -> str:
@@ -62,6 +73,38 @@ def test_fifty_values_of_the_chart(watched: Watched) -> None:
     for chunk, value in Random(3).sample(values, 50):
         said = re.search(rf"(?:measured|estimated) {chunk}: [^\n]*{re.escape(quantity(value, ''))}", titles)
         assert said, (chunk, value)
+
+
+def test_fifty_numbers_are_the_same_on_pages_in_the_api_and_in_check(watched: Watched) -> None:
+    reference, came = events(3000, seed=1), events(3000, seed=2)
+    late = pl.int_range(pl.len()) > 1500
+    came = came.with_columns(score=pl.when(late).then(1 - pl.col("score")).otherwise("score"))
+    report = check(
+        reference, came, task="binary", label="label", chunk="1d", segments=["colour"], model="flights",
+        features=watched.served.client.get("/v1/models/flights/spec").json()["features"],
+    )  # fmt: skip
+    checked = {(row.monitor, row.chunk): row for row in report.rows}
+    client, random = watched.served.client, Random(5)
+    api = {}
+    after = ""
+    while True:
+        page = client.get(f"/v1/models/flights/results?limit=1000{after}").json()
+        api |= {(row["monitor"], row["chunk"]): row for row in page["items"]}
+        if page["next"] is None:
+            break
+        after = "&after=" + page["next"].rpartition("after=")[2].split("&")[0]
+    of_page = taken(watched, "/models/flights?export=performance.parquet")
+    of_page += taken(watched, "/models/flights?export=drift.parquet")
+    of_page += taken(watched, "/models/flights?export=segments.parquet")
+    known = [row for row in of_page if row["value"] is not None]
+    assert len(known) > 200
+    for row in random.sample(known, 50):
+        key = row["monitor"], row["chunk"]
+        for name in ("value", "lower", "upper", "reference_value", "limit_lower", "limit_upper", "n", "evidence"):
+            told, found = api[key][name], getattr(checked[key], name)
+            assert row[name] == told, (key, name)
+            assert told == (None if found is None else pytest.approx(found, rel=1e-9, abs=1e-12)), (key, name)
+        assert row["status"] == api[key]["status"] == checked[key].status.value
 
 
 def test_the_sentence_is_the_verdict(watched: Watched) -> None:

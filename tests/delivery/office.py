@@ -14,6 +14,7 @@ from sink import Sink, sink_on_loopback
 from barograph.delivery.file import Delivery as Installation
 from barograph.delivery.file import delivery_of
 from barograph.store.catalog import deliveries, incidents, models
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.alerts import OperationsIncident, write_operations
 from barograph.store.catalog.database import migrate, open_database
 from barograph.store.catalog.deliveries import Delivery
@@ -26,6 +27,8 @@ PROJECT = 1
 NOW = 1_700_000_000_000_000  # Tuesday, 2023-11-14 22:13:20 UTC
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
+
+ADA = Actor("user", 1, "ada")
 
 
 @dataclass
@@ -75,7 +78,7 @@ class Office:
         with self.ctx.write(PROJECT) as scope:
             write_operations(scope, model_id, one, now_us=self.now_us)
 
-    def acknowledge(self, *, by: str | None = "ada", id: str = "silent") -> None:
+    def acknowledge(self, *, by: Actor | None = ADA, id: str = "silent") -> None:
         with self.ctx.write(PROJECT) as scope:
             incidents.acknowledge(scope, self.model(), id, by=by, now_us=self.now_us)
 

@@ -9,6 +9,9 @@ from office import HOUR_US, MINUTE_US, NOW, PROJECT, Office, body_of
 
 from barograph.alerts.condition import Lifecycle
 from barograph.store.catalog import handling, incidents, models
+from barograph.store.catalog.actor import Actor
+
+ADA = Actor("user", 1, "ada")
 
 DAY_US = 24 * HOUR_US
 
@@ -61,11 +64,11 @@ def test_a_receiver_that_is_added_later_is_not_told_of_the_past(office: Office) 
 def test_a_model_that_is_held_tells_nobody_until_it_is_resumed(office: Office, lifecycle: Lifecycle) -> None:
     office.model()
     with office.ctx.write(PROJECT) as scope:
-        models.set_lifecycle(scope, office.model(), lifecycle, by="ada", reason="why", now_us=office.now_us)
+        models.set_lifecycle(scope, office.model(), lifecycle, by=ADA, reason="why", now_us=office.now_us)
     office.incident()
     assert office.go() == office.go(3 * DAY_US) == []
     with office.ctx.write(PROJECT) as scope:
-        models.set_lifecycle(scope, office.model(), None, by="ada", reason="why", now_us=office.now_us)
+        models.set_lifecycle(scope, office.model(), None, by=ADA, reason="why", now_us=office.now_us)
     assert office.go(MINUTE_US) == ["new to hook"]
 
 
@@ -79,7 +82,7 @@ def test_a_silence_tells_nobody_and_what_lasts_longer_is_told_when_it_ends(offic
             starts_us=NOW,
             ends_us=NOW + HOUR_US,
             reason="it is rebuilt",
-            created_by="ada",
+            created_by=ADA,
             now_us=NOW,
         )
     office.incident()
@@ -123,7 +126,7 @@ def test_who_was_told_hears_that_somebody_resolved_it_and_that_it_is_open_again(
         with office.ctx.write(PROJECT) as scope:
             found = incidents.get_incident(scope, "silent")
             assert found is not None
-            act(scope, found, by="ada", now_us=office.now_us)
+            act(scope, found, by=ADA, now_us=office.now_us)
 
     handle(handling.resolve)
     handle(handling.resolve)

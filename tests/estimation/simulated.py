@@ -77,10 +77,7 @@ def count(leaf: Ints, score: Floats, prediction: Ints, outcome: Ints) -> tuple[B
         counts=np.zeros((LEAVES, 2 * RANKS, 3), np.int64),
     )
     np.add.at(cells.counts, (leaf, prediction * RANKS + rank, outcome), 1)
-    table = ScoreTable.empty(EDGES)
-    np.add.at(table.counts, (prediction, fine, outcome), 1)
-    s = np.clip(score, LOG_CLIP, 1 - LOG_CLIP)
-    np.add.at(table.sums, (fine, outcome), np.column_stack((score, score**2, np.log(s), np.log1p(-s))))
+    table = ScoreTable.of(score, outcome, prediction, edges=EDGES)
     return cells, table
 
 

@@ -190,3 +190,27 @@ def test_weekends_that_are_always_so_are_no_alarm() -> None:
     worse = replace(current, values=days(84) - 0.04)
     _, found = with_rhythm.run(with_rhythm.start(), worse, arl=np.full(MONITORS, BUDGET))
     assert np.median(found.breach.argmax(axis=0)) <= 2
+
+
+def test_a_slide_beyond_all_that_a_wandering_reference_has_shown_is_found() -> None:
+    """A hypothesis that the metric wanders for ever would explain it: with one, a third of these are never told."""
+    rng = np.random.default_rng(3)
+    walk = rng.normal(0, 0.2, (22, MONITORS)).cumsum(axis=0)
+    slide = np.linspace(walk[-1], walk.min(axis=0) - 0.5, 7)[1:]
+    odds = 1.2 + np.vstack((walk, slide, np.broadcast_to(slide[-1], (24, MONITORS))))
+    values = rng.binomial(1000, 1 / (1 + np.exp(-odds))) / 1000
+    rule = learn(feed_of(values[:22], 1000), context_of())
+    _, judged = rule.run(rule.start(), feed_of(values[22:], 1000), arl=np.full(MONITORS, BUDGET))
+    assert judged.breach.any(axis=0).mean() >= 0.95
+
+
+def test_near_copies_share_one_vote() -> None:
+    rng = np.random.default_rng(4)
+    one, other = (shares(rng, 60, **WORLDS["day effects"])[:, :1] for _ in range(2))  # type: ignore[arg-type]
+    near = np.clip(one + rng.normal(0, 0.002, one.shape), 0.01, 0.99)
+    rule = learn(feed_of(np.hstack((one, near, other)), 1000), context_of(3, together=np.zeros(3, np.int64)))
+    assert rule.votes.sum() == pytest.approx(1.0)
+    assert rule.votes[0] == pytest.approx(rule.votes[1], rel=0.1)
+    assert rule.votes[2] == pytest.approx(0.5, abs=0.08)
+    alone = learn(feed_of(one, 1000), context_of(1))
+    assert alone.votes.tolist() == [1.0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from barograph.rules.natural import Filter
 from barograph.rules.trend import Steadiness, steadiness
 
 SERIES, CHUNKS = 60, 90
@@ -15,7 +14,7 @@ def of(natural: npt.NDArray[np.float64]) -> Steadiness:
     rng = np.random.default_rng(1)
     y = natural + rng.normal(0, 0.07, (SERIES, CHUNKS))
     s2 = np.full(y.shape, 0.07**2)
-    return steadiness(y, s2, Filter.through(y, s2))
+    return steadiness(y, s2)
 
 
 def test_a_steady_reference_has_neither_trend_nor_wandering() -> None:

@@ -21,9 +21,9 @@ import uvicorn
 
 from barograph.server.service import Service, open_service
 from barograph.server.start import configuration, prepare
-from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import writing
 from barograph.store.catalog.keys import create_key
+from barograph.store.catalog.projects import add_project
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
 from barograph.store.settings import Settings
@@ -57,11 +57,11 @@ class Served:
     url: str
     client: httpx.Client
 
-    def key(self, action: str, *, project_id: int = 1, expires_us: int | None = None) -> str:
+    def key(self, role: str, *, project_id: int = 1, expires_us: int | None = None) -> str:
         """Make a key and return its token."""
         with writing(self.service.engine) as connection:
             scope = Scope(connection, project_id)
-            new = create_key(scope, name=action, action=action, expires_us=expires_us, now_us=wall_clock_us())
+            new = create_key(scope, name=role, role=role, expires_us=expires_us, now_us=wall_clock_us())
         return new.token
 
     def key_id(self, token: str) -> int:
@@ -72,7 +72,7 @@ class Served:
     def project(self, name: str) -> int:
         """Make another project and return its id."""
         with writing(self.service.engine) as connection:
-            return everywhere.add_project(connection, name, now_us=wall_clock_us())
+            return add_project(connection, name, now_us=wall_clock_us()).id
 
 
 @contextmanager

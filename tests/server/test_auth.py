@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from barograph.server.auth import INCLUDES, Caller, Sent, is_local, is_loopback, sent, token_of
+from barograph.server.auth import Caller, Sent, is_local, is_loopback, sent, token_of
+from barograph.server.permissions import PERMISSIONS, ROLES
 from barograph.server.problems import Problem
+from barograph.store.catalog.actor import LOCAL
+from barograph.store.catalog.roles import Role
 
 HOME = Sent(host=("127.0.0.1:8321",))
 
@@ -95,14 +100,17 @@ def test_a_key_in_another_form_is_refused_and_not_repeated() -> None:
         token_of((f"Bearer {good}", f"Bearer {good}"))
 
 
-def test_what_actions_include() -> None:
-    may = {
-        action: [other for other in INCLUDES if Caller(project_id=1, action=action, name="").may(other)]
-        for action in INCLUDES
+def test_what_roles_may() -> None:
+    def may(role: str) -> str:
+        caller = Caller(project_id=1, organisation_id=1, role=role, actor=LOCAL)
+        return " ".join(permission for permission in PERMISSIONS if caller.may(permission))
+
+    assert {role: may(role) for role in ROLES} == {
+        "ingest": "events labels tell",
+        "viewer": "read",
+        "editor": "events labels tell read edit",
+        "admin": "events labels tell read edit admin",
+        "owner": "events labels tell read edit admin own",
+        "operator": "events labels tell read edit admin own operate",
     }
-    assert may == {
-        "ingest": ["ingest"],
-        "read": ["read"],
-        "edit": ["ingest", "read", "edit"],
-        "admin": ["ingest", "read", "edit", "admin"],
-    }
+    assert set(ROLES) == set(get_args(Role))

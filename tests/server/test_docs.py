@@ -15,7 +15,7 @@ import httpx
 import pytest
 from serving import ended, wait_for
 
-from barograph.server.auth import INCLUDES
+from barograph.server.permissions import PERMISSIONS, ROLES
 from barograph.server.problems import KINDS
 from conftest import events
 
@@ -71,6 +71,14 @@ def documented_answer() -> object:
     return json.loads(next(block for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL) if "accepted" in block))
 
 
-def test_it_names_every_action_and_kind_of_error() -> None:
-    assert all(f"| `{action}` |" in TEXT for action in INCLUDES)
+def test_it_names_every_role_and_kind_of_error() -> None:
+    assert all(f"| `{role}` |" in TEXT for role in ROLES)
     assert {kind for kind in KINDS if f"`{kind}`" not in TEXT} == {"method-not-allowed", "not-acceptable"}
+
+
+def test_the_table_of_permissions_is_that_of_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    for permission, what in PERMISSIONS.items():
+        cells = " | ".join("yes" if permission in may else "" for may in ROLES.values())
+        line = re.sub(r" +", " ", f"| `{permission}` | {cells} | {what} |")
+        assert line in page, line

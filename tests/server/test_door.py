@@ -215,7 +215,7 @@ NASTY: list[Any] = [
     ),
     *("", " ", "nope", "x", "colour", "label", "score", "event_id", "timestamp", "colour=red", "colour=", "0", "-1"),
     *("nan", "\u0000", "ü" * 3000, "1h", "1y", "0s", "99999d", "binary", "regression", "UTC", "Antarctica/Troll"),
-    *("as said", "by score", "receipt", "labels", "beginning", "avro", "message"),
+    *("as said", "by score", "receipt", "labels", "beginning", "json", "key", "message"),
     *(0, -1, 2, 0.5, 1e-300, 1e49, 1e300, 10**400, True, None),
     *([], [""], ["nope"], ["x"], ["x", "x"], ["colour", "amount"], ["label"], [1, 2], [[]], [None]),
     *({}, {"": ""}, {"x": "text"}, {"1": "score"}, {"nope": "numeric"}, {"psi": 1e49}, {"roc_auc": 0}, {"tp": -1e49}),
@@ -235,6 +235,7 @@ def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "kafka": {"brokers": "broker:9092", "topic": "t"},
     "files": {"path": "/data/exports"},
     "sql": {"url": "sqlite:////data/a.db", "table": "events", "watermark": "at"},
 }
@@ -279,7 +280,10 @@ def test_no_value_of_any_key_freezes_the_model(path: tuple[str, ...], door: Door
 
 
 # The name in the URL is none of these, nor an address or a folder that may be read.
-NEVER: set[tuple[str, ...]] = {("name",), ("sources", "sql", "url"), ("sources", "files", "path")}
+NEVER: set[tuple[str, ...]] = {
+    ("name",),
+    *(("sources", kind, key) for kind, key in (("sql", "url"), ("files", "path"), ("kafka", "brokers"))),
+}
 
 
 def due(served: Served) -> list[everywhere.Due]:

@@ -101,7 +101,7 @@ def lines() -> Iterator[io.StringIO]:
 
 def test_each_request_is_one_line_without_secrets(tmp_path: Path, lines: io.StringIO) -> None:
     with serving(tmp_path, local=False) as served:
-        token = served.key("edit")
+        token = served.key("editor")
         headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "mine"}
         served.client.put("/v1/models/m", json={"label": "hidden"}, headers=headers)
         served.client.get("/healthz")
@@ -130,7 +130,7 @@ def test_each_request_is_one_line_without_secrets(tmp_path: Path, lines: io.Stri
 
 def test_a_refused_request_is_told_with_model_key_and_first_reason(tmp_path: Path, lines: io.StringIO) -> None:
     with serving(tmp_path, local=False) as served:
-        token = served.key("edit")
+        token = served.key("editor")
         headers = {"Authorization": f"Bearer {token}"}
         served.client.put("/v1/models/flights", json={"threshold": "high", "task": "binary"}, headers=headers)
         served.client.post("/v1/models/nobody/events", json=[], headers=headers)

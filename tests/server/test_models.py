@@ -118,7 +118,7 @@ def test_changes(served: Served) -> None:
     made = client.post("/v1/models/m6/changes", json=told)
     assert made.status_code == 201
     assert made.json()["at"] == "2024-05-01T10:00:00Z"
-    assert made.json()["created_by"] == "local"
+    assert made.json()["created_by"]["name"] == "local"
     client.post("/v1/models/m6/changes", json={"title": "and another"})
     titles = [c["title"] for c in client.get("/v1/models/m6/changes").json()["items"]]
     assert titles == ["and another", "Model 7 went live"]

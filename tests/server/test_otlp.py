@@ -171,7 +171,7 @@ def test_answers_are_in_the_writing_of_the_request(served: Served, kind: str, an
     assert b"The body is not a request of OTLP" in wrong.content
     assert export(served, b"nonsense", kind).json()["message"].startswith("The body is not JSON")
     assert export(served, b"{}", kind, "text/plain").status_code == 415
-    assert export(served, b"{}", kind, JSON, Authorization=f"Bearer {served.key('read')}").status_code == 403
+    assert export(served, b"{}", kind, JSON, Authorization=f"Bearer {served.key('viewer')}").status_code == 403
 
 
 def test_too_much_at_once_is_to_be_sent_again(tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ def test_from_nothing_to_results(served_by_postgres: Served, reference_data: byt
         return bool(client.get("/v1/models/flights/results").json()["items"])
 
     wait_for(has_results, "there are results", 60)
-    headers = {"Authorization": f"Bearer {served_by_postgres.key('read')}"}
+    headers = {"Authorization": f"Bearer {served_by_postgres.key('viewer')}"}
     assert client.get("/v1/models", headers=headers).json()["items"][0]["state"]["events"] == 1
-    assert client.post("/v1/keys", json={"name": "x", "action": "read"}, headers=headers).status_code == 403
+    assert client.post("/v1/keys", json={"name": "x", "role": "viewer"}, headers=headers).status_code == 403
     assert 'barograph_model_events_total{model="flights"} 1.0' in client.get("/metrics").text
     for text in ODD:
         for path in (

@@ -158,7 +158,7 @@ def test_an_id_is_erased_and_the_proof_stays(tmp_path: Path) -> None:
         (act,) = client.get("/v1/audit?action=erase id").json()["items"]
         assert (act["target"], act["detail"]["digest"]) == ("flights", said["digest"])
         # Others see nothing of it, and it belongs to its model.
-        reader = {"Authorization": f"Bearer {served.key('edit')}"}
+        reader = {"Authorization": f"Bearer {served.key('editor')}"}
         assert client.get(f"{base}/erasures", headers=reader).status_code == 403
         assert client.post(f"{base}/erasures", json={"id": "x"}, headers=reader).status_code == 403
         client.put("/v1/models/other", json={"task": "binary"})

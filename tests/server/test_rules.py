@@ -17,7 +17,22 @@ from test_ingest import learn
 from barograph.server.route_table import RULES, Body, Routes, Rule
 
 NUMBERS = dict.fromkeys(
-    ("number", "job", "silence", "key", "change", "comment", "poison", "erasure", "removal", "delivery"), "1"
+    [
+        "number",
+        "job",
+        "silence",
+        "key",
+        "change",
+        "comment",
+        "poison",
+        "erasure",
+        "removal",
+        "delivery",
+        "project",
+        "user",
+        "session",
+    ],
+    "1",
 )
 KNOWN = {"model": "flights", "chunk": "2024-01-03", "incident": "x", "event": "x", "receiver": "x", **NUMBERS}
 DUE = [rule for rule in RULES if rule.body is not Body.NONE]
@@ -149,7 +164,7 @@ def test_head_needs_the_key_that_get_needs(learned: Served) -> None:
     headers = {"Authorization": f"Bearer {learned.key('ingest')}"}
     for rule in READ:
         status = learned.client.head(path_of(rule), headers=headers).status_code
-        assert (status == 403) == (rule.action is not None), rule
+        assert (status == 403) == (rule.permission is not None), rule
 
 
 def test_head_has_the_rule_of_get() -> None:

@@ -22,9 +22,10 @@ from barograph.sketches.confusion import Confusion
 from barograph.sketches.counts import Counts
 from barograph.sketches.distinct import Distinct
 from barograph.sketches.histogram import Categories, Histogram
+from barograph.sketches.lattice import finest_bins_of
 from barograph.sketches.moments import Covariance, Moments
 from barograph.sketches.sample import Sample
-from barograph.sketches.scores import SCORE_SUMS, ScoreTable
+from barograph.sketches.scores import SCORE_SUMS, SQUARED_LOSSES, ScoreTable
 from barograph.sketches.serial import MAGIC
 
 LAWS = settings(max_examples=40, deadline=None, derandomize=True)
@@ -89,6 +90,8 @@ def score_table(of: Sequence[Row]) -> ScoreTable:
         edges=SCORE_EDGES,
         counts=counts(of, (4, 5, 4)),
         sums=sums(of, (4, 3, len(SCORE_SUMS))),
+        losses=sums(of, (2, len(SQUARED_LOSSES))),
+        finest=sums(of, (len(finest_bins_of(SCORE_EDGES).low), 2, 2)),
         agreed=len(of),
     )
 

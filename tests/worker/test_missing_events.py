@@ -8,9 +8,12 @@ from plant import DAY_US, PROJECT, START_US, Plant, events
 
 from barograph.alerts.condition import Judgement, Lifecycle
 from barograph.store.catalog import incidents, models, outbox, states
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.conditions import ModelCondition, condition_of
 from barograph.worker.missing_events import watch_silence
 from barograph.worker.upkeep import keep_up
+
+ADA = Actor("user", 1, "ada")
 
 HOUR_US = DAY_US // 24
 REFERENCE = events(30, 100, seed=1, start_us=START_US - 60 * DAY_US)
@@ -149,7 +152,7 @@ def test_nobody_waits_for_a_model_that_is_held(plant: Plant, lifecycle: Lifecycl
 
     def hold(state: Lifecycle | None) -> None:
         with plant.ctx.write(PROJECT) as scope:
-            models.set_lifecycle(scope, plant.model_id, state, by="ada", reason="why", now_us=plant.now_us)
+            models.set_lifecycle(scope, plant.model_id, state, by=ADA, reason="why", now_us=plant.now_us)
 
     hold(lifecycle)
     assert told(plant).condition.severity is None

@@ -11,7 +11,7 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.wording import subject
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import harm_metrics, value_of, what_breaks, worse_by
+from barograph.metrics.facts import find_metric, foretells, harm_metrics, value_of, what_breaks, worse_by
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 from barograph.spec.schema import Task
@@ -56,12 +56,15 @@ def breaches(
         for r in results
         if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
+    labelled = {(segment, chunk) for _, segment, chunk in covered}
     silent, constant = _without_predictions(results, outputs, task), _without_decisions(results, outputs)
     found = []
     for row in results:
         if row.status is not Status.BREACH or row.monitor not in alerting:
             continue
         if row.family == "estimation" and (row.metric, row.segment, row.chunk) in covered:
+            continue
+        if (row.segment, row.chunk) in labelled and foretells(row.metric, row.family):
             continue
         breach = _breach(row, positions[row.chunk], main)
         if row.column is not None and (row.column in outputs or row.column == label):
@@ -181,6 +184,11 @@ def severity(row: Result) -> Severity:
     if row.family == "quality" and not row.segment:
         broken = breaks is not Broken.CONSTANT and (row.value or 0.0) >= NEARLY_ALL
         return Severity.WARNING if broken else Severity.NOTICE
+    if row.change is not None and foretells(row.metric, row.family):
+        # Without labels it cannot be told if that is so: what it would cost is between nothing and this.
+        metric = find_metric(row.metric, row.family)
+        material = metric is not None and row.change.value >= metric.tolerance
+        return Severity.WARNING if material else Severity.NOTICE
     return Severity.NOTICE
 
 

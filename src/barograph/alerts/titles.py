@@ -16,7 +16,7 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import worse_by
+from barograph.metrics.facts import foretells, worse_by
 from barograph.text.format import count, listed, number
 
 MOST_NAMES = 3  # in a title
@@ -111,6 +111,11 @@ def _of_the_model(breach: Breach) -> str:
             return "This is an estimate: get labels for some of these rows, and look at what changed when it began."
         case "concept":
             return "The same inputs have other outcomes than before: check the labels, then train with recent data."
+        case "drift" if foretells(breach.metric, breach.family):
+            return (
+                "Labels of some of these rows would say which kind of shift this is: if the inputs alone have moved, "
+                "what is estimated holds instead."
+            )
         case "drift":
             return f"Look at where {breach.column or 'the rows'} came from: the change is likely to cost performance."
         case "quality":

@@ -6,13 +6,14 @@ from math import ceil, floor, isfinite, log10
 
 import numpy as np
 
-from barograph.arrays import Floats
+from barograph.arrays import Floats, Number
 from barograph.sketches.histogram import Histogram
 
 BARS = 32  # about so many equal bars over the range
 TAIL = 0.005  # of either distribution may lie beyond either end of the range
 ONE_VALUE_A_BIN = 250  # edges: with fewer, and no bin for a heavy value, the reference gave each value a bin
 MANY = 3  # times the share in the reference: so many rows of a bin hardly have its one value
+CROWDED = 0.1  # of the rows in one bin: what lies between its ends is a guess
 LARGEST, SMALLEST = 1e300, 1e-290  # of the numbers on an axis: what is computed from them stays finite and above 0
 
 
@@ -57,6 +58,23 @@ def quantile(sketch: Histogram, reference: Histogram, q: float) -> float:
     return float(np.interp(q * sketch.n, rows, at))
 
 
+def bin_at(sketch: Histogram, reference: Histogram, q: float) -> tuple[float, float]:
+    """Return between which values `quantile` may be, where it is a guess: the ends of its bin, else itself twice.
+
+    A bin of the reference's quantiles has few rows, between which it matters little where a quantile is put. Current
+    rows may crowd in one, above all in the two that hold what is out of the reference's range.
+    """
+    value = quantile(sketch, reference, q)
+    if not sketch.n:
+        return value, value
+    at = min(int(np.searchsorted(np.cumsum(sketch.counts), q * sketch.n)), len(sketch.counts) - 1)
+    low, high = np.append(-np.inf, sketch.edges)[at], np.append(sketch.edges, np.inf)[at]
+    share, usual = sketch.counts[at] / sketch.n, reference.counts[at] / max(reference.n, 1)
+    if share <= max(CROWDED, MANY * usual) or (_one_value_a_bin(reference) and value == low):
+        return value, value
+    return max(float(low), float(sketch.minimum)), min(float(high), float(sketch.maximum))
+
+
 def _points(sketch: Histogram, reference: Histogram) -> tuple[Floats, Floats]:
     """Return where the distribution function is known, and the rows below: it is linear in between."""
     edges = sketch.edges
@@ -72,7 +90,17 @@ def _points(sketch: Histogram, reference: Histogram) -> tuple[Floats, Floats]:
         after = np.where(same, rows[1:-1], after)
     at = np.stack((edges[:-1], np.nextafter(edges[:-1], np.inf)), axis=1).ravel()
     below = np.stack((rows[:-2], after), axis=1).ravel()
-    return np.concatenate(([low], at, [edges[-1], high])), np.concatenate(([0.0], below, rows[-2:]))
+    # The two open bins reach as far as one value takes them: half of their rows are put below the mean of the others.
+    first, last = float(sketch.counts[0]), float(sketch.counts[-1])
+    under = min(max(_mean_of_others(sketch.below_sum, low, first), low), edges[0])
+    over = min(max(_mean_of_others(sketch.above_sum, high, last), edges[-1]), high)
+    places = np.concatenate(([low, under], at, [edges[-1], over, high]))
+    return places, np.concatenate(([0.0, first / 2], below, [rows[-2], rows[-2] + last / 2, rows[-1]]))
+
+
+def _mean_of_others(total: Number, extreme: float, n: float) -> float:
+    mean = (float(total) - extreme) / (n - 1) if n > 1 else extreme
+    return mean if isfinite(mean) else extreme
 
 
 def _one_value_a_bin(reference: Histogram) -> bool:

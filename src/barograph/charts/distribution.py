@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.arrays import Floats
-from barograph.charts.bars import TAIL, borders, quantile, share_below
+from barograph.charts.bars import TAIL, bin_at, borders, quantile, share_below
 from barograph.charts.style import (
     CURRENT,
     DESCRIBED,
@@ -118,12 +118,13 @@ def _numeric_finding(reference: Histogram, current: Histogram, name: str) -> str
         return f"{name}: no rows {'now' if reference.n else 'in the reference'}"
     was, now = (quantile(sketch, reference, 0.5) for sketch in (reference, current))
     a, b = _value(was), _value(now)
+    near = "≈ " if len({_value(end) for end in bin_at(current, reference, 0.5)}) > 1 else ""
     if a != b:
-        return f"{name}: median {b}, was {a}"
+        return f"{name}: median {near}{b}, was {a}"
     was_spread, now_spread = (quantile(s, reference, 0.75) - quantile(s, reference, 0.25) for s in (reference, current))
     wide = "wider" if now_spread > was_spread else "narrower"
     similar = 0.9 < (now_spread / was_spread if was_spread else 1.0) < 1.1
-    return f"{name}: median {b} as in the reference{'' if similar else f', {wide} spread'}"
+    return f"{name}: median {near}{b} as in the reference{'' if similar else f', {wide} spread'}"
 
 
 def _value(value: float) -> str:

@@ -120,7 +120,7 @@ def sentence(row: Result, unit: str, *, complete: bool = True) -> str:
     name = row.chunk
     if row.value is None:
         return f"{name}: no value, {printable(row.reason or 'for no stated reason')}"
-    text = f"{name}: {quantity(row.value, unit)}"
+    text = f"{name}: {row.mark}{quantity(row.value, unit)}"
     if row.lower is not None and row.upper is not None:
         text += f" ({quantity(row.lower, unit)} to {quantity(row.upper, unit)})"
     text += f", {count(row.n, 'row')}"

@@ -26,7 +26,7 @@ from barograph.monitors.coverage import only_shown
 from barograph.monitors.estimates import Audits, evaluate_estimates
 from barograph.monitors.evaluate import evaluate
 from barograph.monitors.evidence import States, Watch
-from barograph.monitors.results import Result
+from barograph.monitors.results import Result, approximately
 from barograph.outcome import Undefined
 from barograph.profiles.profiles import ALL, Profiles
 from barograph.reference.measure import measure_across
@@ -143,7 +143,7 @@ def go_on(
     residual = _residual(reference, profiles, whole)
     states, weighed, feeds = whole.weighing.run(course.states, profiles, [*counted, *residual], first=first)
     judged, of_concept = iter(weighed[: len(counted)]), {row.chunk: row for row in weighed[len(counted) :]}
-    rows = [next(judged) if row.judged else row for row in every]
+    rows = [approximately(next(judged) if row.judged else row) for row in every]
     trust = trust_over(
         reference,
         profiles,

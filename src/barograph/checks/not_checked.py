@@ -263,9 +263,9 @@ def _reference(reference: Reference, results: Sequence[Result]) -> Iterator[NotC
     for metric in alerting(reference.schema.task):
         rows = [r for r in results if (r.family, r.metric, r.segment) == ("performance", metric, None)]
         if any(r.value is not None for r in rows) and all(
-            r.limit_lower is r.limit_upper is None and r.reason != OUT_OF_REACH for r in rows
+            r.limit_lower is r.limit_upper is None and r.other_reason != OUT_OF_REACH for r in rows
         ):
-            reason = next((r.reason for r in rows if r.reason), None) or "without limits"
+            reason = next((r.other_reason for r in rows if r.other_reason), None) or "without limits"
             unjudged.setdefault(reason, []).append(heading_of(metric))
     for reason, names in unjudged.items():
         yield NotChecked(what=listed(names), why=f"shown, but {reason}")
@@ -297,7 +297,7 @@ def _too_variable(reference: Reference, results: Sequence[Result]) -> Iterator[N
     rows: dict[str, list[Result]] = {}
     for row in results:
         whole = not row.segment and row.value is not None and row.family in ("drift", "performance")
-        limited = row.limit_lower is not None or row.limit_upper is not None or row.reason == OUT_OF_REACH
+        limited = row.limit_lower is not None or row.limit_upper is not None or row.other_reason == OUT_OF_REACH
         if whole and row.metric in metrics and limited:
             of = f"drift of `{row.column}`" if row.column else heading_of(row.metric)
             rows.setdefault(of, []).append(row)

@@ -97,7 +97,7 @@ def _series(reference: Reference, history: History) -> list[_Series]:
     )
     rule = learn(feed, context)
     y, s2, _ = rule.scaled(feed)
-    steady = steadiness(y.T, s2.T, rule.learned)
+    steady = steadiness(y.T, s2.T)
     assert feed.values is not None
     half = len(feed) // 2
     return [

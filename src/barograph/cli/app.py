@@ -9,7 +9,9 @@ from io import TextIOWrapper
 import typer
 
 from barograph.cli import (
+    audit,
     check,
+    consume,
     deliveries,
     demo,
     erase,
@@ -21,6 +23,7 @@ from barograph.cli import (
     migrate,
     poison,
     probe,
+    projects,
     purge,
     removals,
     replay,
@@ -28,6 +31,7 @@ from barograph.cli import (
     rules,
     serve,
     spec,
+    users,
     worker,
 )
 from barograph.errors import BarographError
@@ -52,17 +56,21 @@ app.command("metrics")(metrics.metrics)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("ingest")(ingest.ingest)
+app.command("consume")(consume.consume)
 app.command("probe")(probe.probe)
 app.command("migrate")(migrate.migrate)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("purge")(purge.purge)
 app.command("erase")(erase.erase)
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(projects.app, name="projects")
 app.add_typer(removals.app, name="removals")
 app.add_typer(poison.app, name="poison")
 app.add_typer(routes.app, name="routes")
 app.add_typer(rules.app, name="rules")
 app.add_typer(spec.app, name="spec")
+app.add_typer(users.app, name="users")
 
 
 @app.callback(invoke_without_command=True)

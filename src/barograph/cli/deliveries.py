@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from barograph.cli import needs
-from barograph.cli.keys import Project, in_project
+from barograph.cli.catalog import Project, in_project
 from barograph.errors import SpecError, did_you_mean
 
 app = typer.Typer(help="See messages about incidents, send them again, try a receiver.", no_args_is_help=True)
@@ -52,13 +52,14 @@ def retry(
     """Send a message again that was given up. A server or worker that runs on this data does it."""
     with in_project(data, project) as (scope, now_us):
         from barograph.store.catalog import deliveries
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.audit import record
 
         again = deliveries.retry(scope, number, now_us=now_us)
         if again is None:
             raise SpecError(f"There is no message {number} that was given up. `barograph deliveries list` shows them.")
-        detail = {"delivery": number, "by": "command line"}
-        record(scope, action="retry delivery", target=again.receiver, detail=detail, now_us=now_us)
+        detail = {"delivery": number}
+        record(scope, action="retry delivery", target=again.receiver, detail=detail, actor=COMMAND_LINE, now_us=now_us)
     print(f"The message {number} is sent to {again.receiver} again.")
 
 

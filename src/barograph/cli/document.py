@@ -38,6 +38,12 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "`barograph.toml` in the folder of the data",
         "who is told of incidents; see docs/delivery.md",
     ),
+    "BAROGRAPH_PUBLIC_URL": ("none", "under which address people reach it, as in `https://example.org/barograph`"),
+    "BAROGRAPH_PROXY_HOPS": ("0", "how many proxies in front add who asks to X-Forwarded-For; see docs/security.md"),
+    "BAROGRAPH_TRACE_URL": (
+        "none",
+        "where a trace is shown, to which incidents link: `https://tempo.example.org/trace/{trace_id}`, `{span_id}`",
+    ),
     "BAROGRAPH_SOURCES": (
         "none",
         "what `[sources]` may read, with spaces between: folders, `postgresql://host`, `s3://bucket/prefix`, and so on",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from barograph.cli import needs, removals
-from barograph.cli.keys import Project, in_project
+from barograph.cli.catalog import Project, in_project
 from barograph.errors import SpecError
 
 
@@ -28,6 +28,7 @@ def erase(
     if not wanted:
         raise SpecError("The id to erase is empty.")
     with in_project(data, project) as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.audit import record
         from barograph.worker.privacy import id_as_kept
         from barograph.worker.requests import request_erasure
@@ -35,6 +36,6 @@ def erase(
         found = removals.model_in(scope, model)
         kept_as = id_as_kept(needs.settings(data), scope, found, wanted)
         removal = request_erasure(scope, found, kept_as, now_us=now_us)
-        detail = {"removal": removal.id, "digest": removal.asked["digest"], "by": removals.BY}
-        record(scope, action="erase id", target=model, detail=detail, now_us=now_us)
+        detail = {"removal": removal.id, "digest": removal.asked["digest"]}
+        record(scope, action="erase id", target=model, detail=detail, actor=COMMAND_LINE, now_us=now_us)
     removals.asked(removal)

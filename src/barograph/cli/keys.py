@@ -3,55 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from barograph.cli import needs
+from barograph.cli.catalog import Project, in_project
 from barograph.errors import SpecError
+from barograph.store.catalog.roles import Role
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from barograph.store.catalog.scope import Scope
-
+ACTS = ("events", "labels", "tell", "read")
 app = typer.Typer(help="Make, list and revoke the keys of a project.", no_args_is_help=True)
 
-Project = Annotated[str, typer.Option(help="Name of the project.")]
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
-
-
-class Action(StrEnum):
-    """What a key may do; edit and admin include ingest and read."""
-
-    INGEST = "ingest"
-    READ = "read"
-    EDIT = "edit"
-    ADMIN = "admin"
 
 
 @app.command("create")
 def create(
-    action: Annotated[Action, typer.Option(help="What it may do; edit and admin include ingest and read.")],
+    role: Annotated[Role, typer.Option(help="What it may do; see docs/api.md.")],
     name: Annotated[str, typer.Option(help="Who or what will use it.")] = "made on the command line",
+    model: Annotated[
+        list[str] | None, typer.Option(help="Name of a model that it is limited to; more than once.")
+    ] = None,
+    act: Annotated[list[str] | None, typer.Option(help="What it is limited to, as in labels; more than once.")] = None,
     expires: Annotated[str | None, typer.Option(help="How long it lasts, as in 90d or 12h. Default: for ever.")] = None,
     project: Project = "default",
     data: needs.Data = None,
 ) -> None:
     """Make a key and print it. It is shown this once, and kept nowhere."""
+    if wrong := [one for one in act or () if one not in ACTS]:
+        raise SpecError(f"--act must be one of {', '.join(ACTS)}. Got {wrong[0]!r}.")
     lasts_us = None if expires is None else _microseconds(expires)
     with in_project(data, project, create=True) as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.audit import record
         from barograph.store.catalog.keys import create_key
 
         expires_us = None if lasts_us is None else now_us + lasts_us
-        new = create_key(scope, name=name, action=action.value, expires_us=expires_us, now_us=now_us)
-        detail = {"id": new.key.id, "prefix": new.key.prefix, "action": action.value, "by": "command line"}
-        record(scope, action="create key", target=name, detail=detail, now_us=now_us)
+        new = create_key(
+            scope, name=name, role=role, models=model or None, acts=act or None, expires_us=expires_us, now_us=now_us
+        )
+        detail = {"id": new.key.id, "prefix": new.key.prefix, "role": role}
+        record(scope, action="create key", target=name, detail=detail, actor=COMMAND_LINE, now_us=now_us)
     print(new.token)
 
 
@@ -68,7 +62,7 @@ def list_(project: Project = "default", data: needs.Data = None) -> None:
                 state = "revoked" if key.revoked_us is not None else "expired" if over else "valid"
                 used = "never used" if key.last_used_us is None else f"last used {_day(key.last_used_us)}"
                 ends = "" if key.expires_us is None else f", ends {_day(key.expires_us)}"
-                print(f"baro_{key.prefix}  {key.action:6}  {state:7}  {key.name}  ({used}{ends})")
+                print(f"baro_{key.prefix}  {key.role:8}  {state:7}  {key.name}  ({used}{ends})")
             after = page[-1].id
 
 
@@ -81,6 +75,7 @@ def revoke(
     """Make a key useless, within five seconds also for servers that run."""
     wanted = prefix.removeprefix("baro_").split("_")[0]
     with in_project(data, project) as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.audit import record
         from barograph.store.catalog.keys import list_keys, revoke_key
 
@@ -89,8 +84,10 @@ def revoke(
             for key in page:
                 if key.prefix == wanted:
                     revoke_key(scope, key.id, now_us=now_us)
-                    detail = {"id": key.id, "prefix": key.prefix, "by": "command line"}
-                    record(scope, action="revoke key", target=key.name, detail=detail, now_us=now_us)
+                    detail = {"id": key.id, "prefix": key.prefix}
+                    record(
+                        scope, action="revoke key", target=key.name, detail=detail, actor=COMMAND_LINE, now_us=now_us
+                    )
                     print(f"Revoked baro_{key.prefix}, {key.name}.")
                     return
             after = page[-1].id
@@ -107,29 +104,3 @@ def _microseconds(text: str) -> int:
 
 def _day(time_us: int) -> str:
     return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-@contextmanager
-def in_project(folder: Path | None, name: str, *, create: bool = False) -> Iterator[tuple[Scope, int]]:
-    """Give a project of the catalog and the time; with `create`, a catalog is made if there is none."""
-    with needs.packages("keys"):
-        from barograph.store.catalog import cross_project as everywhere
-        from barograph.store.catalog.database import check_migrated, migrate, open_database, revision, writing
-        from barograph.store.catalog.scope import Scope
-    import time
-
-    settings = needs.settings(folder)
-    if create and settings.database_url is None:
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = open_database(settings.catalog)
-    try:
-        if create and revision(engine) is None:
-            migrate(engine)
-        check_migrated(engine)
-        with writing(engine) as connection:
-            projects = {project.name: project.id for project in everywhere.list_projects(connection)}
-            if name not in projects:
-                raise SpecError(f"There is no project {name!r}. There are: {', '.join(map(repr, projects))}.")
-            yield Scope(connection, projects[name]), time.time_ns() // 1000
-    finally:
-        engine.dispose()

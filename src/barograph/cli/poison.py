@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.cli import needs
-from barograph.cli.keys import Project, in_project
+from barograph.cli.catalog import Project, in_project
 from barograph.errors import SpecError
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ def list_(project: Project = "default", data: needs.Data = None) -> None:
 def retry(number: Number, project: Project = "default", data: needs.Data = None) -> None:
     """Try work again. A server or worker that runs on this data does it."""
     with in_project(data, project) as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.audit import record
         from barograph.worker.requests import request_retry
 
         found = _found(scope, number)
         job = request_retry(scope, found, now_us=now_us)
-        detail = {"poison": number, "by": "command line"}
-        record(scope, action="retry poison", target=found.step, detail=detail, now_us=now_us)
+        detail = {"poison": number}
+        record(scope, action="retry poison", target=found.step, detail=detail, actor=COMMAND_LINE, now_us=now_us)
     print("The model is looked at again at once." if job is None else f"Job {job.id} files the rows.")
 
 
@@ -54,13 +55,14 @@ def retry(number: Number, project: Project = "default", data: needs.Data = None)
 def drop(number: Number, project: Project = "default", data: needs.Data = None) -> None:
     """Forget work. Rows that could not be filed are not filed any more; their file stays."""
     with in_project(data, project) as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.audit import record
         from barograph.store.catalog.quarantine import delete_poison
 
         found = _found(scope, number)
         delete_poison(scope, number)
-        detail = {"poison": number, "position": found.position, "by": "command line"}
-        record(scope, action="drop poison", target=found.step, detail=detail, now_us=now_us)
+        detail = {"poison": number, "position": found.position}
+        record(scope, action="drop poison", target=found.step, detail=detail, actor=COMMAND_LINE, now_us=now_us)
     print(f"Dropped {found.step} of {found.position}.")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from barograph.cli import needs, removals
-from barograph.cli.keys import Project, in_project
+from barograph.cli.catalog import Project, in_project
 from barograph.errors import SpecError
 
 
@@ -27,13 +27,14 @@ def purge(
         raise SpecError("Say either --before DAY or --everything.")
     before_us = None if before is None else _microseconds(before)
     with in_project(data, project) as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.audit import record
         from barograph.worker.requests import request_purge
 
         found = removals.model_in(scope, model)
         removal = request_purge(scope, found, before_us=before_us, now_us=now_us)
-        detail = {"removal": removal.id, "before": before, "by": removals.BY}
-        record(scope, action="purge model", target=model, detail=detail, now_us=now_us)
+        detail = {"removal": removal.id, "before": before}
+        record(scope, action="purge model", target=model, detail=detail, actor=COMMAND_LINE, now_us=now_us)
     removals.asked(removal)
 
 

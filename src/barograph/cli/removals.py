@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.cli import needs
-from barograph.cli.keys import Project, in_project
+from barograph.cli.catalog import Project, in_project
 from barograph.errors import SpecError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from barograph.store.catalog.scope import Scope
 
 app = typer.Typer(help="See how far it is what was asked to be deleted, purged or erased.", no_args_is_help=True)
-
-BY = "command line"
 
 
 @app.command("list")

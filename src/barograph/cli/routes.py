@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.cli import needs
-from barograph.cli.keys import in_project
+from barograph.cli.catalog import in_project
 from barograph.errors import DeliveryError, SpecError
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -141,7 +142,7 @@ def sentence(models: Sequence[FleetModel]) -> str:
     """
     if not models:
         return "No model is watched yet."
-    n = {key: sum(m.look == key for m in models) for key in ORDER}
+    n = Counter(m.look for m in models)
     total = count(len(models), "model")
     if len(models) == 1:
         return f"The one model {_ALONE[models[0].look]}."
@@ -178,10 +179,10 @@ def fleet_page(
 ) -> FleetPage:
     """Return the page: `shown` are the models on it, of `found` that were asked for, of all `models`."""
     chips = [Chip(key="", name="all", count=len(models), is_on=not state)]
+    looks = Counter(m.look for m in models)
     for key in ORDER:
-        n = sum(m.look == key for m in models)
-        if n or state == key:
-            chips.append(Chip(key=key, name=NAMES[key], count=n, is_on=state == key))
+        if looks[key] or state == key:
+            chips.append(Chip(key=key, name=NAMES[key], count=looks[key], is_on=state == key))
     return FleetPage(
         title="Fleet",
         sentence=sentence(models),
@@ -203,6 +204,8 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
     unit = unit_of(latest.metric, latest.family) if latest else ""
     lifecycle, judgement = model.condition.lifecycle, model.condition.judgement
     covered, behind = _labels(found.measured)
+    is_estimate = latest is not None and latest.family == "estimation"
+    near = "" if latest is None or is_estimate else latest.mark  # estimates are marked by the page
     return FleetRow(
         name=model.name,
         look=model.look,
@@ -210,8 +213,8 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
         verdict="" if judgement is Judgement.WELL else spoken(model.condition.verdict, model.chunk),
         metric=heading_of(latest.metric) if latest else "",
         was="" if latest is None or latest.reference_value is None else quantity(latest.reference_value, unit),
-        now="" if latest is None or latest.value is None else quantity(latest.value, unit),
-        is_estimate=latest is not None and latest.family == "estimation",
+        now="" if latest is None or latest.value is None else near + quantity(latest.value, unit),
+        is_estimate=is_estimate,
         is_worse=is_worse(latest),
         line=metric_line(found.measured, found.estimated),
         since_us=model.since_us,

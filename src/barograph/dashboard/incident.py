@@ -197,7 +197,7 @@ def _how_bad(data: IncidentData, root: AlertLine | None) -> Answer:
         said = "no harm seen" if line.severity == "notice" else "not known"
         return Answer(question="How bad", said=said, more="no performance was measured or estimated in that time")
     unit = unit_of(row.metric, row.family)
-    now = ("≈ " if row.family == "estimation" else "") + quantity(row.value, unit)
+    now = row.mark + quantity(row.value, unit)
     was = "" if row.reference_value is None else f"{quantity(row.reference_value, unit)} → "
     span = ""
     if row.lower is not None and row.upper is not None:

@@ -151,7 +151,7 @@ def _label_row(row: Result, guess: Result | None, best: Blend | None) -> LabelRo
         coverage="–" if row.label_coverage is None else percent(row.label_coverage),
         look=look,
         judged=judged,
-        measured="–" if row.value is None else quantity(row.value, unit),
+        measured="–" if row.value is None else row.mark + quantity(row.value, unit),
         estimated="–" if guess is None or guess.value is None else f"≈ {quantity(guess.value, unit)}",
         best=f"≈ {quantity(found.value, unit)}" if isinstance(found, Estimate) else "–",
         best_span=span,

@@ -66,8 +66,8 @@ class Row:
 class ListPage:
     """A page that is a list. `tab` is its place among those of `model`, where it is about one.
 
-    `empty` says what it means that there is nothing; `told` is shown once, above the list; `next` is the cursor of the
-    next page, None on the last one.
+    `is_own` says that what can be done there everybody may. `empty` says what it means that there is nothing; `told`
+    is shown once, above the list; `next` is the cursor of the next page, None on the last one.
     """
 
     title: str
@@ -85,6 +85,7 @@ class ListPage:
     chip: str = "kind"
     forms: Sequence[Form] = field(default=())
     next: str | None = None
+    is_own: bool = False
 
 
 def text(said: object, kind: Kind = "text", *, value: float | str | None = None) -> Cell:

@@ -87,6 +87,7 @@ class ModelData:
     segments: Sequence[MetricSeries] = ()
     undefined: Sequence[tuple[str, str, str | None, str]] = ()
     cause: str = ""
+    most_columns: int = MOST_COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +171,8 @@ def model_page(data: ModelData) -> ModelPage:
         wide=_chart(data, found, width=1176.0, prefix="w"),
         narrow=_chart(_newest_part(data), found, width=370.0, prefix="n", height=170.0),
         drift_title=drift_title(drift),
-        drift=[drift_row(column) for column in drift[:MOST_COLUMNS]],
-        drift_left_out=max(0, len(drift) - MOST_COLUMNS),
+        drift=[drift_row(column) for column in drift[: data.most_columns]],
+        drift_left_out=max(0, len(drift) - data.most_columns),
         distributions=distributions(drift),
         faults=[fault_row(rows) for rows in data.faults[:MOST_FAULTS]],
         faults_left_out=max(0, len(data.faults) - MOST_FAULTS),
@@ -216,7 +217,7 @@ def _how_bad(data: ModelData, chosen: MetricSeries | None, noun: str) -> Answer:
     if row is None or row.value is None:
         return Answer(question="How bad", said="not known", more="no performance was measured or estimated")
     unit = unit_of(row.metric, row.family)
-    now = ("≈ " if row.family == "estimation" else "") + quantity(row.value, unit)
+    now = row.mark + quantity(row.value, unit)
     was = "" if row.reference_value is None else f"{quantity(row.reference_value, unit)} → "
     span = ""
     if row.lower is not None and row.upper is not None:

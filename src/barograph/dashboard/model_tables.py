@@ -152,7 +152,7 @@ def segment_rows(segments: Sequence[MetricSeries]) -> list[MetricRow]:
 def _value(row: Result | None, unit: str) -> str:
     if row is None or row.value is None:
         return "–"
-    return ("≈ " if row.family == "estimation" else "") + quantity(row.value, unit)
+    return row.mark + quantity(row.value, unit)
 
 
 def _interval(row: Result | None, unit: str) -> str:

@@ -10,18 +10,22 @@ from urllib.parse import quote, urlencode
 class Viewer:
     """Who looks at a page, and what they may do there.
 
-    `actions` are those of `server.auth.INCLUDES`; `csrf` is the token that every form of theirs bears; `has_session`
-    says that they can sign out.
+    `permissions` are those of `server.permissions`; `csrf` is the token that every form of theirs bears; `has_session`
+    says that they can sign out, `is_user` that they have an account. `project` is where they are, `projects` (id and
+    name) where they could be.
     """
 
     name: str
-    actions: frozenset[str]
+    permissions: frozenset[str]
     csrf: str
     has_session: bool = False
+    is_user: bool = False
+    project: str = ""
+    projects: tuple[tuple[int, str], ...] = ()
 
-    def may(self, action: str) -> bool:
+    def may(self, permission: str) -> bool:
         """Return whether they may do this."""
-        return action in self.actions
+        return permission in self.permissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,8 @@ class Metric:
     `counts_rows` has a value for a chunk without any, and is one for all columns. One `of_labels` is about labels that
     have come, and so is watched for the label too. `breaks` is what it says is broken in the input. One that
     `follows_prevalence` moves also where only the share of positives does, and has an alarm of its own where metrics of
-    scores share one.
+    scores share one. One that `foretells` performance stands in for it where few labels have come, and is silent where
+    they have; how it varies is learned as of performance, from blocks of the reference that are cut like the chunks.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Metric:
     of_labels: bool
     breaks: Broken | None
     follows_prevalence: bool = False
+    foretells: bool = False
 
     @property
     def scale(self) -> Scale:
@@ -136,6 +138,7 @@ def metric(
     of_labels: bool = False,
     breaks: Broken | None = None,
     follows_prevalence: bool = False,
+    foretells: bool = False,
 ) -> Callable[[F], F]:
     """Register a metric under its function name and its family, and return it unchanged.
 
@@ -181,6 +184,7 @@ def metric(
             of_labels=of_labels,
             breaks=breaks,
             follows_prevalence=follows_prevalence,
+            foretells=foretells,
         )
         return function
 

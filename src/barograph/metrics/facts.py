@@ -31,6 +31,12 @@ def what_breaks(name: str, family: str) -> Broken | None:
     return found.breaks if found else None
 
 
+def foretells(name: str, family: str) -> bool:
+    """Return whether a metric stands in for performance where few labels have come."""
+    found = find_metric(name, family)
+    return found is not None and found.foretells
+
+
 def alerting(task: Task) -> list[str]:
     """Return the performance metrics that tell people of models with this task, the first to be shown first.
 

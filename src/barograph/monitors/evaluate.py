@@ -170,13 +170,14 @@ def _rows(
     limits, why = _limits_across(monitor, profiles, found, mark, known.alpha)
     codes, ns, all_rows = found.why.tolist(), found.n.tolist(), rows.tolist()
     levels = [0] * n if limits is None else limits.levels(found.value).tolist()
-    value, lower, upper, error, below, above = (
+    value, lower, upper, error, off, below, above = (
         _column(array, n, codes)
         for array in (
             found.value,
             found.lower,
             found.upper,
             found.standard_error,
+            found.binning_error,
             None if limits is None else limits.lower,
             None if limits is None else limits.upper,
         )
@@ -208,6 +209,7 @@ def _rows(
             as_of=known.as_of,
             label_coverage=known.coverage[i],
             standard_error=error[i],
+            binning_error=off[i],
         )
         for i, chunk in enumerate(profiles.chunks)
         if all_rows[i] or segment is None
@@ -277,6 +279,7 @@ def result(
         status=status,
         reason=reason,
         standard_error=outcome.standard_error,
+        binning_error=outcome.binning_error,
     )
 
 

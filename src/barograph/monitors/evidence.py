@@ -143,7 +143,11 @@ def _by_what_is_known(
     kind: RuleKind, monitors: Sequence[Monitor], history: History | None
 ) -> Iterator[tuple[History | None, list[Monitor]]]:
     """Yield the monitors whose values are known of blocks like the chunks, with these, and then the others."""
-    like = [m for m in monitors if history and m.is_headline and history.has(m.metric.name, m.segment)]
+    like = [
+        m
+        for m in monitors
+        if history and (m.is_headline or m.metric.foretells) and history.has(m.metric.name, m.segment)
+    ]
     if like:
         yield history, like
     if others := [m for m in monitors if m not in like]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from barograph.rules import Change
 from barograph.rules.limits import Status
+from barograph.text.format import number
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+APPROXIMATE = "approximate: "  # how the part of the reason begins that says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Result:
     standard_error: float | None = None  # for the evidence
     change: Change | None = None  # what is known of it since its onset, for severity and causes
     judged: bool = True  # False: the value is only shown; `reason` says why
+    binning_error: float | None = None  # how far the value may be from that of the rows themselves; see `approximately`
 
     def weighed(self, evidence: float | None, status: Status) -> Result:
         """Return the row as its rule judges it; what `dataclasses.replace` does, but there may be a million of them."""
@@ -71,6 +77,7 @@ class Result:
             label_coverage=self.label_coverage,
             standard_error=self.standard_error,
             judged=self.judged,
+            binning_error=self.binning_error,
         )
 
     @property
@@ -78,8 +85,36 @@ class Result:
         """Return whether it has a value that counts."""
         return self.value is not None and self.judged
 
+    @property
+    def other_reason(self) -> str | None:
+        """Return the reason without what is said of how near the value is."""
+        return (self.reason or "").partition(APPROXIMATE)[0].removesuffix("; ") or None
 
-COLUMNS = tuple(field.name for field in fields(Result) if field.name not in ("standard_error", "change", "judged"))
+    @property
+    def mark(self) -> str:
+        """Return what stands before a value that is estimated, or approximate: a sign and a space, or nothing."""
+        return "≈ " if self.family == "estimation" or APPROXIMATE in (self.reason or "") else ""
+
+
+def approximately(row: Result) -> Result:
+    """Return the row with a reason that says how near its value is, where bins were too coarse to find it."""
+    if row.value is None or row.binning_error is None:
+        return row
+    near = f"{APPROXIMATE}within {number(row.binning_error)}, as too many of its values share a bin"
+    return replace(row, reason="; ".join(filter(None, (row.reason, near))))
+
+
+def meaning_of_mark(rows: Iterable[Result]) -> str:
+    """Return what "≈" stands for before these values; nothing where none has it."""
+    marked = [row for row in rows if row.value is not None and row.mark]
+    said = ["estimated without labels"] if any(row.family == "estimation" for row in marked) else []
+    if any(row.family != "estimation" for row in marked):
+        said.append("approximate, as too many values share a bin of the reference: the interval holds by how much")
+    return f"≈ is {' or '.join(said)}." if said else ""
+
+
+_NO_COLUMNS = ("standard_error", "change", "judged", "binning_error")
+COLUMNS = tuple(field.name for field in fields(Result) if field.name not in _NO_COLUMNS)
 _TIMES = ("chunk_start", "chunk_end", "as_of")
 _TEXTS = ("model", "version", "monitor", "metric", "family", "column", "segment", "chunk", "status", "reason")
 

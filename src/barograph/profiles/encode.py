@@ -375,13 +375,12 @@ def _count_outputs(
             answer,
             leaf,
             group,
-            outcome.closed,
+            outcome.finest,
             outcome.narrowed,
+            outcome.bin_of,
             schema.threshold,
             outcome.cell_of,
-            tables[f"outcomes.{i}.counts"],
-            tables[f"outcomes.{i}.sums"],
-            tables[f"outcomes.{i}.cells"],
+            *(tables[f"outcomes.{i}.{name}"] for name in ("counts", "sums", "finest", "losses", "cells")),
         )
     if schema.task is Task.MULTICLASS:
         scores = outputs.scores[rows] if len(schema.scores) == k else np.empty((len(truth), 0))

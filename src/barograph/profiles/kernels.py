@@ -7,6 +7,8 @@ from typing import Any  # numba-compiled functions are untyped to mypy
 import numpy as np
 from numba import njit
 
+from barograph.sketches.lattice import CELLS, HALF_SIDE, LOWEST, SHIFT
+
 _options: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": False, "error_model": "numpy"}
 
 
@@ -33,8 +35,12 @@ def _bin(x, edges, origin, inverse, narrowed, top):  # type: ignore[no-untyped-d
     f = (x - origin) * inverse
     f = f if f > 0.0 else 0.0
     cell = np.uint32(f if f < top else top)
-    a = np.uint32(narrowed[cell, 0])
-    b = np.uint32(narrowed[cell, 1])
+    return _search(x, edges, np.uint32(narrowed[cell, 0]), np.uint32(narrowed[cell, 1]))
+
+
+@njit(**_options)
+def _search(x, edges, a, b):  # type: ignore[no-untyped-def]
+    """Return the bin of a number between the bins `a` and `b`."""
     if b - a > 1:
         while a < b:  # the first edge above x lies in [a, b]
             mid = (a + b) >> np.uint32(1)
@@ -242,18 +248,27 @@ def find_leaves(codes, features, steps, leaves):  # type: ignore[no-untyped-def]
 
 
 @njit(**_options)
+def _score_cell(s):  # type: ignore[no-untyped-def]
+    """Return the cell of a score in [0, 1]: see `sketches.lattice.cells_of`."""
+    place = (np.float64(min(s, 1.0 - s)).view(np.int64) >> SHIFT) - LOWEST
+    place = min(max(place, np.int64(0)), np.int64(HALF_SIDE - 1))
+    return place + np.int64(s >= 0.5) * (CELLS - 1 - 2 * place)  # no branch, which would be guessed wrong often
+
+
+@njit(**_options)
 def count_scores(  # type: ignore[no-untyped-def]
-    score, predicted, outcome, leaf, group, edges, narrowed, threshold, cell_of, counts, sums, cells
-):
+    score, predicted, outcome, leaf, group, edges, narrowed, bin_of, threshold, cell_of,
+    counts, sums, finest, losses, cells,
+):  # fmt: skip
     """Count the answers to one yes-or-no question.
 
-    `edges` are closed by infinity; `score` is NaN where there is none; `predicted` is 0, 1, 2 (no class), 3 (none), or
-    -1 (it follows from score and threshold, and is none without a score); `outcome` is 0, 1, 2 (pending) or 3 (no
-    class). Shapes as in ScoreTable and BinaryCells, with a leading axis of groups.
+    `edges` are those of the finest bins, closed by infinity, and `bin_of` says which bin each is in; `score` is NaN
+    where there is none; `predicted` is 0, 1, 2 (no class), 3 (none), or -1 (it follows from score and threshold, and is
+    none without a score); `outcome` is 0, 1, 2 (pending) or 3 (no class). Shapes as in ScoreTable and BinaryCells, with
+    a leading axis of groups.
     """
     eps = 2.220446049250313e-16
-    bins = len(edges)
-    last = np.float64(len(narrowed) - 1)
+    bins = counts.shape[2] - 1
     for i in range(len(score)):
         g = group[i]
         if g < 0:
@@ -265,14 +280,23 @@ def count_scores(  # type: ignore[no-untyped-def]
         if not valid:
             counts[g, p, bins, y] += 1
             continue
-        a = _bin(s, edges, 0.0, last, narrowed, last)
+        cell = _score_cell(s)
+        f = _search(s, edges, np.uint32(narrowed[cell, 0]), np.uint32(narrowed[cell, 1]))
+        a = bin_of[f]
         counts[g, p, a, y] += 1
         c = min(max(s, eps), 1.0 - eps)
+        log_score, log_complement = np.log(c), np.log1p(-c)
         scored = y if y < 3 else 0  # "is it the positive class?"
         sums[g, a, scored, 0] += s
         sums[g, a, scored, 1] += s * s
-        sums[g, a, scored, 2] += np.log(c)
-        sums[g, a, scored, 3] += np.log1p(-c)
+        sums[g, a, scored, 2] += log_score
+        sums[g, a, scored, 3] += log_complement
+        if scored < 2:
+            finest[g, f, scored, 0] += 1
+            finest[g, f, scored, 1] += s - (edges[f - 1] if f > 0 else 0.0)
+            lost, far = (log_score, 1.0 - s) if scored == 1 else (log_complement, s)
+            losses[g, scored, 0] += lost * lost
+            losses[g, scored, 1] += (far * far) * (far * far)
         if p < 2:
             cells[g, leaf[i], cell_of[p, a], y if y < 3 else 1 - p] += 1
 

@@ -28,7 +28,7 @@ from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Task
 from barograph.times import from_microseconds, to_microseconds
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 ALL = ""  # the segment that holds every row
 
 
@@ -197,6 +197,8 @@ class Profile:
             edges=outcome.edges,
             counts=self.tables[f"outcomes.{i}.counts"][self.row],
             sums=self.tables[f"outcomes.{i}.sums"][self.row],
+            losses=self.tables[f"outcomes.{i}.losses"][self.row],
+            finest=self.tables[f"outcomes.{i}.finest"][self.row],
         )
 
     def _bins(self, column: str) -> NumericBins | CategoricalBins:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from barograph.profiles.yardstick import Yardstick
 from barograph.sketches.cells import REGRESSION_SUMS
-from barograph.sketches.scores import SCORE_SUMS
+from barograph.sketches.scores import SCORE_SUMS, SQUARED_LOSSES
 
 Array = npt.NDArray[Any]
 Tables = dict[str, Array]
@@ -35,6 +35,8 @@ def empty_tables(yardstick: Yardstick, groups: int, *, products: bool) -> Tables
         bins = len(outcome.edges) + 1
         tables[f"outcomes.{i}.counts"] = np.zeros((groups, 4, bins + 1, 4), np.int64)
         tables[f"outcomes.{i}.sums"] = np.zeros((groups, bins, 3, len(SCORE_SUMS)))
+        tables[f"outcomes.{i}.finest"] = np.zeros((groups, len(outcome.finest), 2, 2))
+        tables[f"outcomes.{i}.losses"] = np.zeros((groups, 2, len(SQUARED_LOSSES)))
         tables[f"outcomes.{i}.cells"] = np.zeros((groups, leaves, len(outcome.predicted), 3), np.int64)
     if yardstick.outcomes:
         tables["agreed"] = np.zeros(groups, np.int64)

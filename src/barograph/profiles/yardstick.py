@@ -18,6 +18,7 @@ import pyarrow as pa
 from barograph.arrays import Floats, Ints
 from barograph.plain_arrays import arrow_texts
 from barograph.sketches.cells import BinaryCells
+from barograph.sketches.lattice import finest_bins_of, narrow_scores
 from barograph.spec.schema import Schema
 
 GRID_CELLS = 4_096  # of the uniform grid that narrows the search for a bin: 16 kB, stays in the L1 cache
@@ -163,14 +164,19 @@ class BinaryOutcome:
     first_fine: Ints
 
     @cached_property
-    def closed(self) -> Floats:
-        """Return the edges, closed by infinity."""
-        return np.append(self.edges, np.inf)
+    def finest(self) -> Floats:
+        """Return the cut points of the finest bins, closed by infinity."""
+        return np.append(finest_bins_of(self.edges).edges, np.inf)
 
     @cached_property
     def narrowed(self) -> npt.NDArray[np.uint16]:
-        """Return the bins that a score in each cell of a grid over [0, 1] can be in: see `narrow`."""
-        return narrow(self.edges, 0.0, GRID_CELLS - 1.0)
+        """Return the finest bins that a score in each cell of a grid over [0, 1] can be in."""
+        return narrow_scores(finest_bins_of(self.edges).edges)
+
+    @cached_property
+    def bin_of(self) -> npt.NDArray[np.int64]:
+        """Return the score bin that each of the finest bins is in."""
+        return finest_bins_of(self.edges).bin_of
 
     def cells(self, counts: Ints) -> BinaryCells:
         """Return the sketch with these counts, (L, J, 3)."""

@@ -149,7 +149,7 @@ def histories(yardstick: Yardstick, rows: Rows, chunk: ChunkRule | None) -> tupl
     """
     narrow = _outputs_only(yardstick)
     names = [
-        name for name in (*headlines(yardstick.schema.task), RESIDUAL.name) if applies(headline(name), narrow, None)
+        name for name in (*headlines(yardstick.schema.task), *_of_all_rows()) if applies(headline(name), narrow, None)
     ]
     if yardstick.schema.label is None:
         names = []
@@ -179,7 +179,14 @@ def headlines(task: Task) -> list[str]:
 
 def headline(name: str) -> Metric:
     """Return the metric of one of the series of a history."""
-    return RESIDUAL if name == RESIDUAL.name else catalogue()["performance", name]
+    if name == RESIDUAL.name:
+        return RESIDUAL
+    return next(m for m in catalogue().values() if m.name == name and (m.family == "performance" or m.foretells))
+
+
+def _of_all_rows() -> list[str]:
+    """Return what is kept beside the headline metrics, and not of segments."""
+    return [RESIDUAL.name, *(m.name for m in catalogue().values() if m.foretells)]
 
 
 def _kept(found: Sequence[History]) -> tuple[History, ...]:
@@ -250,8 +257,8 @@ def _longer(finest: Profiles, rule: TimeChunks) -> Profiles:
 
 
 def _history(profiles: Profiles, rule: TimeChunks | RowChunks, names: Sequence[str]) -> History:
-    segments = [ALL, *(s for s in profiles.segments if profiles.total(s).n)]
-    series = tuple((name, segment) for segment in segments for name in names if segment == ALL or name != RESIDUAL.name)
+    segments, apart = [ALL, *(s for s in profiles.segments if profiles.total(s).n)], _of_all_rows()
+    series = tuple((name, segment) for segment in segments for name in names if segment == ALL or name not in apart)
     columns: dict[str, list[Floats]] = {"values": [], "errors": [], "rows": []}
     for name, segment in series:
         found = measure_across(headline(name), profiles, profiles.total(segment), segment=segment)

@@ -8,12 +8,14 @@ import numpy.typing as npt
 from barograph.arrays import Floats
 from barograph.profiles.yardstick import BinaryOutcome, NumericBins, RegressionOutcome
 from barograph.reference.bins import fit_numeric_bins
+from barograph.sketches.lattice import COARSE, lattice
 
 FINE_SCORE_BINS = 256
 CELL_SCORE_BINS = 50  # the binning bias of ROC AUC is about 0.0001 here, and 0.004 with ten uniform bins
 PREDICTION_BINS = 20
 NO_ERROR = 1e-6  # standard deviations of the labels
 ERROR_BINS = 120
+BEYOND, NEARER, PER_OCTAVE = 10, 6, 16  # octaves of the largest error: above it, below it, and bins in each
 
 
 def fit_binary_outcome(
@@ -22,15 +24,17 @@ def fit_binary_outcome(
     """Return the score bins of one yes-or-no question.
 
     Half of the cut points are quantiles of all scores and half of the positives' scores, so that a rare class
-    keeps its resolution where it lives. With a `threshold` (the prediction follows from the score) it is a cut point,
-    and each cell bin has one predicted class; without one, each cell bin stands there for both.
+    keeps its resolution where it lives; a coarse lattice joins them, for scores that will come where none are now.
+    With a `threshold` (the prediction follows from the score) it is a cut point, and each cell bin has one predicted
+    class; without one, each cell bin stands there for both.
     """
     valid = np.isfinite(scores) & (scores >= 0) & (scores <= 1)
     every, hits = np.sort(scores[valid]), np.sort(scores[valid & positive])
     cuts = [_quantiles(every, FINE_SCORE_BINS // 2), _quantiles(hits, FINE_SCORE_BINS // 2)]
     must = np.array([threshold]) if threshold is not None and 0 < threshold <= 1 else np.empty(0)
     coarse = np.unique(np.concatenate((_quantiles(every, cell_bins), must)))
-    edges = np.unique(np.concatenate((*cuts, coarse)))
+    elsewhere = lattice(COARSE) if valid.any() else np.empty(0)
+    edges = np.unique(np.concatenate((*cuts, coarse, elsewhere)))
     edges = edges[(edges > 0) & (edges <= 1)]
     coarse = coarse[np.isin(coarse, edges)]
     rank_of = np.searchsorted(coarse, np.concatenate(([-np.inf], edges)), side="right")  # cell rank of each fine bin
@@ -87,14 +91,26 @@ def fit_regression_outcome(prediction: Floats, label: Floats) -> RegressionOutco
 def _error_bins(errors: Floats, label: Floats) -> NumericBins:
     """Return the bins of errors: of a reference with (nearly) none, bins as wide as the labels' spread suggests.
 
-    Bins at the quantiles of errors that are all 0 would hold whatever comes in the two open ones.
+    Bins at the quantiles of errors would hold whatever is further off in the two open ones: they go on beyond the
+    errors of the reference, each somewhat wider than the one before.
     """
     spread = float(np.std(label)) if len(label) else 0.0
     sizes = np.abs(errors[np.isfinite(errors)])
     if not spread or not len(sizes) or sizes.max() > NO_ERROR * spread:
-        return fit_numeric_bins("error", errors)
+        return _with_bins_beyond(fit_numeric_bins("error", errors), float(sizes.max()) if len(sizes) else 0.0)
     grid = spread * np.geomspace(NO_ERROR, 10.0, ERROR_BINS // 2)
     return fit_numeric_bins("error", np.concatenate((-grid, [0.0], grid)))
+
+
+def _with_bins_beyond(bins: NumericBins, largest: float) -> NumericBins:
+    if not 0 < largest < np.inf:
+        return bins
+    sizes = largest * 2 ** (np.arange(-NEARER * PER_OCTAVE, BEYOND * PER_OCTAVE + 1) / PER_OCTAVE)
+    sizes = sizes[np.isfinite(sizes)]
+    below, above = -sizes[-sizes < bins.edges[0]], sizes[sizes > bins.edges[-1]]
+    edges = np.unique(np.concatenate((below, bins.edges, above)))
+    cuts = np.searchsorted(edges, bins.edges[bins.cuts]).astype(np.int64)
+    return NumericBins(bins.name, edges, cuts, bins.center, bins.scale)
 
 
 def _quantiles(ascending: Floats, bins: int) -> Floats:

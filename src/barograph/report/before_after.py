@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import Incident
-from barograph.metrics.facts import alerting, harm_metrics, heading_of, value_of
+from barograph.metrics.facts import alerting, find_metric, heading_of, value_of
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profile
 from barograph.report.report import Report
@@ -39,8 +39,10 @@ def before_after(report: Report, incident: Incident) -> tuple[Line, ...]:
 
 
 def _performance(report: Report, keys: set[str]) -> Iterator[Line]:
-    task, found = report.reference.schema.task, 0
-    for name in dict.fromkeys([*harm_metrics(task), *alerting(task)]):
+    # A share of the rows is what everybody understands.
+    names = sorted(alerting(report.reference.schema.task), key=lambda name: not _is_share(name))
+    found = 0
+    for name in names:
         rows = [r for r in report.rows if r.metric == name and not r.segment and r.chunk in keys and r.is_judged]
         for family in ("performance", "estimation"):
             own = [r for r in rows if r.family == family and r.n]
@@ -50,6 +52,11 @@ def _performance(report: Report, keys: set[str]) -> Iterator[Line]:
                 yield Line(what, before, value_of(_mean(own), name, family))
                 found += 1
                 break
+
+
+def _is_share(name: str) -> bool:
+    metric = find_metric(name, "performance")
+    return metric is not None and metric.unit == "share"
 
 
 def _mean(rows: Sequence[Result]) -> float:

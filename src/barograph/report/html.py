@@ -220,7 +220,7 @@ def _figures(report: Report, ranked: Digest) -> list[Figure]:
         found.append(
             Figure(
                 label=f"{heading_of(main.metric)}{', estimated' if guess else ''}",
-                value=quantity(latest.value, unit),
+                value=("" if guess else latest.mark) + quantity(latest.value, unit),
                 note=f"{reference}latest chunk {printable(latest.chunk)}",
                 state="breach" if latest.status == "breach" else "",
             )

@@ -10,7 +10,7 @@ from barograph.charts.words import limits_within_reach
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import find_metric, heading_of, unit_of
 from barograph.monitors.evidence import Watch
-from barograph.monitors.results import Result
+from barograph.monitors.results import Result, meaning_of_mark
 from barograph.report.ranking import Digest, Drift, Performance, breaches
 from barograph.rules.limits import Status
 from barograph.text.format import number, percent, printable, quantity
@@ -46,9 +46,10 @@ def performance_table(ranked: Digest, profiles_rows: dict[str, int], *, last: in
     metrics = list(ranked.performance)
     found = [({r.chunk: r for r in p.realised}, {r.chunk: r for r in p.estimated}) for p in metrics]
     keys = ranked.keys[-last:] if last else ranked.keys
-    rows = []
+    rows, shown = [], []
     for key in keys:
         chosen = [_best(realised.get(key), estimated.get(key)) for realised, estimated in found]
+        shown += [row for row in chosen if row is not None]
         coverage = next((r.label_coverage for r in chosen if r and r.label_coverage is not None), None)
         arrived = Cell(text="–" if coverage is None else percent(coverage), sort=coverage)
         head = Cell(text=printable(key) + (" (incomplete)" if key in ranked.incomplete else ""))
@@ -62,7 +63,7 @@ def performance_table(ranked: Digest, profiles_rows: dict[str, int], *, last: in
         header=("Chunk", "Rows", "Labels", *names),
         numeric=(False, True, True, *(True for _ in names)),
         rows=tuple(rows),
-        note="≈ is estimated without labels." if any("≈" in c.text for row in rows for c in row) else "",
+        note=meaning_of_mark(shown),
     )
 
 
@@ -75,8 +76,7 @@ def _best(realised: Result | None, estimated: Result | None) -> Result | None:
 def _value(row: Result | None) -> Cell:
     if row is None or row.value is None:
         return Cell(text="–", state="quiet")
-    text = quantity(row.value, unit_of(row.metric, row.family))
-    text = f"≈ {text}" if row.family == "estimation" else text
+    text = row.mark + quantity(row.value, unit_of(row.metric, row.family))
     return Cell(text=text, sort=row.value, state="breach" if row.status == Status.BREACH else "")
 
 

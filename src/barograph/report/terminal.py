@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from barograph.alerts.severity import Severity
 from barograph.alerts.told import told
 from barograph.metrics.facts import heading_of, unit_of, worse_by
+from barograph.monitors.results import Result, meaning_of_mark
 from barograph.report.before_after import before_after
 from barograph.report.explanations import why
 from barograph.report.ranking import Digest, Drift, Performance, digest
@@ -139,8 +140,8 @@ def _performance(ranked: Digest, width: int) -> Iterator[RenderableType]:
         line.append(Text(sparkline([row.value for row in performance.rows][-blocks:] if blocks > 0 else [])))
         table.add_row(*line[: len(names)])
     yield table
-    if any(p.latest and p.latest.family == "estimation" for p in shown):
-        yield Text("≈ is estimated without labels.", "dim")
+    if meaning := meaning_of_mark(p.latest for p in shown if p.latest):
+        yield Text(meaning, "dim")
 
 
 def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]:
@@ -156,14 +157,17 @@ def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]
     worst = max(judged, key=lambda row: worse_by(row.value or 0.0, reference or 0.0, row.metric, row.family))
     broken = sum(row.status == Status.BREACH for row in rows)
 
-    def value(row_value: float | None, *, bad: bool = False) -> Text:
-        return Text("–" if row_value is None else quantity(row_value, unit), "bold red" if bad else "")
+    def value(row_value: float | None, *, mark: str = "", bad: bool = False) -> Text:
+        return Text("–" if row_value is None else mark + quantity(row_value, unit), "bold red" if bad else "")
+
+    def of(row: Result) -> Text:
+        return value(row.value, mark="" if guess else row.mark, bad=row.status == Status.BREACH)
 
     guess = "≈ " if rows[0].family == "estimation" else ""
     yield Text(guess + heading_of(performance.metric))
     yield value(reference)
-    yield value(latest.value, bad=latest.status == Status.BREACH)
-    yield value(worst.value, bad=worst.status == Status.BREACH)
+    yield of(latest)
+    yield of(worst)
     yield Text(printable(worst.chunk))
     yield Text(f"{broken} of {len(rows)}", "bold red" if broken else "dim")
 

@@ -6,7 +6,7 @@ Values are on the metric's own scale, where its error hardly depends on its leve
           a_t = f a_{t-1} + N\bigl(0, (1 - f^2) \tau^2\bigr)
 
 with the level :math:`\mu`, the natural deviation :math:`a_t` of a chunk, whose memory is :math:`f` and whose standard
-deviation is :math:`\tau`, and the sampling error :math:`s_t` of the chunk. Twelve hypotheses (four memories times three
+deviation is :math:`\tau`, and the sampling error :math:`s_t` of the chunk. Nine hypotheses (three memories times three
 sizes of the deviation) are weighted by how well they foretold the reference. All uncertainty is in there once, and no
 caution is added.
 
@@ -24,8 +24,9 @@ import numpy as np
 
 from barograph.arrays import Bools, Floats, Ints
 
-MEMORY = (0.0, 0.4, 0.8, 0.98)  # from one chunk to the next; 0.98 is nearly a random walk
-PRIOR = (0.35, 0.30, 0.20, 0.15)  # of the memories
+MEMORY = (0.0, 0.4, 0.8)  # from one chunk to the next
+PRIOR = (0.41, 0.35, 0.24)  # of the memories
+WANDERING, PRIOR_OF_WANDERING = 0.98, 0.15  # nearly a random walk: in the check of the reference alone (`trend.py`)
 QUANTILES = (-1.0, 0.5, 2.0)  # of the variance of a chunk, in standard errors of its logarithm
 CLIP = 3.5  # a standardised surprise counts for no more: one wild chunk proves nothing
 VAGUE = 1e4  # times the variance of a chunk: what is known of the level before the first one
@@ -65,23 +66,27 @@ class Filter:
     deviation_var: Floats
 
     @classmethod
-    def through(cls, y: Floats, s2: Floats) -> Self:
+    def through(cls, y: Floats, s2: Floats, *, may_wander: bool = False) -> Self:
         """Return the filters after the reference: its values and their sampling variances, (series, chunks).
 
         NaN is a chunk without a value. The sizes that are tried are the sample variance, and how wrong that may be.
+        With `may_wander` a memory that is nearly a random walk is a hypothesis, too. Evidence is not weighed by it: it
+        explains any loss that has lasted, also one beyond all that the reference has shown.
         """
+        memory = (*MEMORY, WANDERING) if may_wander else MEMORY
+        chance = np.array((*PRIOR, PRIOR_OF_WANDERING) if may_wander else PRIOR)
         known = np.isfinite(y)
         n = np.maximum(known.sum(axis=1), FEWEST)[:, None]
         mean = np.where(known, y, 0.0).sum(axis=1, keepdims=True) / n
         variance = (np.where(known, y - mean, 0.0) ** 2).sum(axis=1, keepdims=True) / (n - 1)
         sampling = np.where(known, s2, 0.0).sum(axis=1, keepdims=True) / n
-        f, q = np.repeat(MEMORY, len(QUANTILES)), np.tile(QUANTILES, len(MEMORY))
+        f, q = np.repeat(memory, len(QUANTILES)), np.tile(QUANTILES, len(memory))
         # Deviations that resemble each other have moved the sample's own mean, which was taken off.
         total = variance + np.maximum(variance - sampling, 0.0) * (2 * f / (1 - f)) / n
         error = np.minimum(np.sqrt(2 / (n - 1) * (1 + f * f) / (1 - f * f)), 1.0)
         natural = np.maximum(total * np.exp(q * error) - sampling, LEAST_VARIANCE)
         shape = natural.shape
-        prior = np.log(np.repeat(np.array(PRIOR) / len(QUANTILES), len(QUANTILES)))
+        prior = np.log(np.repeat(chance / chance.sum() / len(QUANTILES), len(QUANTILES)))
         start = cls(
             memory=f,
             natural_var=natural,

@@ -36,12 +36,14 @@ class Predictive:
 
     The evidence of a metric is the mean of the bets, weighted by how well each hypothesis has foretold all chunks. Few
     rows are bet on exactly, by likelihood ratios of beta-binomial counts. Metrics that are watched `together` share one
-    alarm, when the mean of their evidence reaches what the run length asks for; a metric is in breach when its own
-    evidence does, too. From the alarm on nothing is learned until the evidence is below a tenth of that.
+    alarm, when the mean of their evidence, weighted by `votes`, reaches what the run length asks for; a metric is in
+    breach when its own evidence does, too. From the alarm on nothing is learned until the evidence is below a tenth of
+    that.
 
     A series is a monitor and a direction: `of` and `sign` say which, a sign of 1 that a larger value is worse.
     `per_row` is the sampling variance of one row on the metric's scale, while nothing has changed. `copies` tells how
-    many independent monitors those of a group are worth.
+    many independent monitors those of a group are worth, and `votes` by how much each of them counts there: near-copies
+    share one vote, so that what a single one sees is not drowned by three that see something else.
     """
 
     of: Ints  # (series,) monitors
@@ -58,6 +60,7 @@ class Predictive:
     scales: tuple[Scale, ...]
     together: Ints
     copies: Floats
+    votes: Floats
     step: float
 
     def start(self) -> Suspicion:
@@ -202,10 +205,7 @@ class Predictive:
 
     def _shared(self, own: Floats) -> Floats:
         """Return for each monitor the mean evidence of those that it is watched with."""
-        counts = np.where(self.usable, 1.0, 0.0)
-        size = int(self.together.max(initial=0)) + 1
-        total = np.bincount(self.together, own * counts, size)
-        return np.asarray((total / np.maximum(np.bincount(self.together, counts, size), 1.0))[self.together])
+        return np.asarray(np.bincount(self.together, own * self.votes)[self.together])
 
     def _change(self, state: Suspicion, j: int) -> Change | None:
         """Return since when and by how much a monitor is worse, in its worse direction."""
@@ -306,6 +306,7 @@ def learn(reference: Feed, context: Context) -> Predictive:
     least = np.array([width_of(float(context.tolerance[j]), middle[j], scales[j], side) for j, side in directions])
     spread = np.sqrt(np.maximum(sampling[:, None] + learned.natural_var, LEAST_VARIANCE))
     together = np.arange(monitors) if context.together is None else context.together
+    copies, votes = _copies(y, of, together, usable)
     return Predictive(
         of=of,
         sign=sign,
@@ -320,7 +321,8 @@ def learn(reference: Feed, context: Context) -> Predictive:
         usable=usable,
         scales=scales,
         together=together,
-        copies=_copies(y, of, together, usable),
+        copies=copies,
+        votes=votes,
         step=context.step,
     )
 
@@ -350,22 +352,26 @@ def _pooled(reference: Feed) -> Feed:
     )
 
 
-def _copies(y: Floats, of: Ints, together: Ints, usable: Bools) -> Floats:
-    """Return, (monitors,), how many independent monitors those of a group are worth, by how the reference moves them.
+def _copies(y: Floats, of: Ints, together: Ints, usable: Bools) -> tuple[Floats, Floats]:
+    r"""Return, (monitors,) each, how many independent ones those of a group are worth, and the vote of each in it.
 
-    The square of their number over the sum of their squared correlations: 1 for copies of one.
+    By how the reference moves them: with the correlations `r`, the group is worth its squared number over
+    :math:`\sum_{ij} r_{ij}^2`, 1 for copies of one, and votes are as :math:`1 / \sum_j r_{ij}^2`: copies share one.
     """
-    copies = np.ones(len(together))
+    copies, votes = np.ones(len(together)), np.zeros(len(together))
     first = [int(np.flatnonzero(of == j)[0]) for j in range(len(together))]
     for group in np.unique(together).tolist():
         members = np.flatnonzero((together == group) & usable)
+        votes[members] = 1 / max(len(members), 1)
         own = y[[first[j] for j in members]]
         own = own[:, np.isfinite(own).all(axis=0)] if len(members) else own
         varying = len(members) > 1 and own.shape[1] > FEWEST and bool((own.std(axis=1) > 0).all())
         if varying:
-            worth = len(members) ** 2 / float((np.corrcoef(own) ** 2).sum())
-            copies[together == group] = min(max(worth, 1.0), len(members))
-    return copies
+            alike = np.corrcoef(own) ** 2
+            copies[together == group] = min(max(len(members) ** 2 / float(alike.sum()), 1.0), len(members))
+            votes[members] = 1 / alike.sum(axis=1)
+            votes[members] /= votes[members].sum()
+    return copies, votes
 
 
 def _mean_by(values: Floats, of: Ints, size: int) -> Floats:

@@ -7,9 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from barograph.arrays import Floats
-from barograph.rules.natural import LEAST_VARIANCE, MEMORY, Filter
-
-LONGEST = MEMORY[-1]  # the memory that is nearly a random walk
+from barograph.rules.natural import LEAST_VARIANCE, WANDERING, Filter
 
 
 class Steadiness(NamedTuple):
@@ -19,8 +17,8 @@ class Steadiness(NamedTuple):
     t: Floats
 
 
-def steadiness(y: Floats, s2: Floats, learned: Filter) -> Steadiness:
-    r"""Return how steady the values (series, chunks) of a reference are, with the filters that went through them.
+def steadiness(y: Floats, s2: Floats) -> Steadiness:
+    r"""Return how steady the values (series, chunks) of a reference are, whose sampling variances are `s2`.
 
     The slope :math:`b` over the chunks is compared with what natural variation makes of it,
 
@@ -30,8 +28,9 @@ def steadiness(y: Floats, s2: Floats, learned: Filter) -> Steadiness:
     with the mean variance :math:`\tau^2` and memory `f` of the hypotheses that do not wander: one that wanders would
     explain any trend. A larger value is worse, so a positive `t` is a reference that gets worse. NaN is no value.
     """
+    learned = Filter.through(y, s2, may_wander=True)
     weights = learned.weights()
-    wandering = learned.memory >= LONGEST
+    wandering = learned.memory >= WANDERING
     rest = np.where(wandering, 0.0, weights)
     rest = rest / np.maximum(rest.sum(axis=1, keepdims=True), 1e-300)
     natural = (rest * learned.natural_var).sum(axis=1)

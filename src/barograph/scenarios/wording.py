@@ -38,6 +38,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "concept_residual": {"value": -0.09, "reference_value": 0.0, "limit": -0.02},
     "total_variation": {"value": 0.3, "limit": 0.1},
     "cell_drift": {"value": 0.3, "limit": 0.1},
+    "label_shift_accuracy": {"value": 0.72, "reference_value": 0.76, "limit": 0.74},
 }
 
 
@@ -165,6 +166,7 @@ def examples() -> Iterator[Example]:
     )
     yield one("drift with harm", (drift + "income", "....wwwwwwww", {"harm": 0.03}))
     yield one("drift of the rows with harm", ("drift.cell_drift", "....wwwwwwww", {"harm": 0.03}))
+    yield one("another share of positives, without labels", ("drift.label_shift_accuracy", "....wwwwwwww"))
     yield one("something small in a column", ("quality.unseen_share.city", "....nnnnnnnn", {"value": 0.04}))
     yield one("something small in the rows", ("quality.duplicate_share", "....nnnnnnnn"))
     yield one("anything else", ("fairness.gap", "....wwwwwwww", {"value": 0.2, "reference_value": 0.05, "limit": 0.1}))

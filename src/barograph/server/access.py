@@ -9,16 +9,15 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from barograph.server.api_models import refuse_query
-from barograph.server.auth import DEFAULT_PROJECT, LOCAL, Caller, is_local, prefix_of, sent, token_of, unauthenticated
+from barograph.server.auth import LOCAL_CALLER, Caller, Sent, is_local, prefix_of, sent, token_of, unauthenticated
 from barograph.server.bodies import check_text, declared, empty, replay, whole
 from barograph.server.caches import Cache
 from barograph.server.middleware import CALLER, MODEL, PREFIX, REFUSED, ROUTE
-from barograph.server.problems import Problem
+from barograph.server.projects import Projects
 from barograph.server.route_table import SMALL_BYTES, Body, Routes
 
 Direct: TypeAlias = Callable[[Scope, Receive, Send, Caller, str], Awaitable[None]]
 
-_LOCAL = Caller(project_id=DEFAULT_PROJECT, action="admin", name=LOCAL)
 _NOBODY = "Send a key: `Authorization: Bearer baro_…`. `barograph keys create` makes one."
 
 
@@ -33,6 +32,7 @@ class Gate:
         self,
         app: ASGIApp,
         keys: Cache[str, Caller],
+        projects: Projects,
         *,
         now_us: Callable[[], int],
         local: bool,
@@ -41,6 +41,7 @@ class Gate:
     ) -> None:
         self._app = app
         self._keys = keys
+        self._projects = projects
         self._now_us = now_us
         self._local = local
         self._direct = direct
@@ -57,14 +58,13 @@ class Gate:
         scope[ROUTE] = rule.path
         if "model" in parts:
             scope[MODEL] = parts["model"]
-        if rule.action is not None:
-            caller = await self._caller(scope)
+        if rule.permission is not None:
+            request = sent(scope["headers"])
+            caller = await self._caller(scope, request)
+            if request.project:
+                caller = await self._projects.chosen(caller, request.project)
             scope[CALLER] = caller
-            if not caller.may(rule.action):
-                raise Problem(
-                    "forbidden",
-                    f"This needs a key with the action {rule.action!r}; this one has {caller.action!r}.",
-                )
+            caller.check(rule.permission, parts.get("model"))
             if rule.body is Body.STREAM and (direct := self._direct.get(rule.path)) is not None:
                 if scope["query_string"]:
                     refuse_query([name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)], ())
@@ -81,8 +81,7 @@ class Gate:
             scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> Caller:
-        request = sent(scope["headers"])
+    async def _caller(self, scope: Scope, request: Sent) -> Caller:
         token = token_of(request.authorization)
         if token is not None:
             caller = self._keys.peek(token) or await self._keys.get(token)
@@ -96,4 +95,4 @@ class Gate:
         why = is_local(request, client=client[0] if client else None, method=scope["method"])
         if why is not None:
             raise unauthenticated(f"Only a request from this machine itself needs no key, and {why}. {_NOBODY}")
-        return _LOCAL
+        return LOCAL_CALLER

@@ -39,7 +39,7 @@ def create_app(service: Service, *, local: bool) -> ASGIApp:
     """
     api = create_api(service)
     direct = {EVENTS: service.ingest.events, LABELS: service.ingest.labels}
-    gate = Gate(api, service.keys, now_us=service.now_us, local=local, direct=direct)
+    gate = Gate(api, service.keys, service.projects, now_us=service.now_us, local=local, direct=direct)
     return Observe(Front(gate, service, local=local), service.tally, quiet=QUIET)
 
 

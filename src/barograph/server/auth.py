@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from barograph.server.permissions import ROLES
 from barograph.server.problems import Problem
+from barograph.store.catalog.actor import LOCAL, Actor
 
-# What a key of each action may do.
-INCLUDES: Mapping[str, frozenset[str]] = {
-    "ingest": frozenset({"ingest"}),
-    "read": frozenset({"read"}),
-    "edit": frozenset({"ingest", "read", "edit"}),
-    "admin": frozenset({"ingest", "read", "edit", "admin"}),
-}
-LOCAL = "local"  # the name under which a caller without a key appears
-DEFAULT_PROJECT = 1  # made by the first migration
+DEFAULT_PROJECT = 1  # made by the first migration, in the organisation 1
+PROJECT = b"barograph-project"  # the header that names a project
 _TOKEN = re.compile(r"baro_[A-Za-z0-9]{12}_[A-Za-z0-9_-]{43}")
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -27,21 +22,47 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks. `key_id` and `prefix` are None for a person on this machine without a key.
+    """Who asks, in which project, and what they are there.
 
-    `expires_us` is in microseconds since 1970, and None for a key that does not expire.
+    `prefix` and `expires_us` (in microseconds since 1970) are those of a key; None without one, or for one that does
+    not expire. A key may be limited to `models`, by their names, and to `acts`, by their permissions.
     """
 
     project_id: int
-    action: str
-    name: str
-    key_id: int | None = None
+    organisation_id: int
+    role: str
+    actor: Actor
     prefix: str | None = None
     expires_us: int | None = None
+    models: frozenset[str] | None = None
+    acts: frozenset[str] | None = None
 
-    def may(self, action: str) -> bool:
+    @property
+    def permissions(self) -> frozenset[str]:
+        """Return what the caller may do."""
+        return ROLES[self.role] if self.acts is None else ROLES[self.role] & self.acts
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether it is a key that is limited to models or acts."""
+        return self.models is not None or self.acts is not None
+
+    def may(self, permission: str) -> bool:
         """Return whether the caller may do this."""
-        return action in INCLUDES[self.action]
+        return permission in self.permissions
+
+    def check(self, permission: str, model: str | None = None) -> None:
+        """Raise Problem unless the caller may do this; `model` is the one that it is about, if it is about one."""
+        if self.models is not None and model not in self.models:
+            raise Problem("forbidden", "This key is limited to what is under `/v1/models/…` of some models.")
+        if self.acts is not None and permission not in self.acts:
+            raise Problem("forbidden", f"This key is limited to some acts, and {permission!r} is none of them.")
+        if not self.may(permission):
+            needs = ", ".join(role for role, may in ROLES.items() if permission in may)
+            raise Problem("forbidden", f"This needs the permission {permission!r} ({needs}). You are: {self.role}.")
+
+
+LOCAL_CALLER = Caller(project_id=DEFAULT_PROJECT, organisation_id=1, role="operator", actor=LOCAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +75,7 @@ class Sent:
     site: str = ""
     mode: str = ""
     forwarded: bool = False
+    project: tuple[str, ...] = ()
 
 
 _PROXIES = frozenset(
@@ -66,7 +88,7 @@ def sent(headers: Headers) -> Sent:
     found: dict[bytes, list[str]] = {}
     forwarded = False
     for name, value in headers:
-        if name in (b"authorization", b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode"):
+        if name in (b"authorization", b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", PROJECT):
             found.setdefault(name, []).append(value.decode("latin-1"))
         forwarded = forwarded or name in _PROXIES
     return Sent(
@@ -76,6 +98,7 @@ def sent(headers: Headers) -> Sent:
         site=found.get(b"sec-fetch-site", [""])[0],
         mode=found.get(b"sec-fetch-mode", [""])[0],
         forwarded=forwarded,
+        project=tuple(found.get(PROJECT, ())),
     )
 
 

@@ -6,14 +6,18 @@ import threading
 from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from barograph.ingest.otlp_rows import MODEL
 from barograph.server.auth import Caller
 from barograph.server.ingest_routes import Target
 from barograph.sources import table_of
 from barograph.store.catalog import keys
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
+from barograph.store.catalog.keys import Key
 from barograph.store.catalog.models import find_model, specifications
+from barograph.store.catalog.projects import get_project
 from barograph.store.catalog.scope import Scope
 from barograph.store.settings import Settings
 from barograph.worker.privacy import layouts_of, ways_of
@@ -36,18 +40,12 @@ class KeyLookup:
         now_us = self._now_us()
         with reading(self._engine) as connection:
             key = keys.find_key(connection, token, now_us=now_us)
-        if key is None:
+            caller = None if key is None else caller_of_key(connection, key)
+        if key is None or caller is None:
             return None
         with self._lock:
             self._used[key.id] = (key.project_id, now_us)
-        return Caller(
-            project_id=key.project_id,
-            action=key.action,
-            name=key.name,
-            key_id=key.id,
-            prefix=key.prefix,
-            expires_us=key.expires_us,
-        )
+        return caller
 
     def note_use(self) -> None:
         """Write down when keys were last used: apart from the requests, which need not wait for it."""
@@ -57,6 +55,23 @@ class KeyLookup:
             with writing(self._engine) as connection:
                 for key_id, (project_id, at_us) in used.items():
                     keys.touch_key(Scope(connection, project_id), key_id, now_us=at_us)
+
+
+def caller_of_key(connection: Connection, key: Key) -> Caller | None:
+    """Return who asks with a key; None if its project is gone."""
+    project = get_project(connection, key.project_id)
+    if project is None:
+        return None
+    return Caller(
+        project_id=key.project_id,
+        organisation_id=project.organisation_id,
+        role=key.role,
+        actor=Actor("key", key.id, key.name),
+        prefix=key.prefix,
+        expires_us=key.expires_us,
+        models=None if key.models is None else frozenset(key.models),
+        acts=None if key.acts is None else frozenset(key.acts),
+    )
 
 
 class TargetLookup:

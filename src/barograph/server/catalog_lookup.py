@@ -118,9 +118,7 @@ def bounds_of(model: Model, chunk: str) -> tuple[int, int]:
 
 def audited(scope: Scope, caller: Caller, action: str, target: str, detail: Mapping[str, Any], *, now_us: int) -> None:
     """Record who changed what, in the transaction that changes it."""
-    record(
-        scope, action=action, target=target, detail={**detail, "by": caller.name}, key_id=caller.key_id, now_us=now_us
-    )
+    record(scope, action=action, target=target, detail=detail, actor=caller.actor, now_us=now_us)
 
 
 def check_usable(scope: Scope, service: Service, model: Model, reference: StoredReference) -> Reference:

@@ -108,7 +108,7 @@ class Observe:
         caller: Caller | None = scope.get(CALLER)
         more: dict[str, object] = {}
         if caller is not None:
-            more |= {"project": caller.project_id, "key": caller.prefix or caller.name}
+            more |= {"project": caller.project_id, "key": caller.prefix or caller.actor.name}
         elif PREFIX in scope:
             more["key"] = scope[PREFIX]
         if MODEL in scope:

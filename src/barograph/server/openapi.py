@@ -20,9 +20,11 @@ Json = dict[str, Any]
 _ABOUT = """Watches machine-learning models in production.
 
 A request needs a key (`Authorization: Bearer baro_…`), but for one from this machine to a server that listens on a
-loopback address alone. A key has an action: `ingest` (send events and labels), `read`, `edit` (which includes both) or
-`admin`; it belongs to a project, and sees nothing of others. Errors are `application/problem+json`. Times are ISO 8601;
-those without a zone are UTC. Lists come in pages: follow `next` until it is null.
+loopback address alone. A key belongs to a project, sees nothing of others, and has a role there, which says what it may
+do: `ingest` (send events and labels), `viewer`, `editor` (both, and change things) or `admin`. `owner` reaches all
+projects of its organisation and `operator` all there are: the header `Barograph-Project` names one. Errors are
+`application/problem+json`. Times are ISO 8601; those without a zone are UTC. Lists come in pages: follow `next` until
+it is null.
 """
 _COMMON = (
     "malformed",
@@ -98,7 +100,7 @@ def _document(api: FastAPI, rules: Iterable[Rule]) -> Json:
     )
     paths = found["paths"]
     for kind, example in (("events", _EVENT), ("labels", _LABEL)):
-        paths[f"/v1/models/{{model}}/{kind}"] = {"post": _ingest(kind, example)}
+        paths.setdefault(f"/v1/models/{{model}}/{kind}", {})["post"] = _ingest(kind, example)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     schemas["Taken"] = _TAKEN
     schemas |= _schemas_of_problem()
@@ -109,14 +111,14 @@ def _document(api: FastAPI, rules: Iterable[Rule]) -> Json:
     }
     for rule in rules:
         operation = paths[rule.path][rule.method.lower()]
-        if rule.action is None:
+        if rule.permission is None:
             operation["security"] = []
         else:
             operation["security"] = [{"key": []}]
             said = operation.get("description", "")
-            operation["description"] = f"{said}\n\nNeeds a key with the action `{rule.action}`.".strip()
+            operation["description"] = f"{said}\n\nNeeds the permission `{rule.permission}`.".strip()
         extra = tuple(operation.pop("x-problems", ()))
-        _add_problems(operation, (*(_OPEN if rule.action is None else _COMMON), *extra))
+        _add_problems(operation, (*(_OPEN if rule.permission is None else _COMMON), *extra))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Every route of the service, and which action of a key it needs: the one table, and nothing outside it is answered."""
+"""Every route of the service, and which permission it needs: the one table, and nothing outside it is answered."""
 
 from __future__ import annotations
 
@@ -23,28 +23,30 @@ SMALL_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One method of one route. Without an `action`, anybody is answered."""
+    """One method of one route. Without a `permission`, anybody is answered."""
 
     method: str
     path: str
-    action: str | None
+    permission: str | None
     body: Body = Body.NONE
 
 
 def _rule(line: str) -> Rule:
-    method, path, action, *body = line.split()
-    return Rule(method=method, path=path, action=None if action == "-" else action, body=Body("".join(body)))
+    method, path, permission, *body = line.split()
+    return Rule(
+        method=method, path=path, permission=None if permission == "-" else permission, body=Body("".join(body))
+    )
 
 
 _TABLE = """
-POST   /v1/models/{model}/events                            ingest    stream
-POST   /v1/models/{model}/labels                            ingest    stream
-POST   /v1/cloudevents                                      ingest    stream
-POST   /v1/otlp/v1/logs                                     ingest    stream
-POST   /v1/otlp/v1/traces                                   ingest    stream
-POST   /v1/models/{model}/cloudevents                       ingest    stream
-POST   /v1/models/{model}/producers                         ingest    small
-POST   /v1/models/{model}/probes                            ingest    small
+POST   /v1/models/{model}/events                            events    stream
+POST   /v1/models/{model}/labels                            labels    stream
+POST   /v1/cloudevents                                      events    stream
+POST   /v1/otlp/v1/logs                                     events    stream
+POST   /v1/otlp/v1/traces                                   events    stream
+POST   /v1/models/{model}/cloudevents                       events    stream
+POST   /v1/models/{model}/producers                         tell      small
+POST   /v1/models/{model}/probes                            tell      small
 GET    /healthz                                             -
 GET    /readyz                                              -
 GET    /v1/openapi.json                                     -
@@ -113,6 +115,16 @@ GET    /v1/removals/{removal}                               admin
 GET    /v1/poison                                           read
 POST   /v1/poison/{poison}/retry                            edit
 DELETE /v1/poison/{poison}                                  admin
+GET    /v1/projects                                        read
+POST   /v1/projects                                        own       small
+PATCH  /v1/projects/{project}                              own       small
+GET    /v1/users                                           admin
+POST   /v1/users                                           admin     small
+PATCH  /v1/users/{user}                                    admin     small
+DELETE /v1/users/{user}                                    admin
+POST   /v1/users/{user}/link                               admin
+GET    /v1/sessions                                        admin
+DELETE /v1/sessions/{session}                              admin
 GET    /v1/keys                                             admin
 POST   /v1/keys                                             admin     small
 DELETE /v1/keys/{key}                                       admin
@@ -127,6 +139,18 @@ GET    /static/{file}                                       -
 GET    /sign-in                                             -
 POST   /sign-in                                             -         small
 POST   /sign-out                                            -         small
+POST   /project                                             read      small
+GET    /link/{token}                                        -
+POST   /link/{token}                                        -         small
+GET    /account                                             read
+POST   /account/password                                    read      small
+POST   /account/sessions/{session}/end                      read      small
+GET    /settings/users                                      admin
+POST   /settings/users                                      admin     small
+POST   /settings/users/{user}/role                          admin     small
+POST   /settings/users/{user}/link                          admin     small
+POST   /settings/users/{user}/delete                        admin     small
+POST   /settings/sessions/{session}/end                     admin     small
 GET    /live                                                read
 GET    /live/now                                            read
 GET    /incidents                                           read
@@ -140,6 +164,8 @@ POST   /incidents/{incident}/verdict                        edit      small
 GET    /models/{model}                                      read
 GET    /models/{model}/feature                              read
 GET    /models/{model}/segment                              read
+GET    /models/{model}/compare                              read
+GET    /models/{model}/events                               read
 GET    /models/{model}/labels                               read
 POST   /models/{model}/labels/answers                       edit      stream
 GET    /models/{model}/monitors                             read

@@ -18,6 +18,7 @@ from barograph.server.caches import Cache
 from barograph.server.counters import Counters
 from barograph.server.ingest_routes import Ingest, Target
 from barograph.server.pairing import Pairing
+from barograph.server.projects import Projects
 from barograph.store.catalog.database import open_database, reading, writing
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
@@ -45,6 +46,7 @@ class Service:
     commit: GroupCommit
     keys: Cache[str, Caller]
     key_lookup: KeyLookup
+    projects: Projects
     targets: Cache[tuple[int, str], Target]
     ingest: Ingest
     pairing: Pairing
@@ -91,6 +93,7 @@ def open_service(settings: Settings, *, now_us: Callable[[], int] = wall_clock_u
                     commit=commit,
                     keys=keys,
                     key_lookup=key_lookup,
+                    projects=Projects(engine),
                     targets=targets,
                     ingest=ingest,
                     pairing=Pairing(engine, settings, ingest, now_us=now_us),

@@ -26,11 +26,13 @@ from barograph.server.app import create_app
 from barograph.server.auth import is_loopback
 from barograph.server.connections import Connections, most_connections
 from barograph.server.http import protocol
+from barograph.server.permissions import ROLES
 from barograph.server.service import Service, open_service
-from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import check_migrated, migrate, open_database, reading, revision
 from barograph.store.catalog.keys import Key, list_keys
+from barograph.store.catalog.projects import list_projects
 from barograph.store.catalog.scope import Scope
+from barograph.store.catalog.users import somebody_may
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 
@@ -119,18 +121,20 @@ def bind(host: str, port: int) -> socket.socket:
 def check_keys(engine: sa.Engine, *, now_us: int) -> None:
     """Raise SpecError unless somebody could use a server that needs keys."""
     with reading(engine) as connection:
-        for project in everywhere.list_projects(connection):
+        for project in list_projects(connection):
             if any(_is_good_admin(key, now_us) for key in _keys(Scope(connection, project.id))):
                 return
+        if somebody_may(connection, ["admin"]):
+            return
     raise SpecError(
-        "On an address that others can reach, every request needs a key, and there is none that may make others. "
-        "Make one first: `barograph keys create --action admin`."
+        "On an address that others can reach, every request needs a key or a user, and there is none that may make "
+        "others. Make one first: `barograph users create NAME --role operator` or `barograph keys create --role admin`."
     )
 
 
 def _is_good_admin(key: Key, now_us: int) -> bool:
     over = key.expires_us is not None and key.expires_us <= now_us
-    return key.action == "admin" and key.revoked_us is None and not over
+    return ROLES["admin"] <= ROLES[key.role] and key.revoked_us is None and not over
 
 
 def _keys(scope: Scope) -> Iterator[Key]:

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.errors import MismatchError
+from barograph.sketches.lattice import finest_bins_of
 from barograph.sketches.serial import pack, unpack
 
 NEGATIVE, POSITIVE, PENDING, OTHER_LABEL = 0, 1, 2, 3  # on the outcome axis; pending: no label yet; other: of no class
 NO, YES, OTHER, NONE = 0, 1, 2, 3  # on the prediction axis; other: something that is no class; none: nothing was said
 SCORE_SUMS = ("score", "squared_score", "log_score", "log_complement")  # of s: s, s², ln s, ln(1 - s)
-FORMAT_VERSION = 2
+SQUARED_LOSSES = ("squared_log", "fourth_power")  # sums of (ln p)², p what was given to the label, and of (s - y)⁴
+FORMAT_VERSION = 3
 LOG_CLIP = float(
     np.finfo(np.float64).eps
 )  # scores are cut to [eps, 1 - eps] before the logarithm, as scikit-learn does
@@ -32,13 +34,20 @@ class ScoreTable:
     `edges` are the `B - 1` cut points of `B` score bins in [0, 1]; `counts` has one bin more, the last, for rows
     without a valid score. Scores answer "is it the positive class?": for them a label of another class is a no.
 
+    `finest` counts the labelled scores once more, for their order: in `F` bins between the `edges` and the lattice of
+    `sketches.lattice`, which holds also where the reference had no scores.
+
     Shapes: `counts` (4, B + 1, 4) by prediction (`NO`, `YES`, `OTHER`, `NONE`), bin, outcome (`NEGATIVE`, `POSITIVE`,
-    `PENDING`, `OTHER_LABEL`); `sums` (B, 3, 4) by bin, outcome as scores see it, `SCORE_SUMS`.
+    `PENDING`, `OTHER_LABEL`); `sums` (B, 3, 4) by bin, outcome as scores see it, `SCORE_SUMS`;
+    `losses` (2, 2) by negative and positive, `SQUARED_LOSSES`; `finest` (F, 2, 2) by bin, negative and positive:
+    how many, and the sum of their distances from the lower end of the bin, which keeps all digits near 1.
     """
 
     edges: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
     sums: npt.NDArray[np.float64]
+    losses: npt.NDArray[np.float64]
+    finest: npt.NDArray[np.float64]
     agreed: int = 0
 
     @classmethod
@@ -49,7 +58,36 @@ class ScoreTable:
             edges=np.asarray(edges, np.float64),
             counts=np.zeros((4, bins + 1, 4), np.int64),
             sums=np.zeros((bins, 3, len(SCORE_SUMS))),
+            losses=np.zeros((2, len(SQUARED_LOSSES))),
+            finest=np.zeros((len(finest_bins_of(edges).low), 2, 2)),
         )
+
+    @classmethod
+    def of(
+        cls, score: npt.ArrayLike, outcome: npt.ArrayLike, predicted: npt.ArrayLike, *, edges: npt.ArrayLike = (0.5,)
+    ) -> Self:
+        """Return the table of rows: each has a score (NaN: none), an outcome and a prediction, as the axes name them.
+
+        >>> table = ScoreTable.of([0.2, 0.2, 0.8], [NEGATIVE, PENDING, POSITIVE], [NO, NO, YES])
+        >>> table.n, table.by_score.tolist()
+        (2, [[1, 0, 1], [0, 1, 0]])
+        """
+        table, s, y = cls.empty(np.asarray(edges, np.float64)), np.asarray(score, np.float64), np.asarray(outcome)
+        valid = (s >= 0) & (s <= 1)
+        at = np.where(valid, np.searchsorted(table.edges, s, side="right"), len(table.edges) + 1)
+        np.add.at(table.counts, (np.asarray(predicted), at, y), 1)
+        s, at, y = s[valid], at[valid], np.where(y == OTHER_LABEL, NEGATIVE, y)[valid]
+        clipped = np.clip(s, LOG_CLIP, 1 - LOG_CLIP)
+        logs = np.log(clipped), np.log1p(-clipped)
+        np.add.at(table.sums, (at, y), np.stack((s, s * s, *logs), axis=-1))
+        known = y != PENDING
+        lost, far = np.where(y == POSITIVE, *logs), np.where(y == POSITIVE, 1 - s, s)
+        np.add.at(table.losses, y[known], np.stack((lost**2, far**4), axis=-1)[known])
+        s, y = s[known], y[known]
+        low = finest_bins_of(table.edges).low
+        at = np.searchsorted(low, s, side="right") - 1
+        np.add.at(table.finest, (at, y), np.stack((np.ones(len(s)), s - low[at]), axis=-1))
+        return table
 
     @property
     def n(self) -> int:
@@ -101,6 +139,8 @@ class ScoreTable:
             edges=self.edges,
             counts=self.counts + other.counts,
             sums=self.sums + other.sums,
+            losses=self.losses + other.losses,
+            finest=self.finest + other.finest,
             agreed=self.agreed + other.agreed,
         )
 
@@ -112,7 +152,7 @@ class ScoreTable:
 
     def to_bytes(self) -> bytes:
         """Return a portable form."""
-        arrays = {"edges": self.edges, "counts": self.counts, "sums": self.sums}
+        arrays = {name: getattr(self, name) for name in ("edges", "counts", "sums", "losses", "finest")}
         return pack("scores", FORMAT_VERSION, {"agreed": self.agreed}, arrays)
 
     @classmethod

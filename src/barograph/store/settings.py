@@ -38,6 +38,7 @@ class Settings:
     config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
     sources: tuple[str, ...] = ()  # folders and addresses that sources of specifications may read
     public_url: str | None = None  # under which people reach it, where a proxy stands in front
+    proxy_hops: int = 0  # proxies in front that each add the address of who asks to X-Forwarded-For
     trace_url: str | None = (
         None  # of a trace in the tracing system, with {trace_id} in it, and {span_id} if it is to be
     )
@@ -98,7 +99,7 @@ class Settings:
         return self.folder / "index"
 
 
-_NUMBERS = {f.name: int if f.type == "int" else float for f in fields(Settings) if f.type in ("int", "float")}
+_NUMBERS = {f.name: int if f.type == "int" else float for f in fields(Settings) if "meaning" in f.metadata}
 
 
 def settings_from(environment: Mapping[str, str], *, folder: Path | None = None) -> Settings:
@@ -116,11 +117,16 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         storage_url=environment.get("STORAGE_URL") or None,
         config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
         sources=tuple(environment.get("BAROGRAPH_SOURCES", "").split()),
-        public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
+        public_url=environment.get("BAROGRAPH_PUBLIC_URL") or None,
         trace_url=environment.get(PREFIX + "TRACE_URL") or None,
     )
     found: dict[str, Any] = {}
     problems = _wrong_url(settings.public_url) + _wrong_template(settings.trace_url)
+    hops = environment.get("BAROGRAPH_PROXY_HOPS") or "0"
+    if re.fullmatch(r"\d{1,2}", hops, re.ASCII):
+        found["proxy_hops"] = int(hops)
+    else:
+        problems.append(f"{PREFIX}PROXY_HOPS must be a number of proxies. Got {hops!r}.")
     for name, number in _NUMBERS.items():
         text = environment.get(PREFIX + name.upper())
         if text is None:

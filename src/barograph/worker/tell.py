@@ -23,6 +23,7 @@ from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog import deliveries, incidents, leases, models, outbox, tellings
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.outbox import What
+from barograph.store.catalog.projects import list_projects
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.silenced import SeenIncident, see_incidents
 from barograph.store.catalog.tellings import Telling
@@ -62,7 +63,7 @@ def tell_people(ctx: WorkerContext, delivery: Delivery, *, now_us: int) -> bool:
     """Find out who is told of what has happened, in all projects; return whether there was anything."""
     with reading(ctx.engine) as connection:
         projects = everywhere.projects_to_tell(connection, now_us=now_us)
-        names = {one.id: one.name for one in everywhere.list_projects(connection)} if projects else {}
+        names = {one.id: one.name for one in list_projects(connection)} if projects else {}
     if not projects:
         return False
     with hold(ctx, "telling", now_us=now_us) as lease:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.changes import add_change
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.references import get_reference
@@ -13,7 +14,7 @@ from barograph.text.format import listed
 
 
 def tell_of_specification(
-    scope: Scope, model: Model, spec: Mapping[str, Any], *, by: str | None = None, now_us: int
+    scope: Scope, model: Model, spec: Mapping[str, Any], *, by: Actor | None = None, now_us: int
 ) -> None:
     """Write down that another specification is in force than that of `model`, if it is another."""
     keys = [key for key in {**model.spec, **spec} if model.spec.get(key) != spec.get(key)]

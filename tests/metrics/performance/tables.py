@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from barograph.sketches.cells import RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.confusion import Confusion
 from barograph.sketches.histogram import Histogram
+from barograph.sketches.lattice import finest_bins_of
 from barograph.sketches.scores import LOG_CLIP, NEGATIVE, NONE, PENDING, POSITIVE, ScoreTable
 
 MISSING = -1  # a label that has not arrived, or a prediction that was not made
@@ -52,7 +53,16 @@ def score_table(rows: Rows, edges: Floats) -> ScoreTable:
     clipped = np.clip(s, LOG_CLIP, 1 - LOG_CLIP)
     sums = np.stack((s, s**2, np.log(clipped), np.log1p(-clipped)), axis=1)
     np.add.at(table.sums, (bins[valid], outcome[valid]), sums)
-    return table
+    starts = finest_bins_of(edges).low
+    finest = np.zeros((len(starts), 2, 2))
+    labelled = valid & (rows.label != MISSING)
+    s, y = rows.score[labelled], rows.label[labelled]
+    at = np.searchsorted(starts, s, side="right") - 1
+    np.add.at(finest, (at, y), np.stack((np.ones(len(s)), s - starts[at]), axis=1))
+    lost = -np.log(np.clip(np.where(y == 1, s, 1 - s), LOG_CLIP, 1 - LOG_CLIP))
+    for i, squared in enumerate((lost**2, (s - y) ** 4)):
+        table.losses[:, i] = np.bincount(y, squared, 2)
+    return replace(table, finest=finest)
 
 
 def binary_rows(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 
 import numpy as np
+import polars as pl
 import pytest
 
+import barograph
+from barograph.metrics.performance.error_quantile import error_quantile
 from barograph.metrics.performance.max_absolute_error import max_absolute_error
 from barograph.metrics.performance.median_absolute_error import median_absolute_error
 from barograph.outcome import Estimate, Undefined
@@ -36,6 +39,43 @@ def test_the_interval_covers_the_median(tables: ModuleType, shift: float) -> Non
     covered = np.mean([f.lower <= truth <= f.upper for f in found])
     assert 0.925 < covered < 0.985
     assert np.mean([f.standard_error for f in found]) == pytest.approx(np.std([f.value for f in found]), rel=0.1)
+
+
+MOVES = {
+    "as they were": lambda e: e,
+    "of another unit": lambda e: 40 * e,
+    "off by far": lambda e: e + 300,
+    "another sign": lambda e: -e,
+    "a tenth": lambda e: e / 10,
+    "nearly none": lambda e: e / 10_000,
+    "none": lambda e: 0 * e,
+    "whole": np.round,
+    "all one": lambda e: 0 * e + 7,
+    "one beyond all others": lambda e: np.append(40 * e[1:], 1e9),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_quantiles_hold_where_errors_are_not_those_of_the_reference(move: str) -> None:
+    rng = np.random.default_rng(8)
+    label, noise = rng.normal(50, 10, 20_000), rng.gamma(3, 2, 20_000) - 4
+    reference = barograph.fit(pl.DataFrame({"label": label, "prediction": label + noise}), label="label")
+    errors = MOVES[move](rng.gamma(3, 2, 20_000) - 4)
+    current = pl.DataFrame({"label": label, "prediction": label + errors})
+    found = reference.profile(current).total().errors
+    assert found is not None
+    for outcome, exact in (
+        (median_absolute_error(found), np.median(np.abs(errors))),
+        *((error_quantile(found, q=q), np.quantile(errors, q)) for q in (0.05, 0.5, 0.95)),
+    ):
+        assert isinstance(outcome, Estimate)
+        told, size = outcome.binning_error or 0.0, np.abs(errors).mean()
+        assert abs(outcome.value - exact) <= max(told, 0.005 * size) + 1e-9, (outcome, exact)
+        assert outcome.lower is None or outcome.lower - 1e-9 <= exact <= outcome.upper + 1e-9, (outcome, exact)
+        if move in ("as they were", "none", "all one"):
+            assert not told > 1e-9
+        elif move not in ("a tenth", "nearly none"):
+            assert told < 0.2 * size, "what is told as a bound says something"
 
 
 def test_errors_of_one_size_have_no_spread(tables: ModuleType) -> None:

@@ -169,7 +169,7 @@ def test_a_class_without_rows_is_left_out(tables: ModuleType) -> None:
 def test_when_no_class_can_be_measured_the_reason_names_one() -> None:
     tables = of_confusion([[3, 0], [0, 0]])
     for i, table in enumerate(tables.scores):
-        table.counts[1 - i, 0, 1 - i] = 3
+        table.counts[1 - i, 0, 1 - i] = table.finest[0, 1 - i, 0] = 3
     assert roc_auc(tables) == Undefined(
         "no class can be measured; class 'class 0': only positive labels: ROC AUC compares positives with negatives"
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import migrate, open_database, writing
+from barograph.store.catalog.projects import add_project
 
 sys.path.append(str(Path(__file__).parent))
 from two_projects import NOW, Catalog
@@ -56,6 +56,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def catalog(place: str) -> Iterator[Catalog]:
     engine = open_database(place)
     with writing(engine) as connection:
-        other = everywhere.add_project(connection, "other", now_us=NOW)
+        other = add_project(connection, "other", now_us=NOW).id
     yield Catalog(engine, 1, other)
     engine.dispose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from two_projects import DAY, NOW, SECOND, START, Catalog, day_us
+from two_projects import ADA, DAY, NOW, SECOND, START, Catalog, day_us
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.condition import Judgement, Lifecycle
@@ -78,7 +78,7 @@ def silence(catalog: Catalog, of: Model | None, start: int, end: int, **matchers
             starts_us=start,
             ends_us=end,
             reason="it is known",
-            created_by="ada",
+            created_by=ADA,
             now_us=NOW,
         ).id
 
@@ -211,7 +211,7 @@ def test_a_model_that_is_held_raises_nothing_and_is_listed(
 ) -> None:
     found(catalog, model, WORSE)
     with catalog.write() as scope:
-        now = models.set_lifecycle(scope, model.id, lifecycle, by="ada", reason="the season is over", now_us=NOW)
+        now = models.set_lifecycle(scope, model.id, lifecycle, by=ADA, reason="the season is over", now_us=NOW)
     assert now.held is not None
     assert said(catalog, model) == ("not known", None, 0, 0, 1)
     condition = told(catalog, model).condition
@@ -223,7 +223,7 @@ def test_a_model_that_is_held_raises_nothing_and_is_listed(
         (one,) = silenced.list_seen_incidents(scope, now_us=NOW, state="firing", limit=9)
     assert [mute.reason for mute in one.silenced_by] == [f"the model is {lifecycle.value}: the season is over"]
     with catalog.write() as scope:
-        models.set_lifecycle(scope, model.id, None, by="ada", reason=None, now_us=NOW + 1)
+        models.set_lifecycle(scope, model.id, None, by=ADA, reason=None, now_us=NOW + 1)
     assert said(catalog, model) == ("in trouble", "critical", 1, 1, 0)
 
 

@@ -28,8 +28,10 @@ from barograph.store.catalog import (
     states,
 )
 from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import check_migrated, migrate, open_database, reading, writing
 from barograph.store.catalog.profiles import DirtyChunk, Position
+from barograph.store.catalog.projects import list_projects
 from barograph.store.catalog.schema import METADATA
 from barograph.store.catalog.scope import Scope
 
@@ -66,7 +68,7 @@ def test_it_has_rows_of_every_table_of_the_first_form(engine: Engine) -> None:
 def test_everything_is_read_back(engine: Engine) -> None:
     with reading(engine) as connection:
         scope = Scope(connection, 1)
-        assert [project.name for project in everywhere.list_projects(connection)] == ["default", "second"]
+        assert [project.name for project in list_projects(connection)] == ["default", "second"]
         model = models.find_model(scope, "flights")
         assert model is not None
         assert (model.spec, model.schema) == ({"task": "binary", "name": "flüge"}, {"id": "key"})
@@ -90,7 +92,7 @@ def test_everything_is_read_back(engine: Engine) -> None:
         assert [c.version for c in changes.list_changes(scope, limit=9)] == ["2"]
         assert [a.metric for a in incidents.list_alerts(scope, limit=9)] == ["row_count"]
         (incident,) = incidents.list_incidents(scope, limit=9)
-        assert (incident.title, incident.acknowledged_by) == ("No events", "ada")
+        assert (incident.title, incident.acknowledged_by) == ("No events", Actor("key", None, "ada"))
         (comment,) = incidents.list_comments(scope, model.id, "silent", limit=9)
         assert comment.text == "It's the feed."
         assert [s.matchers for s in incidents.list_silences(scope, limit=9)] == [[["column", "x*"]]]
@@ -98,12 +100,14 @@ def test_everything_is_read_back(engine: Engine) -> None:
         assert (job.state, job.owner, job.total, job.detail) == ("running", "worker", 9, {"start_us": 0})
         key = keys.find_key(connection, TOKEN, now_us=NOW)
         assert key is not None
-        assert key.action == "ingest"
+        assert key.role == "ingest"
         (row,) = quarantine.list_rows(scope, model.id, limit=9)
         assert (row.reasons, row.row) == (["no id"], '{"x": 1}')
         assert [p.step for p in quarantine.list_poison(scope, limit=9)] == ["profile"]
         assert [d.model_id for d in everywhere.due_work(connection, now_us=NOW, limit=9)] == [model.id]
-        assert [r.detail for r in audit.list_records(scope, limit=9)] == [{"by": "ada"}]
+        (act,) = audit.list_records(scope, limit=9)
+        assert (act.actor, act.detail) == (Actor("system", None, "ada"), {})
+        assert audit.verify(scope) == audit.Chain(records=1, digest=act.digest, broken=None)
 
 
 def test_ids_and_tokens_go_on_where_they_were(engine: Engine) -> None:

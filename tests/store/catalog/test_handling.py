@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from test_incidents import alert, stored, write
-from two_projects import DAY, SECOND, Catalog, day_us
+from two_projects import ADA, DAY, EVE, SECOND, Catalog, day_us
 
 from barograph.alerts.alert import Alert
 from barograph.errors import NotFoundError
@@ -52,8 +52,8 @@ def test_what_was_resolved_by_hand_fires_again_only_in_a_later_chunk(
     (id,) = write(catalog, model.id, [alert("x", "xxx")])
     with catalog.write() as scope:
         states.set_state(scope, model.id, last_event_us=last_event)
-        incidents.acknowledge(scope, model.id, id, by="ada", now_us=NOW)
-        said = handling.resolve(scope, the(catalog, model.id), by="ada", reason="mended", now_us=NOW + SECOND)
+        incidents.acknowledge(scope, model.id, id, by=ADA, now_us=NOW)
+        said = handling.resolve(scope, the(catalog, model.id), by=ADA, reason="mended", now_us=NOW + SECOND)
     assert (said.state, said.until_us, said.said_from_us) == ("resolved", NOW + SECOND, max(last_event, day_us(2) + 1))
     assert firing(catalog, model.id) == 0
     assert write(catalog, model.id, [alert("x", "xxx")], at=NOW + 2 * SECOND) == []
@@ -65,7 +65,7 @@ def test_what_was_resolved_by_hand_fires_again_only_in_a_later_chunk(
         assert told == [id]
         assert (now.until_us, now.said_state, now.said_by, now.acknowledged_by) == (None, None, None, None)
     else:
-        assert (told, now.said_by, now.said_reason, now.acknowledged_by) == ([], "ada", "mended", "ada")
+        assert (told, now.said_by, now.said_reason, now.acknowledged_by) == ([], ADA, "mended", ADA)
 
 
 def test_a_clock_that_is_ahead_does_not_keep_an_incident_resolved(catalog: Catalog) -> None:
@@ -73,7 +73,7 @@ def test_a_clock_that_is_ahead_does_not_keep_an_incident_resolved(catalog: Catal
     write(catalog, model.id, [alert("x", "x")])
     with catalog.write() as scope:
         states.set_state(scope, model.id, last_event_us=NOW + 99 * DAY)
-        said = handling.resolve(scope, the(catalog, model.id), by="ada", now_us=NOW)
+        said = handling.resolve(scope, the(catalog, model.id), by=ADA, now_us=NOW)
     assert said.said_from_us == NOW
 
 
@@ -83,12 +83,12 @@ def test_what_was_reopened_by_hand_stays_open_until_a_person_resolves_it(catalog
     over = the(catalog, model.id)
     assert (over.state, over.until_us) == ("resolved", day_us(1))
     with catalog.write() as scope:
-        assert handling.reopen(scope, over, by="ada", now_us=NOW).until_us is None
+        assert handling.reopen(scope, over, by=ADA, now_us=NOW).until_us is None
     write(catalog, model.id, [alert("x", "x....")], at=NOW + 1)
     held = the(catalog, model.id)
     assert (held.state, held.body["state"], firing(catalog, model.id)) == ("firing", "resolved", 1)
     with catalog.write() as scope:
-        handling.resolve(scope, held, by="ada", now_us=NOW + 2)
+        handling.resolve(scope, held, by=ADA, now_us=NOW + 2)
     write(catalog, model.id, [alert("x", "x.....")], at=NOW + 3)
     assert (the(catalog, model.id).state, the(catalog, model.id).until_us) == ("resolved", day_us(1))
 
@@ -101,7 +101,7 @@ def test_what_the_service_itself_tells_can_be_resolved_too(catalog: Catalog) -> 
     with catalog.write() as scope:
         assert write_operations(scope, model.id, silent, now_us=NOW).fires
     with catalog.write() as scope:
-        handling.resolve(scope, the(catalog, model.id), by="ada", now_us=NOW + 1)
+        handling.resolve(scope, the(catalog, model.id), by=ADA, now_us=NOW + 1)
     with catalog.write() as scope:
         assert not write_operations(scope, model.id, silent, now_us=NOW + 2).fires
     assert (the(catalog, model.id).state, the(catalog, model.id).body["state"]) == ("resolved", "firing")
@@ -114,22 +114,22 @@ def test_assignment_and_verdict_are_kept_through_evaluations_and_taken_back(cata
     model = catalog.model()
     write(catalog, model.id, [alert("x", "x")])
     with catalog.write() as scope:
-        handling.assign(scope, the(catalog, model.id), to="Eve", by="ada", now_us=NOW + 1)
-        handling.give_verdict(scope, the(catalog, model.id), "false alarm", by="ada", reason="a test", now_us=NOW + 2)
+        handling.assign(scope, the(catalog, model.id), to="Eve", by=ADA, now_us=NOW + 1)
+        handling.give_verdict(scope, the(catalog, model.id), "false alarm", by=ADA, reason="a test", now_us=NOW + 2)
     write(catalog, model.id, [alert("x", "xx")], at=NOW + 3)
     now = the(catalog, model.id)
-    assert (now.assigned_to, now.assigned_by, now.assigned_us) == ("Eve", "ada", NOW + 1)
+    assert (now.assigned_to, now.assigned_by, now.assigned_us) == ("Eve", ADA, NOW + 1)
     assert (now.verdict, now.verdict_by, now.verdict_reason, now.verdict_us) == (
         "false alarm",
-        "ada",
+        ADA,
         "a test",
         NOW + 2,
     )
     with catalog.write() as scope:
-        assert handling.assign(scope, now, to=None, by="ada", now_us=NOW).assigned_to is None
-        assert handling.give_verdict(scope, now, None, by="ada", now_us=NOW).verdict is None
+        assert handling.assign(scope, now, to=None, by=ADA, now_us=NOW).assigned_to is None
+        assert handling.give_verdict(scope, now, None, by=ADA, now_us=NOW).verdict is None
     with pytest.raises(NotFoundError), catalog.write() as scope:
-        handling.assign(scope, replace(now, id="other"), to=None, by="ada", now_us=NOW)
+        handling.assign(scope, replace(now, id="other"), to=None, by=ADA, now_us=NOW)
 
 
 def test_precision_counts_each_incident_once_for_each_monitor_that_is_not_explained(catalog: Catalog) -> None:
@@ -141,7 +141,7 @@ def test_precision_counts_each_incident_once_for_each_monitor_that_is_not_explai
         for row in stored(catalog, model.id)[1]:
             if row.id not in before and verdict:
                 with catalog.write() as scope:
-                    handling.give_verdict(scope, row, verdict, by="ada", now_us=at)
+                    handling.give_verdict(scope, row, verdict, by=ADA, now_us=at)
 
     opened(NOW - 100 * DAY, [alert("x", "x.........")], "false alarm")  # too long ago
     opened(NOW, [alert("x", "..x......."), alert("y", "..x.......")], "real")  # one incident of both
@@ -171,10 +171,10 @@ def test_comments_are_edited_and_deleted_where_they_are(catalog: Catalog) -> Non
     model = catalog.model()
     (id,) = write(catalog, model.id, [alert("x", "x")])
     with catalog.write() as scope:
-        made = incidents.add_comment(scope, model.id, id, author="ada", text="a", now_us=NOW)
-        edited = incidents.edit_comment(scope, model.id, id, made.id, text="b", by="eve", now_us=NOW + 1)
-        assert edited == replace(made, text="b", edited_us=NOW + 1, edited_by="eve")
-        assert incidents.edit_comment(scope, model.id, "other", made.id, text="c", by="eve", now_us=NOW) is None
+        made = incidents.add_comment(scope, model.id, id, author=ADA, text="a", now_us=NOW)
+        edited = incidents.edit_comment(scope, model.id, id, made.id, text="b", by=EVE, now_us=NOW + 1)
+        assert edited == replace(made, text="b", edited_us=NOW + 1, edited_by=EVE)
+        assert incidents.edit_comment(scope, model.id, "other", made.id, text="c", by=EVE, now_us=NOW) is None
         assert not incidents.delete_comment(scope, model.id, "other", made.id)
         assert incidents.list_comments(scope, model.id, id, limit=9) == [edited]
         assert incidents.delete_comment(scope, model.id, id, made.id)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from two_projects import DAY, NOW, START, Catalog, day_us
+from two_projects import ADA, DAY, NOW, START, Catalog, day_us
 
 from barograph.alerts.alert import Alert, Moment, step
 from barograph.alerts.breach import Breach
@@ -90,12 +90,12 @@ def test_what_says_the_same_stays_and_what_changed_keeps_its_opening(catalog: Ca
     assert write(catalog, model.id, [alert("x", ".x")], at=NOW + 1) == []
     assert stored(catalog, model.id) == before
     with catalog.write() as scope:
-        incidents.acknowledge(scope, model.id, before[1][0].id, by="ada", now_us=NOW + 2)
+        incidents.acknowledge(scope, model.id, before[1][0].id, by=ADA, now_us=NOW + 2)
     assert write(catalog, model.id, [alert("x", ".xx...")], at=NOW + 3) == []
     (kept,), (told,) = stored(catalog, model.id)
     assert (kept.state, kept.opened_us, kept.updated_us) == ("resolved", NOW, NOW + 3)
     assert (told.state, told.opened_us, told.updated_us) == ("resolved", NOW, NOW + 3)
-    assert (told.acknowledged_by, told.acknowledged_us) == ("ada", NOW + 2)
+    assert (told.acknowledged_by, told.acknowledged_us) == (ADA, NOW + 2)
 
 
 def test_what_was_restated_away_is_withdrawn_but_nothing_before_the_window(catalog: Catalog) -> None:
@@ -120,13 +120,13 @@ def test_an_alert_whose_beginning_is_restated_keeps_its_id_and_what_people_said_
     (known,) = write(catalog, model.id, [alert("x", "..xxx")])
     (kept,), _ = stored(catalog, model.id)
     with catalog.write() as scope:
-        incidents.acknowledge(scope, model.id, known, by="ada", now_us=NOW)
-        incidents.add_comment(scope, model.id, known, author="ada", text="I see", now_us=NOW)
+        incidents.acknowledge(scope, model.id, known, by=ADA, now_us=NOW)
+        incidents.add_comment(scope, model.id, known, author=ADA, text="I see", now_us=NOW)
     for at, marks in enumerate(("...xxx", ".xxxxxx", "....xxxx")):
         assert write(catalog, model.id, [alert("x", marks), other], at=NOW + at)[1:] == []
         there = [row for row in stored(catalog, model.id)[1] if not row.withdrawn]
         (same,) = [row for row in there if row.id == known]
-        assert (len(there), same.acknowledged_by, same.opened_us, same.body["id"]) == (2, "ada", NOW, known)
+        assert (len(there), same.acknowledged_by, same.opened_us, same.body["id"]) == (2, ADA, NOW, known)
         assert same.since_us == day_us(marks.index("x"))
         assert same.body["root"] == kept.id
         assert kept.id in {row.id for row in stored(catalog, model.id)[0] if not row.withdrawn}
@@ -139,9 +139,9 @@ def test_what_was_over_and_fires_again_is_told_again_and_to_be_seen_to_again(cat
     model = catalog.model()
     (known,) = write(catalog, model.id, [alert("x", ".xxx")])
     with catalog.write() as scope:
-        incidents.acknowledge(scope, model.id, known, by="ada", now_us=NOW)
+        incidents.acknowledge(scope, model.id, known, by=ADA, now_us=NOW)
     assert write(catalog, model.id, [alert("x", ".xxx..")]) == []
-    assert stored(catalog, model.id)[1][0].acknowledged_by == "ada"
+    assert stored(catalog, model.id)[1][0].acknowledged_by == ADA
     assert write(catalog, model.id, [alert("x", "...xxxxx")]) == [known]
     (told,) = stored(catalog, model.id)[1]
     assert (told.state, told.acknowledged_by, told.acknowledged_us) == ("firing", None, None)
@@ -233,10 +233,10 @@ def test_people_acknowledge_and_comment(catalog: Catalog) -> None:
     model = catalog.model()
     (name,) = write(catalog, model.id, [alert("x", "x")])
     with catalog.write() as scope:
-        incidents.acknowledge(scope, model.id, name, by="ada", now_us=NOW + 1)
+        incidents.acknowledge(scope, model.id, name, by=ADA, now_us=NOW + 1)
         incidents.acknowledge(scope, model.id, name, by=None, now_us=NOW + 2)
         made = [
-            incidents.add_comment(scope, model.id, name, author="ada", text=f"line {i}\n", now_us=NOW + i)
+            incidents.add_comment(scope, model.id, name, author=ADA, text=f"line {i}\n", now_us=NOW + i)
             for i in range(3)
         ]
         assert incidents.list_comments(scope, model.id, name, limit=2) == made[:2]
@@ -245,8 +245,8 @@ def test_people_acknowledge_and_comment(catalog: Catalog) -> None:
     assert found is not None
     assert found.acknowledged_by is found.acknowledged_us is None
     for act in (
-        lambda scope: incidents.acknowledge(scope, model.id, "none", by="ada", now_us=NOW),
-        lambda scope: incidents.add_comment(scope, model.id, "none", author="a", text="t", now_us=NOW),
+        lambda scope: incidents.acknowledge(scope, model.id, "none", by=ADA, now_us=NOW),
+        lambda scope: incidents.add_comment(scope, model.id, "none", author=ADA, text="t", now_us=NOW),
         lambda scope: write_alerts(scope, 99, [], [], since_us=0, now_us=NOW),
         lambda scope: write_operations(scope, 99, dead(), now_us=NOW),
     ):
@@ -266,7 +266,7 @@ def test_silences_concern_one_model_or_all(catalog: Catalog) -> None:
                 starts_us=day_us(start),
                 ends_us=day_us(end),
                 reason="the feed is rebuilt",
-                created_by="ada",
+                created_by=ADA,
                 now_us=NOW,
             )
             return made.id
@@ -297,9 +297,9 @@ def test_a_silence_that_does_not_hold_together_is_refused(catalog: Catalog) -> N
     good = {"matchers": [("column", "x")], "starts_us": 0, "ends_us": DAY, "reason": "why"}
     for wrong in ({"matchers": [("colunm", "x")]}, {"matchers": []}, {"reason": " "}, {"ends_us": 0}):
         with pytest.raises(SpecError), catalog.write() as scope:
-            incidents.add_silence(scope, model_id=model.id, created_by="a", now_us=NOW, **{**good, **wrong})  # type: ignore[arg-type]  # of a test
+            incidents.add_silence(scope, model_id=model.id, created_by=ADA, now_us=NOW, **{**good, **wrong})  # type: ignore[arg-type]  # of a test
     with pytest.raises(NotFoundError), catalog.write() as scope:
-        incidents.add_silence(scope, model_id=99, created_by="a", now_us=NOW, **good)  # type: ignore[arg-type]  # of a test
+        incidents.add_silence(scope, model_id=99, created_by=ADA, now_us=NOW, **good)  # type: ignore[arg-type]  # of a test
 
 
 def test_times_are_those_of_the_chunks() -> None:

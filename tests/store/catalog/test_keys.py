@@ -15,7 +15,7 @@ from barograph.store.catalog.schema import keys as table
 
 def create(catalog: Catalog, *, expires_us: int | None = None) -> NewKey:
     with catalog.write() as scope:
-        return keys.create_key(scope, name="producer", action="ingest", expires_us=expires_us, now_us=NOW)
+        return keys.create_key(scope, name="producer", role="ingest", expires_us=expires_us, now_us=NOW)
 
 
 def find(catalog: Catalog, token: str, *, at: int = NOW) -> Key | None:
@@ -27,7 +27,7 @@ def test_a_token_finds_its_key_and_project(catalog: Catalog) -> None:
     new = create(catalog)
     assert re.fullmatch(r"baro_[A-Za-z0-9]{12}_[A-Za-z0-9_-]{43}", new.token)
     assert find(catalog, new.token) == new.key
-    assert (new.key.project_id, new.key.action, new.key.prefix) == (catalog.mine, "ingest", new.token[5:17])
+    assert (new.key.project_id, new.key.role, new.key.prefix) == (catalog.mine, "ingest", new.token[5:17])
     assert create(catalog).token != new.token
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from test_incidents import alert, chunk, dead
-from two_projects import DAY, NOW, Catalog, day_us
+from two_projects import ADA, DAY, NOW, Catalog, day_us
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import group
@@ -67,7 +67,7 @@ def test_what_the_service_says_itself_and_acknowledgements_are_in_it(catalog: Ca
     with catalog.write() as scope:
         write_operations(scope, model.id, dead(), now_us=NOW)
         write_operations(scope, model.id, dead(), now_us=NOW + 1)
-        incidents.acknowledge(scope, model.id, "silent-1", by="ada", now_us=NOW)
+        incidents.acknowledge(scope, model.id, "silent-1", by=ADA, now_us=NOW)
         write_operations(scope, model.id, dead("resolved", until_us=NOW + 2), now_us=NOW + 2)
     assert taken(catalog) == ["fires", "acknowledged", "resolved"]
 

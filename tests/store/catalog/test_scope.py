@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from two_projects import DAY, NOW, Catalog, day_us, profile, result
+from two_projects import ADA, DAY, NOW, Catalog, day_us, profile, result
 
 import barograph.store.catalog as package
 from barograph.alerts.condition import Lifecycle
@@ -30,6 +30,7 @@ from barograph.store.catalog import (
     incidents,
     jobs,
     keys,
+    links,
     models,
     outbox,
     overview,
@@ -47,6 +48,8 @@ from barograph.store.catalog import (
     sources,
     states,
     tellings,
+    throttle,
+    users,
     work,
 )
 from barograph.store.catalog.alerts import (
@@ -65,8 +68,10 @@ from barograph.store.catalog.schema import METADATA
 from barograph.store.catalog.scope import Scope
 
 FOLDER = Path(inspect.getfile(package)).parent
-UNSCOPED_TABLES = {"organisations", "projects", "leases"}
-UNSCOPED_MODULES = {"scope", "cross_project", "leases", "database"}
+PEOPLE = {"users", "owners", "sessions", "links", "devices", "attempts"}
+UNSCOPED_TABLES = {"organisations", "projects", "leases"} | PEOPLE
+UNSCOPED_MODULES = {"scope", "cross_project", "projects", "leases", "database", "user_tables"}
+UNSCOPED_MODULES |= {"users", "sessions", "links", "throttle"}
 STATEMENTS = {"select", "insert", "update", "delete", "text", "exec_driver_sql", "execute", "connection"}
 
 
@@ -138,8 +143,15 @@ class Theirs:
             assert given_up is not None
             jobs.fail(scope, given_up, reason="r", now_us=NOW, final=True)
             proposals.propose(scope, m, job_id=self.job.id, spec=None, now_us=NOW)
-            self.key = keys.create_key(scope, name="k", action="read", now_us=NOW).key.id
-            self.session = sessions.open_session(scope, self.key, now_us=NOW, expires_us=NOW + DAY)
+            self.key = keys.create_key(scope, name="k", role="viewer", now_us=NOW).key.id
+            connection = scope.connection
+            user = users.create_user(connection, "secret", now_us=NOW).id
+            users.set_member(connection, user, scope.project_id, "admin")
+            users.set_owner(connection, user, 1, True)
+            sessions.open_session(connection, user_id=user, now_us=NOW)
+            links.make_link(connection, user, now_us=NOW)
+            throttle.know(connection, user, now_us=NOW)
+            throttle.charge(connection, ["name x"], now_us=NOW)
             of = {"origin": "o", "received_us": NOW, "keep": 9}
             quarantine.add(scope, m, "events", [Refused(["why"], "{}")], **of)  # type: ignore[arg-type]  # of a test
             self.row = quarantine.list_rows(scope, m, limit=1)[0].id
@@ -153,14 +165,14 @@ class Theirs:
             times = {"first_us": NOW, "opened_us": NOW, "updated_us": NOW, "withdrawn": False}
             scope.insert(METADATA.tables["alerts"], [{**alert, **times, "model_id": m}])
             silence = {"matchers": [("column", "x")], "starts_us": 0, "ends_us": DAY, "reason": "why"}
-            self.silence_values: dict[str, Any] = {**silence, "created_by": "a", "now_us": NOW}
+            self.silence_values: dict[str, Any] = {**silence, "created_by": ADA, "now_us": NOW}
             self.silence = incidents.add_silence(scope, model_id=m, **self.silence_values).id
-            models.set_lifecycle(scope, m, Lifecycle.RETIRED, by="a", reason="x", now_us=NOW)
+            models.set_lifecycle(scope, m, Lifecycle.RETIRED, by=ADA, reason="x", now_us=NOW)
             write_operations(scope, m, replace(self.incident, id="h"), now_us=NOW)
             held = incidents.get_incident(scope, "h")
             assert held is not None
-            handling.resolve(scope, held, by="a", now_us=NOW)
-            self.comment = incidents.add_comment(scope, m, "i", author="a", text="secret", now_us=NOW).id
+            handling.resolve(scope, held, by=ADA, now_us=NOW)
+            self.comment = incidents.add_comment(scope, m, "i", author=ADA, text="secret", now_us=NOW).id
             self.alerts = incidents.list_alerts(scope, limit=9)
             self.incidents = incidents.list_incidents(scope, limit=9)
             work.mark(scope, m, due_us=NOW)
@@ -200,7 +212,7 @@ class Theirs:
             sources.set_source(scope, self.source)
             self.file = sources.SourceFile(path="p", stamp="1", size=1, digest="d")
             sources.keep_file(scope, m, "s", self.file)
-            audit.record(scope, action="a", target="t", now_us=NOW)
+            self.act = audit.record(scope, action="a", target="t", actor=ADA, now_us=NOW)
             self.removal = removals.add_removal(scope, m, "erase", model="secret", subject="x", now_us=NOW).id
         assert self.reference != r
 
@@ -222,7 +234,7 @@ class Theirs:
             "models.specifications": lambda s: models.specifications(s),
             "models.list_models": lambda s: models.list_models(s, **page),
             "models.update_model": lambda s: models.update_model(s, m, name="taken", **at),
-            "models.set_lifecycle": lambda s: models.set_lifecycle(s, m, Lifecycle.PAUSED, by="a", reason="x", **at),
+            "models.set_lifecycle": lambda s: models.set_lifecycle(s, m, Lifecycle.PAUSED, by=ADA, reason="x", **at),
             "models.activate_reference": lambda s: models.activate_reference(s, m, r, schema={}, **at),
             "models.delete_model": lambda s: models.delete_model(s, m),
             "references.add_reference": lambda s: references.add_reference(s, m, data_bytes=1, digest="x", **at),
@@ -282,7 +294,7 @@ class Theirs:
             "changes.add_change": lambda s: changes.add_change(s, m, at_us=NOW, kind="data", title="x", **at),
             "changes.get_change": lambda s: changes.get_change(s, m, self.change),
             "changes.latest_change": lambda s: changes.latest_change(s, m, kind="data", name=("by", "x")),
-            "changes.edit_change": lambda s: changes.edit_change(s, m, self.change, title="x", by="x", **at),
+            "changes.edit_change": lambda s: changes.edit_change(s, m, self.change, title="x", by=ADA, **at),
             "changes.delete_change": lambda s: changes.delete_change(s, m, self.change),
             "changes.list_changes": lambda s: changes.list_changes(s, **page),
             "jobs.add_job": lambda s: jobs.add_job(s, m, "fit", detail={}, **at),
@@ -353,15 +365,15 @@ class Theirs:
             "incidents.list_alerts": lambda s: incidents.list_alerts(s, withdrawn=None, **page),
             "incidents.list_incidents": lambda s: incidents.list_incidents(s, withdrawn=None, **page),
             "incidents.get_incident": lambda s: incidents.get_incident(s, "i"),
-            "incidents.acknowledge": lambda s: incidents.acknowledge(s, m, "i", by="x", **at),
-            "incidents.add_comment": lambda s: incidents.add_comment(s, m, "i", author="x", text="x", **at),
+            "incidents.acknowledge": lambda s: incidents.acknowledge(s, m, "i", by=ADA, **at),
+            "incidents.add_comment": lambda s: incidents.add_comment(s, m, "i", author=ADA, text="x", **at),
             "incidents.list_comments": lambda s: incidents.list_comments(s, m, "i", **page),
-            "incidents.edit_comment": lambda s: incidents.edit_comment(s, m, "i", self.comment, text="x", by="x", **at),
+            "incidents.edit_comment": lambda s: incidents.edit_comment(s, m, "i", self.comment, text="x", by=ADA, **at),
             "incidents.delete_comment": lambda s: incidents.delete_comment(s, m, "i", self.comment),
-            "handling.resolve": lambda s: handling.resolve(s, self.incidents[0], by="x", **at),
-            "handling.reopen": lambda s: handling.reopen(s, self.incidents[0], by="x", **at),
-            "handling.assign": lambda s: handling.assign(s, self.incidents[0], to="x", by="x", **at),
-            "handling.give_verdict": lambda s: handling.give_verdict(s, self.incidents[0], "real", by="x", **at),
+            "handling.resolve": lambda s: handling.resolve(s, self.incidents[0], by=ADA, **at),
+            "handling.reopen": lambda s: handling.reopen(s, self.incidents[0], by=ADA, **at),
+            "handling.assign": lambda s: handling.assign(s, self.incidents[0], to="x", by=ADA, **at),
+            "handling.give_verdict": lambda s: handling.give_verdict(s, self.incidents[0], "real", by=ADA, **at),
             "handling.hold_to": lambda s: [
                 row for row in handling.hold_to(s, m, [{"id": "h", "state": "firing"}], {}) if row["state"] != "firing"
             ],
@@ -376,7 +388,6 @@ class Theirs:
             "work.done": lambda s: work.done(s, m, marks=1),
             "work.fail": lambda s: work.fail(s, m, due_us=0, reason="x", **at),
             "work.later": lambda s: work.later(s, m, marks=1, due_us=0),
-            "sessions.close_session": lambda s: sessions.close_session(s, self.session),
             "overview.series_of": lambda s: overview.series_of(s, [m]),
             "overview.newest_points": lambda s: any(overview.newest_points(s, every, count=9).values()),
             "overview.points_between": lambda s: any(overview.points_between(s, every, **span).values()),
@@ -408,6 +419,8 @@ class Theirs:
             "removals.advance": lambda s: removals.advance(s, self.removal, step="x", **at),
             "removals.put_off": lambda s: removals.put_off(s, self.removal, reason="x", due_us=0, **at),
             "removals.finish_removal": lambda s: removals.finish_removal(s, self.removal, **at),
+            "audit.verify": lambda s: audit.verify(s).records,
+            "audit.has_digest": lambda s: audit.has_digest(s, self.act.digest.hex()),
             "audit.list_records": lambda s: audit.list_records(s, **page),
         }
 
@@ -422,7 +435,6 @@ NAME_NOTHING = {
     "receivers.worked",  # each project has its own state of a receiver of the installation
     "receivers.failed",
     "receivers.try_one",
-    "sessions.open_session",
 }
 
 

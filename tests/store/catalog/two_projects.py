@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.models import Model, create_model
 from barograph.store.catalog.profiles import StoredProfile
@@ -21,6 +22,7 @@ from barograph.times import to_microseconds
 NOW = 1_700_000_000_000_000
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+ADA, EVE = Actor("user", 1, "ada"), Actor("key", 2, "eve")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 

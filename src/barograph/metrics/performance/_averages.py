@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from barograph.errors import SpecError
+from barograph.metrics.performance._score_bins import told
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import POSITIVE, ScoreTable
@@ -46,8 +47,9 @@ def average_of_classes(one_class: Callable[[ScoreTable], Outcome], current: Clas
     value = float(weights @ values)
     errors = [o.standard_error for o, _ in known]
     lowers, uppers = [o.lower for o, _ in known], [o.upper for o, _ in known]
+    off = told(float(weights @ np.array([o.binning_error or 0.0 for o, _ in known])))
     if None in errors or None in lowers or None in uppers:
-        return Estimate(value=value, n=n)
+        return Estimate(value=value, n=n, binning_error=off)
     of_weights = sqrt(float(weights @ (values - value) ** 2) / rows.sum()) if average == "weighted" else 0.0
     below = float(weights @ (values - np.array(lowers, np.float64)))
     above = float(weights @ (np.array(uppers, np.float64) - values))
@@ -57,4 +59,5 @@ def average_of_classes(one_class: Callable[[ScoreTable], Outcome], current: Clas
         standard_error=float(weights @ np.array(errors, np.float64)) + of_weights,
         lower=max(0.0, value - below - 2 * of_weights),
         upper=min(1.0, value + above + 2 * of_weights),
+        binning_error=off,
     )

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from math import exp, sqrt
 
+import numpy as np
+
+from barograph.arrays import Floats, Ints
 from barograph.metrics.intervals import wilson
 from barograph.outcome import Estimate
+from barograph.sketches.histogram import Histogram
 
+# Above this share (and rows) of the rows, in the bins around a quantile, it is a guess between their ends.
+CROWDED, BY_CHANCE = 0.01, 10
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding: the rows are all alike
 
 
@@ -31,13 +37,41 @@ def share_of(k: float, n: int) -> Estimate:
     return Estimate(value=share, n=n, standard_error=sqrt(smoothed * (1 - smoothed) / n), lower=lower, upper=upper)
 
 
-def bounded_estimate(value: float, n: int, *, variance: float, effective: float, df: float) -> Estimate:
+def ends(current: Histogram) -> tuple[Floats, Floats]:
+    """Return between which values the bins that have rows lie: no further than the smallest and the largest value.
+
+    A bin of a heavy value, up to the next float, is that value.
+    """
+    low = np.maximum(np.concatenate(([current.minimum], current.edges)), current.minimum)
+    high = np.minimum(np.concatenate((current.edges, [current.maximum])), current.maximum)
+    low, high = low[current.counts > 0], high[current.counts > 0]
+    return low, np.where(high > np.nextafter(low, np.inf), high, low)
+
+
+def between(low: Floats, high: Floats, rows: Ints, value: float, *, sides: int = 1) -> tuple[float, float]:
+    """Return between which values a quantile may be, of too many rows in the bins around it: else `value` itself twice.
+
+    `sides` is 2 where bins on both sides of zero are folded onto one.
+
+    >>> between(np.array([0.0, 2.0]), np.array([2.0, 4.0]), np.array([90, 10]), 1.5)
+    (0.0, 2.0)
+    """
+    around = (low <= value) & (value <= high)
+    if rows[around].sum() <= sides * CROWDED * rows.sum() + BY_CHANCE:
+        return value, value
+    return float(low[around].min()), float(high[around].max())
+
+
+def bounded_estimate(
+    value: float, n: int, *, variance: float, effective: float, df: float, binning_error: float | None = None
+) -> Estimate:
     """Return a number in [0, 1] with Wilson's interval for `effective` rows: as many as give a share this `variance`.
 
     `df` are the degrees of freedom of the variance.
     """
     lower, upper = map(float, wilson(value, effective, quantile=t_quantile(df)))
-    return Estimate(value=value, n=n, standard_error=sqrt(variance), lower=lower, upper=upper)
+    error = sqrt(variance)
+    return Estimate(value=value, n=n, standard_error=error, lower=lower, upper=upper, binning_error=binning_error)
 
 
 def mean_of_rows(n: int, total: float, squares: float) -> Estimate:

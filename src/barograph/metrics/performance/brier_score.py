@@ -11,7 +11,9 @@ from barograph.metrics.performance._labelled import nothing_scored
 from barograph.metrics.performance._score_bins import score_bins
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import SQUARED_LOSSES, ScoreTable
+
+SQUARED = SQUARED_LOSSES.index("fourth_power")
 
 
 @metric(
@@ -34,8 +36,7 @@ def brier_score(current: ScoreTable | ClassTables) -> Outcome:
     Undefined with none; one row, or squares that are all equal, give no interval. A change of 10 % of the
     reference value is material by default.
 
-    The value is exact. The variance is taken between score bins (exact) and within (from the variance of the
-    scores of a bin, ``4 (s - y)² var s``); the interval is Student's on the scale of the logarithm.
+    Value and variance are exact, whatever the bins; the interval is Student's on the scale of the logarithm.
 
     >>> table = ScoreTable.empty([0.5])
     >>> table.counts[0, 0] = (3, 1, 0, 0)  # predicted no, low score: negative, positive, pending
@@ -54,8 +55,7 @@ def brier_score(current: ScoreTable | ClassTables) -> Outcome:
     label = np.array([0.0, 1.0])  # of the negatives and the positives
     distance = label - bins.mean
     losses = distance**2 + bins.variance
-    squares = losses**2 + 4 * distance**2 * bins.variance
-    estimate = mean_loss(bins.n, float((bins.rows * losses).sum()), float((bins.rows * squares).sum()))
+    estimate = mean_loss(bins.n, float((bins.rows * losses).sum()), float(current.losses[:, SQUARED].sum()))
     if estimate.upper is None:
         return estimate
     return Estimate(

@@ -9,6 +9,7 @@ import numpy as np
 from barograph.errors import SpecError
 from barograph.metrics import metric
 from barograph.metrics.intervals import Z
+from barograph.metrics.performance._intervals import between, ends
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.histogram import Histogram
 
@@ -23,12 +24,15 @@ def error_quantile(current: Histogram, *, q: float = 0.5) -> Outcome:
     enclose nine errors in ten. Within a bin the errors are taken as evenly spread, in the open bins up to the smallest
     and largest error. `n` is the number of errors; undefined with none. `q` lies strictly between 0 and 1.
 
+    Where more than a hundredth of the errors are of one bin, the value is somewhere in it; the interval is as wide, and
+    `binning_error` says so.
+
     The interval lies between the order statistics of ranks ``n q ± 1.96 √(n q (1 - q))`` [1]_; where the sample is too
     small to have one of them (with q = 0.95 the upper one needs 72 rows), that bound is absent. The standard error
     is the width over 2 · 1.96. No change is material by default: the label's unit may be anything.
 
-    >>> error_quantile(Histogram((-1, 0, 1), (10, 40, 40, 10), minimum=-3, maximum=3), q=0.5)
-    Estimate(value=0.0, n=100, lower=-0.244..., upper=0.244..., ...)
+    >>> error_quantile(Histogram((-1, 0, 1), (10, 40, 40, 10), minimum=-3, maximum=3), q=0.25)
+    Estimate(value=-0.625, n=100, lower=-1.0, upper=0.0, ..., binning_error=0.625)
 
     .. [1] W. J. Conover, "Practical Nonparametric Statistics", 3rd edition, section 3.2, 1999.
     """
@@ -40,6 +44,8 @@ def error_quantile(current: Histogram, *, q: float = 0.5) -> Outcome:
     half = Z * sqrt(n * q * (1 - q))
     lower_rank, upper_rank = n * q - half, n * q + half
     value, lower, upper = _at_ranks(current, np.clip((n * q, lower_rank, upper_rank), 0, n))
+    least, most = between(*ends(current), current.counts[current.counts > 0], value)
+    lower, upper = min(lower, least), max(upper, most)
     has_lower, has_upper = (1 - q) ** n <= 0.025, q**n <= 0.025
     certain = has_lower and has_upper and upper > lower
     return Estimate(
@@ -48,6 +54,7 @@ def error_quantile(current: Histogram, *, q: float = 0.5) -> Outcome:
         standard_error=(upper - lower) / (2 * Z) if certain else None,
         lower=lower if has_lower else None,
         upper=upper if has_upper else None,
+        binning_error=max(value - least, most - value) or None,
     )
 
 

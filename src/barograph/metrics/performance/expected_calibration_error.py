@@ -5,12 +5,14 @@ from __future__ import annotations
 from math import pi, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
+from barograph.arrays import Floats
 from barograph.metrics import metric
 from barograph.metrics.intervals import Z
 from barograph.metrics.performance._averages import Average, average_of_classes
 from barograph.metrics.performance._labelled import nothing_scored
-from barograph.metrics.performance._score_bins import score_bins
+from barograph.metrics.performance._score_bins import ScoreBins, finest_bins, told
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
@@ -33,7 +35,8 @@ MOST_BIAS, LEAST_BIAS = 0.47, -0.094
 def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
     r"""Measure how far mean scores are from shares of positives, less what is due to chance.
 
-    The score bins are joined into at most 15 groups of about equal numbers, and of 50 rows or more. With :math:`d_g`
+    The rows are cut into at most 15 groups of about equal numbers, and of 50 rows or more, by their scores; where a cut
+    is within a bin, its rows are shared out. With :math:`d_g`
     the difference of mean score and share of positives of group g, and :math:`\sigma_g` its standard error,
 
     .. math:: \mathrm{ECE} = \max\Big(0, \sum_g \frac{n_g}{n} \big(2 |d_g| - \mathrm{E}|X_g|\big)\Big),
@@ -41,7 +44,9 @@ def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Av
 
     The usual :math:`\sum_g n_g |d_g| / n` [1]_ is above zero by chance, the more so the fewer the rows, so chunks of
     different size could not be compared; the excess that is expected if the observed differences are the true ones is
-    taken off [2]_. From 0 (best) to 1. Errors that cancel within a group are not seen.
+    taken off [2]_. From 0 (best) to 1. Errors that cancel within a group are not seen. A bin with more rows than a
+    group, of scores that differ, cannot be split: the most that may cancel in it is in the interval, and told as
+    `binning_error` where it is above 0.001.
 
     `n` is the number of rows with a valid score and a label; undefined with none, and of little use below 50. What
     is left of the bias lies between −0.09 and 0.47 times the mean :math:`\sigma_g`; the interval is widened by that,
@@ -50,9 +55,8 @@ def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Av
     For several classes it is the mean of each class against the rest, `macro` (alike) or `weighted` (by labelled
     rows); the standard error is an upper bound.
 
-    >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (900, 100, 0, 0)  # predicted no, low score: negative, positive, pending
-    >>> table.sums[0, :2, 0] = (180.0, 20.0)  # sums of the scores: 0.2 in the mean, where 0.1 came true
+    >>> label = np.repeat([0, 1], [900, 100])  # all score 0.2, where 0.1 came true
+    >>> table = ScoreTable.of(np.full(1000, 0.2), label, np.zeros(1000, int))
     >>> round(expected_calibration_error(table).value, 6)
     0.1
 
@@ -64,14 +68,16 @@ def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Av
 
     if isinstance(current, ClassTables):
         return average_of_classes(expected_calibration_error, current, average)
-    bins = score_bins(current)
+    bins = finest_bins(current)
     n, rows, p = bins.n, bins.rows.sum(axis=1), bins.rows[:, 1]
     if not n:
         return nothing_scored(current)
     groups = min(MAX_GROUPS, max(1, n // ROWS_PER_GROUP))
-    group = (groups * (np.cumsum(rows) - rows / 2) / n).astype(np.int64)
+    ends = np.append(0.0, np.cumsum(rows))
+    borders = _borders(ends, bins.one_value, groups)
     n_g, p_g, s_g = (
-        np.bincount(np.minimum(group, groups - 1), x, groups) for x in (rows, p, (bins.rows * bins.mean).sum(axis=1))
+        np.diff(np.interp(borders, ends, np.append(0.0, np.cumsum(x))))
+        for x in (rows, p, (bins.rows * bins.mean).sum(axis=1))
     )
     n_g, p_g, s_g = (x[n_g > 0] for x in (n_g, p_g, s_g))
 
@@ -84,10 +90,32 @@ def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Av
     value = min(max(0.0, float(weights @ (distance - excess))), 1.0)
     error = sqrt(float(weights**2 @ sigma**2))
     unsure = float(weights @ sigma)
+    hidden = _hidden(bins, n / groups)
     return Estimate(
         value=value,
         n=n,
         standard_error=error,
         lower=max(0.0, value - MOST_BIAS * unsure - Z * error),
-        upper=min(1.0, value - LEAST_BIAS * unsure + Z * error),
+        upper=min(1.0, value - LEAST_BIAS * unsure + Z * error + hidden),
+        binning_error=told(hidden),
     )
+
+
+def _borders(ends: Floats, tied: npt.NDArray[np.bool_], groups: int) -> Floats:
+    """Return where groups of equal numbers begin and end, in rows; not within rows that all have one score."""
+    borders = np.linspace(0.0, ends[-1], groups + 1)
+    of = np.clip(np.searchsorted(ends, borders, side="right") - 1, 0, len(tied) - 1)
+    nearer = np.where(borders - ends[of] < ends[of + 1] - borders, ends[of], ends[of + 1])
+    return np.where(tied[of], nearer, borders)
+
+
+def _hidden(bins: ScoreBins, size: float) -> float:
+    """Return the most that is not seen, as it may cancel within bins of more rows than a group has.
+
+    The errors of a bin are at most those that its rows have one by one, and at least that of their mean. All rows with
+    one score are of one group, whatever the bins.
+    """
+    (q, p), (s_q, s_p) = bins.rows.T, bins.mean.T
+    one_by_one, together = q * s_q + p * (1 - s_p), np.abs(q * s_q - p * (1 - s_p))
+    unsplit = (p + q > size) & ~bins.one_value
+    return float((one_by_one - together)[unsplit].sum()) / bins.n

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import NO_LABELS, NO_ROWS, nothing_scored
-from barograph.metrics.performance._score_bins import score_bins
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import NEGATIVE, POSITIVE, SCORE_SUMS, ScoreTable
+from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE, SCORE_SUMS, SQUARED_LOSSES, ScoreTable
 from barograph.spec.schema import Task
 
 LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log_complement")
-LEAST_SCORE = 1e-6  # of a bin in the mean; below, the variance of its logarithms is not known from that of its scores
+SQUARED = SQUARED_LOSSES.index("squared_log")
 
 
 @metric(
@@ -39,14 +36,13 @@ def log_loss(current: ScoreTable | ClassTables) -> Outcome:
     of rows with valid scores and a label. Undefined with none; one row, or losses that are all equal, give no interval.
     A change of 10 % of the reference value is material by default.
 
-    The value is exact. The variance of two classes is taken between score bins (exact) and within (from the variance of
-    the scores of a bin, ``var s / s²``), of several classes from the sum of squares; the interval is Student's on the
-    scale of the logarithm.
+    Value and variance are exact, whatever the bins; the interval is Student's on the scale of the logarithm.
 
+    >>> from math import log
     >>> table = ScoreTable.empty([0.5])
     >>> table.counts[0, 0] = (3, 1, 0, 0)  # predicted no, low score: negative, positive, pending
-    >>> table.sums[0, 0] = np.array([0.2, 0.04, np.log(0.2), np.log(0.8)]) * 3  # three negatives with score 0.2
-    >>> table.sums[0, 1] = np.array([0.4, 0.16, np.log(0.4), np.log(0.6)])  # one positive with score 0.4
+    >>> table.sums[0, 0] = (0.6, 0.12, 3 * log(0.2), 3 * log(0.8))  # three negatives with score 0.2
+    >>> table.sums[0, 1] = (0.4, 0.16, log(0.4), log(0.6))  # one positive with score 0.4
     >>> log_loss(table).value
     0.396...
 
@@ -60,11 +56,8 @@ def log_loss(current: ScoreTable | ClassTables) -> Outcome:
             return NO_ROWS
         labelled = current.confusion.counts[:, :-1].any()
         return Undefined("no row has valid scores and a label") if labelled else NO_LABELS
-    bins = score_bins(current)
-    if not bins.n:
+    n = int(current.by_score[:, :PENDING].sum())
+    if not n:
         return nothing_scored(current)
-    losses = -np.stack((current.sums[:, NEGATIVE, LOG_COMPLEMENT], current.sums[:, POSITIVE, LOG_SCORE]), axis=1)
-    right = np.stack((1 - bins.mean[:, NEGATIVE], bins.mean[:, POSITIVE]), axis=1)  # given to what came true
-    within = bins.rows * bins.variance / np.maximum(right, LEAST_SCORE) ** 2
-    squares = losses**2 / np.maximum(bins.rows, 1) + within
-    return mean_loss(bins.n, float(losses.sum()), float(squares.sum()))
+    total = -float(current.sums[:, NEGATIVE, LOG_COMPLEMENT].sum() + current.sums[:, POSITIVE, LOG_SCORE].sum())
+    return mean_loss(n, total, float(current.losses[:, SQUARED].sum()))

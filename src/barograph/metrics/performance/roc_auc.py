@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 
 from barograph.metrics import metric
 from barograph.metrics.performance._averages import Average, average_of_classes
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_scored
-from barograph.metrics.performance._score_bins import LEAST_VARIANCE, score_bins
+from barograph.metrics.performance._score_bins import LEAST_VARIANCE, finest_bins, told
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 from barograph.spec.schema import Task
 
 PSEUDO_ROWS = 2
-MODEL_ERROR = 0.08  # of the share of pairs in order, as the normal model has it, where all pairs are of one bin
 LEAST_SPREAD = 0.01
 
 
@@ -40,11 +41,17 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
 
     where f is the share of the pairs of one bin that are in order, from the means and variances of the scores of its
     positives and negatives as if these were normal, and one half where all scores of the bin are one value, as a tie
-    counts. From 0 to 1 (best); 0.5 is a score that knows nothing. With some 250 bins the difference from the area of
-    unbinned scores is below 1e-3 from twenty positives on, mostly below 1e-4, and it stays below 0.01 where two
-    thirds of the current scores crowd in one bin of the reference. Where nearly all do, as scores beyond all those of
-    the reference, it may be off by 0.1, and the interval is as wide as that. `n` is the number of rows with a valid
-    score and a label. Undefined without any, and with one class only. A change of 0.02 is material by default.
+    counts. From 0 to 1 (best); 0.5 is a score that knows nothing. The bins are the quantiles of the reference and a
+    lattice that is about even in log-odds, some 1,500, so that scores are ranked also where the reference had none.
+
+    Nothing is sure of the order within a bin: f may be any share of its pairs. With deviations of different bins that
+    know nothing of one another, the area of unbinned scores is within
+
+    .. math:: \frac{1}{P Q} \sqrt{\sum_b \big(p_b q_b \max(f_b, 1 - f_b)\big)^2}
+
+    which is the strict bound where all scores are of one bin. It is in the interval, and told as `binning_error` where
+    it is above 0.001: as when scores crowd in a few thousandths. `n` is the number of rows with a valid score and a
+    label. Undefined without any, and with one class only. A change of 0.02 is material by default.
 
     The variance is that of DeLong [1]_: of a positive's share of negatives below it, over P, plus of a negative's
     share of positives above it, over Q. Two pseudo-rows with the variance of an exponential model at this AUC [2]_ are
@@ -54,9 +61,8 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
     For several classes it is the mean of each class against the rest, `macro` (alike) or `weighted` (by labelled
     rows), without the classes for which it is undefined; the standard error is an upper bound.
 
-    >>> table = ScoreTable.empty([0.5])
-    >>> table.counts[0, 0] = (70, 10, 3, 0)  # predicted no, low score: negative, positive, pending
-    >>> table.counts[1, 1] = (5, 15, 0, 0)  # predicted yes, high score
+    >>> label = np.repeat([0, 1, 0, 1], [70, 10, 5, 15])  # of 80 rows that score 0.2, and 20 that score 0.8
+    >>> table = ScoreTable.of(np.repeat([0.2, 0.8], [80, 20]), label, np.repeat([0, 1], [80, 20]))
     >>> roc_auc(table)
     Estimate(value=0.766..., n=100, lower=0.644..., upper=0.856..., ...)
 
@@ -69,7 +75,7 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
 
     if isinstance(current, ClassTables):
         return average_of_classes(roc_auc, current, average)
-    bins = score_bins(current)
+    bins = finest_bins(current)
     q, p = bins.rows.T
     Q, P = float(q.sum()), float(p.sum())
     if not P + Q:
@@ -94,7 +100,8 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
     variance = of_p + of_q
     df = variance**2 / (of_p**2 / df_p + of_q**2 / df_q)
     effective = max(value * (1 - value) / variance, P * Q / (P + Q))  # the second is the least there can be
-    modelled = MODEL_ERROR * (float(p @ np.where(order_known, q, 0.0)) / (P * Q)) ** 2
-    effective /= 1 + modelled**2 * effective / max(value * (1 - value), LEAST_SPREAD)
-    variance += modelled**2
-    return bounded_estimate(value, bins.n, variance=variance, effective=effective, df=df)
+    unsure = np.where(order_known, p * q * np.maximum(inside, 1 - inside), 0.0) / (P * Q)
+    off = sqrt(float(unsure @ unsure))
+    effective /= 1 + off**2 / 3 * effective / max(value * (1 - value), LEAST_SPREAD)
+    variance += off**2 / 3  # as if any error up to `off` were as likely
+    return bounded_estimate(value, bins.n, variance=variance, effective=effective, df=df, binning_error=told(off))

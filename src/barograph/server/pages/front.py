@@ -41,7 +41,7 @@ class Front:
 
     def __init__(self, app: ASGIApp, service: Service, *, local: bool) -> None:
         public_url = service.settings.public_url
-        viewers = Viewers(service.engine, service.keys, now_us=service.now_us, local=local, public_url=public_url)
+        viewers = Viewers(service, local=local)
         self._app = app
         base = urlsplit(public_url or "").path.rstrip("/")
         self._shared = Shared(service=service, viewers=viewers, base=base, live=Live(service))
@@ -97,14 +97,11 @@ class Front:
             scope[ROUTE] = rule.path
             if "model" in parts:
                 scope[MODEL] = parts["model"]
-            if rule.action is not None or rule.path == "/sign-out":
+            if rule.permission is not None or rule.path == "/sign-out":
                 visitor = await self._shared.viewers.find(scope)
                 scope[CALLER] = visitor.caller
-                if rule.action is not None and not visitor.caller.may(rule.action):
-                    raise Problem(
-                        "forbidden",
-                        f"This needs a key with the action {rule.action!r}; yours has {visitor.caller.action!r}.",
-                    )
+                if rule.permission is not None:
+                    visitor.caller.check(rule.permission, parts.get("model"))
             form = await self._form(rule, scope, receive, visitor)
             site = await self._site(scope, visitor)
             request = Request(scope, receive)
@@ -151,6 +148,8 @@ class Front:
             raise Problem("malformed", "The form cannot be read.") from None
         if visitor is not None:
             self._shared.viewers.check_form(visitor, fields.get("csrf", ""))
+        else:
+            self._shared.viewers.check_origin(scope)
         return fields
 
     async def _site(self, scope: AsgiScope, visitor: Visitor | None) -> Site:

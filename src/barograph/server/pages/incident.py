@@ -74,7 +74,7 @@ def acknowledge(visit: Visit) -> Response:
     with visit.write() as scope:
         found = _found(scope, visit.parts["incident"])
         is_seen = visit.form.get("acknowledged") != "no"
-        by = visit.caller.name if is_seen else None
+        by = visit.caller.actor if is_seen else None
         stored.acknowledge(scope, found.model_id, found.id, by=by, now_us=visit.now_us)
         detail = {"acknowledged": is_seen}
         audited(scope, visit.caller, "acknowledge incident", found.id, detail, now_us=visit.now_us)
@@ -131,7 +131,7 @@ def silence(visit: Visit) -> Response:
                 starts_us=now_us,
                 ends_us=now_us + round(seconds_of(length) * SECOND_US),
                 reason=reason,
-                created_by=visit.caller.name,
+                created_by=visit.caller.actor,
                 now_us=now_us,
             )
             detail = {"incident": found.id, "reason": reason, "duration": length}
@@ -326,15 +326,18 @@ def _happenings(scope: Scope, found: StoredIncident, model: Model, members: Sequ
     for change in list_changes(scope, model_id=model.id, start_us=found.since_us - 2 * chunk_us, limit=MOST_CHANGES):
         happened.append(
             Happening(
-                at_us=change.at_us, kind="change", said=f"{change.kind}: {change.title}", by=change.created_by or ""
+                at_us=change.at_us,
+                kind="change",
+                said=f"{change.kind}: {change.title}",
+                by=str(change.created_by or ""),
             )
         )
     for said in stored.list_comments(scope, model.id, found.id, limit=MOST_COMMENTS):
-        happened.append(Happening(at_us=said.at_us, kind="person", said=said.text, by=said.author))
+        happened.append(Happening(at_us=said.at_us, kind="person", said=said.text, by=said.author.name))
     if found.acknowledged_us is not None:
         happened.append(
             Happening(
-                at_us=found.acknowledged_us, kind="person", said="has seen to it.", by=found.acknowledged_by or ""
+                at_us=found.acknowledged_us, kind="person", said="has seen to it.", by=str(found.acknowledged_by or "")
             )
         )
     for at_us, by, text in (
@@ -343,7 +346,7 @@ def _happenings(scope: Scope, found: StoredIncident, model: Model, members: Sequ
         (found.said_us, found.said_by, _said(found)),
     ):
         if at_us is not None:
-            happened.append(Happening(at_us=at_us, kind="person", said=text, by=by or ""))
+            happened.append(Happening(at_us=at_us, kind="person", said=text, by=str(by or "")))
     if found.until_us is not None:
         happened.append(Happening(at_us=found.until_us, kind="end", said="It was over."))
     return happened

@@ -38,7 +38,7 @@ def lines(seen: Sequence[SeenIncident], models: Mapping[int, tuple[str, str]]) -
                 family=stored.family,
                 since_us=stored.since_us,
                 until_us=(stored.updated_us if stored.until_us is None else stored.until_us) if over else None,
-                acknowledged_by=stored.acknowledged_by,
+                acknowledged_by=stored.acknowledged_by.name if stored.acknowledged_by else None,
                 muted="; ".join(mute.reason for mute in one.silenced_by),
                 since=body.get("since") or "",
                 until=body.get("until") or "",

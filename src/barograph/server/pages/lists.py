@@ -40,11 +40,11 @@ _JOB_WORDS = {
     "refile": "file rows again",
 }
 CHANGE_KINDS = ("deployment", "data", "config", "incident", "other")
-ACTIONS = (
-    ("ingest", "send events and labels"),
-    ("read", "read"),
-    ("edit", "edit: also reads and sends"),
-    ("admin", "everything"),
+KEY_ROLES = (
+    ("ingest", "ingest: send events and labels"),
+    ("viewer", "viewer: see everything"),
+    ("editor", "editor: also send, and change models"),
+    ("admin", "admin: everything in this project"),
 )
 
 
@@ -215,12 +215,10 @@ def audit(visit: Visit) -> Response:
         Row(
             cells=(
                 time(row.at_us),
-                text(
-                    row.detail.get("by") or ("a person on this machine" if row.key_id is None else f"key {row.key_id}")
-                ),
+                text(row.actor.name if row.actor.kind == "system" else f"{row.actor.name} ({row.actor.kind})"),
                 text(row.action),
                 text(row.target, "name"),
-                _detail({k: v for k, v in row.detail.items() if k != "by"}),
+                _detail(row.detail),
             )
         )
         for row in kept
@@ -252,7 +250,7 @@ def keys(visit: Visit, *, told: str = "", problem: str = "", status: int = 200) 
         cells = (
             text(key.name, "name"),
             text(f"baro_{key.prefix}…", "code"),
-            text(key.action),
+            text(key.role),
             state(word, "well" if word == "valid" else "held"),
             time(key.created_us),
             time(key.expires_us),
@@ -277,7 +275,7 @@ def keys(visit: Visit, *, told: str = "", problem: str = "", status: int = 200) 
                     button="Make a key",
                     fields=(
                         Field(name="name", label="Who or what will use it", is_needed=True),
-                        Field(name="action", label="What it may do", choices=ACTIONS, value="read"),
+                        Field(name="role", label="What it may do", choices=KEY_ROLES, value="viewer"),
                         Field(name="expires_at", label="When it ends, in UTC (default: never)", kind="datetime-local"),
                     ),
                 )

@@ -9,7 +9,7 @@ from functools import partial
 from starlette.responses import Response
 
 from barograph.dashboard.incidents import IncidentLine, span_of
-from barograph.dashboard.model import Known, ModelData, Window, model_page
+from barograph.dashboard.model import MOST_COLUMNS, Known, ModelData, Window, model_page
 from barograph.dashboard.model_tables import Column, MetricSeries
 from barograph.dashboard.page_exports import of_model
 from barograph.dashboard.readings import Reading
@@ -41,6 +41,7 @@ FOUND = 200  # the newest chunks, of which the title tells where they are drawn 
 NEWEST = 60  # chunks that a sparkline shows
 STRIP = 40  # chunks that a row of cells shows
 MOST_CHANGES = 200
+ALL_COLUMNS = 500  # that are listed where all are asked for
 _SPANS = {"1m": 31, "3m": 92, "1y": 366}
 
 
@@ -116,6 +117,7 @@ def read(visit: Visit, scope: Scope, found: Model) -> ModelData:
         faults=_faults(scope, found, rows, window),
         segments=_segments(scope, found, of, chosen, window),
         undefined=_undefined(scope, found, rows, window),
+        most_columns=ALL_COLUMNS if visit.asked("columns", most=5) == "all" else MOST_COLUMNS,
         cause="" if first is None or first.severity == "notice" else cause_of(visit, scope, found, first.id),
     )
 

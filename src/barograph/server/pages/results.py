@@ -8,15 +8,39 @@ from barograph.dashboard.readings import Reading, Run, reading_of_run, readings
 from barograph.monitors.coverage import SHOWN
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
-from barograph.server.catalog_lookup import fields_of
 from barograph.store.catalog.overview import RunOfChunks
 from barograph.store.catalog.results import Point
+from barograph.times import from_microseconds
+
+_STATES = {state.value: state for state in Status}
 
 
 def result(point: Point, model: str) -> Result:
     """Return a stored point as the result row that it was."""
-    fields = {**fields_of(point, model), "status": Status(point.status)}
-    return Result(**fields, judged=not (point.reason or "").startswith(SHOWN))
+    return Result(  # field by field: a page has thousands
+        model=model,
+        version=point.version,
+        monitor=point.monitor,
+        metric=point.metric,
+        family=point.family,
+        column=point.column,
+        segment=point.segment,
+        chunk=point.chunk,
+        chunk_start=from_microseconds(point.chunk_us),
+        chunk_end=from_microseconds(point.end_us),
+        n=point.n,
+        value=point.value,
+        lower=point.lower,
+        upper=point.upper,
+        reference_value=point.reference_value,
+        limit_lower=point.limit_lower,
+        limit_upper=point.limit_upper,
+        evidence=point.evidence,
+        status=_STATES[point.status],
+        reason=point.reason,
+        label_coverage=point.label_coverage,
+        judged=not (point.reason or "").startswith(SHOWN),
+    )
 
 
 def results(points: Sequence[Point], model: str) -> list[Result]:

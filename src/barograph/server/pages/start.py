@@ -182,7 +182,7 @@ def _page(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
         reference = None if found.reference_id is None else visit.reference(scope, found.reference_id)
         pending = _pending(scope, found)
     url = _address(visit)
-    needs_key = visit.caller.key_id is not None
+    needs_key = visit.caller.actor.kind != "system"
     event = {} if reference is None else example(reference, visit.now_us)
     id_name = DEFAULT_ID if reference is None else reference.schema.id or DEFAULT_ID
     page = ModelStart(

@@ -4,79 +4,95 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope as AsgiScope
 
 from barograph.dashboard.site import Viewer
-from barograph.server.auth import (
-    DEFAULT_PROJECT,
-    INCLUDES,
-    LOCAL,
-    Caller,
-    is_local,
-    sent,
-    token_of,
-    unauthenticated,
-)
-from barograph.server.caches import Cache
-from barograph.server.problems import Problem
+from barograph.server.auth import LOCAL_CALLER, Caller, is_local, sent, token_of, unauthenticated
+from barograph.server.cache_loaders import caller_of_key
+from barograph.server.permissions import ACROSS
+from barograph.server.problems import Problem, not_found
+from barograph.server.projects import moved_to, projects_of, projects_of_user
+from barograph.server.service import Service
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
-from barograph.store.catalog.scope import Scope
-from barograph.store.catalog.sessions import close_session, key_of_session, open_session
+from barograph.store.catalog.projects import Project
+from barograph.store.catalog.sessions import (
+    KEY_US,
+    TOUCH_US,
+    USER_US,
+    Session,
+    close_session,
+    find_session,
+    key_of_session,
+    open_session,
+    touch_session,
+)
+from barograph.store.catalog.users import User, get_user, standing_of
 
 COOKIE = "barograph_session"
-SESSION_US = 12 * 3_600 * 1_000_000  # that a session lasts at most
+PROJECT_COOKIE = "barograph_project"  # which of their projects somebody looks at
+DEVICE_COOKIE = "barograph_device"  # that somebody has signed in with this browser before
+YEAR_S = 365 * 86_400
 
-_LOCAL = Caller(project_id=DEFAULT_PROJECT, action="admin", name=LOCAL)
-_NOBODY = "Sign in with a key. `barograph keys create` makes one."
+_NOBODY = "Sign in with your name and password, or with a key."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Who asks for a page: as the rest of the service knows them, with what their forms must bear."""
+    """Who asks for a page: as the rest of the service knows them, with what their forms must bear.
+
+    `session` is that of their browser, `user` who they are if they are a user, `projects` where they could be.
+    """
 
     caller: Caller
     csrf: str
-    session: str | None = None
+    session: Session | None = None
+    user: User | None = None
+    projects: tuple[Project, ...] = ()
 
     def viewer(self) -> Viewer:
         """Return what pages know of them."""
         return Viewer(
-            name=self.caller.name,
-            actions=INCLUDES[self.caller.action],
+            name=self.caller.actor.name,
+            permissions=self.caller.permissions,
             csrf=self.csrf,
             has_session=self.session is not None,
+            is_user=self.user is not None,
+            project=next((one.path for one in self.projects if one.id == self.caller.project_id), ""),
+            projects=tuple((one.id, one.path) for one in self.projects),
         )
 
 
 class Viewers:
     """Find out who asks for a page: by a session, by a key, or as a person on this machine.
 
-    `local` is as for `Gate`. `secure` says that browsers reach the service over TLS, `path` under which path.
+    `local` is as for `Gate`. `secure` says that browsers reach the service over TLS.
     """
 
-    def __init__(
-        self,
-        engine: sa.Engine,
-        keys: Cache[str, Caller],
-        *,
-        now_us: Callable[[], int],
-        local: bool,
-        public_url: str | None,
-    ) -> None:
-        self._engine, self._keys, self._now_us, self._local = engine, keys, now_us, local
+    def __init__(self, service: Service, *, local: bool) -> None:
+        self._engine, self._keys, self._now_us, self._local = service.engine, service.keys, service.now_us, local
         self._secret = secrets.token_bytes(32)  # for forms of people without a session; forms outlive no process
-        place = urlsplit(public_url or "")
+        self._hops = service.settings.proxy_hops
+        place = urlsplit(service.settings.public_url or "")
+        self._host = place.netloc.lower()
         self._secure, self._path = place.scheme == "https", place.path.rstrip("/") + "/"
 
     async def find(self, scope: AsgiScope) -> Visitor:
-        """Return who asks; raise Problem if nobody knows."""
+        """Return who asks, in the project that they look at; raise Problem if nobody knows."""
+        found = await self._who(scope)
+        if found.user is not None or found.caller.role not in ACROSS:
+            return found
+        return await run_in_threadpool(self._placed, found, cookie_in(scope, PROJECT_COOKIE))
+
+    async def _who(self, scope: AsgiScope) -> Visitor:
         request = sent(scope["headers"])
         token = token_of(request.authorization)
         if token is not None:
@@ -84,21 +100,19 @@ class Viewers:
             if caller is None or (caller.expires_us is not None and caller.expires_us <= self._now_us()):
                 raise unauthenticated("This key is not valid: it does not exist, has expired or was revoked.")
             return Visitor(caller=caller, csrf=self._csrf(token))
-        session = session_in(scope)
+        session = cookie_in(scope, COOKIE)
         if session is not None:
-            from starlette.concurrency import run_in_threadpool
-
-            found = await run_in_threadpool(self._of_session, session)
+            found = await run_in_threadpool(self._of_session, session, cookie_in(scope, PROJECT_COOKIE))
             if found is not None:
                 return found
         if not self._local:
             over = session is not None
-            raise unauthenticated("Your session is over, or its key was revoked. " + _NOBODY if over else _NOBODY)
+            raise unauthenticated("Your session is over, or was ended. " + _NOBODY if over else _NOBODY)
         client = scope.get("client")
         why = is_local(request, client=client[0] if client else None, method=scope["method"])
         if why is not None:
             raise unauthenticated(f"Only a request from this machine itself needs no key, and {why}. {_NOBODY}")
-        return Visitor(caller=_LOCAL, csrf=self._csrf(""))
+        return Visitor(caller=LOCAL_CALLER, csrf=self._csrf(""))
 
     def check_form(self, visitor: Visitor, token: str) -> None:
         """Raise Problem unless a form, or an upload, came from one of our own pages."""
@@ -107,57 +121,125 @@ class Viewers:
                 "forbidden", "This form is too old, or comes from elsewhere. Load the page again, and send it anew."
             )
 
-    def sign_in(self, caller: Caller) -> str:
-        """Make a session of a key, and return the cookie for it."""
-        assert caller.key_id is not None
+    def check_origin(self, scope: AsgiScope) -> None:
+        """Raise Problem for a form of somebody who is not signed in, if a browser says that it comes from elsewhere.
+
+        Else a page elsewhere could sign somebody in as somebody else, who would then see what they do.
+        """
+        request = sent(scope["headers"])
+        ours = {self._host, *(host.lower() for host in request.host)}
+        elsewhere = [origin for origin in request.origin if urlsplit(origin).netloc.lower() not in ours - {""}]
+        if elsewhere or request.site in ("cross-site", "same-site"):
+            raise Problem("forbidden", "This form comes from elsewhere. Load the page again, and send it anew.")
+
+    def address(self, scope: AsgiScope) -> str | None:
+        """Return from where a request comes; None if a proxy that nobody has told of passed it on.
+
+        With `proxy_hops` it is what the outermost of these proxies has written, which nobody else can forge.
+        """
+        client = scope.get("client")
+        passed = [v.decode("latin-1") for name, v in scope["headers"] if name == b"x-forwarded-for"]
+        found = client[0] if client else None
+        if self._hops:
+            hops = [part.strip() for part in ",".join(passed).split(",")]
+            found = hops[-self._hops] if len(hops) >= self._hops else None
+        elif sent(scope["headers"]).forwarded:
+            found = None
+        try:
+            return None if found is None else str(ipaddress.ip_address(found))
+        except ValueError:
+            return None
+
+    def sign_in(self, scope: AsgiScope, caller: Caller, connection: Connection) -> str:
+        """Make a session of a user or key in place of what the browser had, and return the cookie for it."""
         now_us = self._now_us()
-        until_us = now_us + SESSION_US
-        if caller.expires_us is not None:
-            until_us = min(until_us, caller.expires_us)
-        with writing(self._engine) as connection:
-            token = open_session(
-                Scope(connection, caller.project_id), caller.key_id, now_us=now_us, expires_us=until_us
-            )
-        return self._cookie(token, (until_us - now_us) // 1_000_000)
+        old = cookie_in(scope, COOKIE)
+        if old is not None and (before := find_session(connection, old, now_us=now_us)) is not None:
+            close_session(connection, before.id)
+        is_user = caller.actor.kind == "user"
+        token, _ = open_session(
+            connection,
+            user_id=caller.actor.id if is_user else None,
+            key_id=None if is_user else caller.actor.id,
+            until_us=caller.expires_us,
+            address=self.address(scope),
+            agent=dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1"),
+            now_us=now_us,
+        )
+        return self.cookie(COOKIE, token, (USER_US if is_user else KEY_US) // 1_000_000)
 
     def sign_out(self, visitor: Visitor) -> str:
         """End a session, and return the cookie that makes the browser forget it."""
         if visitor.session is not None:
             with writing(self._engine) as connection:
-                close_session(Scope(connection, visitor.caller.project_id), visitor.session)
-        return self._cookie("", 0)
+                close_session(connection, visitor.session.id)
+        return self.cookie(COOKIE, "", 0)
 
-    def _of_session(self, token: str) -> Visitor | None:
+    def go_to(self, visitor: Visitor, project_id: int) -> str:
+        """Return the cookie by which somebody looks at another of their projects; raise Problem if it is none."""
+        if all(one.id != project_id for one in visitor.projects):
+            raise not_found("project", project_id)
+        return self.cookie(PROJECT_COOKIE, str(project_id), YEAR_S)
+
+    def cookie(self, name: str, value: str, seconds: int) -> str:
+        """Return a cookie that scripts cannot read, and that other sites cannot have sent with a form."""
+        secure = "; Secure" if self._secure else ""
+        return f"{name}={value}; Path={self._path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+
+    def _placed(self, visitor: Visitor, wanted: str | None) -> Visitor:
+        """Return somebody in the project that they look at, of those that they can be in."""
         with reading(self._engine) as connection:
-            found = key_of_session(connection, token, now_us=self._now_us())
-        if found is None:
+            projects = tuple(projects_of(connection, visitor.caller))
+        place = next((one for one in projects if str(one.id) == wanted), None)
+        caller = (moved_to(visitor.caller, place) if place is not None else None) or visitor.caller
+        return replace(visitor, caller=caller, projects=projects)
+
+    def _of_session(self, token: str, wanted: str | None) -> Visitor | None:
+        now_us = self._now_us()
+        with reading(self._engine) as connection:
+            session = find_session(connection, token, now_us=now_us)
+            found = None if session is None else self._visitor(connection, session, token, wanted)
+        if session is not None and now_us - session.used_us >= TOUCH_US:
+            with writing(self._engine) as connection:
+                touch_session(connection, session.id, now_us=now_us)
+        return found
+
+    def _visitor(self, connection: Connection, session: Session, token: str, wanted: str | None) -> Visitor | None:
+        csrf = self._csrf(token)
+        if session.key_id is not None:
+            key = key_of_session(connection, session)
+            caller = None if key is None else caller_of_key(connection, key)
+            return None if caller is None else Visitor(caller=caller, csrf=csrf, session=session)
+        user = None if session.user_id is None else get_user(connection, session.user_id)
+        if user is None:
             return None
-        key, until_us = found
+        standing = standing_of(connection, user)
+        projects = tuple(projects_of_user(connection, standing))
+        if not projects:
+            raise Problem("forbidden", f"You are {user.name}, and a member of no project. Ask who invited you.")
+        place = next((one for one in projects if str(one.id) == wanted), projects[0])
+        role = standing.role_in(place)
+        assert role is not None  # it is one of theirs
         caller = Caller(
-            project_id=key.project_id,
-            action=key.action,
-            name=key.name,
-            key_id=key.id,
-            prefix=key.prefix,
-            expires_us=until_us,
+            project_id=place.id,
+            organisation_id=place.organisation_id,
+            role=role,
+            actor=Actor("user", user.id, user.name),
+            expires_us=session.expires_us,
         )
-        return Visitor(caller=caller, csrf=self._csrf(token), session=token)
+        return Visitor(caller=caller, csrf=csrf, session=session, user=user, projects=projects)
 
     def _csrf(self, token: str) -> str:
         secret = token.encode() or self._secret
         return hmac.new(secret, b"form", hashlib.sha256).hexdigest()
 
-    def _cookie(self, token: str, seconds: int) -> str:
-        secure = "; Secure" if self._secure else ""
-        return f"{COOKIE}={token}; Path={self._path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
 
-
-def session_in(scope: AsgiScope) -> str | None:
-    """Return the token of a request's session; None without one."""
+def cookie_in(scope: AsgiScope, cookie: str) -> str | None:
+    """Return a cookie of a request; None without it."""
     for name, value in scope["headers"]:
         if name == b"cookie":
             try:
-                found = SimpleCookie(value.decode("latin-1")).get(COOKIE)
+                found = SimpleCookie(value.decode("latin-1")).get(cookie)
             except CookieError:
                 continue
             if found is not None and found.value:

@@ -18,6 +18,7 @@ from barograph.server.routes import (
     probes,
     producers,
     profiles,
+    projects,
     quarantine,
     references,
     removals,
@@ -26,6 +27,7 @@ from barograph.server.routes import (
     results,
     silences,
     sources,
+    users,
 )
 
 ROUTERS = tuple(
@@ -53,6 +55,8 @@ ROUTERS = tuple(
         deliveries,
         jobs,
         removals,
+        projects,
+        users,
         keys,
         audit,
         health,

@@ -12,6 +12,7 @@ from barograph.errors import did_you_mean
 from barograph.server.api_models import After, Answer, CallerOf, Limit, Page, ServiceOf, page
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.audit import Record, list_actions, list_records
 from barograph.times import from_microseconds
 
@@ -23,10 +24,11 @@ class RecordAnswer(Answer):
 
     id: int
     at: datetime
-    key_id: int | None = Field(description="Null: a person on the server's machine without a key.")
+    actor: Actor
     action: str = Field(examples=["change model"])
     target: str = Field(examples=["flights"])
     detail: dict[str, Any]
+    digest: str = Field(description="SHA-256 of this record and of the digest of the one before it, in hex.")
 
 
 class AuditPage(Page[RecordAnswer]):
@@ -59,8 +61,9 @@ def _answer(record: Record) -> RecordAnswer:
     return RecordAnswer(
         id=record.id,
         at=from_microseconds(record.at_us),
-        key_id=record.key_id,
+        actor=record.actor,
         action=record.action,
         target=record.target,
         detail=record.detail,
+        digest=record.digest.hex(),
     )

@@ -27,6 +27,7 @@ from barograph.server.api_models import (
 from barograph.server.catalog_lookup import MOST_ID, audited, model_named
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, not_found
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.changes import (
     OWN,
     Change,
@@ -76,9 +77,9 @@ class ChangeAnswer(Answer):
     detail: dict[str, Any]
     version: str | None
     created_at: datetime
-    created_by: str | None = Field(description="Null: the service itself, after a job.")
+    created_by: Actor | None = Field(description="Null: the service itself, after a job.")
     edited_at: datetime | None
-    edited_by: str | None
+    edited_by: Actor | None
 
 
 class ChangesPage(Page[ChangeAnswer]):
@@ -125,7 +126,7 @@ def add(model: str, asked: ChangeAsked, service: ServiceOf, caller: CallerOf) ->
             title=asked.title,
             detail=asked.detail,
             version=asked.version,
-            created_by=caller.name,
+            created_by=caller.actor,
             now_us=now_us,
         )
         audited(scope, caller, "tell change", model, {"id": change.id, "title": asked.title}, now_us=now_us)
@@ -145,7 +146,7 @@ def edit(model: str, change: int, asked: ChangeEdit, service: ServiceOf, caller:
         before = _editable(scope, model, change)
         given = asked.model_dump(exclude_none=True, exclude={"at"})
         at_us = None if asked.at is None else to_microseconds(asked.at)
-        after = edit_change(scope, before.model_id, change, at_us=at_us, **given, by=caller.name, now_us=now_us)
+        after = edit_change(scope, before.model_id, change, at_us=at_us, **given, by=caller.actor, now_us=now_us)
         assert after is not None  # it was there, in this transaction
         detail = {
             "id": change,

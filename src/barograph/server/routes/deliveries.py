@@ -144,7 +144,7 @@ def try_out(receiver: Name, response: Response, service: ServiceOf, caller: Call
     now_us, said = service.now_us(), service.delivery.now()
     if receiver not in said.receivers:
         raise not_found("receiver", receiver)
-    message = trial(receiver, by=caller.name, now=from_microseconds(now_us), url=said.url)
+    message = trial(receiver, by=caller.actor.name, now=from_microseconds(now_us), url=said.url)
     with service.write(caller) as scope:
         made = deliveries.add_delivery(
             scope,

@@ -109,10 +109,10 @@ def resolve(
     asked = asked or ResolveAsked()
 
     def act(scope: Scope, found: StoredIncident, now_us: int) -> StoredIncident:
-        now = handling.resolve(scope, _kept(found), by=caller.name, reason=asked.reason, now_us=now_us)
+        now = handling.resolve(scope, _kept(found), by=caller.actor, reason=asked.reason, now_us=now_us)
         if asked.verdict is None:
             return now
-        return handling.give_verdict(scope, now, asked.verdict, by=caller.name, reason=asked.reason, now_us=now_us)
+        return handling.give_verdict(scope, now, asked.verdict, by=caller.actor, reason=asked.reason, now_us=now_us)
 
     return _done(service, caller, incident, "resolve incident", asked, act)
 
@@ -132,7 +132,7 @@ def reopen(
     def act(scope: Scope, found: StoredIncident, now_us: int) -> StoredIncident:
         if found.state == handling.FIRING:
             return found
-        return handling.reopen(scope, _kept(found), by=caller.name, reason=asked.reason, now_us=now_us)
+        return handling.reopen(scope, _kept(found), by=caller.actor, reason=asked.reason, now_us=now_us)
 
     return _done(service, caller, incident, "reopen incident", asked, act)
 
@@ -142,7 +142,7 @@ def assign(incident: Incident, asked: AssignAsked, service: ServiceOf, caller: C
     """Say who sees to an incident, or that nobody does."""
 
     def act(scope: Scope, found: StoredIncident, now_us: int) -> StoredIncident:
-        return handling.assign(scope, found, to=asked.to, by=caller.name, now_us=now_us)
+        return handling.assign(scope, found, to=asked.to, by=caller.actor, now_us=now_us)
 
     return _done(service, caller, incident, "assign incident", asked, act)
 
@@ -154,7 +154,7 @@ def verdict(incident: Incident, asked: VerdictAsked, service: ServiceOf, caller:
     """Say whether an incident was real or a false alarm. It changes nothing but `…/precision`."""
 
     def act(scope: Scope, found: StoredIncident, now_us: int) -> StoredIncident:
-        return handling.give_verdict(scope, found, asked.verdict, by=caller.name, reason=asked.reason, now_us=now_us)
+        return handling.give_verdict(scope, found, asked.verdict, by=caller.actor, reason=asked.reason, now_us=now_us)
 
     return _done(service, caller, incident, "judge incident", asked, act)
 
@@ -171,7 +171,7 @@ def comment(incident: Incident, asked: CommentAsked, service: ServiceOf, caller:
     with service.write(caller) as scope:
         found = incident_with(scope, incident)
         added = incidents.add_comment(
-            scope, found.model_id, found.id, author=caller.name, text=asked.text, now_us=now_us
+            scope, found.model_id, found.id, author=caller.actor, text=asked.text, now_us=now_us
         )
         audited(scope, caller, "comment incident", found.id, {"comment": added.id}, now_us=now_us)
     return comment_answer(added)
@@ -187,7 +187,7 @@ def edit_comment(
         found = incident_with(scope, incident)
         edited = (
             incidents.edit_comment(
-                scope, found.model_id, found.id, comment, text=asked.text, by=caller.name, now_us=now_us
+                scope, found.model_id, found.id, comment, text=asked.text, by=caller.actor, now_us=now_us
             )
             if 0 < comment <= MOST_ID
             else None

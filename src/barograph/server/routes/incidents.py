@@ -18,6 +18,7 @@ from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import not_found
 from barograph.server.traces import example_traces
 from barograph.store.catalog import incidents as stored
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.changes import Change, ChangeKind, list_changes
 from barograph.store.catalog.handling import Verdict
 from barograph.store.catalog.incidents import Comment, Place, StoredAlert, StoredIncident
@@ -59,7 +60,7 @@ class SaidAnswer(Answer):
 
     state: IncidentState
     at: datetime
-    by: str
+    by: Actor
     reason: str | None
 
 
@@ -68,7 +69,7 @@ class AssignmentAnswer(Answer):
 
     to: str
     at: datetime
-    by: str
+    by: Actor
 
 
 class VerdictAnswer(Answer):
@@ -76,7 +77,7 @@ class VerdictAnswer(Answer):
 
     verdict: Verdict
     at: datetime
-    by: str
+    by: Actor
     reason: str | None
 
 
@@ -132,7 +133,7 @@ class IncidentAnswer(Answer):
         "chunks before it (at least a day)."
     )
     acknowledged_at: datetime | None
-    acknowledged_by: str | None
+    acknowledged_by: Actor | None
     assigned: AssignmentAnswer | None
     verdict: VerdictAnswer | None
     withdrawn: bool
@@ -149,10 +150,10 @@ class CommentAnswer(Answer):
 
     id: int
     at: datetime
-    author: str
+    author: Actor
     text: str
     edited_at: datetime | None
-    edited_by: str | None
+    edited_by: Actor | None
 
 
 class IncidentDetail(IncidentAnswer):
@@ -280,7 +281,7 @@ def acknowledge(
     now_us = service.now_us()
     with service.write(caller) as scope:
         found = incident_with(scope, incident)
-        by = caller.name if asked.acknowledged else None
+        by = caller.actor if asked.acknowledged else None
         stored.acknowledge(scope, found.model_id, found.id, by=by, now_us=now_us)
         audited(scope, caller, "acknowledge incident", found.id, asked.model_dump(), now_us=now_us)
         return detail_of(scope, incident_with(scope, incident), now_us=now_us)
@@ -382,7 +383,7 @@ def _incident(seen: SeenIncident, names: Mapping[int, str], near: Sequence[Chang
     )
 
 
-def _said(at_us: int | None, by: str | None, **what: str | None) -> dict[str, Any] | None:
+def _said(at_us: int | None, by: Actor | None, **what: str | None) -> dict[str, Any] | None:
     """Return what a person said; None if nobody did, or it was taken back."""
     if next(iter(what.values())) is None:
         return None

@@ -21,19 +21,25 @@ from barograph.server.api_models import (
 )
 from barograph.server.catalog_lookup import MOST_ID, audited
 from barograph.server.pagination import DEFAULT, read_cursor
+from barograph.server.permissions import may_give
 from barograph.server.problems import Problem, Wrong, not_found
 from barograph.store.catalog.keys import Key, create_key, get_key, list_keys, revoke_key
+from barograph.store.catalog.roles import Role
 from barograph.times import from_microseconds, to_microseconds
 
 router = APIRouter(tags=["keys"])
-Action = Literal["ingest", "read", "edit", "admin"]
+Act = Literal["events", "labels", "tell", "read"]
 
 
 class KeyAsked(Asked):
     """A key to make."""
 
     name: str = Field(min_length=1, max_length=200, description="Who or what will use it.", examples=["scoring job"])
-    action: Action = Field(description="`edit` and `admin` include `ingest` and `read`.")
+    role: Role = Field(description="What it may do: none above your own.")
+    models: list[str] | None = Field(
+        default=None, min_length=1, max_length=1000, description="Names of the models that it is limited to."
+    )
+    acts: list[Act] | None = Field(default=None, min_length=1, description="What it is limited to.")
     expires_at: Time | None = Field(default=None, description="Default: never.")
 
 
@@ -43,7 +49,9 @@ class KeyAnswer(Answer):
     id: int
     name: str
     prefix: str = Field(description="The part of the key by which it is recognised.")
-    action: Action
+    role: Role
+    models: list[str] | None
+    acts: list[str] | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -79,9 +87,12 @@ def create(asked: KeyAsked, service: ServiceOf, caller: CallerOf) -> NewKeyAnswe
     if expires_us is not None and expires_us <= now_us:
         message = "This must be in the future."
         raise Problem("invalid", f"The key would be over at once. {message}", [Wrong("$.expires_at", message)])
+    if not may_give(caller.permissions, asked.role):
+        raise Problem("forbidden", f"A key of the role {asked.role!r} could do more than you may yourself.")
     with service.write(caller) as scope:
-        new = create_key(scope, name=asked.name, action=asked.action, expires_us=expires_us, now_us=now_us)
-        detail = {"id": new.key.id, "prefix": new.key.prefix, "action": asked.action}
+        limits = {"models": asked.models, "acts": asked.acts}
+        new = create_key(scope, name=asked.name, role=asked.role, expires_us=expires_us, now_us=now_us, **limits)
+        detail = {"id": new.key.id, "prefix": new.key.prefix, "role": asked.role, **limits}
         audited(scope, caller, "create key", asked.name, detail, now_us=now_us)
     return NewKeyAnswer(**_answer(new.key).model_dump(), token=new.token)
 
@@ -104,7 +115,9 @@ def _answer(key: Key) -> KeyAnswer:
         id=key.id,
         name=key.name,
         prefix=key.prefix,
-        action=key.action,
+        role=key.role,
+        models=key.models,
+        acts=key.acts,
         created_at=from_microseconds(key.created_us),
         expires_at=from_microseconds(key.expires_us),
         revoked_at=from_microseconds(key.revoked_us),

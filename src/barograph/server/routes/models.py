@@ -40,6 +40,7 @@ from barograph.server.service import Service
 from barograph.server.spec_body import JSON, TOML, check_name, specification
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.conditions import ModelCondition, conditions
 from barograph.store.catalog.models import (
     Model,
@@ -359,7 +360,7 @@ def store_spec(
             headers["Location"] = url("/v1/models/{model}", model=name)
         else:
             check_unchanged_ways(scope, old, plain)
-            model, job = _change(scope, old, plain, version=spec.version, by=caller.name, now_us=now_us)
+            model, job = _change(scope, old, plain, version=spec.version, by=caller.actor, now_us=now_us)
             status = 200 if job is None else 202
             if job is not None:
                 headers["Location"] = url("/v1/jobs/{job}", job=job)
@@ -380,7 +381,7 @@ def _on_time(model: Model) -> str:
 
 
 def _change(
-    scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, by: str, now_us: int
+    scope: Scope, old: Model, plain: Mapping[str, Any], *, version: str, by: Actor, now_us: int
 ) -> tuple[Model, int | None]:
     """Put a specification in force, or ask for the job that does so, and return its id."""
     proposed = get_proposal(scope, old.id)
@@ -404,7 +405,7 @@ def hold(
     with service.write(caller) as scope:
         model: Model = model_named(scope, name)
         if lifecycle is not None or model.held is not None:  # to resume what is not held changes nothing
-            model = set_lifecycle(scope, model.id, lifecycle, by=caller.name, reason=reason, now_us=now_us)
+            model = set_lifecycle(scope, model.id, lifecycle, by=caller.actor, reason=reason, now_us=now_us)
             watch_silence(scope, model.id, now_us=now_us)
             mark(scope, model.id, due_us=now_us)
             audited(scope, caller, action, name, {"reason": reason}, now_us=now_us)

@@ -84,7 +84,7 @@ def found(model: str, asked: ProbeAsked, service: ServiceOf, caller: CallerOf) -
             title=_title(asked, ended),
             detail=asked.model_dump(mode="json", exclude={"at", "version"}),
             version=asked.version,
-            created_by=caller.name,
+            created_by=caller.actor,
             now_us=now_us,
         )
     return ProbeAnswer(passed=not bad, change=change.id, incident=incident)

@@ -81,7 +81,7 @@ def started(model: str, asked: ProducerAsked, service: ServiceOf, caller: Caller
                 "environment": environment,
             },
             version=asked.version,
-            created_by=caller.name,
+            created_by=caller.actor,
             now_us=now_us,
         )
     return ProducerAnswer(change=change.id, differences=told)

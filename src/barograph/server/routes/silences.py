@@ -24,6 +24,7 @@ from barograph.server.catalog_lookup import MOST_ID, audited, model_named, names
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem, Wrong, not_found
 from barograph.spec.file import seconds_of
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.incidents import (
     StoredSilence,
     add_silence,
@@ -90,7 +91,7 @@ class SilenceAnswer(Answer):
     reason: str
     starts_at: datetime
     ends_at: datetime
-    created_by: str
+    created_by: Actor
     created_at: datetime
 
 
@@ -145,7 +146,7 @@ def create(
             starts_us=starts_us,
             ends_us=ends_us,
             reason=asked.reason,
-            created_by=caller.name,
+            created_by=caller.actor,
             now_us=now_us,
         )
         answer = _answer(silence, names_of(scope, [] if model_id is None else [model_id]))

@@ -10,6 +10,7 @@ from typing import Any, Literal  # Any: JSON values
 
 import sqlalchemy as sa
 
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.schema import changes, models
 from barograph.store.catalog.scope import Scope, columns_of
 
@@ -34,9 +35,9 @@ class Change:
     detail: dict[str, Any]
     version: str | None
     created_us: int
-    created_by: str | None
+    created_by: Actor | None
     edited_us: int | None = None
-    edited_by: str | None = None
+    edited_by: Actor | None = None
 
 
 def add_change(
@@ -48,7 +49,7 @@ def add_change(
     title: str,
     detail: Mapping[str, Any] | None = None,
     version: str | None = None,
-    created_by: str | None = None,
+    created_by: Actor | None = None,
     now_us: int,
 ) -> Change:
     """Add a change. Raises NotFoundError for an unknown model."""
@@ -112,7 +113,7 @@ def edit_change(
     title: str | None = None,
     detail: Mapping[str, Any] | None = None,
     version: str | None = None,
-    by: str,
+    by: Actor,
     now_us: int,
 ) -> Change | None:
     """Change what is given, and return it as it is now; None if the model has no change with this id."""

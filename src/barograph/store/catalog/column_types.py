@@ -9,6 +9,8 @@ from typing import Any  # Any: values of JSON columns, of every kind
 
 import sqlalchemy as sa
 
+from barograph.store.catalog.actor import Actor, parse_actor
+
 
 def storable(text: str) -> str:
     r"""Return a text that both databases can store: NUL and halves of surrogate pairs are replaced.
@@ -33,6 +35,21 @@ class Words(sa.types.TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
         """Return the text as it is stored."""
         return None if value is None else storable(value)
+
+
+class Who(sa.types.TypeDecorator[Actor]):
+    """An actor, as one text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Actor | None, dialect: sa.Dialect) -> str | None:
+        """Return the text that is stored."""
+        return None if value is None else storable(value.written())
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Actor | None:
+        """Return the actor of a stored text."""
+        return None if value is None else parse_actor(value)
 
 
 class Document(sa.types.TypeDecorator[Any]):

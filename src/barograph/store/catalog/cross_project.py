@@ -12,7 +12,6 @@ from typing import Any  # Any: a row of several columns
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from barograph.errors import ConflictError
 from barograph.store.catalog.halves import Half
 from barograph.store.catalog.leases import over
 from barograph.store.catalog.removals import Removal
@@ -23,10 +22,8 @@ from barograph.store.catalog.schema import (
     keys,
     models,
     outbox,
-    projects,
     receivers,
     removals,
-    sessions,
     states,
     tellings,
     work,
@@ -35,16 +32,6 @@ from barograph.store.catalog.scope import columns_of
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
 _WAITS = sa.literal("waiting", literal_execute=True)  # else SQLite could not tell that the index of these is enough
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """One project of an organisation."""
-
-    id: int
-    organisation_id: int
-    name: str
-    created_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,31 +97,9 @@ class FleetModel:
     late: int
 
 
-def list_projects(connection: Connection) -> list[Project]:
-    """Return all projects by id."""
-    columns = (projects.c.id, projects.c.organisation_id, projects.c.name, projects.c.created_us)
-    return [Project(**row._mapping) for row in connection.execute(sa.select(*columns).order_by(projects.c.id))]
-
-
-def add_project(connection: Connection, name: str, *, organisation_id: int = 1, now_us: int) -> int:
-    """Add a project and return its id. Raises ConflictError if the organisation has one of this name."""
-    values = {"name": name, "organisation_id": organisation_id, "created_us": now_us}
-    try:
-        return int(connection.execute(sa.insert(projects).values(values).returning(projects.c.id)).scalar_one())
-    except ConflictError:
-        raise ConflictError(f"There is a project named {name!r} already. Choose another name.") from None
-
-
 def key_row(connection: Connection, prefix: str) -> sa.Row[Any] | None:
     """Return the row of the key with this prefix, with its hash, for `keys.find_key`; None if there is none."""
     return connection.execute(sa.select(keys).where(keys.c.prefix == prefix)).first()
-
-
-def session_row(connection: Connection, digest: bytes) -> sa.Row[Any] | None:
-    """Return the row of the key of a session, with `session_us`, when that ends, for `sessions`; None without one."""
-    this = (keys.c.id == sessions.c.key_id) & (keys.c.project_id == sessions.c.project_id)
-    statement = sa.select(keys, sessions.c.expires_us.label("session_us")).join_from(sessions, keys, this)
-    return connection.execute(statement.where(sessions.c.hash == digest)).first()
 
 
 def fetching(connection: Connection) -> list[Fetching]:

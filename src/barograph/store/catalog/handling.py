@@ -14,6 +14,7 @@ from typing import Any, Literal  # Any: values of rows
 from barograph.alerts.alert import State
 from barograph.errors import NotFoundError
 from barograph.store.catalog import outbox
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.incidents import StoredIncident
 from barograph.store.catalog.outbox import What
 from barograph.store.catalog.schema import incidents
@@ -27,7 +28,7 @@ NOTHING_SAID: Mapping[str, None] = dict.fromkeys(("said_state", "said_us", "said
 
 
 def resolve(
-    scope: Scope, incident: StoredIncident, *, by: str, reason: str | None = None, now_us: int
+    scope: Scope, incident: StoredIncident, *, by: Actor, reason: str | None = None, now_us: int
 ) -> StoredIncident:
     """Say that an incident is over, and return it as it is now. Raises NotFoundError."""
     values = {
@@ -45,7 +46,7 @@ def resolve(
 
 
 def reopen(
-    scope: Scope, incident: StoredIncident, *, by: str, reason: str | None = None, now_us: int
+    scope: Scope, incident: StoredIncident, *, by: Actor, reason: str | None = None, now_us: int
 ) -> StoredIncident:
     """Say that an incident is not over, and return it as it is now. Raises NotFoundError."""
     if incident.state != FIRING:
@@ -54,13 +55,19 @@ def reopen(
     return _changed(scope, incident, {"state": FIRING, "until_us": None, **said}, now_us)
 
 
-def assign(scope: Scope, incident: StoredIncident, *, to: str | None, by: str, now_us: int) -> StoredIncident:
+def assign(scope: Scope, incident: StoredIncident, *, to: str | None, by: Actor, now_us: int) -> StoredIncident:
     """Say who sees to an incident, with None that nobody does, and return it as it is now. Raises NotFoundError."""
     return _changed(scope, incident, {"assigned_to": to, "assigned_us": now_us, "assigned_by": by}, now_us)
 
 
 def give_verdict(
-    scope: Scope, incident: StoredIncident, verdict: Verdict | None, *, by: str, reason: str | None = None, now_us: int
+    scope: Scope,
+    incident: StoredIncident,
+    verdict: Verdict | None,
+    *,
+    by: Actor,
+    reason: str | None = None,
+    now_us: int,
 ) -> StoredIncident:
     """Say whether an incident was real, with None take it back, and return it as it is now. Raises NotFoundError."""
     said = {"verdict": verdict, "verdict_us": now_us, "verdict_by": by, "verdict_reason": reason}

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from barograph.alerts.silence import Silence
 from barograph.errors import NotFoundError
 from barograph.store.catalog import outbox
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.outbox import What
 from barograph.store.catalog.schema import alerts, comments, incidents, silences
 from barograph.store.catalog.scope import R, Scope, columns_of
@@ -66,21 +67,21 @@ class StoredIncident:
     until_us: int | None
     body: dict[str, Any]
     acknowledged_us: int | None
-    acknowledged_by: str | None
+    acknowledged_by: Actor | None
     opened_us: int
     updated_us: int
     withdrawn: bool
     said_state: str | None = None
     said_us: int | None = None
-    said_by: str | None = None
+    said_by: Actor | None = None
     said_reason: str | None = None
     said_from_us: int | None = None
     assigned_to: str | None = None
     assigned_us: int | None = None
-    assigned_by: str | None = None
+    assigned_by: Actor | None = None
     verdict: str | None = None
     verdict_us: int | None = None
-    verdict_by: str | None = None
+    verdict_by: Actor | None = None
     verdict_reason: str | None = None
 
 
@@ -92,10 +93,10 @@ class Comment:
     model_id: int
     incident_id: str
     at_us: int
-    author: str
+    author: Actor
     text: str
     edited_us: int | None = None
-    edited_by: str | None = None
+    edited_by: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class StoredSilence:
     starts_us: int
     ends_us: int
     reason: str
-    created_by: str
+    created_by: Actor
     created_us: int
 
     def as_silence(self) -> Silence:
@@ -166,7 +167,7 @@ def members_of(scope: Scope, model_id: int, incident_id: str) -> list[StoredAler
     return scope.records(StoredAlert, scope.pick(alerts, StoredAlert).where(mine).order_by(*order))
 
 
-def acknowledge(scope: Scope, model_id: int, incident_id: str, *, by: str | None, now_us: int) -> None:
+def acknowledge(scope: Scope, model_id: int, incident_id: str, *, by: Actor | None, now_us: int) -> None:
     """Say that a person has seen to an incident, or with `by` None that nobody has. Raises NotFoundError."""
     change = scope.update(incidents).where(incidents.c.model_id == model_id, incidents.c.id == incident_id)
     values = {"acknowledged_us": None if by is None else now_us, "acknowledged_by": by, "updated_us": now_us}
@@ -175,7 +176,7 @@ def acknowledge(scope: Scope, model_id: int, incident_id: str, *, by: str | None
     outbox.add_one(scope, model_id, [incident_id], what=What.ACKNOWLEDGED, now_us=now_us)
 
 
-def add_comment(scope: Scope, model_id: int, incident_id: str, *, author: str, text: str, now_us: int) -> Comment:
+def add_comment(scope: Scope, model_id: int, incident_id: str, *, author: Actor, text: str, now_us: int) -> Comment:
     """Add a comment to an incident. Raises NotFoundError."""
     if get_incident(scope, incident_id, model_id=model_id) is None:
         raise _no_incident(incident_id)
@@ -195,7 +196,7 @@ def list_comments(
 
 
 def edit_comment(
-    scope: Scope, model_id: int, incident_id: str, comment_id: int, *, text: str, by: str, now_us: int
+    scope: Scope, model_id: int, incident_id: str, comment_id: int, *, text: str, by: Actor, now_us: int
 ) -> Comment | None:
     """Change what a comment says, and return it as it is now; None if this incident has none with this id."""
     change = _comment(scope.update(comments), model_id, incident_id, comment_id)
@@ -216,7 +217,7 @@ def add_silence(
     starts_us: int,
     ends_us: int,
     reason: str,
-    created_by: str,
+    created_by: Actor,
     now_us: int,
 ) -> StoredSilence:
     """Add a silence. Raises SpecError where it does not hold together, NotFoundError for an unknown model."""

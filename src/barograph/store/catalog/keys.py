@@ -11,17 +11,17 @@ import hmac
 import re
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from barograph.store.catalog import cross_project as everywhere
+from barograph.store.catalog.roles import Role
 from barograph.store.catalog.schema import keys
 from barograph.store.catalog.scope import Scope
 
-Action = Literal["ingest", "read", "edit", "admin"]
 TOUCH_US = 60_000_000  # how exact `last_used_us` is: a write for each request would cost more than the request
 _TOKEN = re.compile(r"baro_([A-Za-z0-9]{12})_([A-Za-z0-9_-]{43})")
 _LETTERS = string.ascii_letters + string.digits
@@ -36,11 +36,13 @@ class Key:
     project_id: int
     name: str
     prefix: str
-    action: Action
+    role: Role
     created_us: int
     expires_us: int | None
     revoked_us: int | None
     last_used_us: int | None
+    models: list[str] | None = None  # that it is limited to
+    acts: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +53,22 @@ class NewKey:
     token: str = field(repr=False)
 
 
-def create_key(scope: Scope, *, name: str, action: Action, expires_us: int | None = None, now_us: int) -> NewKey:
-    """Make a key of this project."""
+def create_key(
+    scope: Scope,
+    *,
+    name: str,
+    role: Role,
+    models: Sequence[str] | None = None,
+    acts: Sequence[str] | None = None,
+    expires_us: int | None = None,
+    now_us: int,
+) -> NewKey:
+    """Make a key of this project, which may be limited to models, by their names, and to acts, by their permissions."""
     prefix = "".join(secrets.choice(_LETTERS) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    values = {"name": name, "prefix": prefix, "hash": _hash(secret), "action": action, "created_us": now_us}
-    key = scope.add(Key, keys, {**values, "expires_us": expires_us})
+    values = {"name": name, "prefix": prefix, "hash": _hash(secret), "role": role, "created_us": now_us}
+    limits = {"models": None if models is None else list(models), "acts": None if acts is None else list(acts)}
+    key = scope.add(Key, keys, {**values, "expires_us": expires_us, **limits})
     return NewKey(key=key, token=f"baro_{prefix}_{secret}")
 
 

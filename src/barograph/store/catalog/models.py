@@ -8,6 +8,7 @@ from typing import Any  # Any: JSON values
 
 from barograph.alerts.condition import Held, Lifecycle
 from barograph.errors import ConflictError, NotFoundError
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.schema import models, references
 from barograph.store.catalog.scope import Scope, columns_of
 from barograph.times import from_microseconds
@@ -30,7 +31,7 @@ class ModelHead:
     results_us: int | None
     lifecycle: str | None
     lifecycle_us: int | None
-    lifecycle_by: str | None
+    lifecycle_by: Actor | None
     lifecycle_reason: str | None
     created_us: int
     updated_us: int
@@ -44,7 +45,7 @@ class ModelHead:
         return Held(
             lifecycle=Lifecycle(self.lifecycle),
             since=from_microseconds(self.lifecycle_us),
-            by=self.lifecycle_by or "",
+            by=str(self.lifecycle_by or ""),
             reason=self.lifecycle_reason or "",
         )
 
@@ -112,7 +113,7 @@ def update_model(
 
 
 def set_lifecycle(
-    scope: Scope, model_id: int, lifecycle: Lifecycle | None, *, by: str, reason: str | None, now_us: int
+    scope: Scope, model_id: int, lifecycle: Lifecycle | None, *, by: Actor, reason: str | None, now_us: int
 ) -> Model:
     """Pause or retire a model, or with None resume it, and return it as it is now. Raises NotFoundError."""
     values = {

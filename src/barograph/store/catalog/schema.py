@@ -1,8 +1,8 @@
 """The tables of the catalog.
 
-Every table but `organisations`, `projects` and `leases` has a `project_id`, and what belongs to a model refers to it by
-project and id together, so that a row can never hang on the model of another project. Times are microseconds since
-1970 UTC and end in `_us`. A change here needs a new migration; a test compares the two.
+Every table but `organisations`, `projects`, `leases` and those of people has a `project_id`, and what belongs to a
+model refers to it by project and id together, so that a row can never hang on the model of another project.
+Times are microseconds since 1970 UTC and end in `_us`. A change here needs a new migration; a test compares the two.
 
 `sqlite_autoincrement`: ids are never given twice, also after a deletion, as they stand in audit records and cursors.
 `sqlite_with_rowid=False`: rows lie in the order of the primary key, so that one series is read in one run.
@@ -19,6 +19,10 @@ from barograph.store.catalog.delivery_tables import receivers as receivers
 from barograph.store.catalog.delivery_tables import tellings as tellings
 from barograph.store.catalog.door_tables import halves as halves
 from barograph.store.catalog.door_tables import privacy_keys as privacy_keys
+from barograph.store.catalog.profile_tables import carried as carried
+from barograph.store.catalog.profile_tables import dirty as dirty
+from barograph.store.catalog.profile_tables import positions as positions
+from barograph.store.catalog.profile_tables import profiles as profiles
 from barograph.store.catalog.source_tables import source_files as source_files
 from barograph.store.catalog.source_tables import sources as sources
 from barograph.store.catalog.table_parts import METADATA as METADATA
@@ -28,12 +32,18 @@ from barograph.store.catalog.table_parts import if_any as _if_any
 from barograph.store.catalog.table_parts import model as _model
 from barograph.store.catalog.table_parts import number as _number
 from barograph.store.catalog.table_parts import of_model as _of_model
-from barograph.store.catalog.table_parts import of_reference as _of_reference
 from barograph.store.catalog.table_parts import project as _project
-from barograph.store.catalog.table_parts import reference as _reference
 from barograph.store.catalog.table_parts import row_id as _id
 from barograph.store.catalog.table_parts import time as _time
+from barograph.store.catalog.table_parts import who as _who
 from barograph.store.catalog.table_parts import words as _words
+from barograph.store.catalog.user_tables import attempts as attempts
+from barograph.store.catalog.user_tables import devices as devices
+from barograph.store.catalog.user_tables import links as links
+from barograph.store.catalog.user_tables import members as members
+from barograph.store.catalog.user_tables import owners as owners
+from barograph.store.catalog.user_tables import sessions as sessions
+from barograph.store.catalog.user_tables import users as users
 
 FOREVER = 2**62  # the `until_us` of a row that holds now
 
@@ -60,23 +70,15 @@ keys = sa.Table(
     _words("name"),
     sa.Column("prefix", Words, nullable=False, unique=True),
     sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 of the secret part
-    _words("action"),
+    _words("role"),
     _time("created_us"),
     _time("expires_us", optional=True),
     _time("revoked_us", optional=True),
     _time("last_used_us", optional=True),
+    _document("models", optional=True),  # names of the models that it is limited to
+    _document("acts", optional=True),  # permissions that it is limited to
     sa.Index(None, "project_id", "id"),
     sqlite_autoincrement=True,
-)
-
-sessions = sa.Table(  # of browsers, each made with a key
-    "sessions",
-    METADATA,
-    sa.Column("hash", sa.LargeBinary, primary_key=True),  # SHA-256 of the token
-    _project(),
-    sa.Column("key_id", RowId, sa.ForeignKey("keys.id", ondelete="CASCADE"), nullable=False),
-    _time("created_us"),
-    _time("expires_us"),
 )
 
 models = sa.Table(
@@ -94,7 +96,7 @@ models = sa.Table(
     _time("results_us", optional=True),  # of the newest write of results; it only grows
     _words("lifecycle", optional=True),  # paused or retired, if a person said so; else it follows from the events
     _time("lifecycle_us", optional=True),  # when a person last said so, or took it back
-    _words("lifecycle_by", optional=True),
+    _who("lifecycle_by", optional=True),
     _words("lifecycle_reason", optional=True),
     _time("created_us"),
     _time("updated_us"),
@@ -140,72 +142,11 @@ changes = sa.Table(
     _document("detail"),
     _words("version", optional=True),
     _time("created_us"),
-    _words("created_by", optional=True),
+    _who("created_by", optional=True),
     *_if_any("edited_us edited_by"),
     _of_model(),
     sa.Index(None, "model_id", "at_us", "id"),
     sqlite_autoincrement=True,
-)
-
-profiles = sa.Table(
-    "profiles",
-    METADATA,
-    _reference(),
-    _words("grain", key=True),
-    _time("start_us", key=True),
-    _project(),
-    _model(),
-    _time("end_us"),
-    _words("chunk"),
-    _count("rows"),
-    _time("first_us", optional=True),
-    _time("last_us", optional=True),
-    _count("revision"),
-    sa.Column("data", sa.LargeBinary, nullable=False),  # Profiles.to_bytes() of one chunk
-    _time("updated_us"),
-    _of_reference(),
-)
-
-# What is known of profiles without their bytes, which lie on pages of their own: those are not read for it.
-_HEAD = "reference_id grain start_us project_id revision updated_us end_us chunk rows first_us last_us"
-sa.Index("ix_profiles_heads", *(profiles.c[name] for name in _HEAD.split()))
-
-positions = sa.Table(
-    "positions",
-    METADATA,
-    _model(key=True),
-    _reference(),
-    _project(),
-    _count("events_version"),
-    _count("labels_version"),
-    _of_reference(),
-    sa.Index(None, "reference_id"),
-    sqlite_with_rowid=False,
-)
-
-dirty = sa.Table(
-    "dirty",
-    METADATA,
-    _reference(),
-    _time("start_us", key=True),
-    _project(),
-    _model(),
-    _time("since_us"),
-    _count("marks"),  # grows with each mark, so that one set during a rebuild is not cleared by it
-    _of_reference(),
-    sqlite_with_rowid=False,
-)
-
-carried = sa.Table(  # what an evaluation has from the chunks before, derived from their profiles
-    "carried",
-    METADATA,
-    _model(key=True),
-    _words("kind", key=True),
-    _time("at", key=True),  # of a chunk, its start; of what came after some chunks, their number
-    _project(),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-    _of_model(),
-    sqlite_with_rowid=False,
 )
 
 series = sa.Table(
@@ -325,7 +266,7 @@ incidents = sa.Table(
     _time("until_us", optional=True),
     _document("body"),
     _time("acknowledged_us", optional=True),
-    _words("acknowledged_by", optional=True),
+    _who("acknowledged_by", optional=True),
     _time("opened_us"),
     _time("updated_us"),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
@@ -352,7 +293,7 @@ comments = sa.Table(
     _model(),
     _words("incident_id"),
     _time("at_us"),
-    _words("author"),
+    _who("author"),
     _words("text"),
     *_if_any("edited_us edited_by"),
     _of_model(),
@@ -370,7 +311,7 @@ silences = sa.Table(
     _time("starts_us"),
     _time("ends_us"),
     _words("reason"),
-    _words("created_by"),
+    _who("created_by"),
     _time("created_us"),
     _of_model(),
     sa.Index(None, "model_id"),
@@ -468,10 +409,11 @@ audit = sa.Table(
     _id(),
     _project(),
     _time("at_us"),
-    sa.Column("key_id", RowId, nullable=True),  # no foreign key: the record outlives what it names
+    _who("actor"),
     _words("action"),
     _words("target"),
     _document("detail"),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # of this record and of all before it: see `audit`
     sa.Index(None, "project_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 Values = Mapping[str, Any]
+_ALONE = 0x6175  # "au": any number beside which nobody else locks in this database
 R = TypeVar("R")  # a frozen dataclass whose fields are columns
 
 
@@ -27,6 +28,14 @@ class Scope:
         What is joined to it must hang on it by its key: the project of the joined rows is then the same.
         """
         return sa.select(*(columns or (table,))).select_from(table).where(table.c.project_id == self.project_id)
+
+    def alone(self) -> None:
+        """Let others that ask the same of this project wait until the transaction ends.
+
+        On SQLite whoever writes is alone already.
+        """
+        if self.connection.dialect.name != "sqlite":
+            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ALONE, self.project_id)))
 
     def pick(self, table: sa.Table, kind: type[R]) -> sa.Select[Any]:
         """Return a query of the columns that are the fields of `kind`."""

@@ -1,54 +1,116 @@
-"""Sessions: what a browser has in place of a key. They end by themselves, and with the key that they were made with.
-
-As with keys, only the SHA-256 of the 256 random bits is stored.
+"""Sessions: what a browser has in place of a password or a key. A session ends by itself: some hours after it was last
+used, some days after it was made, and with the user or key that it was made with.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-import secrets
-from dataclasses import fields
+from collections.abc import Collection
+from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.keys import Key
-from barograph.store.catalog.schema import sessions
-from barograph.store.catalog.scope import Scope
+from barograph.store.catalog.schema import keys, sessions
+from barograph.store.catalog.scope import columns_of
+from barograph.store.catalog.tokens import digest_of, new_token
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-
-
-def open_session(scope: Scope, key_id: int, *, now_us: int, expires_us: int) -> str:
-    """Make a session of a key, forget those that are over, and return its token, which is kept nowhere else."""
-    token = secrets.token_urlsafe(32)
-    scope.change(scope.delete(sessions).where(sessions.c.expires_us <= now_us))
-    values = {"hash": _hash(token), "key_id": key_id, "created_us": now_us, "expires_us": expires_us}
-    scope.insert(sessions, [values])
-    return token
+HOUR_US = 3_600_000_000
+IDLE_US = 12 * HOUR_US  # without a request, after which a session is over
+USER_US, KEY_US = 7 * 24 * HOUR_US, 12 * HOUR_US  # that one lasts at most
+TOUCH_US = 60_000_000  # how exact `used_us` is: a write for each request would cost more than the request
+_MOST_LETTERS = 200  # of what a browser says of itself
 
 
-def key_of_session(connection: Connection, token: str, *, now_us: int) -> tuple[Key, int] | None:
-    """Return the key of a session, whatever its project, and when the session ends.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session of a user, or of a key: one of both ids is None."""
 
-    None if there is no such session, or it or its key is over or revoked.
+    id: int
+    key_id: int | None
+    user_id: int | None
+    created_us: int
+    used_us: int
+    expires_us: int
+    address: str | None
+    agent: str
+
+    def ends_us(self) -> int:
+        """Return when it ends if it is not used again."""
+        return min(self.expires_us, self.used_us + IDLE_US)
+
+
+def open_session(
+    connection: Connection,
+    *,
+    user_id: int | None = None,
+    key_id: int | None = None,
+    until_us: int | None = None,
+    address: str | None = None,
+    agent: str = "",
+    now_us: int,
+) -> tuple[str, Session]:
+    """Make a session, forget those that are over, and return its token, which is kept nowhere else.
+
+    It is always a new one: what a browser brought along is never taken over.
     """
-    if not TOKEN.fullmatch(token):
-        return None
-    row = everywhere.session_row(connection, _hash(token))
-    if row is None or row.session_us <= now_us or row.revoked_us is not None:
-        return None
-    key = Key(**{f.name: row._mapping[f.name] for f in fields(Key)})
-    if key.expires_us is not None and key.expires_us <= now_us:
-        return None
-    return key, int(row.session_us)
+    token = new_token()
+    expires_us = now_us + (KEY_US if user_id is None else USER_US)
+    connection.execute(sa.delete(sessions).where(_over(now_us)))
+    values = {
+        "hash": digest_of(token),
+        "key_id": key_id,
+        "user_id": user_id,
+        "created_us": now_us,
+        "used_us": now_us,
+        "expires_us": expires_us if until_us is None else min(expires_us, until_us),
+        "address": address,
+        "agent": "".join(c for c in agent if c.isprintable())[:_MOST_LETTERS],
+    }
+    row = connection.execute(sa.insert(sessions).values(values).returning(*columns_of(sessions, Session))).one()
+    return token, Session(**row._mapping)
 
 
-def close_session(scope: Scope, token: str) -> bool:
-    """End a session; return whether it was there."""
-    return scope.change(scope.delete(sessions).where(sessions.c.hash == _hash(token))) > 0
+def find_session(connection: Connection, token: str, *, now_us: int) -> Session | None:
+    """Return the session of a token; None if there is none, or it or its key is over or revoked."""
+    statement = sa.select(*columns_of(sessions, Session)).where(sessions.c.hash == digest_of(token), ~_over(now_us))
+    row = connection.execute(statement).first()
+    return None if row is None else Session(**row._mapping)
 
 
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+def key_of_session(connection: Connection, session: Session) -> Key | None:
+    """Return the key that a session was made with; None if it is a user's."""
+    row = connection.execute(sa.select(*columns_of(keys, Key)).where(keys.c.id == session.key_id)).first()
+    return None if row is None else Key(**row._mapping)
+
+
+def touch_session(connection: Connection, session_id: int, *, now_us: int) -> None:
+    """Say that a session was used."""
+    connection.execute(sa.update(sessions).where(sessions.c.id == session_id).values(used_us=now_us))
+
+
+def list_sessions(
+    connection: Connection, *, user_ids: Collection[int] = (), key_ids: Collection[int] = (), now_us: int
+) -> list[Session]:
+    """Return the sessions of these users and keys that are not over, the newest first."""
+    mine = sessions.c.user_id.in_(user_ids) | sessions.c.key_id.in_(key_ids)
+    statement = sa.select(*columns_of(sessions, Session)).where(mine, ~_over(now_us))
+    return [Session(**row._mapping) for row in connection.execute(statement.order_by(sessions.c.id.desc()))]
+
+
+def close_session(connection: Connection, session_id: int) -> None:
+    """End a session."""
+    connection.execute(sa.delete(sessions).where(sessions.c.id == session_id))
+
+
+def close_sessions(connection: Connection, user_id: int, *, but: int | None = None) -> int:
+    """End all sessions of a user, `but` one; return how many."""
+    mine = sa.delete(sessions).where(sessions.c.user_id == user_id)
+    return connection.execute(mine if but is None else mine.where(sessions.c.id != but)).rowcount
+
+
+def _over(now_us: int) -> sa.ColumnElement[bool]:
+    good = sa.select(keys.c.id).where(keys.c.revoked_us.is_(None))
+    good = good.where(keys.c.expires_us.is_(None) | (keys.c.expires_us > now_us))
+    ended = (sessions.c.expires_us <= now_us) | (sessions.c.used_us <= now_us - IDLE_US)
+    return ended | (sessions.c.key_id.is_not(None) & sessions.c.key_id.not_in(good))

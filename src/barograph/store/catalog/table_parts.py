@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal  # Any: columns of several types
 
 import sqlalchemy as sa
 
-from barograph.store.catalog.column_types import Document, RowId, Words
+from barograph.store.catalog.actor import Actor
+from barograph.store.catalog.column_types import Document, RowId, Who, Words
 
 METADATA = sa.MetaData(
     naming_convention={  # migrations must be able to name what they change
@@ -37,6 +39,11 @@ def words(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[
     return sa.Column(name, Words, nullable=optional, primary_key=key)
 
 
+def who(name: str, *, optional: bool = False) -> sa.Column[Actor]:
+    """Return a column of who did something."""
+    return sa.Column(name, Who, nullable=optional)
+
+
 def document(name: str, *, optional: bool = False) -> sa.Column[object]:
     """Return a column of JSON."""
     return sa.Column(name, Document, nullable=optional)
@@ -48,8 +55,9 @@ def time(name: str, *, optional: bool = False, key: bool = False) -> sa.Column[i
 
 
 def if_any(names: str) -> list[sa.Column[Any]]:
-    """Return columns that may be null: of times where the name says so, else of text."""
-    return [(time if name.endswith("_us") else words)(name, optional=True) for name in names.split()]
+    """Return columns that may be null: of times or actors where the name says so, else of text."""
+    kinds: dict[str, Callable[..., sa.Column[Any]]] = {"us": time, "by": who}
+    return [kinds.get(name.rsplit("_", 1)[-1], words)(name, optional=True) for name in names.split()]
 
 
 def count(name: str, *, optional: bool = False) -> sa.Column[int]:

@@ -1,0 +1,168 @@
+"""Users: people with a name, and what they are in projects, in organisations, and in the installation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from barograph.errors import ConflictError, SpecError
+from barograph.store.catalog.projects import Project
+from barograph.store.catalog.roles import MemberRole, Role
+from barograph.store.catalog.schema import members, owners, projects, users
+from barograph.store.catalog.scope import columns_of
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._+@-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person. `password` is as argon2id writes it, None before one was chosen."""
+
+    id: int
+    name: str
+    password: str | None = field(repr=False)
+    subject: str | None
+    is_operator: bool
+    created_us: int
+    signed_in_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a user is: in the installation, in organisations by id, in projects by id.
+
+    `homes` are the organisations of those projects.
+    """
+
+    is_operator: bool = False
+    owns: frozenset[int] = frozenset()
+    roles: Mapping[int, MemberRole] = field(default_factory=dict)
+    homes: frozenset[int] = frozenset()
+
+    def role_in(self, project: Project) -> Role | None:
+        """Return the highest role in a project; None if there is none."""
+        if self.is_operator:
+            return "operator"
+        return "owner" if project.organisation_id in self.owns else self.roles.get(project.id)
+
+
+def check_user_name(name: str) -> str:
+    """Return the name of a user in small letters; raise SpecError if it cannot be one.
+
+    >>> check_user_name(" Ada@Example.org ")
+    'ada@example.org'
+    """
+    given = name.strip().lower()
+    if not _NAME.fullmatch(given):
+        raise SpecError(
+            "The name of a user has up to 100 letters a to z, digits, and any of . _ + @ -, as in 'ada@example.org'. "
+            f"Got {name[:100]!r}."
+        )
+    return given
+
+
+def create_user(connection: Connection, name: str, *, subject: str | None = None, now_us: int) -> User:
+    """Add a user who is nothing yet. Raises SpecError for a name that cannot be one, ConflictError if it is taken."""
+    values = {"name": check_user_name(name), "subject": subject, "is_operator": False, "created_us": now_us}
+    try:
+        row = connection.execute(sa.insert(users).values(values).returning(*columns_of(users, User))).one()
+    except ConflictError:
+        raise ConflictError(f"There is a user named {name!r} already.") from None
+    return User(**row._mapping)
+
+
+def get_user(connection: Connection, user_id: int) -> User | None:
+    """Return a user by id; None if there is none."""
+    return _user(connection, users.c.id == user_id)
+
+
+def find_user(connection: Connection, name: str) -> User | None:
+    """Return a user by name, in letters of any size; None if there is none."""
+    return _user(connection, users.c.name == name.strip().lower())
+
+
+def find_subject(connection: Connection, subject: str) -> User | None:
+    """Return the user whom an identity provider knows so; None if there is none."""
+    return _user(connection, users.c.subject == subject)
+
+
+def list_users(connection: Connection, *, project: Project | None = None) -> list[User]:
+    """Return all users by name, or those who are something in a project: its members, and who owns its organisation."""
+    statement = sa.select(*columns_of(users, User))
+    if project is not None:
+        inside = sa.select(members.c.user_id).where(members.c.project_id == project.id)
+        owning = sa.select(owners.c.user_id).where(owners.c.organisation_id == project.organisation_id)
+        statement = statement.where(users.c.id.in_(inside) | users.c.id.in_(owning))
+    return [User(**row._mapping) for row in connection.execute(statement.order_by(users.c.name))]
+
+
+def standing_of(connection: Connection, user: User) -> Standing:
+    """Return what a user is."""
+    join = sa.select(members.c.project_id, members.c.role, projects.c.organisation_id).join_from(members, projects)
+    rows = connection.execute(join.where(members.c.user_id == user.id)).fetchall()
+    owning = connection.execute(sa.select(owners.c.organisation_id).where(owners.c.user_id == user.id)).scalars()
+    return Standing(
+        is_operator=user.is_operator,
+        owns=frozenset(owning),
+        roles={row[0]: row[1] for row in rows},
+        homes=frozenset(row[2] for row in rows),
+    )
+
+
+def set_password(connection: Connection, user_id: int, password: str | None) -> None:
+    """Store a password, as argon2id writes it."""
+    connection.execute(sa.update(users).where(users.c.id == user_id).values(password=password))
+
+
+def signed_in(connection: Connection, user_id: int, *, now_us: int) -> None:
+    """Say that a user has signed in."""
+    connection.execute(sa.update(users).where(users.c.id == user_id).values(signed_in_us=now_us))
+
+
+def set_member(connection: Connection, user_id: int, project_id: int, role: MemberRole | None) -> None:
+    """Give a user a role in a project in place of what they were; None takes it away."""
+    this = (members.c.user_id == user_id) & (members.c.project_id == project_id)
+    if role is None:
+        connection.execute(sa.delete(members).where(this))
+        return
+    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(members)
+    insert = insert.on_conflict_do_update(index_elements=["user_id", "project_id"], set_={"role": role})
+    connection.execute(insert, {"user_id": user_id, "project_id": project_id, "role": role})
+
+
+def set_owner(connection: Connection, user_id: int, organisation_id: int, is_owner: bool) -> None:
+    """Say that a user owns an organisation, or does not."""
+    this = (owners.c.user_id == user_id) & (owners.c.organisation_id == organisation_id)
+    connection.execute(sa.delete(owners).where(this))
+    if is_owner:
+        connection.execute(sa.insert(owners).values(user_id=user_id, organisation_id=organisation_id))
+
+
+def set_operator(connection: Connection, user_id: int, is_operator: bool) -> None:
+    """Say that a user is an operator of the installation, or is not."""
+    connection.execute(sa.update(users).where(users.c.id == user_id).values(is_operator=is_operator))
+
+
+def delete_user(connection: Connection, user_id: int) -> None:
+    """Delete a user with their sessions, links and roles. What they did keeps their name."""
+    connection.execute(sa.delete(users).where(users.c.id == user_id))
+
+
+def somebody_may(connection: Connection, roles: Collection[str]) -> bool:
+    """Return whether any user is an operator, owns an organisation, or has one of these roles in a project."""
+    any_of = (
+        sa.select(users.c.id).where(users.c.is_operator),
+        sa.select(owners.c.user_id),
+        sa.select(members.c.user_id).where(members.c.role.in_(roles)),
+    )
+    return any(connection.execute(statement.limit(1)).first() is not None for statement in any_of)
+
+
+def _user(connection: Connection, where: sa.ColumnElement[bool]) -> User | None:
+    row = connection.execute(sa.select(*columns_of(users, User)).where(where)).first()
+    return None if row is None else User(**row._mapping)

@@ -1,0 +1,157 @@
+"""Users, what they are where, their sessions and links, and how fast somebody may try to be them."""
+
+from __future__ import annotations
+
+import pytest
+from two_projects import NOW, SECOND, Catalog
+
+from barograph.errors import ConflictError, SpecError
+from barograph.store.catalog import keys, links, projects, sessions, throttle, users
+from barograph.store.catalog.users import Standing, User
+
+
+def made(catalog: Catalog, name: str = "ada") -> User:
+    with catalog.write() as scope:
+        return users.create_user(scope.connection, name, now_us=NOW)
+
+
+def test_a_user_has_one_name_whatever_the_size_of_its_letters(catalog: Catalog) -> None:
+    ada = made(catalog, " Ada@Example.org")
+    assert ada.name == "ada@example.org"
+    assert "password" not in repr(ada)
+    with pytest.raises(ConflictError, match="already"):
+        made(catalog, "ADA@example.org")
+    for wrong in ("", " ", "a b", "a/b", "-a", "é", "x" * 101, "a\nb"):
+        with pytest.raises(SpecError):
+            made(catalog, wrong)
+    with catalog.read() as scope:
+        assert users.find_user(scope.connection, "ADA@example.org ") == ada
+        assert users.find_user(scope.connection, "nobody") is None
+
+
+def test_the_highest_role_counts_and_deletion_takes_all(catalog: Catalog) -> None:
+    ada = made(catalog)
+    with catalog.write() as scope:
+        c = scope.connection
+        mine, other = (projects.get_project(c, id) for id in (catalog.mine, catalog.other))
+        assert mine is not None
+        assert other is not None
+        foreign = projects.add_project(c, "x", organisation_id=projects.add_organisation(c, "acme"), now_us=NOW)
+
+        def roles() -> list[str | None]:
+            user = users.get_user(c, ada.id)
+            assert user is not None
+            standing = users.standing_of(c, user)
+            return [standing.role_in(project) for project in (mine, other, foreign)]
+
+        assert roles() == [None, None, None]
+        users.set_member(c, ada.id, mine.id, "viewer")
+        users.set_member(c, ada.id, mine.id, "editor")
+        assert roles() == ["editor", None, None]
+        assert [user.name for user in users.list_users(c, project=mine)] == ["ada"]
+        assert users.list_users(c, project=other) == []
+        assert users.standing_of(c, ada) == Standing(roles={mine.id: "editor"}, homes=frozenset({1}))
+        users.set_owner(c, ada.id, 1, True)
+        users.set_owner(c, ada.id, 1, True)
+        assert roles() == ["owner", "owner", None]
+        users.set_operator(c, ada.id, True)
+        assert roles() == ["operator"] * 3
+        users.set_operator(c, ada.id, False)
+        users.set_owner(c, ada.id, 1, False)
+        users.set_member(c, ada.id, mine.id, None)
+        assert roles() == [None, None, None]
+        users.set_member(c, ada.id, mine.id, "viewer")
+        sessions.open_session(c, user_id=ada.id, now_us=NOW)
+        links.make_link(c, ada.id, now_us=NOW)
+        users.delete_user(c, ada.id)
+        assert users.list_users(c, project=mine) == []
+        assert sessions.list_sessions(c, user_ids=[ada.id], now_us=NOW) == []
+
+
+def test_a_session_ends_when_it_is_idle_and_when_it_is_old(catalog: Catalog) -> None:
+    ada = made(catalog)
+    with catalog.write() as scope:
+        c = scope.connection
+        token, session = sessions.open_session(c, user_id=ada.id, agent="a\nb" + "x" * 999, now_us=NOW)
+        assert (session.agent[:3], len(session.agent)) == ("abx", 200)
+        assert sessions.find_session(c, token, now_us=NOW + sessions.IDLE_US - 1) == session
+        assert sessions.find_session(c, token, now_us=NOW + sessions.IDLE_US) is None
+        assert sessions.find_session(c, token[:-1], now_us=NOW) is None
+        assert sessions.find_session(c, "", now_us=NOW) is None
+        at = NOW
+        while at < NOW + sessions.USER_US:  # used all the time, it ends nevertheless
+            assert sessions.find_session(c, token, now_us=at) is not None
+            sessions.touch_session(c, session.id, now_us=at)
+            at += sessions.IDLE_US - 1
+        assert sessions.find_session(c, token, now_us=NOW + sessions.USER_US) is None
+
+
+def test_a_session_of_a_key_ends_with_it(catalog: Catalog) -> None:
+    with catalog.write() as scope:
+        c = scope.connection
+        key = keys.create_key(scope, name="k", role="viewer", expires_us=NOW + 9 * SECOND, now_us=NOW).key
+        token, session = sessions.open_session(c, key_id=key.id, now_us=NOW)
+        assert sessions.key_of_session(c, session) == key
+        assert sessions.find_session(c, token, now_us=NOW + 8 * SECOND) == session
+        assert sessions.find_session(c, token, now_us=NOW + 9 * SECOND) is None
+        keys.revoke_key(scope, key.id, now_us=NOW)
+        assert sessions.find_session(c, token, now_us=NOW + 1) is None
+        assert sessions.list_sessions(c, key_ids=[key.id], now_us=NOW + 1) == []
+
+
+def test_a_link_works_once_and_the_newest_alone(catalog: Catalog) -> None:
+    ada, eve = made(catalog), made(catalog, "eve")
+    with catalog.write() as scope:
+        c = scope.connection
+        first, hers = links.make_link(c, ada.id, now_us=NOW), links.make_link(c, eve.id, now_us=NOW)
+        second = links.make_link(c, ada.id, now_us=NOW)
+        assert links.user_of_link(c, first, now_us=NOW) is None
+        assert links.user_of_link(c, second, now_us=NOW + links.LINK_US - 1) == ada
+        assert links.user_of_link(c, second, now_us=NOW + links.LINK_US) is None
+        kept, _ = sessions.open_session(c, user_id=eve.id, now_us=NOW)
+        ended, _ = sessions.open_session(c, user_id=ada.id, now_us=NOW)
+        device = throttle.know(c, ada.id, now_us=NOW)
+        assert links.use_link(c, second, "hash", now_us=NOW) == ada
+        assert links.use_link(c, second, "other", now_us=NOW) is None
+        now = users.get_user(c, ada.id)
+        assert now is not None
+        assert now.password == "hash"
+        assert sessions.find_session(c, ended, now_us=NOW) is None
+        assert not throttle.is_known(c, ada.id, device)
+        assert sessions.find_session(c, kept, now_us=NOW) is not None
+        assert links.user_of_link(c, hers, now_us=NOW) == eve
+
+
+def test_waits_grow_and_are_counted_by_name_and_address(catalog: Catalog) -> None:
+    with catalog.write() as scope:
+        c = scope.connection
+        guess = throttle.counted_by("ada", "10.0.0.1", None)
+        assert throttle.counted_by(" ADA ", "10.0.0.1", None) == guess
+        assert "ada" not in repr(guess)
+        assert [throttle.charge(c, guess, now_us=NOW) for _ in range(7)] == [0] * 5 + [SECOND] * 2
+        assert throttle.charge(c, guess, now_us=NOW + SECOND) == 0  # the sixth failure
+        assert throttle.charge(c, guess, now_us=NOW + SECOND) == 2 * SECOND
+        # Another address, and another name from the same one, are free.
+        assert throttle.charge(c, throttle.counted_by("ada", "10.0.0.2", None), now_us=NOW) == 0
+        assert throttle.charge(c, throttle.counted_by("eve", "10.0.0.1", None), now_us=NOW) == 0
+        # What was good is forgiven, and only that.
+        throttle.forgive(c, throttle.counted_by("eve", "10.0.0.1", None))
+        names = [throttle.counted_by(f"user{i}", "10.0.0.1", None) for i in range(30)]
+        waits = [throttle.charge(c, name, now_us=NOW) for name in names]
+        assert waits.index(SECOND) == throttle.FREE["address"] - 6
+        assert throttle.charge(c, guess, now_us=NOW + throttle.FORGET_US + SECOND) == 0
+
+
+def test_many_addresses_make_nobody_wait_who_is_known(catalog: Catalog) -> None:
+    ada = made(catalog)
+    with catalog.write() as scope:
+        c = scope.connection
+        device = throttle.know(c, ada.id, now_us=NOW)
+        for i in range(150):
+            throttle.charge(c, throttle.counted_by("ada", f"10.0.{i}.1", None), now_us=NOW)
+        assert throttle.charge(c, throttle.counted_by("ada", "10.1.0.1", None), now_us=NOW) > 0
+        assert throttle.is_known(c, ada.id, device)
+        assert throttle.charge(c, throttle.counted_by("ada", "10.1.0.1", device), now_us=NOW) == 0
+        for i in range(throttle.MOST_DEVICES):
+            throttle.know(c, ada.id, now_us=NOW + 1 + i)
+        assert not throttle.is_known(c, ada.id, device)
