@@ -110,7 +110,6 @@ def test_metrics_are_told_apart_by_their_facts() -> None:
         "alerts/titles.py": "a word of a sentence on concept drift",
         "scenarios/wording.py": "examples",
         "server/routes/results.py": "examples",
-        "scenarios/wording.py": "examples",
     }
     names = {name for _, name in catalogue()}
     wrong = []
