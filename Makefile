@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel history histories power streams
+.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -102,6 +102,9 @@ sdk-bench: $(STAMP)  ## what the client costs and delivers, on an idle machine
 
 sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stopped for two and killed five times
 	$(BIN)/python benchmarks/sdk.py soak
+
+kafka: $(STAMP)  ## a million messages of Kafka, while consumer, server and broker are killed or stand still; ten minutes
+	$(BIN)/python benchmarks/kafka.py
 
 docs: $(STAMP)  ## the pages that are written from the source: metrics, settings, wording
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md

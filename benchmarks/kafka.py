@@ -145,6 +145,19 @@ class Run:
         """Wait until what was sent is committed."""
         assert self._line()
 
+    def processor_s(self) -> dict[str, float]:
+        """Return the processor time that each process has had."""
+        assert self.consumer is not None
+        found = {}
+        for name, process in (
+            ("broker and producer", self.broker),
+            ("consumer", self.consumer),
+            ("server", self.server),
+        ):
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            found[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return found
+
     def watch(self, until: threading.Event) -> None:
         """Note the most memory that the consumer has."""
         while not until.wait(0.5):
@@ -194,11 +207,14 @@ def measure(asked: argparse.Namespace, folder: Path) -> None:
         run.send(1_000)
         run.finished()  # the group has begun, everything is loaded
         calm = asked.messages // 10
-        began = time.monotonic()
+        began, before = time.monotonic(), run.processor_s()
         run.send(calm)
         run.finished()
+        used = {name: 1e6 * (now - before[name]) / calm for name, now in run.processor_s().items()}
         rate = calm / (time.monotonic() - began)
         print(f"rate: {rate:,.0f} messages/s (load {os.getloadavg()[0]:.1f})", flush=True)
+        each = ", ".join(f"{name} {microseconds:.1f}" for name, microseconds in used.items())
+        print(f"processor, in µs a message: {each}; together {sum(used.values()):.1f}", flush=True)
         away = min(30_000, asked.messages // 10)
         rest = asked.messages - calm - 1_000 - 2 * away * bool(asked.away)
         began = time.monotonic()

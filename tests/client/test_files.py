@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -161,6 +163,19 @@ def test_labels_go_to_their_own_address(service: Service, tmp_path: Path) -> Non
     assert (sent.rows, sent.rejected) == (2, 1)
     assert sent.reasons == ("label: missing",)
     assert service.requests[0][0] == "/v1/models/m/labels"
+
+
+def test_a_table_of_a_database_is_sent_from_its_start(service: Service, frame: pl.DataFrame, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.execute(f"create table events ({', '.join(frame.columns)})")
+        values = [[v.isoformat() if hasattr(v, "isoformat") else v for v in row] for row in frame.iter_rows()]
+        connection.executemany(f"insert into events values ({', '.join('?' * len(frame.columns))})", values)
+        connection.commit()
+    address = f"sqlite:///{tmp_path / 'a.db'}?table=events"
+    for _ in range(2):
+        sent = send(address, url=service.url, model="m", batch_rows=300, state=tmp_path / "state")
+        assert (sent.rows, sent.skipped, sent.rejected) == (len(frame), 0, 0)
+    assert set(service.ids) == set(frame["event_id"])
 
 
 def test_rows_that_are_all_rejected_are_an_answer_not_an_error(

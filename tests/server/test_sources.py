@@ -110,6 +110,10 @@ def test_what_fails_stands_in_the_state_and_ends(fetching: Served, tmp_path: Pat
     assert fetching.client.put(at, json=mended).status_code == 200
     wait_for(lambda: counted(fetching) == 300, "the mended one is read")
     wait_for(lambda: "cannot be read" not in fetching.client.get(at).text, "and what is gone is forgotten")
+    assert fetching.client.put(at, json={**SPEC, "sources": {"sql": here}}).status_code == 200
+    wait_for(lambda: "evnts" in fetching.client.get(at).json()["state"]["verdict"], "it fails again")
+    assert fetching.client.put(at, json=SPEC).status_code == 200
+    wait_for(lambda: "evnts" not in fetching.client.get(at).json()["state"]["verdict"], "the last one is forgotten")
 
 
 def test_rows_that_cannot_be_taken_are_set_aside_once(fetching: Served, tmp_path: Path, reference_data: bytes) -> None:

@@ -71,9 +71,9 @@ class Fetcher:
     def follow(self) -> bool:
         """Begin to follow sources that are new, and stop with those that are gone or changed. Returns False."""
         wanted: dict[tuple[int, int, str], tuple[Model, Followed]] = {}
-        for read in self._with_sources():
-            with self.ctx.write(read.model.project_id) as scope:
-                kept.forget_sources(scope, read.model.id, but=[source.called for source in read.sources])
+        reads = self._with_sources()
+        self._forget({read.model.id: [source.called for source in read.sources] for read in reads})
+        for read in reads:
             for source in read.sources:
                 if isinstance(source, Followed):
                     wanted[read.model.id, read.model.revision, source.called] = (read.model, source)
@@ -91,6 +91,17 @@ class Fetcher:
                 self._following[key] = (thread, stop)
                 thread.start()
         return False
+
+    def _forget(self, named: Mapping[int, Sequence[str]]) -> None:
+        """Forget the sources that no specification names any more: else one that failed would fail for ever."""
+        with reading(self.ctx.engine) as connection:
+            known = everywhere.fetched(connection)
+            heads = {head.model_id for head in everywhere.fetching(connection)}
+        unread = heads - set(named)  # their plug-in may come back, or they are new
+        for project_id, model_id in sorted({(p, m) for p, m, name in known if name not in named.get(m, ())}):
+            if model_id not in unread:
+                with self.ctx.write(project_id) as scope:
+                    kept.forget_sources(scope, model_id, but=named.get(model_id, ()))
 
     def _with_sources(self) -> list[_Read]:
         with reading(self.ctx.engine) as connection:

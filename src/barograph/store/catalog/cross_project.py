@@ -24,6 +24,7 @@ from barograph.store.catalog.schema import (
     outbox,
     receivers,
     removals,
+    sources,
     states,
     tellings,
     work,
@@ -109,6 +110,12 @@ def fetching(connection: Connection) -> list[Fetching]:
     statement = sa.select(*columns).where(models.c.schema.is_not(None), said.is_not(None), said != "{}")
     live = sa.func.coalesce(models.c.lifecycle, "") != "retired"
     return [Fetching(**row._mapping) for row in connection.execute(statement.where(live).order_by(models.c.id))]
+
+
+def fetched(connection: Connection) -> list[tuple[int, int, str]]:
+    """Return the project, model and name of every source of which something is kept."""
+    found = connection.execute(sa.select(sources.c.project_id, sources.c.model_id, sources.c.name))
+    return [(int(project_id), int(model_id), str(name)) for project_id, model_id, name in found]
 
 
 def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
