@@ -372,9 +372,10 @@ INTRODUCTION = """# How early harm is told, and how quiet it is
 Written by `make power`, which goes on where it stopped. Simulated models, end to end through `barograph.check` with its
 default budget of one false alarm a month for all that is watched, half of it for performance. 60 days of production
 (14 of them by the hour), in which a change comes on day 30. *False*: incidents of at least a warning while nothing has
-changed, a month, and what it is at most with 95 % confidence, given the number of runs. *Found*: the share of runs with such an incident
-after the change, and the median number of days until it, where 0 is the day of the change itself. Beside it
-stand a mean ± 3 standard deviations of the days of the reference, and a CUSUM (k = 0.5, h = 5), both of four metrics.
+changed, a month, and what it is at most with 95 % confidence, given the number of runs. *Found*: the share of runs with
+such an incident after the change, and the median number of days until it, where 0 is the day of the change itself.
+Beside it stand a mean ± 3 standard deviations of the days of the reference, and a CUSUM (k = 0.5, h = 5), both of four
+metrics; they see the labels also where barograph has none.
 
 """
 

@@ -116,7 +116,9 @@ def _take(
 ) -> None:
     context = browser.new_context(base_url=url, viewport=size or DESKTOP, timezone_id="UTC", locale="en-GB")
     page = context.new_page()
-    page.goto(path, timeout=PATIENCE_MS)
+    answer = page.goto(path, timeout=PATIENCE_MS)
+    if answer is None or (answer.status >= 400 and "nobody" not in path):
+        sys.exit(f"{path} cannot be shown: {page.inner_text('main')[:500]}")
     page.screenshot(path=to, full_page=whole)
     context.close()
     print(to, flush=True)

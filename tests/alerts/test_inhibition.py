@@ -202,3 +202,14 @@ def test_a_cause_that_bears_the_loss_may_be_seen_after_its_onset(history: Histor
     for blame, expected in ((0.9, 1), (None, 0)):
         alerts = replay(history("quality.missing_share.age ....wwww", blame=blame) + loss, weeks(8))
         assert len(explained(alerts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"), [({}, False), ({"blame": 0.8}, True), ({"factor": 10.9}, True), ({"blame": 0.2}, False)]
+)
+def test_other_values_explain_a_loss_only_where_that_shows(
+    history: History, weeks: Weeks, known: dict[str, float], expected: bool
+) -> None:
+    seen = history("quality.out_of_range_share.age ..wwww", value=0.8, reference_value=0.0, **known)
+    alerts = replay(seen + history("performance.roc_auc ..cccc"), weeks(6))
+    assert bool(explained(alerts)) is expected

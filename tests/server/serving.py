@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -57,11 +57,14 @@ class Served:
     url: str
     client: httpx.Client
 
-    def key(self, role: str, *, project_id: int = 1, expires_us: int | None = None) -> str:
+    def key(
+        self, role: str, *, project_id: int = 1, expires_us: int | None = None, acts: Sequence[str] | None = None
+    ) -> str:
         """Make a key and return its token."""
+        limits = {"expires_us": expires_us, "acts": acts}
         with writing(self.service.engine) as connection:
             scope = Scope(connection, project_id)
-            new = create_key(scope, name=role, role=role, expires_us=expires_us, now_us=wall_clock_us())
+            new = create_key(scope, name=role, role=role, now_us=wall_clock_us(), **limits)
         return new.token
 
     def key_id(self, token: str) -> int:

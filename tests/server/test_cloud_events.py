@@ -169,13 +169,16 @@ def test_services_types_and_what_is_unknown(working: Served) -> None:
     assert {r.partition(":")[0] for r in reasons} == {"x", "shop.moved 'n3'", "shop.sold 'n5'", f"{REQUEST} 'n6'"}
     assert any("neither one of KServe's logger nor in `types` of [sources.cloudevents]" in r for r in reasons)
     assert logged(served, REQUEST, "k", V1[0], at=1, name="late") == "0/1/0"
+    limited = {"Authorization": f"Bearer {served.key('ingest', acts=['events'])}", "Content-Type": BATCH}
+    refused = served.client.post("/v1/cloudevents", content=json.dumps(batch), headers=limited)
+    assert (refused.status_code, "'labels' is none of them" in refused.text) == (403, True)
     one = json.dumps(cloud("s", "shop.sold", {"features": X, "score": 0.5})).encode()
     assert told(served.client.post(f"{base}/cloudevents", content=one, headers={"Content-Type": STRUCTURED})) == "1/0/0"
 
 
 def test_who_may_send_and_what_is_refused(working: Served) -> None:
     served = working
-    for key, status in (("read", 403), ("ingest", 404)):
+    for key, status in (("viewer", 403), ("ingest", 404)):
         headers = {"Authorization": f"Bearer {served.key(key)}", "Content-Type": STRUCTURED}
         sent = served.client.post("/v1/cloudevents", json=cloud("a", REQUEST, V1[0], source="/nobody"), headers=headers)
         assert sent.status_code == status, sent.text

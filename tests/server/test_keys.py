@@ -160,9 +160,12 @@ def test_another_project_s_things_are_not_there(guarded: Served) -> None:
             continue
         content = b'{"event_id":"1","timestamp":"2024-01-01T00:00:00Z"}'
         sent = {**headers, "Content-Type": "application/json"}
+        if rule.path.endswith("/cloudevents"):
+            sent["Content-Type"] = "application/cloudevents+json"
+            content = b'{"specversion": "1.0", "id": "1", "source": "/x", "type": "x", "data": {"x": 1}}'
         if rule.path.endswith("/references"):
             sent["Content-Type"] = "text/csv"
-        if rule.path.endswith("/spec"):
+        if rule.path.endswith(("/spec", "/replay")):
             content = b"{}"
         if rule.path.endswith(("/changes", "/changes/{change}")):
             content = b'{"title": "x"}'

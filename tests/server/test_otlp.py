@@ -151,6 +151,10 @@ def test_what_could_not_be_taken_is_a_partial_success(working: Served) -> None:
     assert "2 records without a model that is known" in partial["errorMessage"]
     wait_for(lambda: len(working.client.get(f"{base}/quarantine").json()["items"]) == 2, "two are set aside")
     assert export(working, as_json({**good, "barograph.id": "a"})).json() == {}, "the same again is no error"
+    limited = {"Authorization": f"Bearer {working.key('ingest', acts=['events'])}"}
+    label = {"barograph.model": "partly", "barograph.id": "a", "barograph.label": 1}
+    refused = export(working, as_json(label), **limited).json()["partialSuccess"]
+    assert refused == {"rejectedLogRecords": "1", "errorMessage": "this key may not send labels"}
     working.client.put("/v1/models/unready", json=SPEC)
     early = export(working, as_json({"barograph.model": "unready", "barograph.score": 1.0})).json()
     assert "has no reference yet" in early["partialSuccess"]["errorMessage"]

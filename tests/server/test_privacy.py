@@ -105,6 +105,8 @@ def test_nothing_clear_reaches_the_disk_the_log_or_an_answer(tmp_path: Path) -> 
         found = client.get(f"{BASE}/events/{rows[12]['event_id']}").json()
         assert (found["state"], found["has_label"]) == ("counted", True)
         assert SECRET not in json.dumps(found["events"])
+        shown = found["events"][0]["values"]["event_id"]
+        assert client.get(f"{BASE}/events/{shown}").json()["events"] == found["events"], "as the service shows it"
         asked = client.post(f"{BASE}/erasures", json={"id": rows[12]["event_id"]})
 
         def erased() -> bool:

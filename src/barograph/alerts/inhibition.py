@@ -65,7 +65,8 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
     - a broken column: all else about the same column; and what comes of the whole input: drift of the cells and of the
       columns in `outputs` (the model's own, such as its score), performance, estimated or realised, and concept. For
       that it must have begun when they did (`began_with`), and not be known to explain less than half of the loss; what
-      it has explained once it explains when it comes again. A constant column explains no others.
+      it has explained once it explains when it comes again. A constant column explains no others, and other ranges and
+      categories only where it shows that they bear the loss, or are of another unit.
 
     Predictions that cannot be used are explained by a broken column among the `outputs`; where none is broken by
     itself, they explain what else is seen in these columns, and what comes of the whole input. A broken column is
@@ -121,6 +122,13 @@ def began_with(cause: Alert, alert: Alert) -> bool:
     return earliest - SLACK <= cause.first.position <= last + SLACK
 
 
+def _may_cost(cause: Alert, reason: Broken | None) -> bool:
+    """Return whether a broken column can have cost performance: other values only if that shows, or in another unit."""
+    if cause.blame is None:
+        return reason not in OTHER_VALUES or cause.factor is not None
+    return cause.blame >= ENOUGH
+
+
 def _is_open(cause: Alert, alert: Alert) -> bool:
     """Return whether a cause has not ended when another alert begins."""
     return cause.last.position + SLACK >= alert.first.position
@@ -147,8 +155,7 @@ class _Open:
             self.stacks["rows", breach.segment].append(i)
         else:
             self.stacks[("column", breach.column), breach.segment].append(i)
-            blame = self.alerts[i].blame
-            if reason in BREAKS_THE_MODEL and (blame is None or blame >= ENOUGH):
+            if reason in BREAKS_THE_MODEL and _may_cost(self.alerts[i], reason):
                 self.stacks["columns", breach.segment].append(i)
 
     def latest(self, scope: Hashable, alert: Alert) -> int | None:

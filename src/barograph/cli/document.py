@@ -39,6 +39,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "who is told of incidents; see docs/delivery.md",
     ),
     "BAROGRAPH_PUBLIC_URL": ("none", "under which address people reach it, as in `https://example.org/barograph`"),
+    "BAROGRAPH_TLS_CERT": ("none", "the certificates with which the server speaks TLS; `--tls-cert` comes before it"),
+    "BAROGRAPH_TLS_KEY": ("none", "the key of the first of them; `--tls-key` comes before it"),
     "BAROGRAPH_PROXY_HOPS": ("0", "how many proxies in front add who asks to X-Forwarded-For; see docs/security.md"),
     "BAROGRAPH_TRACE_URL": (
         "none",

@@ -30,11 +30,11 @@ def packages(command: str) -> AbstractContextManager[None]:
     return needs("server", f"`barograph {command}`")
 
 
-def settings(folder: Path | None, *, public_url: str | None = None) -> Settings:
-    """Return the settings that options and environment give."""
+def settings(folder: Path | None, **options: str | Path | None) -> Settings:
+    """Return the settings that options, by the names of their variables, and environment give."""
     from barograph.store.settings import PREFIX, settings_from
 
-    given = {} if public_url is None else {f"{PREFIX}PUBLIC_URL": public_url}
+    given = {f"{PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None}
     return settings_from({**os.environ, **given}, folder=folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,8 @@ def serve(
     public_url: Annotated[
         str | None, typer.Option(help="Address under which people reach it, if a proxy stands in front.")
     ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="File of certificates: speak TLS with them.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="File of the key of the first of them.")] = None,
     require_keys: Annotated[bool, typer.Option("--require-keys", help="Ask for a key on this machine, too.")] = False,
     log_level: needs.LogLevel = "info",
 ) -> None:
@@ -29,7 +32,7 @@ def serve(
         from barograph.worker.worker import run_workers
     needs.write_logs(log_level)
     start.serve(
-        needs.settings(data, public_url=public_url),
+        needs.settings(data, public_url=public_url, tls_cert=tls_cert, tls_key=tls_key),
         host=host,
         port=port,
         threads=workers,

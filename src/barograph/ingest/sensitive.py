@@ -8,6 +8,7 @@ fields are not hidden, only values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -25,8 +26,9 @@ from barograph.ingest.common_names import FEATURES
 from barograph.ingest.values import text_of
 from barograph.store.layout import CONTEXT, TEXT
 
-MASK = "***"
+MASK, HASH = "***", "hash-"
 _HASH_BYTES = 16
+_is_hash = re.compile(rf"{HASH}[0-9a-f]{{{2 * _HASH_BYTES}}}").fullmatch
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -40,7 +42,9 @@ class Treated:
     key: bytes
 
     def text(self, text: str | None) -> str | None:
-        """Return what is kept of a value, None for none; empty text stays as it is.
+        """Return what is kept of a value, None for none; empty text, and what was kept of a value, stay as they are.
+
+        So an id that the service shows can be asked for, and be sent with a label.
 
         >>> column = Treated("email", "hash", b"k" * 32)
         >>> column.text("a@b.org") == column.text("a@b.org") != column.text("b@b.org")
@@ -52,8 +56,9 @@ class Treated:
             return text
         if self.way == "mask":
             return MASK
-        # A letter in front: a hash of digits alone would be taken for a number.
-        return "h" + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES, key=self.key).hexdigest()
+        if _is_hash(text):
+            return text
+        return HASH + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES, key=self.key).hexdigest()
 
     def array(self, array: pa.Array[Any]) -> pa.Array[Any]:
         """Return what is kept of a column, as text; of a dictionary, its values are treated. Raises InputError."""

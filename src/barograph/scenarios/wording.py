@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any  # fields of breaches are of several types
 
 from barograph.alerts.breach import Breach
-from barograph.alerts.condition import Failure, Held, Judged, Lifecycle, Trouble, condition
+from barograph.alerts.condition import Failure, Held, Judged, Lifecycle, Trouble, Unread, condition
 from barograph.alerts.lifecycle import watch
 from barograph.alerts.nearby import NearChange, told_of
 from barograph.alerts.severity import Severity
@@ -238,6 +238,8 @@ def verdicts() -> Iterator[tuple[str, str]]:
         condition(lifecycle=live, judged=well, troubles=[worse], silenced=1).verdict,
     )
     yield "in doubt, with silenced incidents", condition(lifecycle=live, judged=doubted, silenced=2).verdict
+    unread = Unread(name="s3", since=MONDAY, reason="the bucket is not there")
+    yield "with a source that cannot be read", condition(lifecycle=live, judged=well, unread=[unread]).verdict
     yield "with rejected rows", condition(lifecycle=live, judged=well, rejected=7).verdict
 
 

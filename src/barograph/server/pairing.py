@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 import sqlalchemy as sa
@@ -137,9 +137,7 @@ class Pairing:
                 aside.append(Rejected(len(aside), (str(error),), request.rows[:4096].decode("utf-8", "replace")))
         accepted = 0
         if events:
-            # What is kept of halves is treated already: done twice, a hash would be that of a hash.
-            plain = replace(layout, rules=None, labels=replace(layout.labels, rules=None))
-            decoded = await self._ingest.take_rows(project_id, model_id, msgspec.json.encode(events), JSON, plain)
+            decoded = await self._ingest.take_rows(project_id, model_id, msgspec.json.encode(events), JSON, layout)
             accepted = decoded.accepted + decoded.duplicates
             rejected |= {str(events[row.index]["id"]): " ".join(row.reasons) for row in decoded.rejected}
         if aside:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ from barograph.store.catalog.users import somebody_may
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 
+TICKS = 600  # of a tenth of a second, from one look at the certificate to the next
 GRACE_S = 2  # for requests that run when the server is told to end
 END_S = 4.5  # after which a process that was told to end does so, whatever its threads are doing
 KEEP_ALIVE_S = 75  # longer than the proxies in front, which otherwise send to a connection that just closed
@@ -167,7 +169,8 @@ def serve(
         local = is_loopback(address[0])
         if not local:
             check_keys(service.engine, now_us=service.now_us())
-        url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+        scheme = "http" if settings.tls_cert is None else "https"
+        url = f"{scheme}://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
         most = most_connections(settings.connections)
         server = _Server(configuration(service, local=local and not require_keys, most_connections=most))
         if started is not None:
@@ -229,10 +232,29 @@ class _Server(uvicorn.Server):
     ready: Callable[[], None] | None = None
     told_to_end: Callable[[], None] = staticmethod(lambda: None)
     broken = False
+    tls_of: tuple[int, int] | None = None  # when the files of the certificate in use were written
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         self.told_to_end()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look once a minute whether there is a new certificate; the old one holds until it can be used."""
+        if counter % TICKS == 0 and isinstance(self.config.ssl, ssl.SSLContext):
+            self._renew(self.config.ssl)
+        return await super().on_tick(counter)
+
+    def _renew(self, context: ssl.SSLContext) -> None:
+        cert, key = str(self.config.ssl_certfile), str(self.config.ssl_keyfile)
+        try:
+            now = os.stat(cert).st_mtime_ns, os.stat(key).st_mtime_ns
+            if now != self.tls_of and self.tls_of is not None:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
+                context.load_cert_chain(cert, key, password=lambda: "")
+                _log.info("a new certificate is used")
+            self.tls_of = now
+        except (OSError, ValueError) as error:
+            _log.warning("the certificate cannot be read: the one before is used on", reason=str(error))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -242,6 +264,7 @@ class _Server(uvicorn.Server):
 
 def configuration(service: Service, *, local: bool, most_connections: int) -> uvicorn.Config:
     """Return how uvicorn is to serve; `local` as for `create_app`."""
+    tls = _tls(service.settings)
     connections = Connections(most=most_connections, head_seconds=service.settings.head_seconds)
     options: Mapping[str, Any] = {"loop": "uvloop"} if sys.platform != "win32" else {}
     return uvicorn.Config(
@@ -257,8 +280,23 @@ def configuration(service: Service, *, local: bool, most_connections: int) -> uv
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         backlog=_BACKLOG,
+        ssl_certfile=tls[0],
+        ssl_keyfile=tls[1],
         **options,
     )
+
+
+def _tls(settings: Settings) -> tuple[str | None, str | None]:
+    """Return the files with which to speak TLS, if any; raise InputError if they cannot be used."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None, None
+    files = str(settings.tls_cert), str(settings.tls_key)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, password=lambda: "")
+    except (OSError, ValueError) as error:
+        said = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise InputError(f"TLS cannot be spoken with {files[0]!r} and {files[1]!r}: {said}.") from None
+    return files
 
 
 @contextmanager

@@ -38,6 +38,8 @@ class Settings:
     config_file: Path | None = None  # who is told of incidents; else `barograph.toml` in the folder
     sources: tuple[str, ...] = ()  # folders and addresses that sources of specifications may read
     public_url: str | None = None  # under which people reach it, where a proxy stands in front
+    tls_cert: Path | None = None  # the chain of certificates, and the key, with which the server speaks TLS itself
+    tls_key: Path | None = None
     proxy_hops: int = 0  # proxies in front that each add the address of who asks to X-Forwarded-For
     trace_url: str | None = (
         None  # of a trace in the tracing system, with {trace_id} in it, and {span_id} if it is to be
@@ -118,10 +120,14 @@ def settings_from(environment: Mapping[str, str], *, folder: Path | None = None)
         config_file=Path(path) if (path := environment.get("BAROGRAPH_CONFIG")) else None,
         sources=tuple(environment.get("BAROGRAPH_SOURCES", "").split()),
         public_url=environment.get("BAROGRAPH_PUBLIC_URL") or None,
-        trace_url=environment.get(PREFIX + "TRACE_URL") or None,
+        trace_url=environment.get("BAROGRAPH_TRACE_URL") or None,
+        tls_cert=Path(path) if (path := environment.get("BAROGRAPH_TLS_CERT")) else None,
+        tls_key=Path(path) if (path := environment.get("BAROGRAPH_TLS_KEY")) else None,
     )
     found: dict[str, Any] = {}
     problems = _wrong_url(settings.public_url) + _wrong_template(settings.trace_url)
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        problems.append("TLS needs both: a certificate (--tls-cert) and its key (--tls-key).")
     hops = environment.get("BAROGRAPH_PROXY_HOPS") or "0"
     if re.fullmatch(r"\d{1,2}", hops, re.ASCII):
         found["proxy_hops"] = int(hops)

@@ -66,6 +66,8 @@ class Front:
         self._tell(scope, inner)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if self._shared.service.settings.tls_cert is not None:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         await response(scope, receive, send)
 
     def _inside(self, scope: AsgiScope) -> AsgiScope:

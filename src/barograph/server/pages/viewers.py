@@ -83,7 +83,8 @@ class Viewers:
         self._hops = service.settings.proxy_hops
         place = urlsplit(service.settings.public_url or "")
         self._host = place.netloc.lower()
-        self._secure, self._path = place.scheme == "https", place.path.rstrip("/") + "/"
+        self._secure = place.scheme == "https" or service.settings.tls_cert is not None
+        self._path = place.path.rstrip("/") + "/"
 
     async def find(self, scope: AsgiScope) -> Visitor:
         """Return who asks, in the project that they look at; raise Problem if nobody knows."""

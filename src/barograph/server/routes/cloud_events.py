@@ -110,13 +110,16 @@ async def _take(request: Request, service: Service, caller: Caller, model: str |
         by_model: dict[str, list[CloudEvent]] = defaultdict(list)
         for event in events:
             by_model[model or await _model_of(service, caller, event)].append(event)
-        # All are found before any is taken: a batch that names an unknown model is refused whole.
-        targets = {name: await ingest.target(caller.project_id, name) for name in by_model}
+        # All are found before any is taken: a batch with an unknown model, or labels that may not be sent, goes whole.
+        batches = []
         for name, mine in by_model.items():
-            target, layout, labels = targets[name]
-            found = await run_in_threadpool(
-                _sort, mine, target.model_id, layout, table_of(target.sources, KIND), service.now_us()
-            )
+            target, layout, labels = await ingest.target(caller.project_id, name)
+            said = table_of(target.sources, KIND)
+            found = await run_in_threadpool(_sort, mine, target.model_id, layout, said, service.now_us())
+            if found.rows["labels"]:
+                caller.check("labels", name)
+            batches.append((target, layout, labels, found))
+        for target, layout, labels, found in batches:
             for kind, of in (("events", layout), ("labels", labels)):
                 if rows := found.rows[kind]:
                     text = msgspec.json.encode(rows)

@@ -140,6 +140,9 @@ async def _take(service: Service, caller: Caller, signals: Sequence[Signal], tol
         for layout, of_kind in ((events, rows[False]), (labels, rows[True])):
             if not of_kind:
                 continue
+            if layout is labels and not caller.may("labels"):
+                told.reject(len(of_kind), "this key may not send labels")
+                continue
             text = msgspec.json.encode(of_kind)
             decoded = await service.ingest.take_rows(caller.project_id, target.model_id, text, json_rows.JSON, layout)
             for row in decoded.rejected:
