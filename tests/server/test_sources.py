@@ -22,7 +22,7 @@ def fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served
     """Return a server that may read what is in the folder `exports`."""
     monkeypatch.setattr(fetch, "LOOK_S", 0.02)
     monkeypatch.setattr(fetch, "RETRY_S", (0.05, 0.1))
-    monkeypatch.setenv("SHOP_PASSWORD", "hunter2")
+    monkeypatch.setenv("BAROGRAPH_SOURCE_SHOP", "hunter2")
     (tmp_path / "exports").mkdir()
     readable = (str(tmp_path / "exports"), "postgresql://127.0.0.1")
     with serving(tmp_path / "data", workers=True, evaluation_seconds=0.02, sources=readable) as running:
@@ -95,7 +95,12 @@ def test_files_are_fetched_as_they_come(fetching: Served, tmp_path: Path, refere
 def test_what_fails_stands_in_the_state_and_ends(fetching: Served, tmp_path: Path, reference_data: bytes) -> None:
     path = tmp_path / "exports" / "shop.db"
     fill(path, 0, 300)
-    away = {"name": "away", "url": "postgresql://me:${SHOP_PASSWORD}@127.0.0.1:1/x", "table": "t", "watermark": "w"}
+    away = {
+        "name": "away",
+        "url": "postgresql://me:${BAROGRAPH_SOURCE_SHOP}@127.0.0.1:1/x",
+        "table": "t",
+        "watermark": "w",
+    }
     here = {"url": f"sqlite:///{path}", "table": "evnts", "watermark": "timestamp", "every": "1s"}
     at = model(fetching, reference_data, sql=[away, here])
     wait_for(lambda: source(fetching, "away")["failures"] > 1, "it is tried again")
@@ -105,7 +110,7 @@ def test_what_fails_stands_in_the_state_and_ends(fetching: Served, tmp_path: Pat
     assert "no such table: evnts" in verdict
     said = "".join(fetching.client.get(path).text for path in (at, f"{at}/sources", "/v1/audit", f"{at}/spec"))
     assert "hunter2" not in said
-    assert "${SHOP_PASSWORD}" in said
+    assert "${BAROGRAPH_SOURCE_SHOP}" in said
     mended = {**SPEC, "sources": {"sql": {**here, "table": "events"}}}
     assert fetching.client.put(at, json=mended).status_code == 200
     wait_for(lambda: counted(fetching) == 300, "the mended one is read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -204,12 +205,44 @@ def test_snapshots_of_an_iceberg_table(iceberg: tuple[str, Any], tmp_path: Path)
     assert (rows.rows, rows.schema.names) == (7, ["id", "x"])
     said = {"files": {"path": url}}
     assert check_sources(said, [str(tmp_path)]) is None
-    with pytest.raises(SpecError, match=r"not from .*c\.db"):
+    with pytest.raises(SpecError, match=r"read from .*c\.db"):
         check_sources(said, [str(tmp_path / "w")])
     with pytest.raises(InputError, match="is named as in"):
         open_rows("iceberg://shop/events")
     with pytest.raises(InputError, match="cannot be read"):
         open_rows(url.replace("loans.events", "loans.gone"))
+
+
+def test_a_catalog_is_only_read(iceberg: tuple[str, Any], tmp_path: Path) -> None:
+    said = f"uri=sqlite:///{tmp_path / 'none.db'}&warehouse={tmp_path}"
+    with pytest.raises(InputError, match="cannot be read"):
+        open_rows(f"iceberg://shop/loans.events?{said}")
+    assert not (tmp_path / "none.db").exists()
+    url, made = iceberg
+    before = (tmp_path / "c.db").read_bytes()
+    made.append(table(0, 2).to_arrow().cast(SCHEMA))
+    assert open_rows(url).rows == 2
+    (tmp_path / "c.db").write_bytes(before)
+
+
+def test_an_iceberg_table_names_no_class_and_no_file_outside_its_warehouse(
+    iceberg: tuple[str, Any], tmp_path: Path
+) -> None:
+    url, made = iceberg
+    table(0, 3).write_parquet(tmp_path / "secret.parquet")
+    made.append(table(0, 5).to_arrow().cast(SCHEMA))
+    written = Path(made.metadata_location.removeprefix("file://"))
+    before = written.read_text()
+    said = json.loads(before)
+    said["properties"] |= {"py-io-impl": "barograph.not_there.Any", "warehouse": str(tmp_path)}
+    written.write_text(json.dumps(said))
+    assert open_rows(url).rows == 5
+    written.write_text(before)
+    made.add_files([f"file://{tmp_path / 'secret.parquet'}"])
+    with pytest.raises(InputError, match="outside the warehouse"):
+        open_rows(url)
+    with pytest.raises(InputError, match="outside the warehouse"):
+        open_rows(url.replace("warehouse=file://", "warehouse=/elsewhere"))  # its metadata
 
 
 def test_objects_of_a_bucket(bucket_url: str) -> None:

@@ -196,6 +196,29 @@ def test_a_server_that_is_away_names_no_password(monkeypatch: pytest.MonkeyPatch
         open_rows(f"{url}?table=events")
 
 
+def test_a_query_without_an_end_is_given_up(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_S", 0.3)
+    base.add(*rows(0, 1))
+    endless = "with recursive t(n) as (select 1 union all select n + 1 - n from t) select "
+    for query in (f"{endless} max(n) as n from t", f"{endless} n from t"):
+        with pytest.raises(InputError):
+            base.source(table=None, query=query, watermark="n").poll(Memory())
+
+
+def test_a_query_writes_nothing(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("create table t (a int)")
+    for query in (
+        "with x as (insert into t values (1) returning a) select * from x",
+        "select 1) x; commit; insert into t values (1); select * from (select 1",
+        "select 1) x; rollback; begin read write; insert into t values (1); commit; select * from (select 1",
+    ):
+        with pytest.raises(InputError, match="cannot be read"):
+            open_rows(f"{postgres_url}&query={query.replace(';', '%3B')}")
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("select count(*) from t").fetchone() == (0,)
+
+
 def test_a_query_opens_no_other_file(tmp_path: Path) -> None:
     for name, connect in (("sqlite", sqlite3.connect), ("duckdb", duckdb.connect)):
         path = tmp_path / f"{name}.db"

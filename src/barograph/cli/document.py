@@ -48,7 +48,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     ),
     "BAROGRAPH_SOURCES": (
         "none",
-        "what `[sources]` may read, with spaces between: folders, `postgresql://host`, `s3://bucket/prefix`, and so on",
+        "what `[sources]` may read, with spaces between: folders, `postgresql://host`, `s3://bucket/prefix`, and so on; "
+        "its credentials are in variables that begin with `BAROGRAPH_SOURCE_`",
     ),
     "BAROGRAPH_KEY": (
         "none",

@@ -13,7 +13,7 @@ from barograph.frames.kept import Folder, within
 from barograph.frames.object_storage import bucket_filesystem
 from barograph.frames.read_paths import open_one, open_paths
 from barograph.frames.rows import Rows
-from barograph.frames.urls import hiding, revealed
+from barograph.frames.urls import hiding, object_path
 
 _PATTERN = re.compile(r"[*?\[]")
 _CHUNK = 8 * 2**20
@@ -36,8 +36,8 @@ class Bucket:
 
     @property
     def path(self) -> str:
-        """Return bucket and key, with the values of variables."""
-        return revealed(self.url, escaped=False).split("://", 1)[1].strip("/")
+        """Return bucket and key."""
+        return object_path(self.url)
 
     @property
     def prefix(self) -> str:

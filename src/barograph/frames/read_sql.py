@@ -6,15 +6,19 @@ are the same each time, and take no memory.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any  # Any: values of any database
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 import pyarrow as pa
@@ -23,12 +27,19 @@ from barograph.errors import InputError
 from barograph.extras import needs
 from barograph.frames.kept import kept_rows
 from barograph.frames.rows import Rows
-from barograph.frames.urls import check_url, hiding, is_url, parameters, revealed, scheme_of
+from barograph.frames.urls import Address, address_of, check_url, hiding, is_url, parameters, revealed, scheme_of
 
 FETCH_ROWS = 20_000  # in memory at once, as objects
+CONNECT_S = "10"
 EXAMPLE = "sqlite:///file.db?table=events"
 _FILES = ("sqlite", "duckdb")
-_ELSEWHERE = ("hostaddr", "service", "servicefile", "passfile", "sslkey", "mode", "uri", "odbc_connect", "dsn")
+# What may stand behind the `?`; anything else could name another server, or a file of this machine.
+_PARAMETERS: Mapping[str, str] = {
+    "sslmode": "disable|allow|prefer|require|verify-ca|verify-full",
+    "connect_timeout": "[0-9]{1,3}",
+    "host": r"/[\w./ -]+",  # the folder of a socket, where the address has no server
+}
+_DRIVERS: Mapping[str, tuple[str, ...]] = {"postgresql": ("", "psycopg"), "sqlite": ("",), "duckdb": ("",)}
 _RELATION = "barograph_rows"
 
 
@@ -46,25 +57,66 @@ class Database:
         return scheme_of(self.url)
 
     @property
+    def address(self) -> Address:
+        """Return the parts of its address: those that are checked, and those that are connected to."""
+        return address_of(self.url)
+
+    @property
     def path(self) -> str | None:
-        """Return the file of a database that is one; None for a server."""
+        """Return the file of a database that is one, as a whole path; None for a server."""
         if self.scheme not in _FILES:
             return None
-        return unquote(urlsplit(self.url).path.removeprefix("/"))
+        path = unquote(self.address.path)
+        return os.path.abspath(os.path.expanduser(path)) if path and path != ":memory:" else ""
 
     def places(self) -> list[str]:
-        """Return the file, or the addresses of the servers, that are opened. Raises ValueError where that is hidden."""
+        """Return the file, or the address of the server, that is opened."""
         if self.path is not None:
             return [self.path]
-        rest, given = parameters(self.url, ("host", *_ELSEWHERE))
-        if hidden := next((key for key in given if key != "host"), None):
-            raise ValueError(f"The parameter {hidden!r} is not taken. Name the server in the address itself.")
-        if "host" not in given:
-            return [rest.partition("?")[0]]
-        base = urlsplit(rest)
-        return [
-            host if host.startswith("/") else f"{self.scheme}://{host}{base.path}" for host in given["host"].split(",")
-        ]
+        return [self.address.given.get("host") or self.address.place]
+
+    def check(self) -> None:
+        """Raise ValueError for an address that says more, or less, than where the database is."""
+        address = self.address
+        if self.path is not None:
+            if not self.path:
+                raise ValueError("A database in memory is empty. Name its file.")
+            if address.host or address.user is not None or address.port is not None:
+                raise ValueError(f"The address of a file has three slashes, and four for a whole path: {EXAMPLE!r}.")
+        if address.driver not in _DRIVERS.get(self.scheme, (address.driver,)):
+            raise ValueError(f"The driver {address.driver!r} is not taken. Leave it out.")
+        taken = _PARAMETERS if self.scheme == "postgresql" else {}
+        for key, value in address.given.items():
+            if key not in taken:
+                raise ValueError(f"The parameter {key!r} is not taken. {', '.join(taken) or 'None'} may be given.")
+            if not re.fullmatch(taken[key], value):
+                raise ValueError(f"The parameter {key!r} has a value that is not taken: {value!r}.")
+        if self.path is None:
+            if bool(address.host) == ("host" in address.given):
+                raise ValueError("Name one server in the address itself, or the folder of a socket as `host`.")
+            if not re.fullmatch(r"[\w. -]*", unquote(address.path)):
+                raise ValueError("A database's name has letters, digits, dots, dashes and spaces.")
+
+    def connection(self, environment: Mapping[str, str] | None = None, *, longest_s: float | None = None) -> Any:
+        """Return the `sqlalchemy.URL` of a server, made of the parts that were checked."""
+        import sqlalchemy as sa
+
+        address, query = self.address, dict(self.address.given)
+        driver = f"{self.scheme}+{address.driver}" if address.driver else self.scheme
+        if self.scheme == "postgresql":
+            driver = "postgresql+psycopg"
+            options = "-c default_transaction_read_only=on"
+            options += f" -c statement_timeout={round(longest_s * 1000)}" if longest_s else ""
+            query = {"connect_timeout": CONNECT_S, **query, "options": options}
+        return sa.URL.create(
+            driver,
+            username=None if address.user is None else revealed(address.user, environment),
+            password=revealed(address.password, environment) if address.password else None,
+            host=address.host.strip("[]") or None,
+            port=address.port,
+            database=unquote(address.path) or None,
+            query=query,
+        )
 
 
 def database_of(url: str, *, table: str | None = None, query: str | None = None) -> Database:
@@ -80,9 +132,7 @@ def database_of(url: str, *, table: str | None = None, query: str | None = None)
     if (table is None) == (query is None):
         raise ValueError(f"Name either a table or a query, as in {EXAMPLE!r}.")
     found = Database(rest, table, query)
-    if found.path == "":
-        raise ValueError("A database in memory is empty. Name its file.")
-    found.places()
+    found.check()
     return found
 
 
@@ -101,25 +151,36 @@ def run(
     column: str | None = None,
     since: Any = None,  # Any: a moment, a number or a text
     environment: Mapping[str, str] | None = None,
+    longest_s: float | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a database, in the order of `column` and from `since` on, where they are given.
 
-    Rows without a value in `column` are left out. Nothing is written: the database is opened to be read.
-    Raises InputError.
+    Rows without a value in `column` are left out. Nothing is written: the database is opened to be read. After
+    `longest_s` seconds it is given up, whatever it does. Raises InputError.
     """
+    ends = None if longest_s is None else time.monotonic() + longest_s
     with hiding(database.url, environment=environment):
-        yield from (_duckdb if database.scheme == "duckdb" else _alchemy)(database, column, since, environment)
+        if database.scheme == "duckdb":
+            batches = _duckdb(database, column, since, longest_s)
+        else:
+            batches = _alchemy(database, column, since, environment, longest_s)
+        with closing(batches):
+            for batch in batches:
+                yield batch
+                if ends is not None and time.monotonic() > ends:
+                    raise InputError(
+                        f"It took longer than {longest_s:g} seconds. What came is kept, and the rest is tried again: "
+                        "ask for less at once, or put an index on the watermark."
+                    )
 
 
-def _duckdb(
-    database: Database, column: str | None, since: Any, environment: Mapping[str, str] | None
-) -> Iterator[pa.RecordBatch]:
+def _duckdb(database: Database, column: str | None, since: Any, longest_s: float | None) -> Generator[pa.RecordBatch]:
     with needs("sql", "DuckDB"):
         import duckdb
     path = database.path or ""
     _check_file(path)
     locked: Any = {"enable_external_access": "false", "lock_configuration": "true", "threads": "1"}
-    with closing(duckdb.connect(path, read_only=True, config=locked)) as connection:
+    with closing(duckdb.connect(path, read_only=True, config=locked)) as connection, _at_most(longest_s, connection):
         source = f"({_stripped(database.query)})" if database.query else _quoted(database.table or "")
         sql, given = f"select * from {source} as {_RELATION}", {}
         if column is not None:
@@ -134,11 +195,15 @@ def _duckdb(
 
 
 def _alchemy(
-    database: Database, column: str | None, since: Any, environment: Mapping[str, str] | None
-) -> Iterator[pa.RecordBatch]:
+    database: Database,
+    column: str | None,
+    since: Any,
+    environment: Mapping[str, str] | None,
+    longest_s: float | None,
+) -> Generator[pa.RecordBatch]:
     with needs("sql", f"A database such as {database.scheme!r}"):
         import sqlalchemy as sa
-    engine = _engine(database, environment)
+    engine = _engine(database, environment, longest_s)
     try:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
@@ -161,11 +226,28 @@ def _alchemy(
         engine.dispose()
 
 
-def _engine(database: Database, environment: Mapping[str, str] | None) -> Any:  # Any: SQLAlchemy may not be installed
+@contextmanager
+def _at_most(longest_s: float | None, connection: Any) -> Iterator[None]:
+    """Interrupt a connection of DuckDB, which knows no timeout of its own, after so many seconds."""
+    if longest_s is None:
+        yield
+        return
+    timer = threading.Timer(longest_s, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # a connection that is closed must not be interrupted
+
+
+def _engine(
+    database: Database, environment: Mapping[str, str] | None, longest_s: float | None
+) -> Any:  # Any: SQLAlchemy may not be installed
     import sqlalchemy as sa
 
     options: dict[str, Any] = {"poolclass": sa.pool.NullPool}
-    url = revealed(database.url, environment)
     if database.scheme == "sqlite":
         import sqlite3
 
@@ -175,13 +257,14 @@ def _engine(database: Database, environment: Mapping[str, str] | None) -> Any:  
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, check_same_thread=False)
             connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == 24 else sqlite3.SQLITE_OK)
+            if longest_s is not None:
+                ends = time.monotonic() + longest_s
+                connection.set_progress_handler(lambda: time.monotonic() > ends, 10_000)  # instructions of its machine
             return connection
 
         return sa.create_engine("sqlite://", creator=connect, **options)  # 24 is SQLITE_ATTACH: it opens other files
-    if re.match(r"postgres(ql)?://", url):
-        url = "postgresql+psycopg://" + url.split("://", 1)[1]
     try:
-        return sa.create_engine(url, **options)
+        return sa.create_engine(database.connection(environment, longest_s=longest_s), **options)
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise InputError(
             f"A database of the kind {database.scheme!r} needs a driver of SQLAlchemy that is not installed: {error}."
@@ -212,7 +295,7 @@ def _array(values: list[Any]) -> pa.Array[Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
-    if isinstance(value, UUID | time):
+    if isinstance(value, UUID | clock_time):
         return str(value)
     if isinstance(value, memoryview):
         return bytes(value)

@@ -12,21 +12,18 @@ and one that is neither only says how something is to be read that comes by itse
 
 from __future__ import annotations
 
-import os
 import pkgutil
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar  # Any: what stands in a file, before it is checked
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from barograph.errors import SpecError, did_you_mean
-from barograph.frames.urls import is_url, scheme_of
+from barograph.frames.urls import is_within, variables_of
 from barograph.plugins import load_plugins
 from barograph.sources.feed import Feed, Stream
 from barograph.spec.file import Span, Text
@@ -34,6 +31,7 @@ from barograph.spec.validation import problem_of
 
 Rows = Literal["events", "labels"]
 ALLOW = "BAROGRAPH_SOURCES"
+SECRETS = "BAROGRAPH_SOURCE_"  # how the names of variables begin that a specification may name: others are none of its
 
 
 def _name(value: object) -> str:
@@ -164,38 +162,35 @@ def check_sources(said: Mapping[str, Any], allowed: Sequence[str] | None = None)
     if allowed is None:
         return
     problems = [
-        f"$.sources.{one.kind}: this installation lets the service read from {' '.join(allowed) or 'nowhere'}, not "
-        f"from {place!r}. Whoever runs it names what it may read in {ALLOW}."
+        f"$.sources.{one.kind}: this installation does not let the service read from {place!r}. Whoever runs it names "
+        f"what it may read in {ALLOW}."
         for one in made
         for place in one.places()
         if not any(is_within(place, within) for within in allowed)
+    ]
+    problems += [
+        f"$.sources.{one.kind}: ${{{name}}} is none of a source's variables: their names begin with {SECRETS}."
+        for one in made
+        for name in dict.fromkeys(_variables(one.model_dump()))
+        if not name.startswith(SECRETS)
     ]
     if problems:
         raise SpecError(problems)
 
 
-def is_within(place: str, allowed: str) -> bool:
-    """Return whether a place is one that is allowed, or lies inside it.
-
-    >>> is_within("/data/a/*.csv", "/data"), is_within("/data/../etc/x", "/data"), is_within("/database/x", "/data")
-    (True, False, False)
-    >>> is_within("postgresql://me@db/shop", "postgresql://db"), is_within("s3://other/x", "s3://bucket/")
-    (True, False)
-    """
-    if is_url(place) != is_url(allowed):
-        return False
-    if not is_url(place):
-        inner, outer = (Path(os.path.realpath(Path(p.removeprefix("file://")).expanduser())) for p in (place, allowed))
-        return inner == outer or outer in inner.parents
-    one, other = urlsplit(place), urlsplit(allowed)
-    if scheme_of(place) != scheme_of(allowed) or one.hostname != other.hostname or other.port not in (None, one.port):
-        return False
-    inside, outside = one.path.strip("/").split("/"), [part for part in other.path.strip("/").split("/") if part]
-    return ".." not in inside and inside[: len(outside)] == outside
+def _variables(value: object) -> Iterator[str]:
+    """Yield the environment variables that are named anywhere in what a source says."""
+    if isinstance(value, str):
+        yield from variables_of(value)
+    elif isinstance(value, Mapping):
+        yield from (name for pair in value.items() for one in pair for name in _variables(one))
+    elif isinstance(value, Sequence):
+        yield from (name for one in value for name in _variables(one))
 
 
 __all__ = [
     "ALLOW",
+    "SECRETS",
     "Feed",
     "Followed",
     "Polled",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated
-from urllib.parse import parse_qsl
 
 from pydantic import BeforeValidator
 
@@ -12,7 +11,7 @@ from barograph.client.files import batches_of
 from barograph.errors import InputError
 from barograph.frames.listing import Listed, list_files
 from barograph.frames.read import open_rows
-from barograph.frames.read_sql import Database
+from barograph.frames.read_iceberg import catalog_of, places_of
 from barograph.frames.rows import Rows
 from barograph.frames.urls import ICEBERG, OBJECT_STORES, check_url, is_url, scheme_of
 from barograph.sources import Polled, source
@@ -22,7 +21,6 @@ from barograph.store.catalog.sources import SourceFile
 
 ROWS = 10_000  # that are handed on at once
 MOST_TOLD = 5  # files that cannot be read, in one message
-_FILES = ("sqlite", "duckdb")
 
 
 def _path(value: object) -> str:
@@ -32,7 +30,11 @@ def _path(value: object) -> str:
         raise ValueError("Of addresses, s3://… and iceberg://… have files. A database is read by [sources.sql].")
     if not is_url(value) and not value.startswith(("/", "~", "file://")):
         raise ValueError("This must be a whole path, as the service runs in a folder of its own.")
-    return check_url(value) if is_url(value) else value
+    if is_url(value):
+        check_url(value)
+        if scheme_of(value) == ICEBERG:
+            catalog_of(value)
+    return value
 
 
 @source("files")
@@ -51,10 +53,7 @@ class Files(Polled):
         """Return the folder or bucket; of an Iceberg table, where its catalog and its files are."""
         if not is_url(self.path) or scheme_of(self.path) != ICEBERG:
             return [self.path]
-        given = dict(parse_qsl(self.path.partition("?")[2]))
-        named = [given[key] for key in ("uri", "warehouse") if key in given]
-        files = [Database(one).path if is_url(one) and scheme_of(one) in _FILES else one for one in named]
-        return [one for one in files if one] or [self.path]
+        return places_of(self.path)
 
     def poll(self, feed: Feed) -> None:
         """Hand on the rows of files that are new or have changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal  # Any: confluent-kafka may not be installed
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from barograph.errors import InputError, StoreError
 from barograph.extras import needs
-from barograph.frames.urls import check_url, hiding, is_url, revealed
+from barograph.frames.urls import check_url, hiding, is_url, is_variable, revealed
 from barograph.sources import Followed, Text, source
 from barograph.sources.feed import Stream
 from barograph.sources.messages import Avro, Id, Message, Read, arrow_rows, json_line, put_messages
@@ -33,6 +34,7 @@ OPTIONS = (
     *("enable.ssl.certificate.verification", "session.timeout.ms", "heartbeat.interval.ms", "fetch.min.bytes"),
     *("fetch.wait.max.ms", "fetch.max.bytes", "max.partition.fetch.bytes", "socket.timeout.ms"),
 )
+_USER = "sasl.username"
 _SECRETS = ("sasl.password", "ssl.key.password", "ssl.key.pem")
 
 
@@ -41,7 +43,7 @@ def _brokers(value: object) -> str:
         host and port.isdigit() for host, _, port in (one.strip().rpartition(":") for one in value.split(","))
     ):
         raise ValueError("This must be brokers with their ports, as in 'kafka-1:9092,kafka-2:9092'.")
-    if any(sign in value for sign in "/@?$"):
+    if not all(re.fullmatch(r"([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", one.strip()) for one in value.split(",")):
         raise ValueError("This must be brokers with their ports, without a scheme or a user.")
     return value
 
@@ -49,6 +51,8 @@ def _brokers(value: object) -> str:
 def _registry(value: object) -> str:
     if not isinstance(value, str) or not value.startswith(("http://", "https://")) or not is_url(value):
         raise ValueError("This must be the address of a schema registry, as in 'http://registry:8081'.")
+    if "?" in value or "#" in value:
+        raise ValueError("The address of a registry has no parameters.")
     return check_url(value)
 
 
@@ -75,10 +79,14 @@ def _options(value: object) -> Mapping[str, str]:
         raise ValueError(f"{wrong[0]!r} is none of the settings of librdkafka that are taken: {', '.join(OPTIONS)}.")
     texts = {key: str(one).lower() if isinstance(one, bool) else str(one) for key, one in value.items()}
     for key in _SECRETS:
-        if key in texts and not (texts[key].startswith("${") and texts[key].endswith("}")):
+        if key in texts and not is_variable(texts[key]):
             raise ValueError(
                 f"`{key}` is a secret. Write ${{NAME}}, the name of an environment variable that holds it."
             )
+    if wrong := [key for key, text in texts.items() if "${" in text and key not in _SECRETS and key != _USER]:
+        raise ValueError(f"`{wrong[0]}` is no credential: ${{NAME}} stands for those alone.")
+    if "${" in texts.get(_USER, "") and not is_variable(texts[_USER]):
+        raise ValueError(f"`{_USER}` is a name, or ${{NAME}} as a whole.")
     return texts
 
 
@@ -114,9 +122,10 @@ class Kafka(Followed):
         return self
 
     def places(self) -> Sequence[str]:
-        """Return the addresses of the brokers, and of the registry."""
+        """Return the addresses of the brokers and the registry, and the files of keys and certificates."""
         brokers = [f"kafka://{one.strip()}" for one in self.brokers.split(",")]
-        return [*brokers, *([self.registry] if self.registry else [])]
+        files = [text for key, text in self.options.items() if key.endswith(".location")]
+        return [*brokers, *([self.registry] if self.registry else []), *files]
 
     def follow(self, stream: Stream) -> None:
         """Hand on what comes; raise StoreError when no broker can be reached, InputError when one refuses."""
@@ -215,7 +224,7 @@ class Kafka(Followed):
     def _settings(self, watch: _Watch) -> dict[str, Any]:
         return {
             "queued.max.messages.kbytes": QUEUED_KIB,
-            **{key: revealed(text, escaped=False) for key, text in self.options.items()},
+            **{key: revealed(text) if is_variable(text) else text for key, text in self.options.items()},
             "bootstrap.servers": self.brokers,
             "group.id": self.group,
             "enable.auto.commit": False,

@@ -17,14 +17,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Literal, TypeAlias  # Any: values of Avro, and schemas as JSON
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
 from barograph.client.files import Put, Sent, put_table
 from barograph.errors import BarographError, InputError, StoreError, TooLarge
 from barograph.extras import needs
-from barograph.frames.urls import hiding, revealed
+from barograph.frames.urls import address_of, hiding, revealed
 
 NDJSON = "application/x-ndjson"
 LINE_BYTES = 1024 * 1024  # the service takes no longer row
@@ -128,12 +127,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def fetch(registry: str, path: str) -> bytes:
     """Return what a schema registry answers. Raises StoreError if it is away, InputError if it does not have it."""
     with hiding(registry):
-        parts = urlsplit(revealed(registry))
-        request = urllib.request.Request(
-            f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}{path}"
-        )
-        if parts.username:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        address = address_of(registry)
+        request = urllib.request.Request(f"{address.place.rstrip('/')}{path}")
+        if address.user:
+            pair = f"{revealed(address.user)}:{revealed(address.password or '')}"
             request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
         try:
             with urllib.request.build_opener(_NoRedirect).open(request, timeout=REGISTRY_S) as answer:

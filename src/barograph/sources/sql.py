@@ -22,6 +22,7 @@ from barograph.times import from_microseconds
 
 ROWS = 10_000  # that are handed on at once
 KNOWN = 20_000  # rows at the watermark that are known by their hashes; more come again, and are known by their ids
+LONGEST_S = 600.0  # of a turn: there are few fetchers for all models
 _HASH_BYTES = 8
 DEFAULT_OVERLAP = ("5m", 1_000)  # of moments, and of numbers
 
@@ -49,8 +50,9 @@ class Sql(Polled):
 
     `watermark` is a column that grows: a time of change, or a number. Each turn reads from the largest value so far
     less `overlap`, as transactions end in another order than they began: by default five minutes, or 1,000 of a number.
-    Rows that were handed on are known, by what they hold and by their ids. `url` is one of SQLAlchemy (`sqlite:///file.db`,
-    `postgresql://user:${DB_PASSWORD}@host/name`) or `duckdb:///file.duckdb`; `${NAME}` is an environment variable.
+    Rows that were handed on are known, by what they hold and by their ids. `url` is `sqlite:///file.db`,
+    `duckdb:///file.duckdb` or `postgresql://user:${BAROGRAPH_SOURCE_PASSWORD}@host/name`; `${NAME}` is an environment
+    variable.
     """
 
     url: Annotated[str, BeforeValidator(_url)]
@@ -83,7 +85,7 @@ class Sql(Polled):
         now = from_microseconds(feed.now_us)
         since = None if mark is None else before(mark, self.overlap)
         fresh: dict[bytes, Any] = {}  # hash -> watermark, of the rows that the next turn will see again
-        for table in _tables(run(self.database(), column=self.watermark, since=since)):
+        for table in _tables(run(self.database(), column=self.watermark, since=since, longest_s=LONGEST_S)):
             marks = _marks(table, self.watermark)
             hashes = _hashes(table)
             new = [i for i, one in enumerate(hashes) if one not in known and one not in fresh]
