@@ -173,6 +173,48 @@ def test_versions_of_a_delta_table(tmp_path: Path) -> None:
     assert feed.ids() == []
 
 
+@pytest.mark.parametrize("how", ["absolute", "file", "up", "link"])
+def test_a_delta_table_reads_no_file_outside_itself(tmp_path: Path, how: str) -> None:
+    at = tmp_path / "t"
+    write_deltalake(str(at), table(0, 5).to_arrow())
+    secret = tmp_path / "secret.parquet"
+    table(90, 95).write_parquet(secret)
+    (at / "link").symlink_to(tmp_path)
+    named = {
+        "absolute": str(secret),
+        "file": f"file://{secret}",
+        "up": "../secret.parquet",
+        "link": "link/secret.parquet",
+    }
+    add = {
+        "path": named[how],
+        "size": secret.stat().st_size,
+        "partitionValues": {},
+        "modificationTime": 1,
+        "dataChange": True,
+    }
+    (at / "_delta_log" / f"{1:020}.json").write_text(json.dumps({"add": add}))
+    feed = Memory()
+    with pytest.raises(InputError, match="outside the table"):
+        Files(path=str(at)).poll(feed)
+    assert not {"e90"} & set(feed.ids())
+    with pytest.raises(InputError, match="outside the table"):
+        open_rows(str(at))
+
+
+def test_a_link_out_of_a_watched_folder_is_told_and_not_read(tmp_path: Path) -> None:
+    watched = tmp_path / "watched"
+    write(watched / "a.parquet", 0, 5)
+    write(tmp_path / "secret.parquet", 90, 95)
+    (watched / "b.parquet").symlink_to(tmp_path / "secret.parquet")
+    (watched / "c.parquet").symlink_to(watched / "a.parquet")
+    for path in (watched, watched / "*.parquet"):
+        feed = Memory()
+        with pytest.raises(InputError, match=r"b\.parquet' is a link to a file outside"):
+            Files(path=str(path)).poll(feed)
+        assert sorted(feed.ids()) == ids(0, 5)
+
+
 @pytest.fixture
 def iceberg(tmp_path: Path) -> tuple[str, Any]:
     from pyiceberg.catalog import load_catalog
@@ -275,6 +317,38 @@ def test_a_delta_table_in_a_bucket(bucket_url: str) -> None:
     source.poll(feed)
     assert feed.ids() == ["e5"]
     assert open_rows(f"{bucket_url}/t").rows == 6
+
+
+def test_a_pattern_reaches_no_other_tenant(bucket_url: str) -> None:
+    for tenant in ("tenant1", "tenant12"):
+        put(f"{bucket_url}/{tenant}/a.parquet", table(0, 5))
+    for path in ("tenant1?*", "tenant1*", "*/a.parquet", "tenant[1]2", "tenant1/../tenant12", "tenant1#"):
+        with pytest.raises(SpecError, match="does not let the service read"):
+            check_sources({"files": {"path": f"{bucket_url}/{path}"}}, [f"{bucket_url}/tenant1"])
+    with pytest.raises(SpecError, match="for nothing else"):
+        check_sources({"files": {"path": f"{bucket_url}/tenant1/${{BAROGRAPH_SOURCE_X}}"}}, [bucket_url])
+    said = {"files": {"path": f"{bucket_url}/tenant1/?.parquet"}}
+    assert check_sources(said, [f"{bucket_url}/tenant1/"]) is None
+    assert [one.key.rpartition("tables/")[2] for one in Bucket(f"{bucket_url}/tenant1").listed()] == [
+        f"{bucket_url.rpartition('/')[2]}/tenant1/a.parquet"
+    ]
+
+
+def test_a_delta_table_in_a_bucket_reads_no_file_of_this_machine(bucket_url: str, tmp_path: Path) -> None:
+    options = {"AWS_ALLOW_HTTP": "true", "AWS_CONDITIONAL_PUT": "etag"}
+    write_deltalake(f"{bucket_url}/t", table(0, 5).to_arrow(), storage_options=options)
+    secret = tmp_path / "secret.parquet"
+    table(90, 95).write_parquet(secret)
+    from barograph.frames.object_storage import bucket_filesystem
+
+    for version, path in enumerate((str(secret), f"../../../../..{secret}"), 1):
+        add = {"path": path, "size": 1, "partitionValues": {}, "modificationTime": 1, "dataChange": True}
+        log = f"{bucket_url.removeprefix('s3://')}/t/_delta_log/{version:020}.json"
+        with bucket_filesystem().open_output_stream(log) as out:
+            out.write(json.dumps({"add": add}).encode())
+        with pytest.raises(InputError, match="outside the table"):
+            Files(path=f"{bucket_url}/t").poll(feed := Memory())
+        assert "e90" not in feed.ids()
 
 
 def put(url: str, frame: pl.DataFrame) -> None:

@@ -48,8 +48,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     ),
     "BAROGRAPH_SOURCES": (
         "none",
-        "what `[sources]` may read, with spaces between: folders, `postgresql://host`, `s3://bucket/prefix`, and so on; "
-        "its credentials are in variables that begin with `BAROGRAPH_SOURCE_`",
+        "what `[sources]` may read: folders, `postgresql://host`, … with spaces between; credentials: `BAROGRAPH_SOURCE_…`",
     ),
     "BAROGRAPH_KEY": (
         "none",

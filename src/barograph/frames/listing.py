@@ -14,7 +14,7 @@ from barograph.frames.kept import kept_rows
 from barograph.frames.nested import flattened
 from barograph.frames.read_paths import found_in, open_one
 from barograph.frames.rows import Rows, reading
-from barograph.frames.urls import ICEBERG, OBJECT_STORES, check_url, is_url, scheme_of
+from barograph.frames.urls import ICEBERG, OBJECT_STORES, check_url, is_inside, is_url, scheme_of
 
 _CHUNK = 2**20
 
@@ -72,12 +72,24 @@ def _local(path: Path, base: Path | None) -> Listed:
         stamp=str(status.st_mtime_ns),
         size=status.st_size,
         modified_us=status.st_mtime_ns // 1000,
-        digest=partial(_digest, path),
-        open=partial(open_one, path, base),
+        digest=partial(_digest, path, base),
+        open=partial(_open, path, base),
     )
 
 
-def _digest(path: Path) -> str:
+def _open(path: Path, base: Path | None) -> Rows:
+    _check_inside(path, base)
+    return open_one(path, base)
+
+
+def _check_inside(path: Path, base: Path | None) -> None:
+    """Refuse a link out of the folder that is watched: whoever writes into it could have any file read."""
+    if base is not None and not is_inside(path, base):
+        raise InputError(f"{str(path)!r} is a link to a file outside {str(base)!r}, and is not read. Copy it there.")
+
+
+def _digest(path: Path, base: Path | None) -> str:
+    _check_inside(path, base)
     found = hashlib.blake2b(digest_size=16)
     with reading(path, "a file that can be read"), path.open("rb") as file:
         while data := file.read(_CHUNK):

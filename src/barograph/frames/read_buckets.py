@@ -13,7 +13,7 @@ from barograph.frames.kept import Folder, within
 from barograph.frames.object_storage import bucket_filesystem
 from barograph.frames.read_paths import open_one, open_paths
 from barograph.frames.rows import Rows
-from barograph.frames.urls import hiding, object_path
+from barograph.frames.urls import hiding, is_inside, object_path
 
 _PATTERN = re.compile(r"[*?\[]")
 _CHUNK = 8 * 2**20
@@ -76,7 +76,7 @@ class Bucket:
             filesystem = bucket_filesystem()
             for one in found:
                 target = folder.path / one.key
-                if not target.resolve().is_relative_to(folder.path.resolve()):
+                if not is_inside(target, folder.path):
                     raise InputError(f"The key {one.key!r} is no path.")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with filesystem.open_input_stream(one.key) as source, target.open("wb") as file:

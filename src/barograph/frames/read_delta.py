@@ -14,6 +14,7 @@ from barograph.errors import InputError
 from barograph.extras import needs
 from barograph.frames import read_parquet
 from barograph.frames.rows import Rows, check_names
+from barograph.frames.urls import is_inside, is_url
 
 # What a reader must know besides Parquet; with any other feature the files alone do not tell the rows.
 _UNDERSTOOD = {"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
@@ -59,10 +60,19 @@ def _in_order(added: pa.Table) -> list[dict[str, Any]]:
 
 
 def _open_file(folder: Path, action: dict[str, Any], schema: pa.Schema) -> read_parquet.ParquetFile:
-    path = unquote(action["path"])
+    path = folder / _inside(folder, unquote(action["path"]))
     constants = {
         name: pa.scalar(value, schema.field(name).type)
         for key, value in action.items()
         if (name := key.removeprefix("partition.")) != key
     }
-    return read_parquet.open_file(folder / path.removeprefix("file://"), constants)
+    return read_parquet.open_file(path, constants)
+
+
+def _inside(folder: Path, path: str) -> str:
+    """Return the path of a file of a table; refuse one elsewhere, as whoever writes the log could name any file."""
+    if is_url(path) or path.startswith("file:") or not is_inside(folder / path, folder):
+        raise InputError(
+            f"The log of the Delta table {str(folder)!r} names {path!r}, which is outside the table. Copy the table."
+        )
+    return path

@@ -108,6 +108,11 @@ def is_within(place: str, allowed: str) -> bool:
     return not {".", ".."} & set(inside) and inside[: len(outside)] == outside
 
 
+def is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a file is inside a folder, wherever links lead."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def object_path(url: str) -> str:
     """Return bucket and key of an address of object storage, as they are written.
 
