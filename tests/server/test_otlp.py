@@ -218,3 +218,28 @@ def test_a_specification_says_which_attribute_is_what(tmp_path: Path) -> None:
         wrong = served.client.put("/v1/models/other", json={**SPEC, "sources": {"otlp": {"featurs": "ml"}}})
         assert wrong.json()["errors"][0]["path"] == "$.sources.otlp.featurs"
         assert "Did you mean 'features'?" in wrong.json()["errors"][0]["message"]
+
+
+def test_no_model_takes_the_records_of_another(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=True) as served:
+        model(served, "b", sources={"otlp": {"service": "bee"}, "cloudevents": {"service": "bee"}})
+        for kind in ("otlp", "cloudevents"):
+            for claim in ("b", "bee", ["mine", "b"], "prod/b", "https://example.org/bee/"):
+                said = {**SPEC, "sources": {kind: {"service": claim}}}
+                refused = served.client.put("/v1/models/a", json=said)
+                assert refused.status_code == 422, refused.text
+                assert "means another model" in refused.json()["errors"][0]["message"]
+        claimed = {"otlp": {"model": "host", "service": ["h1"]}, "cloudevents": {"service": "prod/c"}}
+        model(served, "a", sources=claimed)
+        taken = served.client.put("/v1/models/c", json=SPEC)
+        assert taken.json()["errors"][0]["path"] == "$.name"
+        with exporting(served) as (_, logging):  # of b, though an attribute is claimed by a
+            said = {"barograph.model": "b", "host": "h1", "barograph.score": 0.5, "barograph.features": X}
+            logging.get_logger("app").emit(LogRecord(timestamp=NS, attributes=said))
+        assert len(filed(served, 1)) == 1
+        wait_for(lambda: counted(served, "b") == 1, "it counts for b")
+        assert counted(served, "a") == 0
+
+
+def counted(served: Served, name: str) -> int:
+    return int(served.client.get(f"/v1/models/{name}").json()["state"]["events"])

@@ -48,7 +48,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     ),
     "BAROGRAPH_SOURCES": (
         "none",
-        "what `[sources]` may read: folders, `postgresql://host`, … with spaces between; credentials: `BAROGRAPH_SOURCE_…`",
+        "what `[sources]` may read: folders, `postgresql://host`, … with spaces between; secrets: `BAROGRAPH_SOURCE_…`",
     ),
     "BAROGRAPH_KEY": (
         "none",

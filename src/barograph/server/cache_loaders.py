@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from barograph.ingest.otlp_rows import MODEL
 from barograph.server.auth import Caller
+from barograph.server.claims import meant
 from barograph.server.ingest_routes import Target
-from barograph.sources import table_of
 from barograph.store.catalog import keys
 from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
@@ -23,8 +22,6 @@ from barograph.store.settings import Settings
 from barograph.worker.privacy import layouts_of, ways_of
 
 _LAYOUTS = 10_000  # models whose layouts are kept
-# What a model is called by where nothing else is said: an attribute, or whatever names a service.
-DEFAULT_ATTRIBUTES: Mapping[str, str] = {"cloudevents": "", "otlp": MODEL}
 
 
 class KeyLookup:
@@ -115,18 +112,7 @@ class SourceLookup:
         self._engine = engine
 
     def __call__(self, key: tuple[int, str]) -> Mapping[tuple[str, str], str]:
-        """Return the models of a project for a kind of source, by an attribute and its value.
-
-        The attribute is that which the specification names as `model`, or `DEFAULT_ATTRIBUTES` has, and the value one
-        of its `service`, or the model's name. What a specification says goes before the name of another model.
-        """
+        """Return the models of a project for a kind of source, by an attribute and its value."""
         project_id, kind = key
-        usual = DEFAULT_ATTRIBUTES[kind]
         with reading(self._engine) as connection:
-            specs = specifications(Scope(connection, project_id))
-        said: dict[tuple[str, str], str] = {}
-        for model, spec in specs.items():
-            table = table_of(spec.get("sources") or {}, kind)
-            attribute, service = table.get("model") or usual, table.get("service") or (model if table else ())
-            said |= {(attribute, name): model for name in ((service,) if isinstance(service, str) else service)}
-        return {**{(usual, name): name for name in specs}, **said}
+            return meant(specifications(Scope(connection, project_id)), kind)

@@ -32,6 +32,7 @@ from barograph.server.api_models import (
 )
 from barograph.server.auth import Caller
 from barograph.server.catalog_lookup import audited, model_named, numbers_of
+from barograph.server.claims import check_claims
 from barograph.server.pagination import DEFAULT, read_cursor
 from barograph.server.problems import Problem
 from barograph.server.route_table import url
@@ -49,6 +50,7 @@ from barograph.store.catalog.models import (
     find_model,
     list_models,
     set_lifecycle,
+    specifications,
     update_model,
 )
 from barograph.store.catalog.proposals import Proposal, find_proposals, get_proposal, settle
@@ -353,6 +355,7 @@ def store_spec(
         check_unchanged(request, None if old is None else tag_of(old))
         if (None if old is None else old.revision) != seen:
             return None
+        check_claims(name, plain, specifications(scope))
         if old is None:
             chunk = spec.chunk or DEFAULT_CHUNK
             model = create_model(scope, check_name(name), spec=plain, chunk=chunk, version=spec.version, now_us=now_us)

@@ -21,7 +21,7 @@ from barograph.ingest import json_rows
 from barograph.ingest.layouts import EventLayout
 from barograph.ingest.limits import REJECTED_BYTES
 from barograph.ingest.otlp import JSON, PROTOBUF, Kind, Signal, read_otlp
-from barograph.ingest.otlp_rows import Mapped, row_of
+from barograph.ingest.otlp_rows import MODEL, Mapped, row_of
 from barograph.ingest.rejected import Rejected
 from barograph.server.api_models import CallerOf, ServiceOf
 from barograph.server.auth import Caller
@@ -124,12 +124,16 @@ async def _take(service: Service, caller: Caller, signals: Sequence[Signal], tol
     attributes = {attribute for attribute, _ in known}
     by_model: dict[str, list[Signal]] = defaultdict(list)
     for signal in signals:
-        pairs = ((a, str(signal.attributes[a])) for a in attributes if a in signal.attributes)
-        model = next((known[pair] for pair in pairs if pair in known), None)
-        if model is None:
-            told.nameless += 1
+        pairs = {a: (a, str(signal.attributes[a])) for a in attributes if a in signal.attributes}
+        found = {known[pair] for pair in pairs.values() if pair in known}
+        if (pair := pairs.get(MODEL)) is not None and pair in known:  # no claim to another attribute takes it
+            by_model[known[pair]].append(signal)
+        elif len(found) > 1:
+            told.reject(1, f"its attributes mean several models: say which one by `{MODEL}`")
+        elif found:
+            by_model[found.pop()].append(signal)
         else:
-            by_model[model].append(signal)
+            told.nameless += 1
     for model, mine in by_model.items():
         try:
             target, events, labels = await service.ingest.target(caller.project_id, model)
