@@ -17,7 +17,7 @@ from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import heard
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import what_breaks
+from barograph.metrics.facts import capital, what_breaks
 from barograph.text.format import count
 
 
@@ -260,6 +260,10 @@ def _in_trouble(worst: Trouble, is_over: bool) -> str:
 
 
 def _broken(trouble: Trouble, judged: Judged) -> str:
+    if trouble.family == "operations":
+        rest = f"no loss of performance is seen {judged.how}" if judged.is_enough else ""
+        rest = rest or f"whether performance suffers cannot be told, as {judged.doubt}"
+        return f"{capital(trouble.title)}; apart from that, {rest}"
     if trouble.family in ("performance", "estimation", "concept") and not trouble.segment:
         if trouble.is_over:
             again = AS_ESTIMATED if trouble.family == "estimation" else "is within its limits again"

@@ -189,6 +189,7 @@ def verdicts() -> Iterator[tuple[str, str]]:
     silent = Trouble(
         severity=Severity.CRITICAL, title="no events have come since 2026-03-02 10:00 UTC", family="operations"
     )
+    mute = replace(silent, severity=Severity.WARNING, title="no labels have come since 2026-03-02 10:00 UTC")
     unusable = Trouble(
         severity=Severity.CRITICAL, title="score is missing in 98 % of the rows", family="quality", column="score"
     )
@@ -212,6 +213,8 @@ def verdicts() -> Iterator[tuple[str, str]]:
         ("broken, no loss seen", well, (broken,)),
         ("broken, loss not known", doubted, (broken,)),
         ("silent", well, (silent,)),
+        ("no labels", well, (mute,)),
+        ("no labels, nothing judged", doubted, (mute,)),
         ("no predictions", well, (unusable,)),
         ("some predictions", well, (some,)),
     )
