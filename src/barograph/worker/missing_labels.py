@@ -117,7 +117,8 @@ def _delays(ctx: WorkerContext, live: ServedModel) -> tuple[Floats, Floats]:
     assert schema.id is not None  # every model of the service has both
     assert schema.timestamp is not None
     sizes = {day: size.rows for day, size in tables.statistics("events").days.items() if size.rows}
-    days, rows = [], 0
+    days: list[str] = []
+    rows = 0
     for day in sorted(sizes, reverse=True):
         rows += sizes[day]
         if days and rows > READ_ROWS:
