@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import duckdb
@@ -18,6 +19,7 @@ from feeding import NOW_US, Memory
 
 from barograph.errors import InputError, Stopping
 from barograph.frames.read import open_rows
+from barograph.frames.read_sql import database_of, run
 from barograph.sources import sql as module
 from barograph.sources.sql import Sql, before, capped
 from barograph.times import from_microseconds
@@ -203,6 +205,16 @@ def test_a_query_without_an_end_is_given_up(base: Base, monkeypatch: pytest.Monk
     for query in (f"{endless} max(n) as n from t", f"{endless} n from t"):
         with pytest.raises(InputError):
             base.source(table=None, query=query, watermark="n").poll(Memory())
+
+
+def test_a_query_that_takes_its_timeout_away_is_given_up(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("barograph.frames.read_sql.FETCH_ROWS", 1)
+    without = "case when n = 1 then set_config('statement_timeout', '0', false) when n > 50 then pg_sleep(30)::text end"
+    query = f"select n, {without} from generate_series(1, 99) n"
+    began, found = monotonic(), list[Any]()
+    with pytest.raises(InputError):
+        found.extend(run(database_of(postgres_url, query=query), longest_s=0.5))
+    assert monotonic() - began < 20
 
 
 def test_a_query_writes_nothing(postgres_url: str) -> None:

@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -180,7 +180,10 @@ def _duckdb(database: Database, column: str | None, since: Any, longest_s: float
     path = database.path or ""
     _check_file(path)
     locked: Any = {"enable_external_access": "false", "lock_configuration": "true", "threads": "1"}
-    with closing(duckdb.connect(path, read_only=True, config=locked)) as connection, _at_most(longest_s, connection):
+    with (
+        closing(duckdb.connect(path, read_only=True, config=locked)) as connection,
+        _at_most(longest_s, connection.interrupt),
+    ):
         source = f"({_stripped(database.query)})" if database.query else _quoted(database.table or "")
         sql, given = f"select * from {source} as {_RELATION}", {}
         if column is not None:
@@ -217,7 +220,9 @@ def _alchemy(
                 statement = statement.where(by.is_not(None)).order_by(by)
                 statement = statement if since is None else statement.where(by >= since)
             result = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS).execute(statement)
-            with closing(result):
+            # SQLite has a handler, and what other drivers do is unknown.
+            cancel = getattr(connection.connection.driver_connection, "cancel", None)
+            with closing(result), _at_most(longest_s if cancel else None, cancel or engine.dispose):
                 names = list(result.keys())
                 yield to_batch(names, [])  # the columns of a result without rows
                 for rows in result.partitions(FETCH_ROWS):
@@ -227,12 +232,12 @@ def _alchemy(
 
 
 @contextmanager
-def _at_most(longest_s: float | None, connection: Any) -> Iterator[None]:
-    """Interrupt a connection of DuckDB, which knows no timeout of its own, after so many seconds."""
+def _at_most(longest_s: float | None, interrupt: Callable[[], object]) -> Iterator[None]:
+    """Interrupt a connection after so many seconds: it knows no timeout of its own, or a query can change it."""
     if longest_s is None:
         yield
         return
-    timer = threading.Timer(longest_s, connection.interrupt)
+    timer = threading.Timer(longest_s, interrupt)
     timer.daemon = True
     timer.start()
     try:

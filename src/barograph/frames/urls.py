@@ -69,6 +69,8 @@ def address_of(url: str) -> Address:
     keys = [key for key, _ in pairs]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise ValueError(f"This is no address: {twice!r} stands in it more than once.")
+    if sum(text.count("${") for pair in pairs for text in pair) != query.count("${"):
+        raise ValueError("Write ${NAME} as it is: percent signs would hide which variable is meant.")
     port = match["port"]
     return Address(
         scheme=match["scheme"].lower(),
@@ -171,7 +173,7 @@ def check_url(url: str) -> str:
         raise ValueError(f"${{{wrong[0]}}} names no environment variable: a name has letters, digits and underscores.")
     try:
         parts = urlsplit(_VARIABLE.sub("", url))
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        pairs = parse_qsl(_VARIABLE.sub("", url).partition("?")[2], keep_blank_values=True)
     except ValueError as error:
         raise ValueError(f"This is no address: {error}.") from None
     if any([parts.password, *(value for key, value in pairs if _is_secret(key))]):

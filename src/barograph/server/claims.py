@@ -26,7 +26,8 @@ def meant(specs: Mapping[str, Mapping[str, Any]], kind: str) -> Mapping[tuple[st
     'b'
     """
     usual = DEFAULT_ATTRIBUTES[kind]
-    claimed, own = {}, {}
+    claimed: dict[tuple[str, str], str] = {}
+    own: dict[tuple[str, str], str] = {}
     for model, spec in specs.items():
         table = table_of(spec.get("sources") or {}, kind)
         attribute = table.get("model") or usual
