@@ -1,4 +1,4 @@
-"""Plug-ins: installed packages that add metrics, rules and decoders without touching barograph.
+"""Plug-ins: installed packages that add metrics, rules, sources, receivers and decoders without touching barograph.
 
 A package names its modules under the entry points `barograph.plugins`; to import them is to register what they hold.
 `examples/barograph_example` is one.

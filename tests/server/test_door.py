@@ -246,7 +246,7 @@ def with_key(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     if len(path) == 1:
         return {path[0]: value}
     if path[0] == "sources":
-        return {"sources": {path[1]: {**EXAMPLES[path[1]], path[2]: value}}}
+        return {"sources": {path[1]: {**EXAMPLES.get(path[1], {}), path[2]: value}}}
     table = {path[1]: value}
     return {path[0]: [{"metric": "psi", **table}] if path[0] == "monitors" else table}
 

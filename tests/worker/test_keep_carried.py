@@ -75,6 +75,24 @@ def test_a_new_process_judges_only_the_chunks_that_a_change_concerns(tmp_path: P
         assert_equal(second, CURRENT)
 
 
+def test_rules_that_carry_nothing_are_gone_on_from_too(tmp_path: Path) -> None:
+    limits = [
+        {"metric": "accuracy", "lower": 0.6},
+        {"metric": "log_loss", "rule": "relative", "options": {"rise": 0.5}},
+    ]
+    with plant_in(tmp_path / "data") as first:
+        first.register(REFERENCE, monitors=limits)
+        first.send(CURRENT.head(1_900))
+        first.work()
+        model_id, now_us = first.model_id, first.now_us
+    with plant_in(tmp_path / "data") as second:
+        second.model_id, second.now_us = model_id, now_us
+        second.send(CURRENT.tail(100))
+        second.work()
+        assert judged_here(second) == ["2024-01-20"]
+        assert_equal(second, CURRENT)
+
+
 def test_what_another_version_carried_is_not_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with plant_in(tmp_path / "data") as plant:
         plant.register(REFERENCE)

@@ -77,6 +77,7 @@ class Result:
             as_of=self.as_of,
             label_coverage=self.label_coverage,
             standard_error=self.standard_error,
+            change=self.change,
             judged=self.judged,
             binning_error=self.binning_error,
         )

@@ -52,7 +52,7 @@ class _Concept(NamedTuple):
 
 
 class _Course(NamedTuple):
-    states: tuple[bytes, ...]
+    states: tuple[bytes | None, ...]  # None of a rule that carries nothing
     audits: tuple[tuple[str, str, SelfAudit], ...]
     concept: _Concept | None
     metrics: tuple[str, ...]
@@ -128,7 +128,7 @@ def _pack_course(gone: Gone) -> bytes:
             watch.contradicted_after,
         )
     audits = tuple((segment, name, audit) for (segment, name), audit in course.audits.items())
-    states = tuple(state.to_bytes() for state in course.states)
+    states = tuple(None if state is None else state.to_bytes() for state in course.states)
     return msgspec.msgpack.encode(_Course(states, audits, concept, tuple(sorted(metrics))))
 
 
@@ -148,7 +148,8 @@ def _later(body: bytes) -> Callable[[Weighing], Gone]:
                 contradicted_after=watch.contradicted_after,
             )
         states = tuple(
-            type(start).from_bytes(state) for start, state in zip(weighing.start(), kept.states, strict=True)
+            None if state is None else type(start).from_bytes(state)
+            for start, state in zip(weighing.start(), kept.states, strict=True)
         )
         audits = {(segment, name): audit for segment, name, audit in kept.audits}
         return Course(states=states, audits=audits, concept=concept), frozenset(kept.metrics)
