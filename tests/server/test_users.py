@@ -152,6 +152,44 @@ def test_a_link_ends_after_three_days(office: Office) -> None:
             office.clock.ahead_us -= LINK_US
 
 
+def test_a_link_is_no_good_once_its_user_may_do_more_or_its_maker_less(office: Office) -> None:
+    office.user("liam", "admin")
+    names = ("rises", "remains", "keyed")
+    for name in names:
+        office.user(name)
+    ids = {user["name"]: user["id"] for user in office.api("GET", "/v1/users").json()["items"]}
+    liam = office.signed_in("liam")
+    csrf = csrf_of(liam, "/settings/users")
+
+    def link(name: str) -> str:
+        shown = liam.post(f"/settings/users/{ids[name]}/link", data={"csrf": csrf}).text
+        found = re.search(r"/link/[\w-]{43}", shown)
+        assert found is not None
+        return found[0]
+
+    def tried(path: str) -> list[int]:
+        with office.browser() as browser:
+            taken = GOOD + " taken"
+            shown = browser.get(path).status_code
+            return [shown, browser.post(path, data={"password": taken, "again": taken}).status_code]
+
+    kept = link("rises")
+    assert office.api("PATCH", f"/v1/users/{ids['rises']}", json={"role": "owner"}).status_code == 200
+    assert tried(kept) == [404, 404]
+    kept = link("remains")
+    assert office.api("PATCH", f"/v1/users/{ids['liam']}", json={"role": "editor"}).status_code == 200
+    assert tried(kept) == [404, 404]
+    assert office.api("PATCH", f"/v1/users/{ids['liam']}", json={"role": "admin"}).status_code == 200
+    assert tried(kept) == [200, 303]
+    made = office.api("POST", "/v1/keys", json={"name": "k", "role": "admin"}).json()
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    for revoked in (False, True):
+        answer = office.served.client.post(f"/v1/users/{ids['keyed']}/link", headers=bearer)
+        if revoked:
+            assert office.api("DELETE", f"/v1/keys/{made['id']}").status_code == 204
+        assert tried(answer.json()["link"]) == ([404, 404] if revoked else [200, 303])
+
+
 def test_a_session_is_new_at_each_sign_in_and_ends_when_it_should(office: Office) -> None:
     office.user("carl")
     browser = office.browser()

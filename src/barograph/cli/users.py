@@ -31,12 +31,13 @@ def create(
     """Make a user and print the link by which they choose a password. It is shown this once."""
     with in_project(data, project, create=True) as (scope, now_us):
         from barograph.server.members import give
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.links import make_link
         from barograph.store.catalog.users import create_user
 
         user = create_user(scope.connection, name, now_us=now_us)
         give(scope, user, role)
-        token = make_link(scope.connection, user.id, now_us=now_us)
+        token = make_link(scope.connection, user.id, project_id=scope.project_id, made_by=COMMAND_LINE, now_us=now_us)
         _record(scope, "invite user", user, now_us, role=role)
     _show(token)
 
@@ -78,10 +79,11 @@ def role(
 def link(name: Name, data: needs.Data = None) -> None:
     """Print a link by which a user chooses a new password; the one that they have holds until then."""
     with in_project(data, "default") as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.links import make_link
 
         user = _found(scope, name)
-        token = make_link(scope.connection, user.id, now_us=now_us)
+        token = make_link(scope.connection, user.id, project_id=scope.project_id, made_by=COMMAND_LINE, now_us=now_us)
         _record(scope, "make link", user, now_us)
     _show(token)
 

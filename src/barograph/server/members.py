@@ -56,7 +56,7 @@ def invite(scope: Scope, caller: Caller, name: str, role: Role, *, now_us: int) 
     give(scope, user, role)
     after = _member(scope, caller, user, _project(scope))
     wants = user.password is None and user.subject is None and after.is_covered
-    return after, make_link(scope.connection, user.id, now_us=now_us) if wants else None
+    return after, _make_link(scope, caller, user, now_us=now_us) if wants else None
 
 
 def change(scope: Scope, caller: Caller, user_id: int, role: Role | None) -> Member:
@@ -83,7 +83,7 @@ def give(scope: Scope, user: User, role: Role | None) -> None:
 def link(scope: Scope, caller: Caller, user_id: int, *, now_us: int) -> tuple[User, str]:
     """Return a link by which a user chooses another password."""
     found = _covered(scope, caller, user_id)
-    return found, make_link(scope.connection, found.id, now_us=now_us)
+    return found, _make_link(scope, caller, found, now_us=now_us)
 
 
 def delete(scope: Scope, caller: Caller, user_id: int) -> User:
@@ -126,6 +126,11 @@ def _covered(scope: Scope, caller: Caller, user_id: int) -> User:
 def _member(scope: Scope, caller: Caller, user: User, project: Project) -> Member:
     standing = users.standing_of(scope.connection, user)
     return Member(user=user, role=standing.role_in(project), is_covered=is_covered(caller, standing))
+
+
+def _make_link(scope: Scope, caller: Caller, user: User, *, now_us: int) -> str:
+    made_by = caller.actor
+    return make_link(scope.connection, user.id, project_id=scope.project_id, made_by=made_by, now_us=now_us)
 
 
 def _check_role(caller: Caller, role: Role) -> None:

@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from barograph.server.auth import Caller
 from barograph.server.problems import Problem, not_found
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.projects import Project, find_project, get_project, list_projects
-from barograph.store.catalog.users import Standing
+from barograph.store.catalog.users import Standing, User
 
 
 class Projects:
@@ -54,6 +55,20 @@ def moved_to(caller: Caller, project: Project) -> Caller | None:
     if not reaches:
         return None
     return replace(caller, project_id=project.id, organisation_id=project.organisation_id)
+
+
+def caller_of_user(user: User, standing: Standing, place: Project, *, expires_us: int | None = None) -> Caller | None:
+    """Return a user as they are in a project; None if they are nothing there."""
+    role = standing.role_in(place)
+    if role is None:
+        return None
+    return Caller(
+        project_id=place.id,
+        organisation_id=place.organisation_id,
+        role=role,
+        actor=Actor("user", user.id, user.name),
+        expires_us=expires_us,
+    )
 
 
 def projects_of_user(connection: Connection, standing: Standing) -> list[Project]:

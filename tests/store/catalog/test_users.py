@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from two_projects import NOW, SECOND, Catalog
+from sqlalchemy.engine import Connection
+from two_projects import EVE, NOW, SECOND, Catalog
 
 from barograph.errors import ConflictError, SpecError
 from barograph.store.catalog import keys, links, projects, sessions, throttle, users
@@ -13,6 +14,10 @@ from barograph.store.catalog.users import Standing, User
 def made(catalog: Catalog, name: str = "ada") -> User:
     with catalog.write() as scope:
         return users.create_user(scope.connection, name, now_us=NOW)
+
+
+def linked(connection: Connection, user: User) -> str:
+    return links.make_link(connection, user.id, project_id=1, made_by=EVE, now_us=NOW)
 
 
 def test_a_user_has_one_name_whatever_the_size_of_its_letters(catalog: Catalog) -> None:
@@ -62,7 +67,7 @@ def test_the_highest_role_counts_and_deletion_takes_all(catalog: Catalog) -> Non
         assert roles() == [None, None, None]
         users.set_member(c, ada.id, mine.id, "viewer")
         sessions.open_session(c, user_id=ada.id, now_us=NOW)
-        links.make_link(c, ada.id, now_us=NOW)
+        linked(c, ada)
         users.delete_user(c, ada.id)
         assert users.list_users(c, project=mine) == []
         assert sessions.list_sessions(c, user_ids=[ada.id], now_us=NOW) == []
@@ -103,15 +108,15 @@ def test_a_link_works_once_and_the_newest_alone(catalog: Catalog) -> None:
     ada, eve = made(catalog), made(catalog, "eve")
     with catalog.write() as scope:
         c = scope.connection
-        first, hers = links.make_link(c, ada.id, now_us=NOW), links.make_link(c, eve.id, now_us=NOW)
-        second = links.make_link(c, ada.id, now_us=NOW)
-        assert links.user_of_link(c, first, now_us=NOW) is None
-        assert links.user_of_link(c, second, now_us=NOW + links.LINK_US - 1) == ada
-        assert links.user_of_link(c, second, now_us=NOW + links.LINK_US) is None
+        first, hers = linked(c, ada), linked(c, eve)
+        second, link = linked(c, ada), links.Link(user_id=ada.id, project_id=1, made_by=EVE)
+        assert links.find_link(c, first, now_us=NOW) is None
+        assert links.find_link(c, second, now_us=NOW + links.LINK_US - 1) == link
+        assert links.find_link(c, second, now_us=NOW + links.LINK_US) is None
         kept, _ = sessions.open_session(c, user_id=eve.id, now_us=NOW)
         ended, _ = sessions.open_session(c, user_id=ada.id, now_us=NOW)
         device = throttle.know(c, ada.id, now_us=NOW)
-        assert links.use_link(c, second, "hash", now_us=NOW) == ada
+        assert links.use_link(c, second, "hash", now_us=NOW) == link
         assert links.use_link(c, second, "other", now_us=NOW) is None
         now = users.get_user(c, ada.id)
         assert now is not None
@@ -119,7 +124,24 @@ def test_a_link_works_once_and_the_newest_alone(catalog: Catalog) -> None:
         assert sessions.find_session(c, ended, now_us=NOW) is None
         assert not throttle.is_known(c, ada.id, device)
         assert sessions.find_session(c, kept, now_us=NOW) is not None
-        assert links.user_of_link(c, hers, now_us=NOW) == eve
+        assert links.find_link(c, hers, now_us=NOW) is not None
+
+
+def test_no_link_outlives_a_change_of_what_its_user_is(catalog: Catalog) -> None:
+    ada = made(catalog)
+    with catalog.write() as scope:
+        c = scope.connection
+        for change in (
+            lambda: users.set_member(c, ada.id, catalog.mine, "viewer"),
+            lambda: users.set_member(c, ada.id, catalog.mine, None),
+            lambda: users.set_owner(c, ada.id, 1, True),
+            lambda: users.set_operator(c, ada.id, True),
+            lambda: users.set_password(c, ada.id, "hash"),
+        ):
+            token = linked(c, ada)
+            assert links.find_link(c, token, now_us=NOW) is not None
+            change()
+            assert links.find_link(c, token, now_us=NOW) is None
 
 
 def test_waits_grow_and_are_counted_by_name_and_address(catalog: Catalog) -> None:

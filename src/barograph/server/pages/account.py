@@ -6,13 +6,13 @@ from starlette.responses import Response
 
 from barograph.dashboard.link import LinkPage
 from barograph.dashboard.lists import Field, Form, ListPage, Row, text, time
+from barograph.server.one_time_links import user_of_link
 from barograph.server.pages.visit import Visit
 from barograph.server.passwords import LEAST, hashed, matches, why_refused
 from barograph.server.problems import Problem, not_found
 from barograph.store.catalog import throttle
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.links import use_link as use
-from barograph.store.catalog.links import user_of_link
 from barograph.store.catalog.sessions import close_session, close_sessions, list_sessions
 from barograph.store.catalog.users import User, set_password
 
@@ -31,7 +31,9 @@ def use_link(visit: Visit) -> Response:
         return _link(visit, user, problem=why)
     kept = hashed(visit.form.get("password", ""))
     with writing(visit.service.engine) as connection:
-        if use(connection, visit.parts["token"], kept, now_us=visit.now_us) is None:
+        token = visit.parts["token"]
+        still = user_of_link(connection, token, now_us=visit.now_us)
+        if still is None or use(connection, token, kept, now_us=visit.now_us) is None:
             raise Problem("not-found", _OVER)
     return visit.go("/sign-in")
 

@@ -19,9 +19,8 @@ from barograph.server.auth import LOCAL_CALLER, Caller, is_local, sent, token_of
 from barograph.server.cache_loaders import caller_of_key
 from barograph.server.permissions import ACROSS
 from barograph.server.problems import Problem, not_found
-from barograph.server.projects import moved_to, projects_of, projects_of_user
+from barograph.server.projects import caller_of_user, moved_to, projects_of, projects_of_user
 from barograph.server.service import Service
-from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.projects import Project
 from barograph.store.catalog.sessions import (
@@ -219,15 +218,8 @@ class Viewers:
         if not projects:
             raise Problem("forbidden", f"You are {user.name}, and a member of no project. Ask who invited you.")
         place = next((one for one in projects if str(one.id) == wanted), projects[0])
-        role = standing.role_in(place)
-        assert role is not None  # it is one of theirs
-        caller = Caller(
-            project_id=place.id,
-            organisation_id=place.organisation_id,
-            role=role,
-            actor=Actor("user", user.id, user.name),
-            expires_us=session.expires_us,
-        )
+        caller = caller_of_user(user, standing, place, expires_us=session.expires_us)
+        assert caller is not None  # it is one of theirs
         return Visitor(caller=caller, csrf=csrf, session=session, user=user, projects=projects)
 
     def _csrf(self, token: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from barograph.store.catalog.column_types import RowId, Words
-from barograph.store.catalog.table_parts import METADATA, count, row_id, time, words
+from barograph.store.catalog.table_parts import METADATA, count, row_id, time, who, words
 
 
 def _user(*, key: bool = False, optional: bool = False) -> sa.Column[int]:
@@ -62,7 +62,15 @@ sessions = sa.Table(  # of browsers: of a user, or made with a key
     sqlite_autoincrement=True,
 )
 
-links = sa.Table("links", METADATA, _digest(), _user(), time("expires_us"))  # by which a password is chosen, once
+links = sa.Table(  # by which a password is chosen, once
+    "links",
+    METADATA,
+    _digest(),
+    _user(),
+    sa.Column("project_id", RowId, sa.ForeignKey("projects.id"), nullable=False),  # in which its maker was
+    who("made_by"),
+    time("expires_us"),
+)
 
 devices = sa.Table("devices", METADATA, _digest(), _user(), time("seen_us"))  # browsers that a user has signed in with
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from barograph.errors import ConflictError, SpecError
 from barograph.store.catalog.projects import Project
 from barograph.store.catalog.roles import MemberRole, Role
-from barograph.store.catalog.schema import members, owners, projects, users
+from barograph.store.catalog.schema import links, members, owners, projects, users
 from barograph.store.catalog.scope import columns_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._+@-]{0,99}")
@@ -115,7 +115,8 @@ def standing_of(connection: Connection, user: User) -> Standing:
 
 
 def set_password(connection: Connection, user_id: int, password: str | None) -> None:
-    """Store a password, as argon2id writes it."""
+    """Store a password, as argon2id writes it, and take the user's links away."""
+    _unlink(connection, user_id)
     connection.execute(sa.update(users).where(users.c.id == user_id).values(password=password))
 
 
@@ -126,6 +127,7 @@ def signed_in(connection: Connection, user_id: int, *, now_us: int) -> None:
 
 def set_member(connection: Connection, user_id: int, project_id: int, role: MemberRole | None) -> None:
     """Give a user a role in a project in place of what they were; None takes it away."""
+    _unlink(connection, user_id)
     this = (members.c.user_id == user_id) & (members.c.project_id == project_id)
     if role is None:
         connection.execute(sa.delete(members).where(this))
@@ -137,6 +139,7 @@ def set_member(connection: Connection, user_id: int, project_id: int, role: Memb
 
 def set_owner(connection: Connection, user_id: int, organisation_id: int, is_owner: bool) -> None:
     """Say that a user owns an organisation, or does not."""
+    _unlink(connection, user_id)
     this = (owners.c.user_id == user_id) & (owners.c.organisation_id == organisation_id)
     connection.execute(sa.delete(owners).where(this))
     if is_owner:
@@ -145,6 +148,7 @@ def set_owner(connection: Connection, user_id: int, organisation_id: int, is_own
 
 def set_operator(connection: Connection, user_id: int, is_operator: bool) -> None:
     """Say that a user is an operator of the installation, or is not."""
+    _unlink(connection, user_id)
     connection.execute(sa.update(users).where(users.c.id == user_id).values(is_operator=is_operator))
 
 
@@ -161,6 +165,11 @@ def somebody_may(connection: Connection, roles: Collection[str]) -> bool:
         sa.select(members.c.user_id).where(members.c.role.in_(roles)),
     )
     return any(connection.execute(statement.limit(1)).first() is not None for statement in any_of)
+
+
+def _unlink(connection: Connection, user_id: int) -> None:
+    """Take a user's links away: who made them covered the user as they were, and may not as they are."""
+    connection.execute(sa.delete(links).where(links.c.user_id == user_id))
 
 
 def _user(connection: Connection, where: sa.ColumnElement[bool]) -> User | None:
