@@ -326,16 +326,20 @@ def test_nobody_gives_or_takes_a_role_above_their_own_nor_reaches_who_may_do_mor
     acme = api("POST", "/v1/projects", json={"name": "acme", "organisation": "acme"}).json()
     in_acme = {"Authorization": f"Bearer {office.key}", "Barograph-Project": "acme/acme"}
     client = office.served.client
+    assert api("POST", "/v1/projects", json={"name": "beside"}).status_code == 201
+    beside = {"Authorization": f"Bearer {office.key}", "Barograph-Project": "beside"}
     for name, role in (("ivan", "admin"), ("jane", "owner"), ("kurt", "operator"), ("lena", "viewer")):
         office.user(name, role)
-    joined = client.post("/v1/users", json={"name": "lena", "role": "viewer"}, headers=in_acme)
-    assert (joined.status_code, joined.json()["link"]) == (201, None)  # she has a password
+    joined = client.post("/v1/users", json={"name": "lena", "role": "viewer"}, headers=beside)
+    assert joined.status_code == 201
+    chosen = office.browser().post(joined.json()["link"], data={"password": GOOD, "again": GOOD})
+    assert chosen.status_code == 303
     ids = {user["name"]: user["id"] for user in api("GET", "/v1/users").json()["items"]}
     browser = office.signed_in("ivan")
     csrf = csrf_of(browser, "/settings/users")
     page = browser.get("/settings/users").text
     assert f"/settings/users/{ids['lena']}/role" in page
-    assert f"/settings/users/{ids['lena']}/link" not in page  # she could do things in acme that he may not
+    assert f"/settings/users/{ids['lena']}/link" not in page  # she could do things beside that he may not
     assert f"/settings/users/{ids['jane']}/" not in page
     assert "kurt" not in page  # an operator is nothing here that an administrator must know of
 
@@ -358,15 +362,68 @@ def test_nobody_gives_or_takes_a_role_above_their_own_nor_reaches_who_may_do_mor
     assert lena.get("/models/flights").status_code == 404
     assert lena.get("/").status_code == 200
     assert acme["organisation"] == "acme"
-    # Who invites somebody that another project knows gets no link, whether they have a password or not.
-    office.invite("mona")
-    again = client.post("/v1/users", json={"name": "mona", "role": "viewer"}, headers=in_acme).json()
-    assert again["link"] is not None  # an operator may
-    owner = office.signed_in("jane")
-    invited = owner.post(
-        "/settings/users", data={"name": "mona", "role": "viewer", "csrf": csrf_of(owner, "/settings/users")}
-    )
-    assert "/link/" not in invited.text
+    # Of whom he may not see to, an administrator is told nothing but name and role here, and invites none.
+    key = api("POST", "/v1/keys", json={"name": "admin", "role": "admin"}).json()["token"]
+    own = {"Authorization": f"Bearer {key}"}
+    seen = {user["name"]: user for user in client.get("/v1/users", headers=own).json()["items"]}
+    hidden = ("has_password", "created_at", "signed_in_at")
+    assert [seen["jane"][name] for name in hidden] == [None, None, None]
+    assert None not in [seen["ivan"][name] for name in hidden]
+    refused = client.post("/v1/users", json={"name": "lena", "role": "viewer"}, headers=own)
+    assert (refused.status_code, set(refused.json())) == (403, set(api("GET", "/v1/users/x").json()))
+    # A user of the same name in another organisation is another user.
+    other = client.post("/v1/users", json={"name": "jane", "role": "viewer"}, headers=in_acme).json()
+    assert (other["signs_in_as"], other["id"] != ids["jane"]) == ("acme/jane", True)
+    assert api("PATCH", f"/v1/users/{other['id']}", json={"role": "admin"}).status_code == 422
+
+
+def test_who_was_first_to_make_a_user_owns_nobody(office: Office) -> None:
+    client, operator = office.served.client, {"Authorization": f"Bearer {office.key}"}
+
+    def admin_of(organisation: str, project: str, role: str = "admin") -> dict[str, str]:
+        asked = {"name": project, "organisation": organisation}
+        assert office.api("POST", "/v1/projects", json=asked).status_code == 201
+        place = {**operator, "Barograph-Project": f"{organisation}/{project}"}
+        made = client.post("/v1/keys", json={"name": "k", "role": role}, headers=place)
+        return {"Authorization": f"Bearer {made.json()['token']}"}
+
+    def invited(headers: dict[str, str], role: str) -> httpx.Response:
+        return client.post("/v1/users", json={"name": "carol@corp", "role": role}, headers=headers)
+
+    def choose(link: str, password: str) -> None:
+        with office.browser() as browser:
+            assert browser.post(link, data={"password": password, "again": password}).status_code == 303
+
+    evil, beside, owner = admin_of("evil", "evil"), admin_of("corp", "beside"), admin_of("corp", "main", "owner")
+    stolen, chosen = "the password of a thief", "what carol herself chose"
+    # Of another organisation: it is another user, whom nobody there ever meets.
+    choose(invited(evil, "admin").json()["link"], stolen)
+    thief = office.signed_in("evil/carol@corp", stolen)
+    hers = invited(owner, "owner").json()
+    assert hers["link"] is not None
+    assert sign_in(office.browser(), "corp/carol@corp", stolen).status_code == 401
+    assert client.delete(f"/v1/users/{hers['id']}", headers=owner).status_code == 204
+    assert client.get("/v1/users", headers=owner).json()["items"] == []
+    # Of another project of the same organisation: what its administrator has chosen is void once the owner vouches.
+    choose(invited(beside, "admin").json()["link"], stolen)
+    thief = office.signed_in("corp/carol@corp", stolen)
+    assert thief.get("/").status_code == 200
+    hers = invited(owner, "owner").json()
+    assert thief.get("/").status_code == 401
+    assert sign_in(office.browser(), "corp/carol@corp", stolen).status_code == 401
+    choose(hers["link"], chosen)
+    assert office.signed_in("corp/carol@corp", chosen).get("/settings/users").status_code == 200
+    assert invited(owner, "viewer").status_code == 409
+    # One who is raised to owner where they are chooses anew, too; who is not raised so far signs in as before.
+    made = client.post("/v1/users", json={"name": "dan", "role": "viewer"}, headers=beside).json()
+    choose(made["link"], stolen)
+    thief = office.signed_in("corp/dan", stolen)
+    for headers, role, is_void in ((beside, "admin", False), ({**owner, "Barograph-Project": "beside"}, "owner", True)):
+        risen = client.patch(f"/v1/users/{made['id']}", json={"role": role}, headers=headers)
+        assert (risen.status_code, risen.json()["link"] is not None) == (200, is_void)
+        assert thief.get("/").status_code == (401 if is_void else 200)
+    assert client.delete(f"/v1/users/{made['id']}", headers=beside).status_code == 403
+    assert client.delete(f"/v1/users/{made['id']}", headers=owner).status_code == 204
 
 
 def test_who_is_a_member_of_nothing_is_told_so(office: Office) -> None:

@@ -34,6 +34,20 @@ def test_a_user_has_one_name_whatever_the_size_of_its_letters(catalog: Catalog) 
         assert users.find_user(scope.connection, "nobody") is None
 
 
+def test_a_name_is_one_user_in_each_organisation(catalog: Catalog) -> None:
+    first = made(catalog)
+    with catalog.write() as scope:
+        c = scope.connection
+        acme = projects.add_organisation(c, "acme")
+        second = users.create_user(c, "ada", organisation_id=acme, now_us=NOW)
+        assert (first.path, second.path) == ("ada", "acme/ada")
+        assert users.place_of(c, " Ada ") == users.place_of(c, "default/ADA") == (1, "ada")
+        assert users.place_of(c, "acme/Ada") == (acme, "ada")
+        assert users.place_of(c, "nowhere/ada") == (None, "ada")
+        assert [users.find_user(c, "ADA", organisation_id=id) for id in (1, acme, None)] == [first, second, None]
+        assert users.standing_of(c, second).organisation_id == acme
+
+
 def test_the_highest_role_counts_and_deletion_takes_all(catalog: Catalog) -> None:
     ada = made(catalog)
     with catalog.write() as scope:
@@ -55,7 +69,7 @@ def test_the_highest_role_counts_and_deletion_takes_all(catalog: Catalog) -> Non
         assert roles() == ["editor", None, None]
         assert [user.name for user in users.list_users(c, project=mine)] == ["ada"]
         assert users.list_users(c, project=other) == []
-        assert users.standing_of(c, ada) == Standing(roles={mine.id: "editor"}, homes=frozenset({1}))
+        assert users.standing_of(c, ada) == Standing(roles={mine.id: "editor"})
         users.set_owner(c, ada.id, 1, True)
         users.set_owner(c, ada.id, 1, True)
         assert roles() == ["owner", "owner", None]

@@ -58,7 +58,7 @@ def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 20
     )
     page = ListPage(
         title="Your account",
-        sentence=f"You are {user.name}. Browsers that are signed in as you:",
+        sentence=f"You are {user.path}. Browsers that are signed in as you:",
         header=("Browser", "From", "Signed in", "Last used", "Ends if not used"),
         rows=rows,
         empty="No browser is signed in.",
@@ -125,7 +125,7 @@ def _wrong(visit: Visit, user: User) -> str | None:
 
 
 def _link(visit: Visit, user: User, problem: str = "") -> Response:
-    page = LinkPage(title="Choose a password", name=user.name, least=LEAST, problem=problem)
+    page = LinkPage(title="Choose a password", name=user.path, least=LEAST, problem=problem)
     answer = visit.page("link.html", page, status=422 if problem else 200)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"

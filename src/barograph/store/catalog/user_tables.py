@@ -22,12 +22,14 @@ users = sa.Table(
     "users",
     METADATA,
     row_id(),
-    sa.Column("name", Words, nullable=False, unique=True),  # in small letters
+    sa.Column("organisation_id", RowId, sa.ForeignKey("organisations.id"), nullable=False),  # the one they belong to
+    sa.Column("name", Words, nullable=False),  # in small letters
     words("password", optional=True),  # as argon2id writes it; None: none was chosen yet, or it is kept elsewhere
     sa.Column("subject", Words, nullable=True, unique=True),  # by whom and as whom an identity provider knows them
     sa.Column("is_operator", sa.Boolean, nullable=False),
     time("created_us"),
     time("signed_in_us", optional=True),
+    sa.UniqueConstraint("organisation_id", "name"),
     sqlite_autoincrement=True,
 )
 

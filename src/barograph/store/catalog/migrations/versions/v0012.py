@@ -81,14 +81,16 @@ def _people() -> None:
     op.create_table(
         "users",
         sa.Column("id", _ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("organisation_id", _ROW_ID, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("password", sa.Text(), nullable=True),
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("is_operator", sa.Boolean(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("signed_in_us", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_users_organisation_id"),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
-        sa.UniqueConstraint("name", name="uq_users_name"),
+        sa.UniqueConstraint("organisation_id", "name", name="uq_users_organisation_id_name"),
         sa.UniqueConstraint("subject", name="uq_users_subject"),
         sqlite_autoincrement=True,
     )
