@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pytest
 from serving import Served, serving
 
 from barograph.server.pages.viewers import COOKIE, DEVICE_COOKIE, Viewers
-from barograph.server.passwords import hashed, is_old, matches, why_refused
+from barograph.server.passwords import AT_ONCE, TURNS, WAITING, hashed, is_old, matches, why_refused
 from barograph.store.catalog.links import LINK_US
 from barograph.store.catalog.sessions import IDLE_US
 from barograph.store.clock import wall_clock_us
@@ -460,6 +461,29 @@ def test_a_proxy_is_believed_as_far_as_the_operator_says(tmp_path_factory: pytes
         assert address((name, b"10.0.0.1")) is None
         assert address() is None
         assert address((name, b"<script>, 10.0.0.1")) is None
+
+
+def test_an_address_that_anybody_can_write_is_not_believed(office: Office) -> None:
+    viewers = Viewers(office.served.service, local=False)
+    headers = [(b"x-forwarded-for", b"1.2.3.4"), (b"forwarded", b"for=1.2.3.4")]
+    assert viewers.address({"client": ("127.0.0.1", 1), "headers": headers}) == "127.0.0.1"
+
+
+def test_who_floods_the_form_for_signing_in_holds_nobody_else_up(office: Office) -> None:
+    office.user("pia")
+    browser, end = office.browser(), threading.Event()
+    held = [TURNS.take(end.wait, 60) for _ in range(AT_ONCE + WAITING)]
+    try:
+        for _ in range(50):  # more than there are threads for requests
+            away = sign_in(browser, "pia", GOOD)
+            assert (away.status_code, "Retry-After" in away.headers) == (503, True)
+        assert office.api("GET", "/v1/models").status_code == 200
+        assert browser.get("/sign-in").status_code == 200
+        assert not any(one.done() for one in held)
+    finally:
+        end.set()
+    assert all(one.result(60) for one in held)
+    assert sign_in(browser, "pia", GOOD).status_code == 303
 
 
 def test_a_key_that_is_limited_does_that_alone(office: Office) -> None:

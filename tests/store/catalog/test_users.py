@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from two_projects import EVE, NOW, SECOND, Catalog
 
 from barograph.errors import ConflictError, SpecError
 from barograph.store.catalog import keys, links, projects, sessions, throttle, users
+from barograph.store.catalog.schema import attempts
 from barograph.store.catalog.users import Standing, User
 
 
@@ -176,6 +178,30 @@ def test_waits_grow_and_are_counted_by_name_and_address(catalog: Catalog) -> Non
         waits = [throttle.charge(c, name, now_us=NOW) for name in names]
         assert waits.index(SECOND) == throttle.FREE["address"] - 6
         assert throttle.charge(c, guess, now_us=NOW + throttle.FORGET_US + SECOND) == 0
+
+
+def test_a_network_of_ipv6_is_one_guesser_and_who_comes_from_nowhere_another(catalog: Catalog) -> None:
+    with catalog.write() as scope:
+        c = scope.connection
+        for addresses in ([f"2001:db8::{i:x}:1" for i in range(40)], [None] * 40):
+            waits = [
+                throttle.charge(c, throttle.counted_by(f"user{i}", one, None), now_us=NOW)
+                for i, one in enumerate(addresses)
+            ]
+            assert [wait > 0 for wait in waits] == [False] * throttle.FREE["address"] + [True] * 10
+        other = throttle.counted_by("user", "2001:db8:0:1::1", None)
+        assert throttle.charge(c, other, now_us=NOW) == 0
+
+
+def test_what_is_kept_of_attempts_is_bounded(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "MOST_ROWS", 30)
+    with catalog.write() as scope:
+        c = scope.connection
+        for i in range(50):
+            throttle.charge(c, throttle.counted_by(f"user{i}", f"10.0.{i}.1", None), now_us=NOW + i)
+            assert (c.execute(sa.select(sa.func.count()).select_from(attempts)).scalar() or 0) <= 30
+        newest = throttle.counted_by("user49", "10.0.49.1", None)
+        assert c.execute(sa.select(attempts.c.what).where(attempts.c.what.in_(newest))).fetchall()
 
 
 def test_many_addresses_make_nobody_wait_who_is_known(catalog: Catalog) -> None:

@@ -73,7 +73,7 @@ def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 20
 def change_password(visit: Visit) -> Response:
     """Change one's own password, and sign all other browsers out."""
     user, here = _user(visit), visit.visitor.session if visit.visitor else None
-    counted = throttle.counted_by(user.name, f"account {user.id}", None)[:1]
+    counted = [f"both account {user.id}"]
     with writing(visit.service.engine) as connection:
         if throttle.charge(connection, counted, now_us=visit.now_us):
             return account(visit, problem="Too many attempts have failed. Try again later.", status=429)

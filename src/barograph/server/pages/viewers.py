@@ -133,9 +133,10 @@ class Viewers:
             raise Problem("forbidden", "This form comes from elsewhere. Load the page again, and send it anew.")
 
     def address(self, scope: AsgiScope) -> str | None:
-        """Return from where a request comes; None if a proxy that nobody has told of passed it on.
+        """Return from where a request comes; None if that cannot be known.
 
-        With `proxy_hops` it is what the outermost of these proxies has written, which nobody else can forge.
+        It is the peer, whatever its headers say; with `proxy_hops`, what the outermost of these proxies has written,
+        which nobody else can forge.
         """
         client = scope.get("client")
         passed = [v.decode("latin-1") for name, v in scope["headers"] if name == b"x-forwarded-for"]
@@ -143,8 +144,6 @@ class Viewers:
         if self._hops:
             hops = [part.strip() for part in ",".join(passed).split(",")]
             found = hops[-self._hops] if len(hops) >= self._hops else None
-        elif sent(scope["headers"]).forwarded:
-            found = None
         try:
             return None if found is None else str(ipaddress.ip_address(found))
         except ValueError:
