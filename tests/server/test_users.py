@@ -15,6 +15,8 @@ from serving import Served, serving
 
 from barograph.server.pages.viewers import COOKIE, DEVICE_COOKIE, Viewers
 from barograph.server.passwords import AT_ONCE, TURNS, WAITING, hashed, is_old, matches, why_refused
+from barograph.store.catalog import throttle
+from barograph.store.catalog.database import writing
 from barograph.store.catalog.links import LINK_US
 from barograph.store.catalog.sessions import IDLE_US
 from barograph.store.clock import wall_clock_us
@@ -104,12 +106,13 @@ def test_somebody_is_invited_chooses_a_password_and_signs_in(office: Office) -> 
     ):
         refused = browser.post(link, data={"password": wrong, "again": again})
         assert (refused.status_code, why in refused.text) == (422, True), refused.text
-    assert browser.post(link, data={"password": GOOD, "again": GOOD}).headers["Location"] == "/sign-in"
+    chosen = browser.post(link, data={"password": GOOD, "again": GOOD})
+    assert chosen.headers["Location"] == "/sign-in"
     assert browser.post(link, data={"password": GOOD, "again": GOOD}).status_code == 404
     assert sign_in(browser, "ada@example.org", "the rain in spain").status_code == 401
     entered = sign_in(browser, "ADA@example.org", GOOD, to="/incidents")
     assert (entered.status_code, entered.headers["Location"]) == (303, "/incidents")
-    cookies = entered.headers.get_list("Set-Cookie")
+    cookies = [one for answer in (entered, chosen) for one in answer.headers.get_list("Set-Cookie")]
     assert [cookie.split("=")[0] for cookie in cookies] == [COOKIE, DEVICE_COOKIE]
     assert all({"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; ")) for cookie in cookies)
     assert "ada@example.org" in browser.get("/").text
@@ -259,6 +262,31 @@ def test_guessing_is_slowed_down_and_does_not_lock_the_owner_out(office: Office)
         assert sign_in(known, "frank", GOOD).status_code == 303
         office.clock.ahead_us += 4_000_000
         assert sign_in(guesser, "frank", GOOD).status_code == 303  # after the wait
+    office.clock.stopped_us = None
+
+
+def test_a_link_lets_its_user_in_however_many_have_guessed(office: Office) -> None:
+    office.user("quinn")
+    (quinn,) = [u for u in office.api("GET", "/v1/users").json()["items"] if u["name"] == "quinn"]
+
+    office.clock.stopped_us = wall_clock_us()
+    now_us = office.clock()
+
+    def guess() -> int:
+        with writing(office.served.service.engine) as connection:
+            by = [throttle.counted_by("1/quinn", f"10.0.{i}.1", None) for i in range(throttle.FREE["name"] + 20)]
+            return max(throttle.charge(connection, one, now_us=now_us) for one in by)
+
+    assert guess() > 0
+    fresh = office.browser()
+    assert sign_in(fresh, "quinn", GOOD).status_code == 429
+    link, new = office.api("POST", f"/v1/users/{quinn['id']}/link").json()["link"], GOOD + " again"
+    chosen = fresh.post(link, data={"password": new, "again": new})
+    assert (chosen.status_code, DEVICE_COOKIE in fresh.cookies) == (303, True)
+    assert sign_in(office.browser(), "quinn", new).status_code == 303  # what was counted is forgotten
+    assert guess() > 0
+    assert sign_in(office.browser(), "quinn", new).status_code == 429
+    assert sign_in(fresh, "quinn", new).status_code == 303  # and guesses that follow do not count there
     office.clock.stopped_us = None
 
 
@@ -486,6 +514,67 @@ def test_who_floods_the_form_for_signing_in_holds_nobody_else_up(office: Office)
     assert sign_in(browser, "pia", GOOD).status_code == 303
 
 
+def test_nobody_ends_what_is_above_them(office: Office) -> None:
+    client, keys = office.served.client, {}
+    for role in ("admin", "owner", "operator"):
+        keys[role] = office.api("POST", "/v1/keys", json={"name": f"above {role}", "role": role}).json()
+        assert office.browser().post("/sign-in", data={"key": keys[role]["token"]}).status_code == 303
+    own = {"Authorization": f"Bearer {keys['admin']['token']}"}
+    every = office.api("GET", "/v1/sessions").json()["items"]
+    seen = client.get("/v1/sessions", headers=own).json()["items"]
+    for role, code in (("owner", 403), ("operator", 403)):
+        assert client.delete(f"/v1/keys/{keys[role]['id']}", headers=own).status_code == code
+        (session,) = [one for one in every if one["key"] == f"above {role}"]
+        assert session not in seen
+        assert client.delete(f"/v1/sessions/{session['id']}", headers=own).status_code == 404
+        page = client.get("/settings", headers={**HTML, **own}).text
+        assert f"/settings/keys/{keys[role]['id']}/revoke" not in page
+    assert f"/settings/keys/{keys['admin']['id']}/revoke" in page
+    assert client.delete(f"/v1/keys/{keys['admin']['id']}", headers=own).status_code == 204
+
+
+def test_what_people_do_with_their_own_account_is_in_the_audit(office: Office) -> None:
+    office.user("rosa")
+    here, _ = office.signed_in("rosa"), office.signed_in("rosa")
+    csrf, (end,) = csrf_of(here, "/account"), re.findall(r"/account/sessions/\d+/end", here.get("/account").text)
+    assert here.post(end, data={"csrf": csrf}).status_code == 303
+    new = {"old": GOOD, "password": GOOD + "!", "again": GOOD + "!", "csrf": csrf}
+    assert here.post("/account/password", data=new).status_code == 200
+    told = [act for act in office.api("GET", "/v1/audit").json()["items"] if act["actor"]["name"] == "rosa"]
+    acts = ["change password", "end session", "sign in", "sign in", "choose password"]
+    assert [(act["action"], act["target"]) for act in told] == [(act, "rosa") for act in acts]
+
+
+def test_what_is_shown_once_is_kept_nowhere(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    key = office.api("POST", "/v1/keys", json={"name": "once", "role": "admin"})
+    invited = office.api("POST", "/v1/users", json={"name": "sven", "role": "viewer"})
+    linked = office.api("POST", f"/v1/users/{invited.json()['id']}/link")
+    risen = office.api("PATCH", f"/v1/users/{invited.json()['id']}", json={"role": "owner"})
+    office.user("tara", "operator")
+    browser = office.signed_in("tara")
+    csrf = csrf_of(browser)
+    pages = [
+        browser.post("/settings/keys", data={"name": "once", "role": "viewer", "csrf": csrf}),
+        browser.post("/settings/users", data={"name": "ulla", "role": "viewer", "csrf": csrf}),
+        browser.post(f"/settings/users/{invited.json()['id']}/link", data={"csrf": csrf}),
+    ]
+    assert [("baro_" in page.text, "/link/" in page.text) for page in pages][1:] == [(False, True)] * 2
+    for answer in (key, invited, linked, risen, *pages):
+        assert answer.status_code in (200, 201), answer.text
+        assert answer.headers["Cache-Control"] == "no-store"
+    link = re.findall(r"/link/[\w-]{43}", pages[-1].text)[0]
+    caplog.set_level("DEBUG")
+    for path, status in ((link, 200), (link + "/", 404), ("/below" + link, 404), (link + "/more?a=b", 404)):
+        for headers in (HTML, {"Accept": "application/json"}):
+            assert office.served.client.get(path, headers=headers).status_code == status
+        assert office.served.client.post(path, data={"password": "short"}).status_code in (404, 422)
+    said = "".join(
+        str(record.msg) + str(record.args) + str(record.__dict__) for record in caplog.records if record.name != "httpx"
+    )
+    assert "not-found" in said or "There is nothing" in said
+    assert link.removeprefix("/link/") not in said
+
+
 def test_a_key_that_is_limited_does_that_alone(office: Office) -> None:
     api, client = office.api, office.served.client
     assert api("PUT", "/v1/models/mine", json={}).status_code == 201
@@ -512,4 +601,14 @@ def test_a_key_that_is_limited_does_that_alone(office: Office) -> None:
     ):
         assert status(method, path) == 403, path
     assert office.browser().post("/sign-in", data={"key": made.json()["token"]}).status_code == 403
+    # It stays in its project, whatever its role: elsewhere a model of the same name is another.
+    assert api("POST", "/v1/projects", json={"name": "namesake"}).status_code == 201
+    there = {"Barograph-Project": "namesake"}
+    every = {"Authorization": f"Bearer {office.key}", **there}
+    assert client.put("/v1/models/mine", json={}, headers=every).status_code == 201
+    for limits, reached in (({}, 200), ({"models": ["mine"]}, 404), ({"acts": ["read"]}, 404)):
+        token = api("POST", "/v1/keys", json={"name": "k", "role": "owner", **limits}).json()["token"]
+        own = {"Authorization": f"Bearer {token}"}
+        assert client.get("/v1/models/mine", headers=own).status_code == 200
+        assert client.get("/v1/models/mine", headers={**own, **there}).status_code == reached, limits
     assert api("POST", "/v1/keys", json={**asked, "acts": ["admin"]}).status_code == 422

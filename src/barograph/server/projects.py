@@ -46,9 +46,14 @@ class Projects:
 
 
 def moved_to(caller: Caller, project: Project) -> Caller | None:
-    """Return the caller as they are in a project; None if they have nothing to do there."""
+    """Return the caller as they are in a project; None if they have nothing to do there.
+
+    A key that is limited stays in its own: the names of its models mean others elsewhere.
+    """
     if project.id == caller.project_id:
         return caller
+    if caller.is_limited:
+        return None
     reaches = caller.role == "operator" or (
         caller.role == "owner" and project.organisation_id == caller.organisation_id
     )

@@ -7,6 +7,8 @@ from starlette.responses import Response
 from barograph.dashboard.link import LinkPage
 from barograph.dashboard.lists import Field, Form, ListPage, Row, text, time
 from barograph.server.one_time_links import user_of_link
+from barograph.server.pages.session import note
+from barograph.server.pages.viewers import DEVICE_COOKIE, YEAR_S
 from barograph.server.pages.visit import Visit
 from barograph.server.passwords import LEAST, hashed, matches, why_refused
 from barograph.server.problems import Problem, not_found
@@ -25,7 +27,10 @@ def link(visit: Visit) -> Response:
 
 
 def use_link(visit: Visit) -> Response:
-    """Take a password, use the link up, and send the user to sign in with it."""
+    """Take a password, use the link up, and send the user to sign in with it.
+
+    What others have failed to guess counts no longer, and the browser is known as theirs: nobody can keep them out.
+    """
     user = _of_link(visit)
     if why := _wrong(visit, user):
         return _link(visit, user, problem=why)
@@ -35,7 +40,12 @@ def use_link(visit: Visit) -> Response:
         still = user_of_link(connection, token, now_us=visit.now_us)
         if still is None or use(connection, token, kept, now_us=visit.now_us) is None:
             raise Problem("not-found", _OVER)
-    return visit.go("/sign-in")
+        note(visit, user, connection, "choose password")
+        throttle.clear(connection, f"{user.organisation_id}/{user.name}")
+        device = throttle.know(connection, user.id, now_us=visit.now_us)
+    response = visit.go("/sign-in")
+    response.headers["Set-Cookie"] = visit.shared.viewers.cookie(DEVICE_COOKIE, device, YEAR_S)
+    return response
 
 
 def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 200) -> Response:
@@ -85,6 +95,7 @@ def change_password(visit: Visit) -> Response:
     with writing(visit.service.engine) as connection:
         throttle.forgive(connection, counted)
         set_password(connection, user.id, kept)
+        note(visit, user, connection, "change password")
         ended = close_sessions(connection, user.id, but=here.id if here else None)
     return account(visit, told=f"The password was changed. Other browsers that were signed out: {ended:,}.")
 
@@ -98,6 +109,7 @@ def end_session(visit: Visit) -> Response:
         if found is None:
             raise not_found("session", wanted[:20])
         close_session(connection, found.id)
+        note(visit, user, connection, "end session")
     return visit.go("/account")
 
 

@@ -91,7 +91,8 @@ def _with_password(visit: Visit) -> Response:
             cookies.append(
                 viewers.cookie(DEVICE_COOKIE, throttle.know(connection, user.id, now_us=visit.now_us), YEAR_S)
             )
-        _note(visit, user, connection)
+        signed_in(connection, user.id, now_us=visit.now_us)
+        note(visit, user, connection, "sign in")
     return _gone(visit, to, cookies)
 
 
@@ -100,15 +101,14 @@ def caller_of(user: User) -> Caller:
     return replace(LOCAL_CALLER, role="viewer", actor=Actor("user", user.id, user.name))
 
 
-def _note(visit: Visit, user: User, connection: Connection) -> None:
-    """Write down that a user has signed in, where they are a member or owner; of an operator, in the first project."""
-    signed_in(connection, user.id, now_us=visit.now_us)
+def note(visit: Visit, user: User, connection: Connection, action: str) -> None:
+    """Write down what a user has done, where they are a member or owner; of an operator, in the first project."""
     standing = replace(standing_of(connection, user), is_operator=False)
     actor = Actor("user", user.id, user.name)
     places = [project.id for project in projects_of_user(connection, standing)]
     for project_id in places or ([DEFAULT_PROJECT] if user.is_operator else []):
         scope = Scope(connection, project_id)
-        record(scope, action="sign in", target=user.name, actor=actor, now_us=visit.now_us)
+        record(scope, action=action, target=user.name, actor=actor, now_us=visit.now_us)
 
 
 def sign_out(visit: Visit) -> Response:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from barograph.server import members
-from barograph.server.api_models import Answer, Asked, CallerOf, ServiceOf
+from barograph.server.api_models import Answer, Asked, CallerOf, ServiceOf, no_store
 from barograph.server.auth import Caller
 from barograph.server.catalog_lookup import MOST_ID, audited
 from barograph.server.members import Member
+from barograph.server.permissions import may_give
 from barograph.server.problems import not_found
 from barograph.server.route_table import url
 from barograph.server.service import Service
@@ -24,7 +25,7 @@ from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.sessions import Session
 from barograph.times import from_microseconds
 
-router = APIRouter(tags=["users"])
+router = APIRouter(tags=["users"], dependencies=[Depends(no_store)])
 _HIDDEN = "Null where they may do more than you, here or elsewhere."
 UserRole = Literal["viewer", "editor", "admin", "owner", "operator"]
 
@@ -169,7 +170,7 @@ def sessions_of(scope: Scope, caller: Caller, *, now_us: int) -> list[SessionAns
     keys: dict[int, str] = {}
     after: int | None = None
     while page := list_keys(scope, limit=1000, after=after):
-        keys |= {key.id: key.name for key in page}
+        keys |= {key.id: key.name for key in page if may_give(caller.permissions, key.role)}
         after = page[-1].id
     found = sessions.list_sessions(scope.connection, user_ids=users, key_ids=keys, now_us=now_us)
     return [session_answer(one, users.get(one.user_id or 0), keys.get(one.key_id or 0)) for one in found]
