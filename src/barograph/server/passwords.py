@@ -15,7 +15,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from barograph.server.problems import Problem
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 LEAST, MOST = 12, 200  # letters
 AT_ONCE, WAITING = 2, 16  # requests with passwords that are worked on at once (64 MiB each), and that wait for it
 _HASHER = PasswordHasher()  # argon2id with the second recommendation of RFC 9106
