@@ -35,6 +35,10 @@ BROKEN = Trouble(severity=Severity.WARNING, title="age is missing", family="qual
 PART = Trouble(severity=Severity.WARNING, title="AUC of JFK fell", family="performance", segment="origin=JFK")
 EARLY = Trouble(severity=Severity.WARNING, title="AUC fell a little", family="performance")
 CONCEPT = Trouble(severity=Severity.WARNING, title="the rule changed", family="concept")
+MUTE = Trouble(severity=Severity.WARNING, title="no labels have come since noon", family="operations")
+SHIFTED = Trouble(
+    severity=Severity.WARNING, title="Accuracy would be 0.7", family="drift", metric="label_shift_accuracy"
+)
 MOVED = Trouble(severity=Severity.NOTICE, title="age moved", family="drift", column="age")
 
 
@@ -171,3 +175,22 @@ def test_verdict_severity_and_judgement_never_disagree() -> None:
 def test_times_are_told_in_utc() -> None:
     since = NOON.astimezone(timezone(timedelta(hours=2)))
     assert "2024-05-01 12:00 UTC" in str(Failure(since=since, reason="r"))
+
+
+def said(judged: Judged, *troubles: Trouble) -> str:
+    return condition(lifecycle=Lifecycle.LIVE, judged=judged, troubles=troubles).verdict
+
+
+def test_what_the_service_itself_warns_of_is_told_by_its_own_words() -> None:
+    assert said(WELL, MUTE).startswith(
+        "No labels have come since noon; apart from that, no loss of performance is seen"
+    )
+    assert said(DOUBTED, MUTE).endswith("whether performance suffers cannot be told, as no labels have arrived.")
+
+
+def test_a_shift_of_an_unknown_kind_is_told_before_what_moved_and_after_what_is_worse() -> None:
+    moved = replace(MOVED, severity=Severity.WARNING)
+    assert said(WELL, moved, SHIFTED) == said(WELL, SHIFTED, moved) == said(WELL, SHIFTED)
+    assert said(WELL, EARLY, SHIFTED) == said(WELL, EARLY)
+    assert "is not known until labels come" in said(DOUBTED, SHIFTED)
+    assert "was worse for a while is not known" in said(WELL, replace(SHIFTED, is_over=True))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import barograph
 from barograph.alerts.severity import Severity
-from barograph.causes.explain import decomposition_of, harm_of, sentence, trust_over
+from barograph.causes.explain import decomposition_of, harm_of, sentence, trust_over, why_worse
 from barograph.labels.trust import TrustState
 from barograph.outcome import Estimate, Undefined
 from barograph.reference.reference import Reference
@@ -39,6 +40,19 @@ def test_another_rule_is_concept_drift(reference: Reference) -> None:
     parts = found[1]
     assert parts.concept.upper < 0.0  # type: ignore[operator]  # an interval is given
     assert abs(parts.covariate.value) < 0.2 * abs(parts.concept.value)
+
+
+def test_a_cause_that_may_be_none_is_not_told(reference: Reference) -> None:
+    drifted = reference.profile(events(20_000, seed=3, noise=0.3)).total()
+    assert why_worse(reference, drifted).startswith("accuracy changed by -0")
+    assert "concept drift" in why_worse(reference, drifted)
+    assert "covariate shift" not in why_worse(reference, drifted)
+    rows = events(60_000, seed=2)
+    hard = why_worse(reference, reference.profile(rows.filter(pl.col("score").is_between(0.3, 0.7))).total())
+    assert "covariate shift" in hard
+    assert "concept drift" not in hard
+    easy = reference.profile(rows.filter(~pl.col("score").is_between(0.3, 0.7))).total()
+    assert why_worse(reference, easy) == ""  # what became better has no cause of a loss
 
 
 def test_harm_is_that_of_the_feature_that_moved(reference: Reference) -> None:

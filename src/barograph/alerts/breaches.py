@@ -57,6 +57,7 @@ def breaches(
         if r.family == "performance" and r.is_judged and (r.label_coverage or 0.0) >= FEW_LABELS
     }
     labelled = {(segment, chunk) for _, segment, chunk in covered}
+    estimated = {(r.metric, r.segment, r.chunk): r.value for r in results if r.family == "estimation"}
     silent, constant = _without_predictions(results, outputs, task), _without_decisions(results, outputs)
     found = []
     for row in results:
@@ -64,9 +65,12 @@ def breaches(
             continue
         if row.family == "estimation" and (row.metric, row.segment, row.chunk) in covered:
             continue
-        if (row.segment, row.chunk) in labelled and foretells(row.metric, row.family):
+        foretold = foretells(row.metric, row.family)
+        if foretold and (row.segment, row.chunk) in labelled:
             continue
         breach = _breach(row, positions[row.chunk], main)
+        if foretold:
+            breach = replace(breach, otherwise=estimated.get((foretold, row.segment, row.chunk)))
         if row.column is not None and (row.column in outputs or row.column == label):
             breach = replace(breach, is_feature=False)
         if harm is not None and row.family == "drift" and row.column is not None:

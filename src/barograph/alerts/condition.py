@@ -17,7 +17,7 @@ from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import heard
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import what_breaks
+from barograph.metrics.facts import capital, foretells, what_breaks
 from barograph.text.format import count
 
 
@@ -70,14 +70,15 @@ class Judged:
 class Trouble:
     """An incident, as far as the state of its model follows from it.
 
-    `family`, `column` and `segment` are those of its root alert; `unusable` is the share of predictions that could not
-    be used at worst, where that is what it is about; `is_over` says that all of its gravest alerts are resolved, and
-    `by_itself` that the root is one of them: else it explains what is graver than it.
+    `family`, `metric`, `column` and `segment` are those of its root alert; `unusable` is the share of predictions that
+    could not be used at worst, where that is what it is about; `is_over` says that all of its gravest alerts are
+    resolved, and `by_itself` that the root is one of them: else it explains what is graver than it.
     """
 
     severity: Severity
     title: str
     family: str
+    metric: str = ""
     column: str | None = None
     segment: str | None = None
     unusable: float | None = None
@@ -192,6 +193,7 @@ def trouble_of(incident: Incident) -> Trouble:
         severity=incident.severity,
         title=incident.title,
         family=root.family,
+        metric=root.metric,
         column=root.column,
         segment=root.segment,
         unusable=unusable_share(incident),
@@ -234,7 +236,10 @@ def _judged(
     if judged is None:
         judged = Judged(rows=0, chunks=0, doubt="it has not been evaluated yet")
     if broken:
-        return Judgement.ATTENTION, severity, f"{_broken(broken[0], judged)}{_besides(silenced)}."
+        first = broken[0]
+        if first.family == "drift":  # what it would cost says more than what moved
+            first = next((trouble for trouble in broken if foretells(trouble.metric, trouble.family)), first)
+        return Judgement.ATTENTION, severity, f"{_broken(first, judged)}{_besides(silenced)}."
     judgement = Judgement.WELL if judged.is_enough else Judgement.NOT_KNOWN
     if judged.lost:
         severity = max(severity or Severity.WARNING, Severity.WARNING)
@@ -260,6 +265,14 @@ def _in_trouble(worst: Trouble, is_over: bool) -> str:
 
 
 def _broken(trouble: Trouble, judged: Judged) -> str:
+    if trouble.family == "operations":
+        rest = f"no loss of performance is seen {judged.how}" if judged.is_enough else ""
+        rest = rest or f"whether performance suffers cannot be told, as {judged.doubt}"
+        return f"{capital(trouble.title)}; apart from that, {rest}"
+    if foretells(trouble.metric, trouble.family):
+        worse = "was worse for a while" if trouble.is_over else "has become worse"
+        unknown = "is not known until labels come, as the kind of shift is uncertain"
+        return f"Whether the model {worse} {unknown}: {trouble.title}"
     if trouble.family in ("performance", "estimation", "concept") and not trouble.segment:
         if trouble.is_over:
             again = AS_ESTIMATED if trouble.family == "estimation" else "is within its limits again"

@@ -28,6 +28,15 @@ class Receipt:
     newest_us: int
 
 
+def live_lag_us(chunk_us: int) -> int:
+    """Return how long after it happened an event may be received, and is live; the file of a month comes at its end.
+
+    >>> live_lag_us(30 * DAY_US) // DAY_US
+    60
+    """
+    return max(LIVE_LAG_US, 2 * chunk_us)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
     """When events came live: first and last, and by UTC day of receipt the longest time without any, in microseconds.
@@ -51,7 +60,7 @@ class Habits:
 
     def after(self, receipts: Sequence[Receipt], *, chunk_us: int) -> Self:
         """Return the habits after these receipts, in the order of time. `chunk_us` is how long a chunk lasts."""
-        lag_us = max(LIVE_LAG_US, 2 * chunk_us)  # the file of a month comes at its end
+        lag_us = live_lag_us(chunk_us)
         first, last, gaps = self.first_us, self.last_us, dict(self.gaps)
         for receipt in receipts:
             if receipt.at_us - receipt.newest_us > lag_us:

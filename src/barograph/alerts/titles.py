@@ -16,7 +16,7 @@ from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import foretells, worse_by
+from barograph.metrics.facts import foretells, heading_of, worse_by
 from barograph.text.format import count, listed, number
 
 MOST_NAMES = 3  # in a title
@@ -198,6 +198,11 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
         way = "less" if breach.value < 0 else "more"
         text = "The model has become better" if better else "The rule behind the labels has changed"
         text += f": {name} is {abs(breach.value):.3g} {way} than the reference expects of these rows"
+    elif foretold := foretells(breach.metric, breach.family):
+        was = "" if breach.reference_value is None else f" instead of {shown(breach.reference_value, breach)}"
+        kept = None if breach.otherwise is None else shown(breach.otherwise, breach)
+        text = f"{heading_of(foretold)} would be {value}{was} if the share of positives has moved"
+        text += f", and {kept} if only the inputs have" if kept else ""
     elif breach.reference_value is None or shown(breach.reference_value, breach) == value:
         text = f"{name} was {value}"
     else:

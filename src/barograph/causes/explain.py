@@ -19,6 +19,7 @@ from barograph.estimation.regression import calibrate_regression
 from barograph.labels.residuals import Residuals, binary_residuals, class_residuals, regression_residuals
 from barograph.labels.trust import ARL_LABELS, TrustState, Watch, start_watch, watch
 from barograph.metrics import catalogue
+from barograph.metrics.facts import title_of, worse_by
 from barograph.monitors.evaluate import typical_rows
 from barograph.outcome import Estimate, Undefined
 from barograph.profiles.profiles import Profile, Profiles
@@ -183,7 +184,18 @@ def sentence(metric: str, parts: Decomposition) -> str:
 
     "Other traffic" is covariate shift, "another rule" concept drift.
     """
-    return f"{metric} changed by {parts.change.value:+.3g}: {causes_in_words(parts)}"
+    return f"{metric} changed by {parts.change.value:+.3g} since the reference: {causes_in_words(parts)}"
+
+
+def why_worse(reference: Reference, profile: Profile) -> str:
+    """Return what a loss since the reference comes from, in words; "" where that is not known, or there is none.
+
+    That the metric which can be taken apart did not fall says nothing of why another one did.
+    """
+    found = decomposition_of(reference, profile)
+    if isinstance(found, Undefined) or worse_by(found[1].change.value, 0.0, found[0], "performance") <= 0:
+        return ""
+    return sentence(title_of(found[0]), found[1])
 
 
 def causes_in_words(parts: Decomposition) -> str:

@@ -225,7 +225,7 @@ def _probably(line: IncidentLine, root: AlertLine | None) -> str:
         case "estimation":
             return f"the inputs changed so that the model should be worse{where}"
         case "operations":
-            return "what sends the events has stopped, or their evaluation fails"
+            return "what sends the events or the labels has stopped, or a probe fails"
     return f"worse{where}, for a reason that the labels have to tell"
 
 

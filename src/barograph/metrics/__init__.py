@@ -62,8 +62,9 @@ class Metric:
     `counts_rows` has a value for a chunk without any, and is one for all columns. One `of_labels` is about labels that
     have come, and so is watched for the label too. `breaks` is what it says is broken in the input. One that
     `follows_prevalence` moves also where only the share of positives does, and has an alarm of its own where metrics of
-    scores share one. One that `foretells` performance stands in for it where few labels have come, and is silent where
-    they have; how it varies is learned as of performance, from blocks of the reference that are cut like the chunks.
+    scores share one. One that `foretells` a performance metric stands in for it where few labels have come, and is
+    silent where they have; how it varies is learned as of performance, from blocks of the reference that are cut like
+    the chunks.
     """
 
     name: str
@@ -88,7 +89,7 @@ class Metric:
     of_labels: bool
     breaks: Broken | None
     follows_prevalence: bool = False
-    foretells: bool = False
+    foretells: str = ""
 
     @property
     def scale(self) -> Scale:
@@ -138,7 +139,7 @@ def metric(
     of_labels: bool = False,
     breaks: Broken | None = None,
     follows_prevalence: bool = False,
-    foretells: bool = False,
+    foretells: str = "",
 ) -> Callable[[F], F]:
     """Register a metric under its function name and its family, and return it unchanged.
 

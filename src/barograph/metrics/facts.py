@@ -31,10 +31,14 @@ def what_breaks(name: str, family: str) -> Broken | None:
     return found.breaks if found else None
 
 
-def foretells(name: str, family: str) -> bool:
-    """Return whether a metric stands in for performance where few labels have come."""
+def foretells(name: str, family: str) -> str:
+    """Return the performance metric that a metric stands in for where few labels have come; "" for none.
+
+    >>> foretells("label_shift_accuracy", "drift"), foretells("psi", "drift")
+    ('accuracy', '')
+    """
     found = find_metric(name, family)
-    return found is not None and found.foretells
+    return found.foretells if found else ""
 
 
 def alerting(task: Task) -> list[str]:

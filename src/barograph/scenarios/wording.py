@@ -38,7 +38,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "concept_residual": {"value": -0.09, "reference_value": 0.0, "limit": -0.02},
     "total_variation": {"value": 0.3, "limit": 0.1},
     "cell_drift": {"value": 0.3, "limit": 0.1},
-    "label_shift_accuracy": {"value": 0.72, "reference_value": 0.76, "limit": 0.74},
+    "label_shift_accuracy": {"value": 0.72, "reference_value": 0.76, "limit": 0.74, "otherwise": 0.755},
 }
 
 
@@ -185,10 +185,17 @@ def verdicts() -> Iterator[tuple[str, str]]:
     )
     early = replace(worse, severity=Severity.WARNING)
     part = replace(early, title="ROC AUC (origin=JFK) fell from 0.830 to 0.660", segment="origin=JFK")
+    shifted = Trouble(
+        severity=Severity.WARNING,
+        title="Accuracy would be 0.720 instead of 0.760 if the share of positives has moved",
+        family="drift",
+        metric="label_shift_accuracy",
+    )
     moved = Trouble(severity=Severity.NOTICE, title="age moved, without harm seen", family="drift", column="age")
     silent = Trouble(
         severity=Severity.CRITICAL, title="no events have come since 2026-03-02 10:00 UTC", family="operations"
     )
+    mute = replace(silent, severity=Severity.WARNING, title="no labels have come since 2026-03-02 10:00 UTC")
     unusable = Trouble(
         severity=Severity.CRITICAL, title="score is missing in 98 % of the rows", family="quality", column="score"
     )
@@ -209,9 +216,13 @@ def verdicts() -> Iterator[tuple[str, str]]:
         ("was worse", well, (replace(early, is_over=True),)),
         ("was worse, as estimated", well, (replace(early, is_over=True, family="estimation"),)),
         ("a part is worse", well, (part,)),
+        ("worse if labels have shifted", well, (shifted,)),
+        ("worse for a while if labels had shifted", doubted, (replace(shifted, is_over=True),)),
         ("broken, no loss seen", well, (broken,)),
         ("broken, loss not known", doubted, (broken,)),
         ("silent", well, (silent,)),
+        ("no labels", well, (mute,)),
+        ("no labels, nothing judged", doubted, (mute,)),
         ("no predictions", well, (unusable,)),
         ("some predictions", well, (some,)),
     )

@@ -74,7 +74,8 @@ class WorkerContext:
     `stop` is set when the process
     ends; what its threads are doing then is in `running`, by the id of the job, and `held`, by the name of the lease.
 
-    `now_us` is the clock: microseconds since 1970. `tidied` is how each model was when upkeep saw it last.
+    `now_us` is the clock: microseconds since 1970. `tidied` is how each model was when upkeep saw it last, `looked`
+    since when its labels were missing when the tables were last read for them, and when to read them again.
     """
 
     settings: Settings
@@ -87,6 +88,7 @@ class WorkerContext:
     running: dict[int, Job] = field(default_factory=dict)
     held: dict[str, Lease] = field(default_factory=dict)
     tidied: dict[int, object] = field(default_factory=dict)
+    looked: dict[int, tuple[int, int]] = field(default_factory=dict)
     references: LruCache[Learned, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
     remembered: LruCache[Learned, ModelCache] = field(default_factory=lambda: LruCache(MODELS))
     tables: LruCache[tuple[int, str, str], ModelTables] = field(default_factory=lambda: LruCache(MODELS * 4))

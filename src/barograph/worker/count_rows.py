@@ -26,6 +26,7 @@ from barograph.times import DAY_US, from_microseconds, start_of_day, to_microsec
 from barograph.worker.chunk_profile import ChunkProfile, pieces_of
 from barograph.worker.context import ServedModel, WorkerContext
 from barograph.worker.missing_events import watch_silence
+from barograph.worker.missing_labels import CAME, watch_labels
 from barograph.worker.profile_cache import pieces_at, remember, remembered, write_pieces
 
 MANY_ROWS = 100_000  # that are counted in one transaction
@@ -137,10 +138,17 @@ def _tell(
 ) -> None:
     """Add these rows to what the model's state says."""
     model_id = live.model_id
+    state = states.get_state(scope, model_id)
+    detail = dict(state.detail) if state else {}
+    if last_label_us is not None:
+        came = Receipt(at_us=last_label_us, newest_us=last_label_us)
+        habits = Habits.from_dict(detail.get(CAME, {})).after([came], chunk_us=0)
+        detail[CAME] = habits.to_dict()
     if events is None or not events.num_rows:
         states.count_rows(scope, model_id, labels=labels, last_label_us=last_label_us)
+        states.set_state(scope, model_id, detail=detail)
+        watch_labels(scope, model_id, now_us=now_us)
         return
-    state = states.get_state(scope, model_id)
     watermark = state.watermark_us if state else None
     receipts = _receipts(events, timestamp=live.reference.schema.timestamp or DEFAULT_TIMESTAMP)
     states.count_rows(
@@ -153,7 +161,6 @@ def _tell(
         last_received_us=receipts[-1].at_us,
         last_label_us=last_label_us,
     )
-    detail = dict(state.detail) if state else {}
     habits = Habits.from_dict(detail.get(LIVE, {})).after(receipts, chunk_us=_length_us(live.rule, receipts[-1].at_us))
     detail[LIVE] = habits.to_dict()
     known = dict(state.unknown_columns) if state and isinstance(state.unknown_columns, dict) else {}
@@ -162,6 +169,7 @@ def _tell(
             known[name] = receipts[-1].at_us
     states.set_state(scope, model_id, detail=detail, unknown_columns=known)
     watch_silence(scope, model_id, now_us=now_us)  # events have come: nobody needs to be told that none do
+    watch_labels(scope, model_id, now_us=now_us)
 
 
 def _receipts(events: pa.Table, *, timestamp: str) -> list[Receipt]:

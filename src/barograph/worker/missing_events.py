@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from barograph.alerts.habits import Habits
 from barograph.spec.file import ModelSpec, seconds_of
 from barograph.store.catalog import models, states
@@ -13,7 +15,26 @@ from barograph.store.catalog.states import ModelState
 from barograph.times import from_microseconds
 
 KNOWN_EVENTS = 100  # before which a stream has no habits
-METRIC = "freshness"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What may stop to come, and how that is told. `key` begins the ids of its incidents."""
+
+    what: str
+    key: str
+    metric: str
+    severity: str
+    advice: str
+
+
+EVENTS = Feed(
+    what="events",
+    key="silent",
+    metric="freshness",
+    severity="critical",
+    advice="See whether the model still answers, and whether what sends its events still runs.",
+)
 
 
 def allowed_silence_us(spec: ModelSpec, state: ModelState) -> int | None:
@@ -40,34 +61,36 @@ def watch_silence(scope: Scope, model_id: int, *, now_us: int) -> bool:
     allowed = None if model.held else allowed_silence_us(ModelSpec.model_validate(model.spec), state)
     last = max(state.last_received_us, model.lifecycle_us or 0)
     is_silent = allowed is not None and now_us - last > allowed
-    firing = dict(firing_operations(scope, model_id, METRIC))
-    for since in firing.values():
-        if not is_silent or since != last:
-            until = min(last, now_us) if last > since else now_us
-            _write(scope, model, since=since, until=until, allowed=allowed, now_us=now_us)
-    if is_silent and last not in firing.values():
-        _write(scope, model, since=last, until=None, allowed=allowed, now_us=now_us)
+    tell_silence(scope, model, EVENTS, last=last, is_silent=is_silent, allowed_us=allowed, now_us=now_us)
     return is_silent
 
 
-def _write(scope: Scope, model: Model, *, since: int, until: int | None, allowed: int | None, now_us: int) -> None:
-    at = f"{from_microseconds(since):%Y-%m-%d %H:%M} UTC"
-    write_operations(
-        scope,
-        model.id,
-        OperationsIncident(
-            id=f"silent-{model.id}-{since}",
+def tell_silence(
+    scope: Scope, model: Model, feed: Feed, *, last: int, is_silent: bool, allowed_us: float | None, now_us: int
+) -> None:
+    """Have an incident if a feed is silent since its `last` receipt (in microseconds), and resolve all others."""
+
+    def write(since: int, until: int | None) -> None:
+        at = f"{from_microseconds(since):%Y-%m-%d %H:%M} UTC"
+        one = OperationsIncident(
+            id=f"{feed.key}-{model.id}-{since}",
             state="firing" if until is None else "resolved",
-            severity="critical",
-            metric=METRIC,
-            title=f"no events have come since {at}" if until is None else f"no events came from {at} on",
+            severity=feed.severity,
+            metric=feed.metric,
+            title=f"no {feed.what} have come since {at}" if until is None else f"no {feed.what} came from {at} on",
             since_us=since,
             until_us=until,
             body={
                 "model": model.name,
-                "allowed_minutes": None if allowed is None else round(allowed / 60e6, 1),
-                "advice": "See whether the model still answers, and whether what sends its events still runs.",
+                "allowed_minutes": None if allowed_us is None else round(allowed_us / 60e6, 1),
+                "advice": feed.advice,
             },
-        ),
-        now_us=now_us,
-    )
+        )
+        write_operations(scope, model.id, one, now_us=now_us)
+
+    firing = dict(firing_operations(scope, model.id, feed.metric))
+    for since in firing.values():
+        if not is_silent or since != last:
+            write(since, min(last, now_us) if last > since else now_us)
+    if is_silent and last not in firing.values():
+        write(last, None)

@@ -23,6 +23,7 @@ from barograph.worker.chunk_profile import ChunkProfile
 from barograph.worker.context import ServedModel, WorkerContext
 from barograph.worker.lease_guard import hold
 from barograph.worker.missing_events import watch_silence
+from barograph.worker.missing_labels import find_missing_labels, watch_labels
 from barograph.worker.profile_cache import pieces_at, remembered, write_pieces
 from barograph.worker.served_model import live_model
 
@@ -50,6 +51,7 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
     for model in fleet:
         with ctx.write(model.project_id) as scope:
             watch_silence(scope, model.model_id, now_us=now_us)
+            watch_labels(scope, model.model_id, now_us=now_us)
             # Labels are waited for by the clock, and barograph itself is updated, without any event.
             if (
                 model.lifecycle != Lifecycle.RETIRED
@@ -58,6 +60,10 @@ def keep_up(ctx: WorkerContext, *, now_us: int) -> None:
             ):
                 work.mark(scope, model.model_id, due_us=now_us)
     for model in fleet:
+        try:
+            find_missing_labels(ctx, model.project_id, model.model_id, now_us=now_us)
+        except StoreError as error:
+            log.warning("labels were not looked for", model=model.name, reason=str(error))
         seen = (model.evaluated_us, model.last_received_us, model.labels)
         if ctx.tidied.get(model.model_id) == seen:
             continue

@@ -25,7 +25,7 @@ FURTHEST = 8.0  # that the log-odds of the share of positives may have moved
     title="accuracy, if only the share of positives has moved,",
     alerts=(Task.BINARY,),
     needs="scores",
-    foretells=True,
+    foretells="accuracy",
 )
 def label_shift_accuracy(reference: BinaryCells, current: BinaryCells) -> Outcome | Outcomes:
     r"""Estimate the accuracy of rows without labels for the case that P(score | label) is what it was.

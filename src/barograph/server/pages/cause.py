@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from barograph.causes.decomposition import Decomposition
-from barograph.causes.explain import decomposition_of
-from barograph.metrics.facts import title_of, worse_by
-from barograph.outcome import Estimate, Undefined
+from barograph.causes.explain import why_worse
 from barograph.server.catalog_lookup import bounds_of
 from barograph.server.pages.visit import Visit
 from barograph.server.problems import Problem
@@ -39,20 +36,5 @@ def made_of(visit: Visit, scope: Scope, found: Model, chunk: str) -> str:
     reference = visit.reference(scope, found.reference_id) if stored else None
     if reference is None:
         return ""
-    parts = decomposition_of(reference, ChunkProfile.of(reference, stored[0]).profiles.at(0))
-    if isinstance(parts, Undefined) or worse_by(parts[1].change.value, 0.0, parts[0], "performance") <= 0:
-        return ""  # the metric that can be taken apart did not fall: that says nothing of why another one did
-    return sentence(parts[0], parts[1], chunk)
-
-
-def sentence(metric: str, parts: Decomposition, chunk: str) -> str:
-    """Return a decomposition in the words of the pages."""
-
-    def signed(part: Estimate) -> str:
-        return f"{part.value:+.3f} (95 %: {part.lower:+.3f} to {part.upper:+.3f})"
-
-    name = title_of(metric)
-    return (
-        f"In {chunk}, {name} changed by {parts.change.value:+.3f} since the reference: {signed(parts.concept)} because "
-        f"the same inputs had other outcomes, {signed(parts.covariate)} because the inputs changed."
-    )
+    said = why_worse(reference, ChunkProfile.of(reference, stored[0]).profiles.at(0))
+    return f"In {chunk}, {said}." if said else ""

@@ -60,6 +60,7 @@ from barograph.store.layout import DEFAULT_TIMESTAMP
 from barograph.times import from_microseconds
 from barograph.worker.admission import FORESEEN_BYTES, check_fit, check_types, foresee, kept_by
 from barograph.worker.missing_events import watch_silence
+from barograph.worker.missing_labels import watch_labels
 from barograph.worker.privacy import check_unchanged_ways
 from barograph.worker.requests import (
     DEFAULT_CHUNK,
@@ -365,6 +366,7 @@ def store_spec(
             if job is not None:
                 headers["Location"] = url("/v1/jobs/{job}", job=job)
             watch_silence(scope, model.id, now_us=now_us)
+            watch_labels(scope, model.id, now_us=now_us)
         audited(scope, caller, "change model" if old else "register model", name, {"spec": plain}, now_us=now_us)
         answer = _answers(scope, [model], now_us=now_us)[0]
     service.targets.forget((caller.project_id, name))
@@ -407,6 +409,7 @@ def hold(
         if lifecycle is not None or model.held is not None:  # to resume what is not held changes nothing
             model = set_lifecycle(scope, model.id, lifecycle, by=caller.actor, reason=reason, now_us=now_us)
             watch_silence(scope, model.id, now_us=now_us)
+            watch_labels(scope, model.id, now_us=now_us)
             mark(scope, model.id, due_us=now_us)
             audited(scope, caller, action, name, {"reason": reason}, now_us=now_us)
         return _answers(scope, [model], now_us=now_us)[0]

@@ -138,6 +138,7 @@ def troubles_of(seen: Sequence[SeenIncident]) -> list[Trouble]:
             severity=one.severity,
             title=one.stored.title,
             family=one.root.family,
+            metric=one.root.metric,
             column=one.root.column,
             segment=one.root.segment,
             unusable=one.stored.body.get("unusable"),
