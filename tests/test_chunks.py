@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.chunks import UNITS, OneChunk, RowChunks, TimeChunks, parse_chunk_rule
+from barograph.chunks import UNITS, Chunk, OneChunk, RowChunks, TimeChunks, noun_of, parse_chunk_rule
 from barograph.errors import SpecError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -112,3 +112,23 @@ def test_an_interval_holds_its_time_and_the_next_one_follows(rule: TimeChunks, s
     assert rule.floor(start) == start
     assert rule.floor(end) == end
     assert rule.floor(end - timedelta(microseconds=1)) == start
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Auckland", "Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("said", ["15min", "1h", "6h", "12h", "1d", "2d", "1w", "2w", "1mo", "2mo", "1q", "1y"])
+def test_every_chunk_is_called_as_its_rule_is(said: str, zone: str) -> None:
+    rule = parse_chunk_rule(said, zone=zone)
+    assert isinstance(rule, TimeChunks)
+    first = datetime(2023, 11, 1, tzinfo=UTC)
+    edges = rule.edges(first, first + timedelta(days=400 if rule.seconds > 3600 else 10))
+    chunks = [Chunk(key=rule.key(a), start=a, end=b) for a, b in pairwise(edges)]
+    runs = [chunks[max(i - 5, 0) : i] for i in range(5 if len(chunks) > 5 else 1, len(chunks) + 1)]
+    assert {noun_of(run) for run in runs} == {rule.noun}
+    names = {"15min": "15-minute span", "1h": "hour", "12h": "12-hour span", "1w": "week", "2mo": "2-month span"}
+    assert names.get(said, rule.noun) == rule.noun
+
+
+def test_runs_of_rows_are_parts() -> None:
+    now = datetime(2024, 1, 1, tzinfo=UTC)
+    assert noun_of([Chunk(key="rows 0-99", start=now, end=now + timedelta(days=1))]) == noun_of([]) == "part"
+    assert {parse_chunk_rule(said).noun for said in ("500rows", "all")} == {"part"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,9 +15,6 @@ from barograph.times import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
     from barograph.arrays import Ints
-
-if TYPE_CHECKING:
-    pass
 
 UNITS = {"min": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "q": "quarter", "y": "year"}
 GRAMMAR = (
@@ -32,8 +31,12 @@ MEAN_SECONDS = {
     "q": 7_889_238,
     "y": 31_556_952,
 }
+NEWEST = 25  # chunks that tell how all are cut
+PART = "part"  # what a chunk is called that is no span of time
 _MINUTES = {"min": 1, "h": 60}
 _MONTHS = {"mo": 1, "q": 3, "y": 12}
+_SIZES = {"h": (60, "min"), "d": (24, "h"), "w": (7, "d"), "y": (12, "mo"), "q": (3, "mo")}  # of how many of what
+_HOURS = (1, 2, 3, 4, 6, 8, 12)  # that a chunk has, below a day
 _LONGEST_SECONDS = 100 * 31_556_952  # a century: more is a slip, and soon beyond what dates can hold
 _MONDAY = date(1970, 1, 5)  # from here several days or weeks are counted, so that 7d are the same as 1w
 
@@ -50,6 +53,44 @@ class Chunk:
     start: datetime | None = None
     end: datetime | None = None
     complete: bool = True
+
+
+def noun_of(chunks: Sequence[Chunk]) -> str:
+    """Return what people call chunks that are cut like these: "hour", "day" …, "12-hour span", "part" for runs of rows.
+
+    The newest say it: older hours may have become days, and one of them may be longer where clocks change.
+
+    >>> monday = datetime(2024, 5, 6, tzinfo=UTC)
+    >>> noun_of([Chunk(key="2024-05-06", start=monday, end=monday + timedelta(weeks=1))])
+    'week'
+    >>> noun_of([Chunk(key="rows 0-499")])
+    'part'
+    """
+    nouns = Counter(_noun_between(chunk.key, chunk.start, chunk.end) for chunk in chunks[-NEWEST:])
+    return nouns.most_common(1)[0][0] if nouns else PART
+
+
+def _noun_between(key: str, start: datetime | None, end: datetime | None) -> str:
+    if start is None or end is None or key.startswith("rows ") or key == "all":
+        return PART
+    minutes = (end - start).total_seconds() / 60
+    if minutes < 55:
+        return _noun(round(minutes), "min")
+    if (hours := minutes / 60) < 20:  # an hour more or less where clocks change
+        return _noun(min(_HOURS, key=lambda n: abs(n - hours)), "h")
+    days = round(hours / 24)
+    begins = {(start + timedelta(hours=zone)).day for zone in (0, 14)}  # of a month, in some zone
+    months = round(days / 30.44)
+    if months and 1 in begins and abs(days - 30.44 * months) < 2.5:
+        return _noun(months, "mo")
+    return _noun(days, "d")
+
+
+def _noun(n: int, unit: str) -> str:
+    for larger, (size, of) in _SIZES.items():
+        if of == unit and n % size == 0:
+            return _noun(n // size, larger)
+    return UNITS[unit] if n == 1 else f"{n}-{UNITS[unit]} span"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +112,11 @@ class TimeChunks:
             raise SpecError(
                 f"A chunk of minutes must divide the hour, one of hours the day: 15min, 12h. Got {self.name!r}."
             )
+
+    @property
+    def noun(self) -> str:
+        """Return what people call one of these: "week", "12-hour span"."""
+        return _noun(self.count, self.unit)
 
     @property
     def name(self) -> str:
@@ -176,6 +222,11 @@ class RowChunks:
 
     size: int
 
+    @property
+    def noun(self) -> str:
+        """Return what people call one of these."""
+        return PART
+
     def key(self, index: int, rows: int) -> str:
         """Return the name of the chunk at `index` that holds `rows` rows.
 
@@ -188,6 +239,11 @@ class RowChunks:
 @dataclass(frozen=True, slots=True)
 class OneChunk:
     """Do not cut: all rows are one chunk."""
+
+    @property
+    def noun(self) -> str:
+        """Return what people call one of these."""
+        return PART
 
 
 ChunkRule: TypeAlias = TimeChunks | RowChunks | OneChunk

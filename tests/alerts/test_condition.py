@@ -140,7 +140,7 @@ def test_what_is_silenced_is_said_and_not_counted() -> None:
     calm = condition(lifecycle=Lifecycle.LIVE, judged=WELL, silenced=1)
     assert (calm.judgement, calm.severity) == (Judgement.WELL, None)
     assert calm.verdict == (
-        "Apart from 1 silenced incident, the model is all right by its labels (900 rows in 3 chunks): "
+        "Apart from 1 silenced incident, the model is all right by its labels (900 rows in 3 parts): "
         "nothing else is beyond its limits."
     )
     doubted = condition(lifecycle=Lifecycle.LIVE, judged=DOUBTED, silenced=2)

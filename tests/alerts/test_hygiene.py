@@ -72,7 +72,7 @@ def test_always_undefined_says_the_reason() -> None:
     reasons = ["current has no rows", *["the reference has no labels"] * 4]
     found = only(hygiene(rows([None] * 5, metric="accuracy", family="performance", column=None, reason=reasons)))
     assert found.problem is Problem.ALWAYS_UNDEFINED
-    assert found.seen == "It was undefined in all of 5 chunks, mostly: the reference has no labels."
+    assert found.seen == "It was undefined in all of 5 days, mostly: the reference has no labels."
     once = rows([None, None, 0.02])
     assert hygiene(once) == []
 
@@ -102,7 +102,7 @@ def test_tiny_chunks_are_told_how_much_longer_they_have_to_be() -> None:
     accuracy: dict[str, Any] = {"metric": "accuracy", "family": "performance", "column": None, "reference_value": share}
     found = only(hygiene(rows([share] * 10, n=n, limit_lower=0.87, lower=share - half, upper=share + half, **accuracy)))
     assert found.problem is Problem.TINY_CHUNKS
-    assert "a chunk of 40 rows" in found.seen
+    assert "With 40 rows a day" in found.seen
     # with so many rows the interval is half of the way to the limit
     needed = share * (1 - share) * (1.96 * 2 / 0.03) ** 2
     proposed = int(found.proposal.split("about ")[1].split(" rows")[0].replace(",", ""))
@@ -133,7 +133,7 @@ def test_what_comes_and_goes_is_asked_to_hold() -> None:
     values = [0.01, 0.01, 0.01, 0.01, 0.3] * 5
     found = only(hygiene(rows(values, limit_upper=0.05)))
     assert found.problem is Problem.FLAPPING
-    assert "5 times in 25 chunks" in found.seen
+    assert "5 times in 25 days" in found.seen
     assert hygiene(rows([*[0.01] * 15, *[0.3] * 10], limit_upper=0.05)) == []
 
 
@@ -162,7 +162,7 @@ def test_an_old_reference_is_stale() -> None:
     found = only(hygiene(good, reference_end=START - timedelta(days=400)))
     assert (found.problem, found.seen) == (
         Problem.STALE_REFERENCE,
-        "The reference ends 410 days before the latest chunk.",
+        "The reference ends 410 days before the latest events.",
     )
 
 

@@ -99,7 +99,7 @@ def test_performance_after_a_pause_is_a_new_incident(incidents: Incidents) -> No
 def test_a_monitor_that_comes_back_at_once_stays_one_incident(incidents: Incidents) -> None:
     (incident,) = incidents("performance.roc_auc cc..c..cc...")
     assert len(incident.alerts) == 3
-    assert "below its limit in 5 of 9 chunks from 2013-08-26 to 2013-10-21" in incident.title
+    assert "below its limit in 5 of 9 weeks from 2013-08-26 to 2013-10-21" in incident.title
 
 
 def test_drift_without_harm_is_one_incident(incidents: Incidents) -> None:
@@ -200,7 +200,7 @@ def test_the_fall_of_a_metric_in_words(breach: Callable[..., Breach], weeks: Wee
     _, (incident,) = watch(breaches, weeks(11))
     assert incident.title == (
         "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-10-07; "
-        "below its limit in 7 of 11 chunks since 2013-08-26"
+        "below its limit in 7 of 11 weeks since 2013-08-26"
     )
     assert incident.until is None
     assert "roll back" in incident.advice
@@ -266,7 +266,7 @@ def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks:
         (
             "performance.roc_auc ..cc\nperformance.roc_auc@city=A .www",
             (
-                "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 chunks "
+                "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 weeks "
                 "since 2013-09-02; also in city=A"
             ),
         ),

@@ -47,7 +47,7 @@ def test_the_title_counts_and_names(drift_row: Maker) -> None:
         return " ".join(chart["title"]["text"])
 
     assert title(drift_heat_map([("x", moved), ("y", still)])) == "1 of 2 columns moved, x the most"
-    assert title(drift_heat_map([("y", still), ("z", still)])) == "None of 2 columns is in breach"
+    assert title(drift_heat_map([("y", still), ("z", still)])) == "None of 2 columns is in alarm"
     assert title(drift_heat_map([("x", moved)], moved=7, left_out=10)) == "7 of 11 columns moved, x the most"
     assert "10 columns that moved less" in " ".join(drift_heat_map([("x", moved)], left_out=10)["title"]["subtitle"])
 

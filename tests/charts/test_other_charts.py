@@ -33,8 +33,8 @@ def test_quality_has_a_strip_a_series_with_shared_chunks(drift_row: Maker) -> No
     points = [next(layer for layer in s["layer"] if layer["mark"]["type"] == "point") for s in chart["vconcat"]]
     domains = [layer["encoding"]["x"]["scale"]["domain"] for layer in points]
     assert domains[0] == domains[1] == ["2024-01-01", "2024-01-02", "2024-01-03"]
-    assert title(chart) == "Quality of 2 columns is in breach, a the most"
-    assert chart["title"]["subtitle"] == ["4 more in breach not shown."]
+    assert title(chart) == "Quality of 2 columns is in alarm, a the most"
+    assert chart["title"]["subtitle"] == ["4 more in alarm not shown."]
     one = quality_over_time([share("a", [0.0, 0.5])])
     assert title(one) == "a: missing share rose from 0 % to 50 % on 2024-01-02"
 
@@ -53,7 +53,7 @@ def test_segments_stand_in_the_given_order_with_their_own_reference() -> None:
     assert [(p["row"], p["value"]) for p in drawn["point"]] == [(0, 0.55), (1, 0.69)]
     assert [p["color"] == BREACH for p in drawn["point"]] == [True, False]
     assert [p["value"] for p in drawn["tick"]] == [0.7, 0.68, 0.68]
-    assert title(chart) == "ROC AUC of origin=EWR is 0.550 (was 0.700); 1 of 3 segments in breach"
+    assert title(chart) == "ROC AUC of origin=EWR is 0.550 (was 0.700); 1 of 3 segments in alarm"
     assert any("no labels" in str(layer["data"]["values"]) for layer in chart["layer"])
 
 
@@ -63,9 +63,9 @@ def test_evidence_is_drawn_in_powers_of_ten_up_to_the_threshold(row: Maker) -> N
     points = next(layer["data"]["values"] for layer in chart["layer"] if layer["mark"]["type"] == "point")
     assert [p["powers"] for p in points] == pytest.approx([0.0, 2.0, log(2000) / log(10)])
     assert [p["color"] == BREACH for p in points] == [False, False, True]
-    assert title(chart) == "ROC AUC: enough evidence for a breach on 2024-01-04"
+    assert title(chart) == "ROC AUC: enough evidence for an alarm on 2024-01-04"
     calm = evidence_over_time(rows[:3], threshold=log(1000))
-    assert title(calm) == "ROC AUC: not enough evidence for a breach, at most 100 of 1,000"
+    assert title(calm) == "ROC AUC: not enough evidence for an alarm, at most 100 of 1,000"
 
 
 def test_the_top_of_the_evidence_axis_holds_everything(row: Maker) -> None:

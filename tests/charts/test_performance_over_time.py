@@ -109,8 +109,8 @@ def test_label_coverage_stands_below(row: Maker) -> None:
         ("ok ok ok", "ROC AUC stayed within its limits: 0.700 (reference 0.720)"),
         ("ok warning ok", "ROC AUC was 0.700, within its natural variation (reference 0.720)"),
         ("ok ok breach", "ROC AUC fell from 0.720 to 0.700 on 2024-01-03"),
-        ("ok breach breach", "ROC AUC fell from 0.720 to 0.700; in breach since 2024-01-02"),
-        ("breach ok ok", "ROC AUC fell from 0.720 to 0.700 on 2024-01-01; no breach since 2024-01-02"),
+        ("ok breach breach", "ROC AUC fell from 0.720 to 0.700; in alarm since 2024-01-02"),
+        ("breach ok ok", "ROC AUC fell from 0.720 to 0.700 on 2024-01-01; no alarm since 2024-01-02"),
     ],
 )
 def test_the_title_says_the_finding(row: Maker, statuses: str, expected: str) -> None:
@@ -136,7 +136,7 @@ def test_no_rows_are_an_error() -> None:
 
 def test_a_lasting_breach_is_told_by_its_middle_also_when_the_newest_chunk_looks_well(row: Maker) -> None:
     rows = [row(i, v, status=Status.BREACH) for i, v in enumerate((0.6, 0.5, 0.62, 0.75))]
-    assert title(performance_over_time(rows)) == "ROC AUC fell from 0.720 to about 0.610; in breach since 2024-01-01"
+    assert title(performance_over_time(rows)) == "ROC AUC fell from 0.720 to about 0.610; in alarm since 2024-01-01"
 
 
 def test_the_worst_is_the_worst_and_not_the_farthest(row: Maker) -> None:

@@ -23,7 +23,7 @@ from barograph.checks.carried import Carried, assess_again, watched_until
 from barograph.checks.plan import Plan
 from barograph.checks.spec_check import plan_of
 from barograph.checks.verdict import judge, judge_by
-from barograph.chunks import Chunk, TimeChunks
+from barograph.chunks import Chunk, TimeChunks, noun_of
 from barograph.monitors.results import Result
 from barograph.profiles.build import time_chunks
 from barograph.profiles.clock import Span
@@ -149,6 +149,7 @@ class Watcher:
             rows=sum(size.rows[0] for size in sizes),
             labelled=any(size.coverage[0] for size in sizes),
             by=[one.basis for one in carried.known],
+            noun=noun_of(chunks),
         )
         self.told |= {chunk.key: list(rows) for chunk, rows in again.changed.items()}
         self.before = carried

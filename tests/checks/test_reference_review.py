@@ -50,7 +50,7 @@ def test_one_that_gets_worse_is_told_with_its_halves() -> None:
 
 def test_a_short_one_is_told() -> None:
     found = said(errors(10))
-    assert "the reference has 10 chunks" in found["small losses of performance"]
+    assert "the reference has 10 days" in found["small losses of performance"]
     assert "weekends" in found["the rhythm of the week"]
 
 

@@ -32,7 +32,7 @@ def reference() -> Reference:
 
 def test_all_right(reference: Reference) -> None:
     report = check(reference, BASE, chunk="1d")
-    expected = "The model is all right by its labels (8,000 rows in 20 chunks): nothing is beyond its limits."
+    expected = "The model is all right by its labels (8,000 rows in 20 days): nothing is beyond its limits."
     assert report.verdict == expected
 
 
@@ -42,7 +42,7 @@ def test_a_loss_since_when_and_by_how_much(reference: Reference) -> None:
     report = check(reference, worse, chunk="1d")
     assert report.severity is Severity.CRITICAL
     assert report.verdict.startswith("The model is in trouble: ROC AUC fell from 0.8")
-    assert "below its limit in all 10 chunks since 2024-01-11" in report.verdict
+    assert "below its limit in all 10 days since 2024-01-11" in report.verdict
 
 
 def test_a_trouble_that_is_over(reference: Reference) -> None:
@@ -82,7 +82,7 @@ def test_something_broken_and_nothing_known() -> None:
 def test_something_noticed(reference: Reference) -> None:
     report = check(reference, BASE.with_columns(amount=pl.lit(20.0)), chunk="1w")
     assert report.severity is Severity.NOTICE
-    assert report.verdict.startswith("The model is all right by its labels (8,000 rows in 3 chunks); noticed: ")
+    assert report.verdict.startswith("The model is all right by its labels (8,000 rows in 3 weeks); noticed: ")
 
 
 @pytest.mark.parametrize("rows", [FEW_ROWS - 1, FEW_ROWS])

@@ -216,7 +216,7 @@ def test_projects_are_made_renamed_and_used(tmp_path: Path, barograph: Barograph
     digest = verified.out.split()[-1]
     assert barograph("audit", "verify", "--expect", digest, *data).code == 0
     with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection, connection:
-        connection.execute("DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)")
+        connection.execute("DELETE FROM audit WHERE id = (SELECT max(id) FROM audit WHERE project_id = 3)")
     assert "were cut off" in barograph("audit", "verify", "--expect", digest, *data).err
     with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection, connection:
         connection.execute("UPDATE audit SET target = 'x' WHERE project_id = 2")

@@ -126,7 +126,7 @@ def test_negatives_that_come_first_are_no_loss_of_performance(reference: Referen
     assert {row.chunk for row in aside} >= {f"2024-01-{day:02}" for day in range(14, 21)}
     assert all("have a label so far, and 100% is usual" in (row.reason or "") for row in aside)
     assert any("performance by labels in" in entry.what for entry in report.not_checked)
-    assert re.search(r"by the labels of 1[23] of 20 chunks, and by estimates where labels have yet", report.verdict)
+    assert re.search(r"by the labels of 1[23] of 20 days, and by estimates where labels have yet", report.verdict)
     # Taken as they come, the same labels are a disaster.
     low = [row for row in aside if row.metric == "average_precision" and (row.value or 0.0) < (row.limit_lower or 0.0)]
     assert len(low) >= 2
@@ -138,7 +138,7 @@ def test_a_model_of_which_few_days_can_be_judged_is_not_called_all_right() -> No
     day = np.arange(4000) // 200
     has = np.arange(4000) * GOLDEN % 1 < 0.93**day
     report = check(before, frame.with_columns(label=pl.when(pl.Series(has)).then("label")), chunk="1d")
-    assert re.search("cannot be told, as the labels of 1[0-9] of 20 chunks have yet to come", report.verdict)
+    assert re.search("cannot be told, as the labels of 1[0-9] of 20 days have yet to come", report.verdict)
 
 
 def test_a_real_loss_is_told_of_the_days_that_have_their_labels(reference: Reference) -> None:

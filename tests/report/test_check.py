@@ -23,7 +23,7 @@ def test_the_reference_against_itself_is_all_right(reference: Reference) -> None
     assert_sound(report)
     assert report.severity is None
     assert report.incidents == []
-    assert report.verdict.startswith("The model is all right by its labels (3,000 rows in 3 chunks)")
+    assert report.verdict.startswith("The model is all right by its labels (3,000 rows in 3 weeks)")
 
 
 # Columns whose values are broken

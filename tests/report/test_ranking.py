@@ -47,7 +47,7 @@ def test_rows_and_period_are_those_of_the_profiles(broken_report: Report, empty_
     assert ranked.period == "2024-01-01 to 2024-01-12"
     assert ranked.label_coverage == 1.0
     assert digest(empty_report).rows == 0
-    assert digest(empty_report).period == "no chunks"
+    assert digest(empty_report).period == "no time"
 
 
 def test_quality_is_ranked_by_how_many_rows_have_the_fault(broken_report: Report) -> None:

@@ -16,6 +16,7 @@ from barograph.alerts.breaches import NEARLY_ALL
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import heard
+from barograph.chunks import PART
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import capital, foretells, what_breaks
 from barograph.text.format import count
@@ -51,7 +52,8 @@ class Judged:
     """By what the performance of `rows` in `chunks` was judged, as part of a sentence; and why that is not enough.
 
     `how` is empty where nothing was judged, `doubt` where there is none. `lost` counts the last chunks of which nothing
-    is known although there were labels or estimates before, once patience is over: that is at least a warning.
+    is known although there were labels or estimates before, once patience is over: that is at least a warning. `noun`
+    is what a chunk is called.
     """
 
     rows: int
@@ -59,6 +61,7 @@ class Judged:
     how: str = ""
     doubt: str = ""
     lost: int = 0
+    noun: str = PART
 
     @property
     def is_enough(self) -> bool:
@@ -168,11 +171,11 @@ def condition(
     A model that is paused or retired has no severity. One that cannot be evaluated keeps the severity of what was found
     before it could not, and the verdict says both.
 
-    >>> calm = condition(lifecycle=Lifecycle.LIVE, judged=Judged(rows=900, chunks=3, how="by its labels"))
+    >>> calm = condition(lifecycle=Lifecycle.LIVE, judged=Judged(rows=900, chunks=3, noun="week", how="by its labels"))
     >>> calm.judgement.value, calm.severity
     ('well', None)
     >>> calm.verdict
-    'The model is all right by its labels (900 rows in 3 chunks): nothing is beyond its limits.'
+    'The model is all right by its labels (900 rows in 3 weeks): nothing is beyond its limits.'
     """
     if held is not None:
         said = f"{held} Nothing is raised."
@@ -289,8 +292,9 @@ def _calm(noticed: Sequence[Trouble], judged: Judged, silenced: int) -> str:
     """Return the verdict where nothing is wrong. That nothing was found is said only of what was judged and heard."""
     more = f" (and {count(len(noticed) - 1, 'more notice')})" if len(noticed) > 1 else ""
     moved = f"noticed: {noticed[0].title}{more}" if noticed else ""
-    chunks = count(judged.chunks, "chunk") if judged.chunks > 1 else "one chunk"
-    size = f"{count(judged.rows, 'row')} in {chunks}"
+    size = count(judged.rows, "row")
+    if judged.chunks > 1 or judged.noun != PART:
+        size += f" in {count(judged.chunks, judged.noun)}"
     apart = f"Apart from {count(silenced, 'silenced incident')}, " if silenced else ""
     if judged.is_enough:
         rest = f"; {moved}" if moved else f": nothing {'else ' if silenced else ''}is beyond its limits"

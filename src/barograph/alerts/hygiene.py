@@ -14,7 +14,7 @@ from typing import Any  # JSON values
 
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import find_metric, title_of, what_breaks
-from barograph.monitors.results import Result
+from barograph.monitors.results import Result, noun_of_rows
 from barograph.rules.limits import Status, default_tolerance
 from barograph.text.format import count, number
 
@@ -79,7 +79,7 @@ def _always_undefined(rows: Sequence[Result]) -> Finding | None:
     return Finding(
         monitor=rows[0].monitor,
         problem=Problem.ALWAYS_UNDEFINED,
-        seen=f"It was undefined in all of {count(len(rows), 'chunk')}{most}: {reason}.",
+        seen=f"It was undefined in all of {_spans(rows)}{most}: {reason}.",
         proposal="Provide what it lacks, or remove it: as it is, it watches nothing.",
     )
 
@@ -101,7 +101,7 @@ def _constant_column(rows: Sequence[Result], constant: set[str | None]) -> Findi
     return Finding(
         monitor=first.monitor,
         problem=Problem.CONSTANT_COLUMN,
-        seen=f"{first.column} has one value only, in the reference and in all of {count(len(rows), 'chunk')}.",
+        seen=f"{first.column} has one value only, in the reference and in all of {_spans(rows)}.",
         proposal=f"Remove it; a second value of {first.column} is seen as an unseen or out-of-range one.",
     )
 
@@ -120,7 +120,7 @@ def _out_of_reach(rows: Sequence[Result]) -> Finding | None:
         monitor=last.monitor,
         problem=Problem.OUT_OF_REACH,
         seen=f"Its limit {limits} can't be passed: {title_of(last.metric)} lies between {lowest:g} and {highest:g}.",
-        proposal="Take longer chunks, which have narrower limits, or a smaller tolerance; or remove it.",
+        proposal="Take longer spans of time, which have narrower limits, or a smaller tolerance; or remove it.",
     )
 
 
@@ -140,9 +140,9 @@ def _tiny_chunks(rows: Sequence[Result]) -> Finding | None:
     return Finding(
         monitor=rows[0].monitor,
         problem=Problem.TINY_CHUNKS,
-        seen=f"In a chunk of {count(round(n), 'row')}, {title_of(rows[0].metric)} is known to ±{number(half)} only, "
-        f"but a change of {number(matters)} matters.",
-        proposal=f"Take chunks of about {_round_up(needed):,} rows, {ceil(needed / max(n, 1)):,} times longer.",
+        seen=f"With {count(round(n), 'row')} a {noun_of_rows(rows)}, {title_of(rows[0].metric)} is known to "
+        f"±{number(half)} only, but a change of {number(matters)} matters.",
+        proposal=f"Take spans of about {_round_up(needed):,} rows, {ceil(needed / max(n, 1)):,} times longer.",
     )
 
 
@@ -174,13 +174,14 @@ def _limit_in_noise(rows: Sequence[Result]) -> Finding | None:
     chance = sum(0.5 * erfc(side * (limit - middle) / noise / sqrt(2)) for limit, side in limits)
     if not OFTEN < chance < 0.5:  # from a half on it is no noise: the level is beyond the limit
         return None
+    span = noun_of_rows(rows)
     proposed = " and ".join(number(middle + side * SAFE * noise) for _, side in limits)
     return Finding(
         monitor=last.monitor,
         problem=Problem.LIMIT_IN_NOISE,
-        seen=f"It varies by ±{number(noise)} around {number(middle)} from chunk to chunk: {chance:.0%} of chunks are "
-        f"beyond the limit of {' or '.join(number(limit) for limit, _ in limits)} by chance.",
-        proposal=f"Set the limit to {proposed}, or let the rule weigh evidence over several chunks.",
+        seen=f"It varies by ±{number(noise)} around {number(middle)} from {span} to {span}: {chance:.0%} "
+        f"of them are beyond the limit of {' or '.join(number(limit) for limit, _ in limits)} by chance.",
+        proposal=f"Set the limit to {proposed}, or let the rule weigh evidence over several {span}s.",
     )
 
 
@@ -191,8 +192,8 @@ def _flapping(rows: Sequence[Result]) -> Finding | None:
     return Finding(
         monitor=rows[0].monitor,
         problem=Problem.FLAPPING,
-        seen=f"It was in breach {len(runs)} times in {count(len(rows), 'chunk')}, mostly for a single chunk.",
-        proposal="Let it hold for one chunk before it fires, or widen its tolerance.",
+        seen=f"It was in alarm {len(runs)} times in {_spans(rows)}, mostly for a single one.",
+        proposal=f"Let it hold for one {noun_of_rows(rows)} before it fires, or widen its tolerance.",
     )
 
 
@@ -218,15 +219,23 @@ def _stale(by_monitor: dict[str, list[Result]], reference_end: datetime | None) 
     proposal = "If this is how it is going to be, learn a new reference from events after that time."
     if len(moved) >= 2 and 2 * len(moved) >= len(watched):
         first = max(_since(rows) for rows in moved)
-        seen = f"{len(moved)} of {count(len(watched), 'monitor')} of the input have been in breach for {LATEST} chunks"
-        return [_of_model(f"{seen} or more, the last of them since {first}.", proposal)]
+        seen = f"{len(moved)} of {count(len(watched), 'monitor')} of the input have been in alarm"
+        return [
+            _of_model(
+                f"{seen} for {count(LATEST, noun_of_rows(moved[0]))} or more, the last of them since {first}.", proposal
+            )
+        ]
     if age > OLD:
-        return [_of_model(f"The reference ends {age.days} days before the latest chunk.", "Learn a newer reference.")]
+        return [_of_model(f"The reference ends {age.days} days before the latest events.", "Learn a newer reference.")]
     return []
 
 
 def _of_model(seen: str, proposal: str) -> Finding:
     return Finding(monitor="", problem=Problem.STALE_REFERENCE, seen=seen, proposal=proposal)
+
+
+def _spans(rows: Sequence[Result]) -> str:
+    return count(len(rows), noun_of_rows(rows))
 
 
 def _since(rows: Sequence[Result]) -> str:

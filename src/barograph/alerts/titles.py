@@ -14,7 +14,7 @@ from barograph.alerts.grouping import is_harmless_drift
 from barograph.alerts.inhibition import ENOUGH, OTHER_VALUES, PERFORMANCE, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
-from barograph.chunks import Chunk
+from barograph.chunks import Chunk, noun_of
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import foretells, heading_of, worse_by
 from barograph.text.format import count, listed, number
@@ -221,7 +221,8 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
         side = _side(breach)
         span = f"since {chunks[begin].key}" if firing else f"from {chunks[begin].key} to {chunks[end].key}"
         n = end - begin + 1
-        text += f", {most} {worst}; {side} in {'all' if breaches == n else f'{breaches:,} of'} {n:,} chunks {span}"
+        some = "all" if breaches == n else f"{breaches:,} of"
+        text += f", {most} {worst}; {side} in {some} {count(n, noun_of(chunks))} {span}"
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
     moved = _columns([a for a in others if is_harmless_drift(a)])
@@ -240,15 +241,15 @@ def is_improvement(breach: Breach) -> bool:
 
 
 def _side(breach: Breach) -> str:
-    """Return on which side of its limit a value is; "in breach" when evidence told, within the limit of each chunk."""
+    """Return on which side of its limit a value is; "in alarm" when evidence told, within the limit of each chunk."""
     if breach.value is None or breach.limit is None or breach.metric == "concept_residual":
-        return "in breach"
+        return "in alarm"
     # The limit is one of two: which one it is shows from the side of the reference that it is on.
     low = breach.reference_value is None or breach.limit <= breach.reference_value
     high = breach.reference_value is None or breach.limit >= breach.reference_value
     if low and breach.value < breach.limit:
         return "below its limit"
-    return "above its limit" if high and breach.value > breach.limit else "in breach"
+    return "above its limit" if high and breach.value > breach.limit else "in alarm"
 
 
 def _since(alerts: Sequence[Alert], onset: Alert) -> str:

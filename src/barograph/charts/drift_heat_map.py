@@ -131,7 +131,7 @@ def _title(columns: Sequence[tuple[str, Sequence[Result]]], moved: int | None, l
     moved = len(names) if moved is None else moved
     every = len(columns) + left_out
     if not moved:
-        title = f"None of {every:,} columns is in breach" if every > 1 else "The column is not in breach"
+        title = f"None of {every:,} columns is in alarm" if every > 1 else "The column is not in alarm"
     elif every == 1:
         title = f"{cut(names[0], length=50)} moved"
     else:
@@ -139,7 +139,7 @@ def _title(columns: Sequence[tuple[str, Sequence[Result]]], moved: int | None, l
         title = f"{moved:,} of {every:,} columns moved{most}"
     metrics = list(dict.fromkeys(title_of(row.metric) for _, rows in columns for row in rows[:1]))
     said = capital(" or ".join(metrics))
-    subtitle = f"{said} from the reference, by chunk, relative to what tolerance and chance allow; a dot is a breach."
+    subtitle = f"{said} from the reference, relative to what tolerance and chance allow; a dot is an alarm."
     if left_out:
         subtitle += f" {count(left_out, 'column')} that moved less not shown."
     return title, subtitle

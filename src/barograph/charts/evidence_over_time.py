@@ -48,7 +48,7 @@ def evidence_over_time(
                 "color": BREACH if above else CURRENT,
                 "shape": "diamond" if above else "circle",
                 "size": 80 if above else 26,
-                "text": f"{row.chunk}: {_odds(powers)} to 1 for a change{', enough for a breach' if above else ''}",
+                "text": f"{row.chunk}: {_odds(powers)} to 1 for a change{', enough for an alarm' if above else ''}",
             }
         )
     top = max([limit * 1.15, *(p["powers"] * 1.05 for p in points)], default=1.0) or 1.0
@@ -91,10 +91,10 @@ def evidence_over_time(
         layers.append({"data": values([{}]), "mark": none, "encoding": {"x": {"value": width / 2}}})
     alarm = next((row for row in rows if row.evidence is not None and row.evidence >= threshold), None)
     if alarm:
-        title = f"{name}: enough evidence for a breach {when(alarm)}"
+        title = f"{name}: enough evidence for an alarm {when(alarm)}"
     else:
         most = max((p["powers"] for p in points), default=0.0)
-        title = f"{name}: not enough evidence for a breach, at most {_odds(most)} of {_odds(limit)}"
+        title = f"{name}: not enough evidence for an alarm, at most {_odds(most)} of {_odds(limit)}"
     subtitle = (
         "" if not notes else "Evidence multiplies: 100 means that the data fit a change 100 times better than none."
     )

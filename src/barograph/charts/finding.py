@@ -8,7 +8,7 @@ from statistics import median
 
 from barograph.charts.words import crosses, when
 from barograph.metrics.facts import capital, title_of, unit_of, worse_by
-from barograph.monitors.results import Result
+from barograph.monitors.results import Result, noun_of_rows
 from barograph.rules.limits import Status
 from barograph.text.format import count, percent, printable, quantity
 
@@ -41,11 +41,11 @@ def finding(rows: Sequence[Result], *, estimated: Sequence[Result] = (), name: s
     if breaches[-1] < len(defined) - 1:
         worst, after = worst_of([defined[i] for i in breaches]), defined[breaches[-1] + 1]
         assert worst is not None
-        return f"{name} {_moved(worst, unit)} {when(worst)}; no breach since {after.chunk}"
+        return f"{name} {_moved(worst, unit)} {when(worst)}; no alarm since {after.chunk}"
     run = newest_run(defined)
     if len(run) == 1:
         return f"{name} {_moved(run[0], unit)} {when(run[0])}"
-    return f"{name} {_moved(middle_of(run), unit, about=len(run) > 2)}; in breach since {run[0].chunk}"
+    return f"{name} {_moved(middle_of(run), unit, about=len(run) > 2)}; in alarm since {run[0].chunk}"
 
 
 def newest_run(rows: Sequence[Result]) -> list[Result]:
@@ -100,20 +100,18 @@ def _calm(name: str, defined: Sequence[Result], unit: str) -> str:
         return f"{name} was {span}{beside}"
     beyond_one = sum(map(crosses, defined))
     if beyond_one:
-        return f"{name} was {span}{beside}; beyond the limit of {count(beyond_one, 'chunk')}, not enough for a breach"
+        times = count(beyond_one, noun_of_rows(defined))
+        return f"{name} was {span}{beside}; beyond the limit of {times}, not enough for an alarm"
     if any(row.status == Status.WARNING for row in defined):  # beyond the tolerance, not beyond chance
         return f"{name} was {span}, within its natural variation{beside}"
     return f"{name} stayed within its limits: {span}{beside}"
 
 
 def in_breach(rows: Sequence[Result]) -> str:
-    """Return in how many of the chunks the metric was in breach.
-
-    >>> in_breach([])
-    'no chunk'
-    """
+    """Return in how many of the chunks the metric was in breach; "never" for none."""
     defined = [row for row in rows if row.is_judged]
     breaches = sum(row.status == Status.BREACH for row in defined)
     if not defined:
-        return "no chunk"
-    return f"{breaches} of {len(defined)} chunks ({percent(breaches / len(defined))})" if breaches else "no chunk"
+        return "never"
+    some = f"in {breaches} of {count(len(defined), noun_of_rows(defined))} ({percent(breaches / len(defined))})"
+    return some if breaches else "never"

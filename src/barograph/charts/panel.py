@@ -125,7 +125,7 @@ def sentence(row: Result, unit: str, *, complete: bool = True) -> str:
         text += f" ({quantity(row.lower, unit)} to {quantity(row.upper, unit)})"
     text += f", {count(row.n, 'row')}"
     said = judgement(row)
-    return text + (f", {said}" if said else "") + ("" if complete else ", chunk not complete")
+    return text + (f", {said}" if said else "") + ("" if complete else ", not complete")
 
 
 def _runs(

@@ -52,13 +52,13 @@ def performance_over_time(
     )
     said = ["band: 95 % interval"]
     if any(key in incomplete for key in keys):
-        said.append("hollow: chunk not complete")
+        said.append("hollow: not complete")
     if without_value(realised, estimated):
         said.append("×: no value")
     if any(row.value is not None and not row.is_judged for row in realised):
         said.append("small grey: too few labels so far to judge by")
     subtitle = ", ".join(said) if notes else ""
-    description = f"{name} by chunk, from {keys[0]} to {keys[-1]}. {title}."
+    description = f"{name}, from {keys[0]} to {keys[-1]}. {title}."
     if not strip:
         return chart(title, subtitle, description, upper, width=width)
     parts = {

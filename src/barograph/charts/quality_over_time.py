@@ -39,9 +39,9 @@ def quality_over_time(
         strip["layer"].append({"data": values([{"name": series_name(rows[0])}]), "mark": name, "encoding": at})
         strips.append(strip)
     title = _title(series)
-    subtitle = f"{left_out} more in breach not shown." if left_out else ""
+    subtitle = f"{left_out} more in alarm not shown." if left_out else ""
     body = {"vconcat": strips, "spacing": 26, "resolve": {"scale": {"y": "independent"}}}
-    said = " ".join(f"{series_name(rows[0])}: in breach in {in_breach(rows)}." for rows in series)
+    said = " ".join(f"{series_name(rows[0])}: in alarm {in_breach(rows)}." for rows in series)
     return chart(title, subtitle, said, body, width=width)
 
 
@@ -53,11 +53,11 @@ def series_name(row: Result) -> str:
 def _title(series: Sequence[Sequence[Result]]) -> str:
     if len(series) == 1:
         return finding(series[0], name=series_name(series[0][0]))
-    broken = [rows for rows in series if in_breach(rows) != "no chunk"]
+    broken = [rows for rows in series if in_breach(rows) != "never"]
     if not broken:
-        return "No quality metric is in breach"
+        return "No quality metric is in alarm"
     columns = list(dict.fromkeys(rows[0].column for rows in broken if rows[0].column))
     if not columns:
-        return f"{count(len(broken), 'quality metric')} in breach"
+        return f"{count(len(broken), 'quality metric')} in alarm"
     others = f", {cut(columns[0])} the most" if len(columns) > 1 else f", {cut(columns[0])}"
-    return f"Quality of {count(len(columns), 'column')} is in breach{others}"
+    return f"Quality of {count(len(columns), 'column')} is in alarm{others}"

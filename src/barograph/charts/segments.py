@@ -132,7 +132,7 @@ def _sentence(point: SegmentPoint, current: Estimate, unit: str) -> str:
         text += f" ({quantity(current.lower, unit)} to {quantity(current.upper, unit)})"
     if isinstance(point.reference, Estimate):
         text += f", reference {quantity(point.reference.value, unit)}"
-    return text + f", {count(current.n, 'row')}" + (", in breach" if point.breached else "")
+    return text + f", {count(current.n, 'row')}" + (", in alarm" if point.breached else "")
 
 
 def _title(points: Sequence[SegmentPoint], metric: str, unit: str, better: str) -> str:
@@ -147,5 +147,5 @@ def _title(points: Sequence[SegmentPoint], metric: str, unit: str, better: str) 
         assert isinstance(first.current, Estimate)
         now = quantity(first.current.value, unit)
         was = f" (was {quantity(first.reference.value, unit)})" if isinstance(first.reference, Estimate) else ""
-        return f"{name} of {cut(first.segment)} is {now}{was}; {len(breached)} of {len(points)} segments in breach"
+        return f"{name} of {cut(first.segment)} is {now}{was}; {len(breached)} of {len(points)} segments in alarm"
     return f"{name} is {'lowest' if better == 'higher' else 'highest'} for {cut(worst.segment)}, {value}"

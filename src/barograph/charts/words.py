@@ -42,7 +42,7 @@ def crosses(row: Result) -> bool:
 def judgement(row: Result) -> str:
     """Return what the rule says of a row, as the end of a sentence; "" for one that is all right."""
     if row.status == Status.BREACH:
-        return "in breach" if crosses(row) else "in breach by the evidence of all chunks"
+        return "in alarm" if crosses(row) else "in alarm by the evidence so far"
     if crosses(row):
-        return "beyond the limit of one chunk, not enough evidence for a breach"
+        return "beyond its limit, not enough evidence for an alarm"
     return "beyond the tolerance, not beyond its limit" if row.status == Status.WARNING else ""

@@ -13,7 +13,7 @@ from barograph.metrics import catalogue
 from barograph.metrics.facts import alerting, find_metric, heading_of, title_of
 from barograph.monitors.defaults import MANY_COLUMNS, drift_speakers
 from barograph.monitors.feeds import history_like
-from barograph.monitors.results import Result
+from barograph.monitors.results import Result, noun_of_rows
 from barograph.profiles.encode import PRESENCE_ONLY, margin_at
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.reference.measure import wanted
@@ -117,7 +117,11 @@ def _short_of_labels(reference: Reference, results: Sequence[Result]) -> Iterato
         return
     chunks, last = list(shorts), list(shorts.values())[-1].split(": ", 1)[-1]
     several = len(chunks) > 1
-    where = f"in {len(chunks)} chunks from {chunks[0]} to {chunks[-1]}" if several else f"in {chunks[0]}"
+    where = (
+        f"in {count(len(chunks), noun_of_rows(rows))} from {chunks[0]} to {chunks[-1]}"
+        if several
+        else f"in {chunks[0]}"
+    )
     why = f"{'in the last of them ' if several else ''}{last}; the first labels are seldom like the others"
     yield NotChecked(what=f"performance by labels {where}", why=why)
 

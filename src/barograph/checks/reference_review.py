@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barograph.chunks import parse_chunk_rule
 from barograph.metrics.facts import title_of
 from barograph.monitors.feeds import feed_of_history, feed_of_whole
 from barograph.monitors.monitor import Monitor
@@ -75,7 +76,7 @@ def _unsteady(reference: Reference, history: History) -> Iterator[Doubt]:
             )
     if wandering:
         names = ", ".join(title_of(s.name) for s in wandering)
-        why = f"they drift within the reference itself: only a change within a few chunks is told. {LONG_AS_IT_IS}"
+        why = f"they drift within the reference itself: only a sudden change is told. {LONG_AS_IT_IS}"
         verdict = f"the reference itself drifts ({names}), and slow changes cannot be told from that"
         yield Doubt(what=f"slow changes of {names}", why=why, verdict=verdict)
 
@@ -115,7 +116,7 @@ def _series(reference: Reference, history: History) -> list[_Series]:
 
 def _short(history: History) -> Iterator[Doubt]:
     if len(history) < ENOUGH:
-        blocks = count(len(history), "chunk")
+        blocks = count(len(history), parse_chunk_rule(history.chunk).noun)
         why = f"the reference has {blocks}, and how much they vary is not certain: what is told needs more evidence"
         yield Doubt(what="small losses of performance", why=f"{why}. {ENOUGH} or more are better")
 

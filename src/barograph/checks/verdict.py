@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
 from barograph.alerts.incident import Incident
 from barograph.checks.reference_review import review
-from barograph.chunks import Chunk
+from barograph.chunks import PART, Chunk, noun_of
 from barograph.metrics.facts import alerting
 from barograph.monitors.feeds import cut_of
 from barograph.monitors.results import Result
@@ -91,6 +91,7 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         labelled=any(chunk.label_coverage for chunk in chunks),
         by=[found.get(chunk.chunk.key, NOTHING) for chunk in chunks],
         about=doubt_of(reference, profiles.chunks, rows=profiles.tables["rows"].max(initial=0)),
+        noun=noun_of(profiles.chunks),
     )
 
 
@@ -105,12 +106,14 @@ def doubt_of(reference: Reference, chunks: Sequence[Chunk], *, rows: float) -> s
     return reference.once(("doubt", days, most), doubt)
 
 
-def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Basis], about: str = "") -> Judged:
+def judge_by(
+    reference: Reference, *, rows: int, labelled: bool, by: Sequence[Basis], about: str = "", noun: str = PART
+) -> Judged:
     """Return what `judge` does for so many rows, with or without any label, of what each chunk is judged by.
 
-    `about` is what makes the reference doubtful, where anything does.
+    `about` is what makes the reference doubtful, where anything does, and `noun` what a chunk is called.
     """
-    size = Judged(rows=rows, chunks=len(by))
+    size = Judged(rows=rows, chunks=len(by), noun=noun)
     if not rows:
         return replace(size, doubt="no rows came")
     realised = [one for one in by if one.realised is not None]
@@ -121,7 +124,7 @@ def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Ba
     filled = [one for one in by if one.filled]
     unknown = [one for one in filled if one.realised is None]
     if realised and unknown:
-        how = f"by the labels of {known} of {len(filled)} chunks"
+        how = f"by the labels of {known} of {count(len(filled), noun)}"
         if all(one.estimated is not None for one in unknown):
             where = "labels have yet to come" if all(one.coming for one in unknown) else "there are none"
             how += f", and by estimates where {where}"
@@ -136,9 +139,9 @@ def judge_by(reference: Reference, *, rows: int, labelled: bool, by: Sequence[Ba
         behind = count(n, "labelled row") if realised else count(n, "row")
         doubt = f"{behind} {'is' if n == 1 else 'are'} too few"
     elif len(coming) > known > 0:
-        doubt = f"the labels of {len(coming)} of {len(filled)} chunks have yet to come"
+        doubt = f"the labels of {len(coming)} of {count(len(filled), noun)} have yet to come"
     elif lost := _lost(filled):
-        doubt = f"nothing is known of the last {count(lost, 'chunk')}"
+        doubt = f"nothing is known of the last {count(lost, noun)}"
         size = replace(size, lost=lost)
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"

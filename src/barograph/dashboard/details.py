@@ -20,7 +20,7 @@ from barograph.dashboard.model_tables import (
 )
 from barograph.dashboard.readings import Reading, readings
 from barograph.dashboard.timeline import Mark, Metric, Span, Timeline, timeline
-from barograph.dashboard.words import chunk_noun, spoken
+from barograph.dashboard.words import chunk_noun
 from barograph.metrics.facts import heading_of
 from barograph.monitors.results import Result
 from barograph.text.format import cut
@@ -63,7 +63,7 @@ class FeaturePage:
 def feature_page(data: FeatureData) -> FeaturePage:
     """Return what the page says."""
     name = f"{heading_of(data.metric)} of {cut(data.column.name, length=60)}"
-    said = spoken(finding(data.column.rows, name=name), data.known.chunk)
+    said = finding(data.column.rows, name=name)
     harm = "not known"
     if data.harm is not None:
         harm = f"expected to make the model worse by {data.harm:.2g}" if data.harm > 0 else "none is expected"
@@ -117,7 +117,7 @@ class SegmentPage:
 
 def segment_page(data: SegmentData) -> SegmentPage:
     """Return what the page says."""
-    said = spoken(finding(data.measured, estimated=data.estimated), data.known.chunk)
+    said = finding(data.measured, estimated=data.estimated)
     measured, estimated = readings(data.measured), readings(data.estimated)
     metric = Metric(name=data.chosen, family="performance", measured=measured, estimated=estimated)
     drawn = _drawn(metric, measured, estimated, data.zone, data.spans, data.marks, said, calm=False)

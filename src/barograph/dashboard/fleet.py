@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from barograph.alerts.condition import Condition, Judgement
 from barograph.dashboard.sparkline import bars, metric_line
-from barograph.dashboard.words import chunk_noun, lasting, look, spoken, state_word
+from barograph.dashboard.words import chunk_noun, lasting, look, state_word
 from barograph.metrics.facts import heading_of, unit_of, worse_by
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
@@ -210,7 +210,7 @@ def _row(model: FleetModel, found: ModelSeries) -> FleetRow:
         name=model.name,
         look=model.look,
         state=state_word(lifecycle, judgement),
-        verdict="" if judgement is Judgement.WELL else spoken(model.condition.verdict, model.chunk),
+        verdict="" if judgement is Judgement.WELL else model.condition.verdict,
         metric=heading_of(latest.metric) if latest else "",
         was="" if latest is None or latest.reference_value is None else quantity(latest.reference_value, unit),
         now="" if latest is None or latest.value is None else near + quantity(latest.value, unit),

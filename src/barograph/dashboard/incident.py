@@ -11,7 +11,7 @@ from barograph.dashboard.incidents import IncidentLine
 from barograph.dashboard.model import Answer
 from barograph.dashboard.readings import Reading, moment
 from barograph.dashboard.timeline import Mark, Metric, Span, Timeline, timeline
-from barograph.dashboard.words import change_words, chunk_noun, spoken
+from barograph.dashboard.words import change_words, chunk_noun
 from barograph.metrics.facts import heading_of, title_of, unit_of
 from barograph.monitors.results import Result
 from barograph.text.format import count, cut, printable, quantity
@@ -170,7 +170,7 @@ def _finding(data: IncidentData) -> str:
     of = f" of {cut(first.column, length=50)}" if first.column else ""
     where = f" ({first.segment})" if first.segment else ""
     name = heading_of(first.metric) + of if first.column else ""
-    return spoken(finding(data.root_rows, estimated=data.root_estimated, name=name), data.chunk) + where
+    return finding(data.root_rows, estimated=data.root_estimated, name=name) + where
 
 
 def _answers(data: IncidentData, root: AlertLine | None) -> list[Answer]:

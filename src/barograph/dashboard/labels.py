@@ -9,7 +9,7 @@ from math import log
 from barograph.dashboard.model import Known
 from barograph.dashboard.scales import Scale
 from barograph.dashboard.svg import drawing, number, tag, text
-from barograph.dashboard.words import chunk_noun, lasting, plural
+from barograph.dashboard.words import chunk_noun, lasting
 from barograph.labels.blend import Blend
 from barograph.labels.ledger import LabelProblems
 from barograph.metrics.facts import heading_of, unit_of
@@ -133,8 +133,8 @@ def _sentence(rows: Sequence[LabelRow], noun: str) -> str:
         return "Nothing is known of this model's labels yet."
     if not judged:
         return "No label judges this model yet: what is told of its performance is estimated."
-    late = f"; the newest {count(waiting, noun, plural(noun))} wait for theirs" if waiting else ""
-    return f"{judged} of the newest {count(len(rows), noun, plural(noun))} are judged by labels{late}."
+    late = f"; the newest {count(waiting, noun)} wait for theirs" if waiting else ""
+    return f"{judged} of the newest {count(len(rows), noun)} are judged by labels{late}."
 
 
 def _label_row(row: Result, guess: Result | None, best: Blend | None) -> LabelRow:

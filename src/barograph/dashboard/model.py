@@ -26,7 +26,7 @@ from barograph.dashboard.model_tables import (
 )
 from barograph.dashboard.readings import Reading, moment
 from barograph.dashboard.timeline import Mark, Metric, Span, Timeline, timeline
-from barograph.dashboard.words import chunk_noun, look, plural, spoken, state_word
+from barograph.dashboard.words import chunk_noun, look, state_word
 from barograph.metrics.facts import heading_of, unit_of
 from barograph.monitors.results import Result
 from barograph.text.format import count, cut, printable, quantity
@@ -144,7 +144,7 @@ def model_page(data: ModelData) -> ModelPage:
     open_incidents = sorted((one for one in data.incidents if not one.is_over), key=lambda one: one.order)
     found = "No performance is known"
     if chosen:
-        found = spoken(finding(data.finding_rows, estimated=data.finding_estimated), known.chunk)
+        found = finding(data.finding_rows, estimated=data.finding_estimated)
     drift = sorted(data.columns, key=drift_order)
     return ModelPage(
         title=known.name,
@@ -154,7 +154,7 @@ def model_page(data: ModelData) -> ModelPage:
         lifecycle=condition.lifecycle.value,
         known=known,
         noun=noun,
-        sentence=printable(spoken(condition.verdict, known.chunk)),
+        sentence=printable(condition.verdict),
         answers=_answers(data, chosen, open_incidents, noun),
         open=[one for one in open_incidents if one.severity != "notice" and not one.muted],
         quiet=[one for one in open_incidents if one.severity == "notice" or one.muted],
@@ -257,8 +257,8 @@ def _how_sure(chosen: MetricSeries | None, noun: str) -> Answer:
     if row.family == "estimation":
         return Answer(question="How sure", said="an estimate", more=f"no label has come; {count(row.n, 'row')}")
     of = f"{count(row.n, 'label')} in that {noun}"
-    rest = f"; {count(later, f'newer {noun}', f'newer {plural(noun)}')} not verified yet" if later else ""
-    return Answer(question="How sure", said=f"measured in {count(len(judged), noun, plural(noun))}", more=of + rest)
+    rest = f"; {count(later, f'newer {noun}')} not verified yet" if later else ""
+    return Answer(question="How sure", said=f"measured in {count(len(judged), noun)}", more=of + rest)
 
 
 def _window_text(data: ModelData, noun: str) -> str:
@@ -266,7 +266,7 @@ def _window_text(data: ModelData, noun: str) -> str:
     if window is None:
         return ""
     span = f"{moment(window.start_us, data.known.zone)} to {moment(window.end_us, data.known.zone)}"
-    return f"{span}, {count(window.chunks, noun, plural(noun))}"
+    return f"{span}, {count(window.chunks, noun)}"
 
 
 # The chart
@@ -275,11 +275,11 @@ def _window_text(data: ModelData, noun: str) -> str:
 def _note(data: ModelData, noun: str) -> str:
     said = [f"Band: 95 % interval. Drag over the chart to look at a part of it; point at a {noun} for its numbers."]
     if data.window is not None and data.window.in_runs:
-        said.insert(0, f"Each point is the mean of several {plural(noun)}, the darker band their extremes.")
+        said.insert(0, f"Each point is the mean of several {noun}s, the darker band their extremes.")
     if any(r.shown is not None for r in data.measured):
         said.append("Hollow grey: too few labels so far to judge by.")
     if any(r.is_alarm and not r.crosses for r in data.measured):
-        said.append(f"An alarm weighs all {plural(noun)} so far: none of them need be beyond the limit of one {noun}.")
+        said.append(f"An alarm weighs all {noun}s so far: none of them need be beyond the limit of one {noun}.")
     return " ".join(said)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from barograph.alerts.compared import Compared, Told
 from barograph.dashboard.lists import Field
-from barograph.dashboard.words import chunk_noun, plural, spoken
+from barograph.dashboard.words import chunk_noun
 from barograph.text.format import count
 
 
@@ -38,14 +38,14 @@ class ReplayPage:
     problem: str = ""
 
 
-def replayed_lines(found: Compared, verdicts: Mapping[str, str], chunk: str) -> list[ReplayedLine]:
+def replayed_lines(found: Compared, verdicts: Mapping[str, str]) -> list[ReplayedLine]:
     """Return the incidents of a comparison, those that differ first."""
 
     def one(told: Told, change: str, severity: str) -> ReplayedLine:
         return ReplayedLine(
             change=change,
             severity=severity,
-            title=spoken(told.title, chunk),
+            title=told.title,
             span=f"since {told.since}, ongoing" if told.until is None else f"{told.since} to {told.until}",
             verdict=verdicts.get(told.id, ""),
         )
@@ -70,4 +70,4 @@ def over(chunks: int, chunk: str) -> str:
     '12 weeks'
     """
     noun = chunk_noun(chunk)
-    return count(chunks, noun, plural(noun))
+    return count(chunks, noun)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from barograph.alerts.condition import Judgement, Lifecycle
+from barograph.chunks import parse_chunk_rule
 
 # The look of a state. What is not known is never shown as if it were well.
 LOOKS = {
@@ -14,7 +13,6 @@ LOOKS = {
     Judgement.NOT_KNOWN: "unknown",
     Judgement.CANNOT_BE_EVALUATED: "trouble",
 }
-_NOUNS = {"min": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "q": "quarter", "y": "year"}
 
 
 def look(lifecycle: Lifecycle, judgement: Judgement) -> str:
@@ -34,36 +32,12 @@ def state_word(lifecycle: Lifecycle, judgement: Judgement) -> str:
 
 
 def chunk_noun(chunk: str) -> str:
-    """Return what one chunk of time is called.
+    """Return what one chunk by a rule is called.
 
     >>> chunk_noun("1w"), chunk_noun("12h")
-    ('week', 'span of 12 h')
+    ('week', '12-hour span')
     """
-    match = re.fullmatch(r"(\d+)([a-z]+)", chunk)
-    if match is None or match[2] not in _NOUNS:
-        return "span"
-    return _NOUNS[match[2]] if match[1] == "1" else f"span of {match[1]} {match[2]}"
-
-
-def plural(noun: str) -> str:
-    """Return the plural of what a chunk is called.
-
-    >>> plural("week"), plural("span of 12 h")
-    ('weeks', 'spans of 12 h')
-    """
-    head, _, rest = noun.partition(" ")
-    return f"{head}s {rest}".rstrip()
-
-
-def spoken(said: str, chunk: str) -> str:
-    """Return a sentence with its chunks called what they are.
-
-    >>> spoken("in breach in 19 of 25 chunks", "1w"), spoken("no breach since 2024-05-06", "1w")
-    ('in alarm in 19 of 25 weeks', 'no alarm since 2024-05-06')
-    """
-    noun = chunk_noun(chunk)
-    said = re.sub(r"\b(in|no) breach\b", r"\1 alarm", said)
-    return re.sub(r"\bchunk\b", noun, re.sub(r"\bchunks\b", plural(noun), said))
+    return parse_chunk_rule(chunk).noun
 
 
 def lasting(seconds: float) -> str:

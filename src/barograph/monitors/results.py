@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from barograph.chunks import NEWEST, Chunk, noun_of
 from barograph.rules import Change
 from barograph.rules.limits import Status
 from barograph.text.format import number
@@ -134,3 +135,8 @@ def results_frame(results: list[Result]) -> pl.DataFrame:
     columns = {name: [getattr(result, name) for result in results] for name in COLUMNS}
     columns["status"] = [status.value for status in columns["status"]]
     return pl.DataFrame({name: pl.Series(name, values, kind(name)) for name, values in columns.items()})
+
+
+def noun_of_rows(rows: Sequence[Result]) -> str:
+    """Return what people call the chunks of rows, which come in the order of time: see `chunks.noun_of`."""
+    return noun_of([Chunk(key=r.chunk, start=r.chunk_start, end=r.chunk_end) for r in rows[-NEWEST:]])

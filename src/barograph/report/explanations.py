@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from barograph.causes.explain import Trust, causes_in_words
 from barograph.checks.loss import Loss
+from barograph.chunks import noun_of
 from barograph.labels.trust import TrustState
 from barograph.metrics.facts import harm_metrics, title_of
 from barograph.report.report import Report
-from barograph.text.format import listed, percent
+from barograph.text.format import count, listed, percent
 
 SAID_OF_COVERAGE = 5  # chunks with labels, before anything is said of how often intervals held
 
@@ -33,7 +34,7 @@ def _sentences(report: Report) -> Iterator[str]:
             wider = f"; they are now {audit.factor:.1f} times as wide" if audit.factor > 1.05 else ""
             yield (
                 f"The 95 % intervals of the estimated {title_of(name)} held in {percent(audit.coverage)} of the "
-                f"last {len(audit.held)} chunks with labels{wider}."
+                f"last {count(len(audit.held), noun_of(report.profiles.chunks))} with labels{wider}."
             )
             break
 

@@ -140,7 +140,7 @@ def _reliability(report: Report, ranked: Digest) -> Chart | None:
         return None
     if not now.by_score[:, :2].sum() or not before.by_score[:, :2].sum():
         return None
-    return reliability(before, now, when="all chunks", size=SMALL - 60)
+    return reliability(before, now, when="throughout", size=SMALL - 60)
 
 
 def _quality(ranked: Digest, shown: Sequence[str]) -> Chart | None:

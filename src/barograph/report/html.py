@@ -205,7 +205,7 @@ def _draw_all(drawn: Figures, name: str) -> tuple[Drawing, ...]:
 
 def _figures(report: Report, ranked: Digest) -> list[Figure]:
     outside = f"{ranked.outside:,} more without a time" if ranked.outside else ""
-    size = f"in {count(len(ranked.keys), 'chunk')}" + (f", {outside}" if outside else "")
+    size = f"in {count(len(ranked.keys), ranked.noun)}" + (f", {outside}" if outside else "")
     found = [Figure(label="Rows", value=f"{ranked.rows:,}", note=size)]
     if ranked.keys not in ((), ("all",)):
         found.append(Figure(label="Period", value=printable(ranked.period)))
@@ -221,13 +221,17 @@ def _figures(report: Report, ranked: Digest) -> list[Figure]:
             Figure(
                 label=f"{heading_of(main.metric)}{', estimated' if guess else ''}",
                 value=("" if guess else latest.mark) + quantity(latest.value, unit),
-                note=f"{reference}latest chunk {printable(latest.chunk)}",
+                note=f"{reference}latest: {printable(latest.chunk)}",
                 state="breach" if latest.status == "breach" else "",
             )
         )
     if ranked.drift:
         now = sum(drift.now for drift in ranked.drift)
-        found.append(Figure(label="Columns that moved", value=f"{now} of {len(ranked.drift)}", note="latest chunk"))
+        found.append(
+            Figure(
+                label="Columns that moved", value=f"{now} of {len(ranked.drift)}", note=f"in the latest {ranked.noun}"
+            )
+        )
     firing = sum(incident.state is State.FIRING for incident in report.incidents)
     note = f"{firing} ongoing" if report.incidents else ""
     found.append(Figure(label="Incidents", value=str(len(report.incidents)), note=note))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.drift_heat_map import relative_distance
+from barograph.chunks import noun_of
 from barograph.metrics.facts import alerting, drift_rank, find_metric, harm_metrics
 from barograph.monitors.results import Result
 from barograph.report.report import Report
@@ -79,7 +80,8 @@ class Digest:
 
     `performance` has the metrics that alert, the main one first; `drift` and `quality` (a series a metric and column)
     are ranked, the worst first; `segments` holds the performance rows of segments. `harm_seen` says whether
-    performance, realised or estimated, is in breach, or a drift is told of as more than a notice.
+    performance, realised or estimated, is in breach, or a drift is told of as more than a notice. `noun` is what a
+    chunk is called.
     """
 
     rows: int
@@ -92,6 +94,7 @@ class Digest:
     quality: tuple[Rows, ...]
     segments: Rows
     harm_seen: bool
+    noun: str
 
     @property
     def main(self) -> Performance | None:
@@ -109,7 +112,7 @@ class Digest:
     def period(self) -> str:
         """Return the first and last chunk."""
         if not self.keys:
-            return "no chunks"
+            return "no time"
         return self.keys[0] if len(self.keys) == 1 else f"{self.keys[0]} to {self.keys[-1]}"
 
 
@@ -133,6 +136,7 @@ def digest(report: Report) -> Digest:
         quality=tuple(_quality(series)),
         segments=tuple(r for r in report.rows if r.segment and r.family == "performance"),
         harm_seen=any(breaches(p.rows) for p in performance) or any(map(_is_harmful_drift, report.incidents)),
+        noun=noun_of(profiles.chunks),
     )
 
 

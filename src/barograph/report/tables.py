@@ -59,8 +59,8 @@ def performance_table(ranked: Digest, profiles_rows: dict[str, int], *, last: in
     rows.append((Cell(text="reference"), Cell(text=""), Cell(text=""), *beside))
     names = [heading_of(p.metric) for p in metrics]
     return Table(
-        caption="Performance by chunk",
-        header=("Chunk", "Rows", "Labels", *names),
+        caption=f"Performance by {ranked.noun}",
+        header=(ranked.noun.capitalize(), "Rows", "Labels", *names),
         numeric=(False, True, True, *(True for _ in names)),
         rows=tuple(rows),
         note=meaning_of_mark(shown),
@@ -96,7 +96,7 @@ def drift_table(ranked: Digest, *, limit: int = MAX_ROWS) -> Table | None:
     left_out = len(ranked.drift) - len(shown)
     return Table(
         caption="Drift by column",
-        header=("Column", "Metric", "Furthest", "Limit there", "× limit", "In chunk", "Chunks in breach", "Now"),
+        header=("Column", "Metric", "Furthest", "Limit there", "× limit", "When", "In alarm", "Now"),
         numeric=(False, False, True, True, True, False, True, False),
         rows=tuple(_drift_row(d) for d in shown),
         note=f"{left_out:,} more columns moved less, or could not be compared." if left_out else "",
@@ -119,7 +119,7 @@ def _drift_row(drift: Drift) -> tuple[Cell, ...]:
         Cell(text="–" if limit is None else f"{times:.1f}", sort=times, state=state),
         Cell(text=printable(worst.chunk)),
         Cell(text=f"{drift.breached} of {len(drift.rows)}", sort=drift.breached, state=state),
-        Cell(text="in breach" if drift.now else "calm", state="breach" if drift.now else "quiet"),
+        Cell(text="in alarm" if drift.now else "calm", state="breach" if drift.now else "quiet"),
     )
 
 
@@ -131,7 +131,7 @@ def quality_table(ranked: Digest, *, limit: int = MAX_ROWS) -> Table | None:
     left_out = len(noticed) - limit
     return Table(
         caption="Faults of the input",
-        header=("Column", "Fault", "Reference", "Worst", "In chunk", "Latest", "Chunks in breach"),
+        header=("Column", "Fault", "Reference", "Worst", "When", "Latest", "In alarm"),
         numeric=(False, False, True, True, False, True, True),
         rows=tuple(_quality_row(rows) for rows in noticed[:limit]),
         note=f"{left_out:,} more are not shown." if left_out > 0 else "",

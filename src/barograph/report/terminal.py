@@ -86,7 +86,7 @@ def _verdict(report: Report, ranked: Digest) -> Iterator[RenderableType]:
     from rich.text import Text
 
     yield Text(printable(report.verdict), STYLES[report.severity] if ranked.rows else "bold")
-    facts = [count(ranked.rows, "row"), count(len(ranked.keys), "chunk")]
+    facts = [count(ranked.rows, "row"), count(len(ranked.keys), ranked.noun)]
     if ranked.keys not in ((), ("all",)):
         facts.append(printable(ranked.period))
     if ranked.label_coverage is not None:
@@ -127,7 +127,7 @@ def _performance(ranked: Digest, width: int) -> Iterator[RenderableType]:
     if not shown:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
-    names = ["Performance", "reference", "latest", "worst", "in chunk", "in breach", "over time"]
+    names = ["Performance", "reference", "latest", "worst", "when", "in alarm", "over time"]
     lines = [list(_performance_row(performance, ranked)) for performance in shown]
     # The line of blocks takes what room there is left, and goes where there is none.
     fixed = sum(2 + max(len(name), *(len(line[i]) for line in lines)) for i, name in enumerate(names[:-1]))
@@ -205,16 +205,16 @@ def _drift(ranked: Digest, width: int) -> Iterator[RenderableType]:
         return
     moved = [drift for drift in ranked.drift if drift.breached]
     if not moved:
-        yield Text(f"No drift: none of {count(len(ranked.drift), 'column')} is in breach.", "dim")
+        yield Text(f"No drift: none of {count(len(ranked.drift), 'column')} is in alarm.", "dim")
         return
     harmless = "" if ranked.harm_seen or not ranked.harm_known else "; no harm of it is seen"
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
-    names = ["Moved", "distance", "limit", "in breach", "now", "in chunk"]
+    names = ["Moved", "distance", "limit", "in alarm", "now", "when"]
     lines = [list(_drift_row(drift, width)) for drift in moved[:MAX_DRIFTED]]
     if sum(2 + max(len(name), *(len(line[i]) for line in lines)) for i, name in enumerate(names)) > width:
         names.pop()
     for name in names:
-        right = name in ("distance", "limit", "in breach")
+        right = name in ("distance", "limit", "in alarm")
         table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ignore")
     yield Text(f"Drift: {len(moved)} of {count(len(ranked.drift), 'column')} moved{harmless}.", "dim")
     for line in lines:
@@ -233,7 +233,7 @@ def _drift_row(drift: Drift, width: int) -> Iterator[Text]:
     yield Text("–" if value is None else quantity(value, ""))
     yield Text("–" if limit is None else quantity(limit, ""))
     yield Text(f"{drift.breached} of {len(drift.rows)}")
-    yield Text("in breach" if drift.now else "calm", "yellow" if drift.now else "dim")
+    yield Text("in alarm" if drift.now else "calm", "yellow" if drift.now else "dim")
     yield Text(printable(worst.chunk) if worst else "–")
 
 

@@ -69,6 +69,7 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         labelled=any(size.coverage[0] for size in sizes),
         by=[one.basis for one in carried.known],
         about=doubt_of(live.reference, found.chunks, rows=max((size.rows[0] for size in sizes), default=0)),
+        noun=live.rule.noun,
     )
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)

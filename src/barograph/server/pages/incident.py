@@ -156,7 +156,7 @@ def _found(scope: Scope, incident_id: str) -> StoredIncident:
 
 def _read(visit: Visit, scope: Scope, found: StoredIncident, model: Model) -> IncidentData:
     (seen,) = see_incidents(scope, [found], now_us=visit.now_us)
-    (line,) = lines([seen], {model.id: (model.name, model.chunk)})
+    (line,) = lines([seen], {model.id: model.name})
     members = overview.alerts_of(scope, model.id, found.id)
     root = members[0] if members else None
     of = [one for _, one in overview.series_of(scope, [model.id])] if root else []

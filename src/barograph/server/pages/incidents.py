@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from barograph.dashboard.incidents import IncidentLine, IncidentsPage, incidents_sentence
 from barograph.dashboard.page_exports import of_incidents
-from barograph.dashboard.words import spoken
 from barograph.server.catalog_lookup import model_named
 from barograph.server.pages.visit import Visit
 from barograph.store.catalog.models import ModelHead
@@ -21,19 +20,18 @@ MOST = 500  # incidents that a page looks through
 PAGE = 50
 
 
-def lines(seen: Sequence[SeenIncident], models: Mapping[int, tuple[str, str]]) -> list[IncidentLine]:
-    """Return incidents as lists show them; `models` has the name and the chunk of each model."""
+def lines(seen: Sequence[SeenIncident], models: Mapping[int, str]) -> list[IncidentLine]:
+    """Return incidents as lists show them; `models` has the name of each model."""
     found = []
     for one in seen:
         stored, body = one.stored, one.stored.body
         over = stored.state == "resolved"
-        name, chunk = models[stored.model_id]
         found.append(
             IncidentLine(
                 id=stored.id,
-                model=name,
+                model=models[stored.model_id],
                 severity=one.severity.value,
-                title=spoken(stored.title, chunk),
+                title=stored.title,
                 advice=body.get("advice") or "",
                 family=stored.family,
                 since_us=stored.since_us,
@@ -55,7 +53,7 @@ def lines(seen: Sequence[SeenIncident], models: Mapping[int, tuple[str, str]]) -
 def of_model(scope: Scope, model: ModelHead, *, now_us: int) -> list[IncidentLine]:
     """Return the incidents of a model, those opened last first."""
     seen = list_seen_incidents(scope, now_us=now_us, model_id=model.id, limit=MOST)
-    return lines(seen, {model.id: (model.name, model.chunk)})
+    return lines(seen, {model.id: model.name})
 
 
 def listed(visit: Visit) -> Response:

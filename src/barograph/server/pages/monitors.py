@@ -13,7 +13,7 @@ from barograph.checks.spec_check import plan_of
 from barograph.dashboard.fleet import Chip
 from barograph.dashboard.lists import Cell, Row, state, text
 from barograph.dashboard.monitors import FALSE_ALARMS, MonitorsPage, Proposal
-from barograph.dashboard.words import chunk_noun, spoken
+from barograph.dashboard.words import chunk_noun
 from barograph.metrics.facts import heading_of, unit_of
 from barograph.monitors.estimates import FAMILY as ESTIMATION
 from barograph.monitors.estimates import estimating
@@ -87,7 +87,7 @@ def monitors(visit: Visit) -> Response:
             f"the incidents of the last {PRECISION_DAYS} days, by people's verdicts. Which of these raise alarms, and "
             "how strictly, `[[monitors]]` in the specification says.",
             proposals=[_proposal(visit, found, watched, right[one.monitor], of_blamed[one.id], one) for one in blamed],
-            findings=[] if past is None else _findings(past, names, found.chunk),
+            findings=[] if past is None else _findings(past, names),
             look=visit.site.here(look="yes", after=None) if can_look and past is None else "",
             looked=past is not None,
         ),
@@ -190,11 +190,11 @@ def _proposal(
     return Proposal(monitor=name_of(one), seen=seen, ways=ways)
 
 
-def _findings(past: Replayed, names: Mapping[str, str], chunk: str) -> list[Proposal]:
+def _findings(past: Replayed, names: Mapping[str, str]) -> list[Proposal]:
     return [
         Proposal(
             monitor=names.get(one.monitor, one.monitor) or "The model as a whole",
-            seen=spoken(f"{one.seen} {one.proposal}", chunk),
+            seen=f"{one.seen} {one.proposal}",
         )
         for one in past.hygiene
     ]

@@ -14,7 +14,7 @@ from barograph.checks.spec_check import plan_of
 from barograph.dashboard.exports import Export, of_records
 from barograph.dashboard.lists import Field
 from barograph.dashboard.replay import ReplayedLine, ReplayPage, over, replayed_lines
-from barograph.dashboard.words import chunk_noun, plural
+from barograph.dashboard.words import chunk_noun
 from barograph.errors import BarographError
 from barograph.metrics.facts import heading_of
 from barograph.monitors.monitor import Monitor
@@ -66,7 +66,7 @@ def replay(visit: Visit, *, given: Mapping[str, str] | None = None, problem: str
         page = replace(page, problem=wrong.first)
         return visit.page("replay.html", page, status=wrong.status)
     verdicts = verdicts_of(visit.service, visit.caller, found.name)
-    lines = replayed_lines(comparison, verdicts, found.chunk)
+    lines = replayed_lines(comparison, verdicts)
     page = replace(
         page,
         sentence=comparison.sentence(verdicts, over=over(then.chunks, found.chunk)),
@@ -109,7 +109,7 @@ def _monitor(visit: Visit, name: str) -> tuple[Model, Series]:
 
 
 def _fields(found: Model, asked: Mapping[str, str]) -> list[Field]:
-    spans = plural(chunk_noun(found.chunk)).capitalize()
+    spans = f"{chunk_noun(found.chunk)}s".capitalize()
     fields = [Field(name=name, label=label.format(spans=spans), value=asked.get(name, "")) for name, label in _FIELDS]
     choices = (("", "goes on"), ("yes", "is not watched at all"))
     return [*fields, Field(name="off", label="It", choices=choices, value=asked.get("off", ""))]

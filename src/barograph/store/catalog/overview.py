@@ -234,11 +234,10 @@ def last_events(scope: Scope) -> dict[int, int]:
     return {row[0]: row[1] for row in scope.rows(statement)}
 
 
-def named(scope: Scope, model_ids: Collection[int]) -> dict[int, tuple[str, str]]:
-    """Return name and chunk of models by their ids."""
-    c = models.c
-    statement = scope.select(models, c.id, c.name, c.chunk).where(c.id.in_(set(model_ids)))
-    return {row[0]: (row[1], row[2]) for row in scope.rows(statement)}
+def named(scope: Scope, model_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of models by their ids."""
+    statement = scope.select(models, models.c.id, models.c.name).where(models.c.id.in_(set(model_ids)))
+    return {row[0]: row[1] for row in scope.rows(statement)}
 
 
 def model_names(scope: Scope) -> list[tuple[int, str, str]]:
