@@ -230,7 +230,9 @@ def test_users_are_made_given_roles_and_deleted(tmp_path: Path, barograph: Barog
     assert "already" in barograph("users", "create", "ada@example.org", "--role", "viewer", *data).err
     assert barograph("users", "create", "bob", "--role", "viewer", *data).code == 0
     assert barograph("users", "create", "c d", "--role", "viewer", *data).code == 2
-    assert barograph("users", "role", "bob", "owner", *data).out == "bob is owner in default.\n"
+    risen = barograph("users", "role", "bob", "owner", *data).out.splitlines()
+    assert (risen[0], "is void" in risen[1], "/link/" in risen[2]) == ("bob is owner in default.", True, True)
+    assert barograph("users", "role", "bob", "owner", *data).out == "bob is owner in default.\n"  # as before
     listed = barograph("users", "list", *data).out.splitlines()
     assert listed == [
         "ada@example.org  (never signed in)  operator",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make users, give them roles, let them choose a new password.", no_args_is_help=True)
 
 UserRole = Literal["viewer", "editor", "admin", "owner", "operator"]
-Name = Annotated[str, typer.Argument(help="Name of the user, such as an address of e-mail.")]
+Name = Annotated[str, typer.Argument(help="Name of the user, such as an address of e-mail, or organisation/name.")]
 
 
 @app.command("create")
@@ -30,13 +30,13 @@ def create(
 ) -> None:
     """Make a user and print the link by which they choose a password. It is shown this once."""
     with in_project(data, project, create=True) as (scope, now_us):
-        from barograph.server.members import give
-        from barograph.store.catalog.links import make_link
+        from barograph.server.members import grant
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.users import create_user
 
-        user = create_user(scope.connection, name, now_us=now_us)
-        give(scope, user, role)
-        token = make_link(scope.connection, user.id, now_us=now_us)
+        user = create_user(scope.connection, name, organisation_id=_organisation(scope), now_us=now_us)
+        token = grant(scope, user, role, made_by=COMMAND_LINE, now_us=now_us)
+        assert token is not None  # they were nothing before
         _record(scope, "invite user", user, now_us, role=role)
     _show(token)
 
@@ -54,7 +54,7 @@ def list_(data: needs.Data = None) -> None:
             roles = [f"{role} in {one.path}" for one in projects if (role := standing.role_in(one))]
             at = user.signed_in_us
             seen = "never signed in" if at is None else f"signed in {datetime.fromtimestamp(at / 1e6, UTC):%Y-%m-%d}"
-            print(f"{user.name}  ({seen})  {'operator' if user.is_operator else ', '.join(roles) or 'nothing'}")
+            print(f"{user.path}  ({seen})  {'operator' if user.is_operator else ', '.join(roles) or 'nothing'}")
 
 
 @app.command("role")
@@ -66,22 +66,27 @@ def role(
 ) -> None:
     """Give a user another role in a project, or none."""
     with in_project(data, project) as (scope, now_us):
-        from barograph.server.members import give
+        from barograph.server.members import grant
+        from barograph.store.catalog.actor import COMMAND_LINE
 
         user = _found(scope, name)
-        give(scope, user, None if role == "none" else role)
+        token = grant(scope, user, None if role == "none" else role, made_by=COMMAND_LINE, now_us=now_us)
         _record(scope, "change user", user, now_us, role=role)
-    print(f"{user.name} is {role if role != 'none' else 'nothing'} in {project}.")
+    print(f"{user.path} is {role if role != 'none' else 'nothing'} in {project}.")
+    if token is not None:
+        print("The password that they had is void: they choose another by this link.")
+        _show(token)
 
 
 @app.command("link")
 def link(name: Name, data: needs.Data = None) -> None:
     """Print a link by which a user chooses a new password; the one that they have holds until then."""
     with in_project(data, "default") as (scope, now_us):
+        from barograph.store.catalog.actor import COMMAND_LINE
         from barograph.store.catalog.links import make_link
 
         user = _found(scope, name)
-        token = make_link(scope.connection, user.id, now_us=now_us)
+        token = make_link(scope.connection, user.id, project_id=scope.project_id, made_by=COMMAND_LINE, now_us=now_us)
         _record(scope, "make link", user, now_us)
     _show(token)
 
@@ -99,12 +104,21 @@ def delete(name: Name, data: needs.Data = None) -> None:
 
 
 def _found(scope: Scope, name: str) -> User:
-    from barograph.store.catalog.users import find_user
+    from barograph.store.catalog.users import find_user, place_of
 
-    user = find_user(scope.connection, name)
+    organisation_id, plain = place_of(scope.connection, name, organisation_id=_organisation(scope))
+    user = find_user(scope.connection, plain, organisation_id=organisation_id)
     if user is None:
         raise SpecError(f"There is no user {name!r}. `barograph users list` shows them.")
     return user
+
+
+def _organisation(scope: Scope) -> int:
+    from barograph.store.catalog.projects import get_project
+
+    found = get_project(scope.connection, scope.project_id)
+    assert found is not None  # it was found by its name
+    return found.organisation_id
 
 
 def _record(scope: Scope, action: str, user: User, now_us: int, **detail: str) -> None:

@@ -26,6 +26,11 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 
+def no_store(response: Response) -> None:
+    """Let nobody on the way keep what a route answers: it may show a key or a link. For `dependencies` of a router."""
+    response.headers["Cache-Control"] = "no-store"
+
+
 class Answer(BaseModel):
     """Base of what the API answers: the fields that are declared, and no others."""
 

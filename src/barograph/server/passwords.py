@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from barograph.server.problems import Problem
 
+P = ParamSpec("P")
+R = TypeVar("R")
 LEAST, MOST = 12, 200  # letters
-AT_ONCE, PATIENCE_S = 2, 10.0  # passwords that are compared at once (64 MiB each), and how long others wait
+AT_ONCE, WAITING = 2, 16  # requests with passwords that are worked on at once (64 MiB each), and that wait for it
 _HASHER = PasswordHasher()  # argon2id with the second recommendation of RFC 9106
 # Of what common passwords are made. Whatever is left when these, digits and signs are taken away must be long enough.
 _COMMON = """
@@ -51,17 +56,15 @@ def why_refused(password: str, name: str) -> str | None:
 
 def hashed(password: str) -> str:
     """Return what is stored of a password."""
-    with _Turn():
-        return _HASHER.hash(_plain(password))
+    return _HASHER.hash(_plain(password))
 
 
 def matches(password: str, stored: str | None) -> bool:
     """Return whether this is the password that was stored; with None there is none, which takes as long to say."""
-    with _Turn():
-        try:
-            _HASHER.verify(stored or _nobody(), _plain(password)[: 4 * MOST])
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        _HASHER.verify(stored or _nobody(), _plain(password)[: 4 * MOST])
+    except (VerificationError, InvalidHashError):
+        return False
     return stored is not None
 
 
@@ -70,17 +73,27 @@ def is_old(stored: str) -> bool:
     return _HASHER.check_needs_rehash(stored)
 
 
-class _Turn:
-    """A turn to use that much memory; raise Problem where none comes."""
+class Turns:
+    """Threads of their own for requests with passwords, which anybody may send: no other request waits for these.
 
-    _turns = threading.BoundedSemaphore(AT_ONCE)
+    The queue is short, and who finds it full is sent away at once.
+    """
 
-    def __enter__(self) -> None:
-        if not self._turns.acquire(timeout=PATIENCE_S):
-            raise Problem("busy", "Many people sign in at the moment. Try again.", headers={"Retry-After": "5"})
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
+        self._places = threading.BoundedSemaphore(AT_ONCE + WAITING)
 
-    def __exit__(self, *_error: object) -> None:
-        self._turns.release()
+    def take(self, work: Callable[P, R], *args: P.args, **more: P.kwargs) -> Future[R]:
+        """Have something done in its turn; raise Problem if there is no place in the queue."""
+        if not self._places.acquire(blocking=False):
+            detail = "Many people sign in at the moment. Try again in some seconds."
+            raise Problem("unavailable", detail, headers={"Retry-After": "5"})
+        done = self._threads.submit(work, *args, **more)
+        done.add_done_callback(lambda _: self._places.release())  # also where nobody waits for it any more
+        return done
+
+
+TURNS = Turns()
 
 
 def _plain(password: str) -> str:

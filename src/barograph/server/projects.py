@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from barograph.server.auth import Caller
 from barograph.server.problems import Problem, not_found
+from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.projects import Project, find_project, get_project, list_projects
-from barograph.store.catalog.users import Standing
+from barograph.store.catalog.users import Standing, User
 
 
 class Projects:
@@ -45,15 +46,34 @@ class Projects:
 
 
 def moved_to(caller: Caller, project: Project) -> Caller | None:
-    """Return the caller as they are in a project; None if they have nothing to do there."""
+    """Return the caller as they are in a project; None if they have nothing to do there.
+
+    A key that is limited stays in its own: the names of its models mean others elsewhere.
+    """
     if project.id == caller.project_id:
         return caller
+    if caller.is_limited:
+        return None
     reaches = caller.role == "operator" or (
         caller.role == "owner" and project.organisation_id == caller.organisation_id
     )
     if not reaches:
         return None
     return replace(caller, project_id=project.id, organisation_id=project.organisation_id)
+
+
+def caller_of_user(user: User, standing: Standing, place: Project, *, expires_us: int | None = None) -> Caller | None:
+    """Return a user as they are in a project; None if they are nothing there."""
+    role = standing.role_in(place)
+    if role is None:
+        return None
+    return Caller(
+        project_id=place.id,
+        organisation_id=place.organisation_id,
+        role=role,
+        actor=Actor("user", user.id, user.name),
+        expires_us=expires_us,
+    )
 
 
 def projects_of_user(connection: Connection, standing: Standing) -> list[Project]:

@@ -195,6 +195,10 @@ POST   /start/{model}/watching                              edit      small
 PAGES = tuple(_rule(line) for line in _PAGES.strip().splitlines())
 
 
+# Without the path, which may hold a secret, and goes to the log.
+_NOTHING = "There is nothing at this path. `/v1/openapi.json` says what there is."
+
+
 class Routes:
     """The table, ready to be searched by method and path."""
 
@@ -221,7 +225,7 @@ class Routes:
                     rules, parts = candidates, match.groupdict()
                     break
             else:
-                raise Problem("not-found", f"There is nothing at {path[:200]!r}.")
+                raise Problem("not-found", _NOTHING)
         if method not in rules:
             if method == "HEAD" and "GET" in rules:
                 return rules["GET"], parts

@@ -68,7 +68,7 @@ from barograph.store.catalog.schema import METADATA
 from barograph.store.catalog.scope import Scope
 
 FOLDER = Path(inspect.getfile(package)).parent
-PEOPLE = {"users", "owners", "sessions", "links", "devices", "attempts"}
+PEOPLE = {"users", "owners", "sessions", "devices", "attempts"}
 UNSCOPED_TABLES = {"organisations", "projects", "leases"} | PEOPLE
 UNSCOPED_MODULES = {"scope", "cross_project", "projects", "leases", "database", "user_tables"}
 UNSCOPED_MODULES |= {"users", "sessions", "links", "throttle"}
@@ -149,7 +149,7 @@ class Theirs:
             users.set_member(connection, user, scope.project_id, "admin")
             users.set_owner(connection, user, 1, True)
             sessions.open_session(connection, user_id=user, now_us=NOW)
-            links.make_link(connection, user, now_us=NOW)
+            links.make_link(connection, user, project_id=scope.project_id, made_by=ADA, now_us=NOW)
             throttle.know(connection, user, now_us=NOW)
             throttle.charge(connection, ["name x"], now_us=NOW)
             of = {"origin": "o", "received_us": NOW, "keep": 9}

@@ -6,13 +6,15 @@ from starlette.responses import Response
 
 from barograph.dashboard.link import LinkPage
 from barograph.dashboard.lists import Field, Form, ListPage, Row, text, time
+from barograph.server.one_time_links import user_of_link
+from barograph.server.pages.session import note
+from barograph.server.pages.viewers import DEVICE_COOKIE, YEAR_S
 from barograph.server.pages.visit import Visit
 from barograph.server.passwords import LEAST, hashed, matches, why_refused
 from barograph.server.problems import Problem, not_found
 from barograph.store.catalog import throttle
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.links import use_link as use
-from barograph.store.catalog.links import user_of_link
 from barograph.store.catalog.sessions import close_session, close_sessions, list_sessions
 from barograph.store.catalog.users import User, set_password
 
@@ -25,15 +27,25 @@ def link(visit: Visit) -> Response:
 
 
 def use_link(visit: Visit) -> Response:
-    """Take a password, use the link up, and send the user to sign in with it."""
+    """Take a password, use the link up, and send the user to sign in with it.
+
+    What others have failed to guess counts no longer, and the browser is known as theirs: nobody can keep them out.
+    """
     user = _of_link(visit)
     if why := _wrong(visit, user):
         return _link(visit, user, problem=why)
     kept = hashed(visit.form.get("password", ""))
     with writing(visit.service.engine) as connection:
-        if use(connection, visit.parts["token"], kept, now_us=visit.now_us) is None:
+        token = visit.parts["token"]
+        still = user_of_link(connection, token, now_us=visit.now_us)
+        if still is None or use(connection, token, kept, now_us=visit.now_us) is None:
             raise Problem("not-found", _OVER)
-    return visit.go("/sign-in")
+        note(visit, user, connection, "choose password")
+        throttle.clear(connection, f"{user.organisation_id}/{user.name}")
+        device = throttle.know(connection, user.id, now_us=visit.now_us)
+    response = visit.go("/sign-in")
+    response.headers["Set-Cookie"] = visit.shared.viewers.cookie(DEVICE_COOKIE, device, YEAR_S)
+    return response
 
 
 def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 200) -> Response:
@@ -56,7 +68,7 @@ def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 20
     )
     page = ListPage(
         title="Your account",
-        sentence=f"You are {user.name}. Browsers that are signed in as you:",
+        sentence=f"You are {user.path}. Browsers that are signed in as you:",
         header=("Browser", "From", "Signed in", "Last used", "Ends if not used"),
         rows=rows,
         empty="No browser is signed in.",
@@ -71,7 +83,7 @@ def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 20
 def change_password(visit: Visit) -> Response:
     """Change one's own password, and sign all other browsers out."""
     user, here = _user(visit), visit.visitor.session if visit.visitor else None
-    counted = throttle.counted_by(user.name, f"account {user.id}", None)[:1]
+    counted = [f"both account {user.id}"]
     with writing(visit.service.engine) as connection:
         if throttle.charge(connection, counted, now_us=visit.now_us):
             return account(visit, problem="Too many attempts have failed. Try again later.", status=429)
@@ -83,6 +95,7 @@ def change_password(visit: Visit) -> Response:
     with writing(visit.service.engine) as connection:
         throttle.forgive(connection, counted)
         set_password(connection, user.id, kept)
+        note(visit, user, connection, "change password")
         ended = close_sessions(connection, user.id, but=here.id if here else None)
     return account(visit, told=f"The password was changed. Other browsers that were signed out: {ended:,}.")
 
@@ -96,6 +109,7 @@ def end_session(visit: Visit) -> Response:
         if found is None:
             raise not_found("session", wanted[:20])
         close_session(connection, found.id)
+        note(visit, user, connection, "end session")
     return visit.go("/account")
 
 
@@ -123,7 +137,7 @@ def _wrong(visit: Visit, user: User) -> str | None:
 
 
 def _link(visit: Visit, user: User, problem: str = "") -> Response:
-    page = LinkPage(title="Choose a password", name=user.name, least=LEAST, problem=problem)
+    page = LinkPage(title="Choose a password", name=user.path, least=LEAST, problem=problem)
     answer = visit.page("link.html", page, status=422 if problem else 200)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"

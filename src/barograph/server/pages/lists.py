@@ -16,6 +16,7 @@ from barograph.server.catalog_lookup import model_named, names_of
 from barograph.server.pages.model import zone_of
 from barograph.server.pages.visit import Visit
 from barograph.server.pagination import cut, read_cursor
+from barograph.server.permissions import may_give
 from barograph.server.problems import Problem, of_validation
 from barograph.server.route_table import url
 from barograph.server.routes import changes as change_routes
@@ -246,7 +247,8 @@ def keys(visit: Visit, *, told: str = "", problem: str = "", status: int = 200) 
     for key in kept:
         over = key.expires_us is not None and key.expires_us <= visit.now_us
         word = "revoked" if key.revoked_us is not None else "expired" if over else "valid"
-        forms = [Form(path=f"/settings/keys/{key.id}/revoke", button="Revoke")] if word == "valid" else []
+        may = word == "valid" and may_give(visit.caller.permissions, key.role)
+        forms = [Form(path=f"/settings/keys/{key.id}/revoke", button="Revoke")] if may else []
         cells = (
             text(key.name, "name"),
             text(f"baro_{key.prefix}…", "code"),

@@ -61,8 +61,8 @@ def invite(visit: Visit) -> Response:
 def change_role(visit: Visit) -> Response:
     """Give a user another role here, or none."""
     asked = asked_of(lambda: user_routes.UserEdit.model_validate({"role": visit.form.get("role") or None}))
-    user_routes.change(_number(visit, "user"), asked, visit.service, visit.caller)
-    return visit.go("/settings/users")
+    changed = user_routes.change(_number(visit, "user"), asked, visit.service, visit.caller)
+    return visit.go("/settings/users") if changed.link is None else _told(visit, changed)
 
 
 def make_link(visit: Visit) -> Response:
@@ -84,9 +84,9 @@ def end_session(visit: Visit) -> Response:
 
 def _told(visit: Visit, made: user_routes.InvitedAnswer) -> Response:
     if made.link is None:
-        return users(visit, told=f"{made.name} is {made.role} here from now on, and signs in as before.")
+        return users(visit, told=f"{made.name} is {made.role} here from now on.")
     base = "" if visit.service.settings.public_url else str(visit.request.base_url).rstrip("/")
-    return users(visit, told=f"{base}{made.link}\n\n{_LINK.format(made.name)}")
+    return users(visit, told=f"{base}{made.link}\n\n{_LINK.format(made.signs_in_as)}")
 
 
 def _row(visit: Visit, one: Member, given: list[tuple[str, str]], browsers: int) -> Row:
@@ -97,10 +97,11 @@ def _row(visit: Visit, one: Member, given: list[tuple[str, str]], browsers: int)
         forms.append(Form(path=f"{path}/role", button="Change", fields=fields))
     if one.is_covered:
         forms += [Form(path=f"{path}/link", button="New password"), Form(path=f"{path}/delete", button="Delete")]
+    seen = time(one.user.signed_in_us, "ago") if one.user.signed_in_us else text("never")
     cells = (
-        text(one.user.name, "name"),
+        text(one.user.path, "name"),
         text(one.role or "nothing"),
-        time(one.user.signed_in_us, "ago") if one.user.signed_in_us else text("never"),
+        seen if one.is_covered else text(None),
         text(browsers, "number"),
     )
     return Row(cells=cells, forms=forms)

@@ -20,7 +20,7 @@ from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.audit import record
 from barograph.store.catalog.database import writing
 from barograph.store.catalog.scope import Scope
-from barograph.store.catalog.users import User, find_user, set_password, signed_in, standing_of
+from barograph.store.catalog.users import User, find_user, place_of, set_password, signed_in, standing_of
 
 _ASK = "With your name and password, or with a key."
 _WRONG_KEY = "This key is not valid: it does not exist, has expired or was revoked."
@@ -62,13 +62,14 @@ def _with_key(visit: Visit) -> Response:
 def _with_password(visit: Visit) -> Response:
     """Look at a name and password. It takes the same work whether there is such a user or not."""
     to = _inside(visit.form.get("to", ""))
-    name, password = visit.form.get("name", "")[:200], visit.form.get("password", "")[: 4 * MOST]
+    name, password = visit.form.get("name", "")[:300], visit.form.get("password", "")[: 4 * MOST]
     viewers, engine = visit.shared.viewers, visit.service.engine
     address, device = viewers.address(visit.request.scope), cookie_in(visit.request.scope, DEVICE_COOKIE)
     with writing(engine) as connection:
-        user = find_user(connection, name)
+        organisation_id, plain = place_of(connection, name)
+        user = find_user(connection, plain, organisation_id=organisation_id)
         known = user is not None and device is not None and throttle.is_known(connection, user.id, device)
-        counted = throttle.counted_by(name, address, device if known else None)
+        counted = throttle.counted_by(f"{organisation_id}/{plain}", address, device if known else None)
         wait_us = throttle.charge(connection, counted, now_us=visit.now_us)
     if wait_us:
         seconds = -(-wait_us // throttle.SECOND_US)
@@ -90,7 +91,8 @@ def _with_password(visit: Visit) -> Response:
             cookies.append(
                 viewers.cookie(DEVICE_COOKIE, throttle.know(connection, user.id, now_us=visit.now_us), YEAR_S)
             )
-        _note(visit, user, connection)
+        signed_in(connection, user.id, now_us=visit.now_us)
+        note(visit, user, connection, "sign in")
     return _gone(visit, to, cookies)
 
 
@@ -99,15 +101,14 @@ def caller_of(user: User) -> Caller:
     return replace(LOCAL_CALLER, role="viewer", actor=Actor("user", user.id, user.name))
 
 
-def _note(visit: Visit, user: User, connection: Connection) -> None:
-    """Write down that a user has signed in, where they are a member or owner; of an operator, in the first project."""
-    signed_in(connection, user.id, now_us=visit.now_us)
+def note(visit: Visit, user: User, connection: Connection, action: str) -> None:
+    """Write down what a user has done, where they are a member or owner; of an operator, in the first project."""
     standing = replace(standing_of(connection, user), is_operator=False)
     actor = Actor("user", user.id, user.name)
     places = [project.id for project in projects_of_user(connection, standing)]
     for project_id in places or ([DEFAULT_PROJECT] if user.is_operator else []):
         scope = Scope(connection, project_id)
-        record(scope, action="sign in", target=user.name, actor=actor, now_us=visit.now_us)
+        record(scope, action=action, target=user.name, actor=actor, now_us=visit.now_us)
 
 
 def sign_out(visit: Visit) -> Response:

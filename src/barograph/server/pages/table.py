@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import wrap_future
+from collections.abc import Callable
+
+from starlette.responses import Response
+
 from barograph.server.pages import (
     account,
     assets,
@@ -21,19 +26,30 @@ from barograph.server.pages import (
     session,
     start,
 )
-from barograph.server.pages.visit import Handlers
+from barograph.server.pages.visit import Handler, Handlers, Visit
+from barograph.server.passwords import TURNS
+
+
+def _in_turn(handler: Callable[[Visit], Response]) -> Handler:
+    """Return a handler that works with passwords, in threads that no other request needs."""
+
+    async def handled(visit: Visit) -> Response:
+        return await wrap_future(TURNS.take(handler, visit))
+
+    return handled
+
 
 HANDLERS: Handlers = {
     ("GET", "/"): fleet.fleet,
     ("GET", "/static/{file}"): assets.static,
     ("GET", "/sign-in"): session.form,
-    ("POST", "/sign-in"): session.sign_in,
+    ("POST", "/sign-in"): _in_turn(session.sign_in),
     ("POST", "/sign-out"): session.sign_out,
     ("POST", "/project"): session.go_to_project,
     ("GET", "/link/{token}"): account.link,
-    ("POST", "/link/{token}"): account.use_link,
+    ("POST", "/link/{token}"): _in_turn(account.use_link),
     ("GET", "/account"): account.account,
-    ("POST", "/account/password"): account.change_password,
+    ("POST", "/account/password"): _in_turn(account.change_password),
     ("POST", "/account/sessions/{session}/end"): account.end_session,
     ("GET", "/settings/users"): people.users,
     ("POST", "/settings/users"): people.invite,

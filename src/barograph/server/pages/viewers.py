@@ -19,9 +19,8 @@ from barograph.server.auth import LOCAL_CALLER, Caller, is_local, sent, token_of
 from barograph.server.cache_loaders import caller_of_key
 from barograph.server.permissions import ACROSS
 from barograph.server.problems import Problem, not_found
-from barograph.server.projects import moved_to, projects_of, projects_of_user
+from barograph.server.projects import caller_of_user, moved_to, projects_of, projects_of_user
 from barograph.server.service import Service
-from barograph.store.catalog.actor import Actor
 from barograph.store.catalog.database import reading, writing
 from barograph.store.catalog.projects import Project
 from barograph.store.catalog.sessions import (
@@ -134,9 +133,10 @@ class Viewers:
             raise Problem("forbidden", "This form comes from elsewhere. Load the page again, and send it anew.")
 
     def address(self, scope: AsgiScope) -> str | None:
-        """Return from where a request comes; None if a proxy that nobody has told of passed it on.
+        """Return from where a request comes; None if that cannot be known.
 
-        With `proxy_hops` it is what the outermost of these proxies has written, which nobody else can forge.
+        It is the peer, whatever its headers say; with `proxy_hops`, what the outermost of these proxies has written,
+        which nobody else can forge.
         """
         client = scope.get("client")
         passed = [v.decode("latin-1") for name, v in scope["headers"] if name == b"x-forwarded-for"]
@@ -144,8 +144,6 @@ class Viewers:
         if self._hops:
             hops = [part.strip() for part in ",".join(passed).split(",")]
             found = hops[-self._hops] if len(hops) >= self._hops else None
-        elif sent(scope["headers"]).forwarded:
-            found = None
         try:
             return None if found is None else str(ipaddress.ip_address(found))
         except ValueError:
@@ -219,15 +217,8 @@ class Viewers:
         if not projects:
             raise Problem("forbidden", f"You are {user.name}, and a member of no project. Ask who invited you.")
         place = next((one for one in projects if str(one.id) == wanted), projects[0])
-        role = standing.role_in(place)
-        assert role is not None  # it is one of theirs
-        caller = Caller(
-            project_id=place.id,
-            organisation_id=place.organisation_id,
-            role=role,
-            actor=Actor("user", user.id, user.name),
-            expires_us=session.expires_us,
-        )
+        caller = caller_of_user(user, standing, place, expires_us=session.expires_us)
+        assert caller is not None  # it is one of theirs
         return Visitor(caller=caller, csrf=csrf, session=session, user=user, projects=projects)
 
     def _csrf(self, token: str) -> str:

@@ -119,7 +119,8 @@ class Visit:
         return HTMLResponse(
             render(template, context, self.site),
             status_code=status,
-            headers={"Cache-Control": "no-cache, private"},
+            # Only the answer to a form ever shows a new key or link.
+            headers={"Cache-Control": "no-store" if self.request.method == "POST" else "no-cache, private"},
         )
 
     def go(self, path: str, /, **parts: object) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from barograph.server.api_models import (
@@ -17,6 +17,7 @@ from barograph.server.api_models import (
     Page,
     ServiceOf,
     Time,
+    no_store,
     page,
 )
 from barograph.server.catalog_lookup import MOST_ID, audited
@@ -27,7 +28,7 @@ from barograph.store.catalog.keys import Key, create_key, get_key, list_keys, re
 from barograph.store.catalog.roles import Role
 from barograph.times import from_microseconds, to_microseconds
 
-router = APIRouter(tags=["keys"])
+router = APIRouter(tags=["keys"], dependencies=[Depends(no_store)])
 Act = Literal["events", "labels", "tell", "read"]
 
 
@@ -105,6 +106,8 @@ def revoke(key: int, service: ServiceOf, caller: CallerOf) -> None:
         found = get_key(scope, key) if 0 < key <= MOST_ID else None
         if found is None:
             raise not_found("key", key)
+        if not may_give(caller.permissions, found.role):
+            raise Problem("forbidden", f"The key {found.name!r} is {found.role}, which is above your own role.")
         revoke_key(scope, key, now_us=now_us)
         audited(scope, caller, "revoke key", found.name, {"id": key, "prefix": found.prefix}, now_us=now_us)
     service.keys.forget()

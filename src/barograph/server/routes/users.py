@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from barograph.server import members
-from barograph.server.api_models import Answer, Asked, CallerOf, ServiceOf
+from barograph.server.api_models import Answer, Asked, CallerOf, ServiceOf, no_store
 from barograph.server.auth import Caller
 from barograph.server.catalog_lookup import MOST_ID, audited
 from barograph.server.members import Member
+from barograph.server.permissions import may_give
 from barograph.server.problems import not_found
 from barograph.server.route_table import url
 from barograph.server.service import Service
@@ -24,7 +25,8 @@ from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.sessions import Session
 from barograph.times import from_microseconds
 
-router = APIRouter(tags=["users"])
+router = APIRouter(tags=["users"], dependencies=[Depends(no_store)])
+_HIDDEN = "Null where they may do more than you, here or elsewhere."
 UserRole = Literal["viewer", "editor", "admin", "owner", "operator"]
 
 
@@ -46,18 +48,19 @@ class UserAnswer(Answer):
 
     id: int
     name: str
+    signs_in_as: str = Field(description="The name; that of the organisation comes before it, in all but the first.")
     role: Role | None = Field(description="Null, to operators alone: nothing in this project.")
-    has_password: bool
-    created_at: datetime
-    signed_in_at: datetime | None
+    has_password: bool | None = Field(description=_HIDDEN)
+    created_at: datetime | None = Field(description=_HIDDEN)
+    signed_in_at: datetime | None = Field(description="Null before the first time, too. " + _HIDDEN)
 
 
 class InvitedAnswer(UserAnswer):
     """A user with the link for them."""
 
     link: str | None = Field(
-        description="By which they choose a password, once, within three days. It is shown this once. Null where they "
-        "have one, or may do more than you elsewhere."
+        description="By which they choose a password, once, within three days, while you may do all that they may. It "
+        "is shown this once. Null where the password that they have is good."
     )
 
 
@@ -95,7 +98,10 @@ def list_all(service: ServiceOf, caller: CallerOf) -> UsersAnswer:
 
 @router.post("/v1/users", operation_id="invite_user", summary="Invite a user", status_code=201)
 def invite(asked: UserAsked, service: ServiceOf, caller: CallerOf) -> InvitedAnswer:
-    """Make somebody a member of this project. The answer is the only place where the link for them is ever shown."""
+    """Make somebody a member of this project. The answer is the only place where the link for them is ever shown.
+
+    Who is a user of the organisation already must be one whom you may see to; they choose another password by the link.
+    """
     now_us = service.now_us()
     with service.write(caller) as scope:
         made, token = members.invite(scope, caller, asked.name, asked.role, now_us=now_us)
@@ -105,14 +111,17 @@ def invite(asked: UserAsked, service: ServiceOf, caller: CallerOf) -> InvitedAns
 
 
 @router.patch("/v1/users/{user}", operation_id="change_user", summary="Give a user another role")
-def change(user: int, asked: UserEdit, service: ServiceOf, caller: CallerOf) -> UserAnswer:
-    """Give a user another role in this project, or none. It holds from their next request on."""
+def change(user: int, asked: UserEdit, service: ServiceOf, caller: CallerOf) -> InvitedAnswer:
+    """Give a user another role in this project, or none. It holds from their next request on.
+
+    Who becomes owner or operator chooses another password, by the link in the answer.
+    """
     now_us = service.now_us()
     with service.write(caller) as scope:
-        after = members.change(scope, caller, _number(user), asked.role)
+        after, token = members.change(scope, caller, _number(user), asked.role, now_us=now_us)
         detail = {"id": user, "role": asked.role}
         audited(scope, caller, "change user", after.user.name, detail, now_us=now_us)
-    return _answer(after)
+    return InvitedAnswer(**_answer(after).model_dump(), link=link_to(service, token))
 
 
 @router.post("/v1/users/{user}/link", operation_id="link_user", summary="Let a user choose a new password")
@@ -161,7 +170,7 @@ def sessions_of(scope: Scope, caller: Caller, *, now_us: int) -> list[SessionAns
     keys: dict[int, str] = {}
     after: int | None = None
     while page := list_keys(scope, limit=1000, after=after):
-        keys |= {key.id: key.name for key in page}
+        keys |= {key.id: key.name for key in page if may_give(caller.permissions, key.role)}
         after = page[-1].id
     found = sessions.list_sessions(scope.connection, user_ids=users, key_ids=keys, now_us=now_us)
     return [session_answer(one, users.get(one.user_id or 0), keys.get(one.key_id or 0)) for one in found]
@@ -191,11 +200,13 @@ def _number(user: int) -> int:
 
 
 def _answer(member: Member) -> UserAnswer:
+    seen = member.is_covered
     return UserAnswer(
         id=member.user.id,
         name=member.user.name,
+        signs_in_as=member.user.path,
         role=member.role,
-        has_password=member.user.password is not None,
-        created_at=from_microseconds(member.user.created_us),
-        signed_in_at=from_microseconds(member.user.signed_in_us),
+        has_password=member.user.password is not None if seen else None,
+        created_at=from_microseconds(member.user.created_us if seen else None),
+        signed_in_at=from_microseconds(member.user.signed_in_us if seen else None),
     )

@@ -84,6 +84,12 @@ def key_of_session(connection: Connection, session: Session) -> Key | None:
     return None if row is None else Key(**row._mapping)
 
 
+def key_numbered(connection: Connection, key_id: int, *, now_us: int) -> Key | None:
+    """Return a key by its id, whatever its project; None if there is none, or it is over or revoked."""
+    row = connection.execute(sa.select(*columns_of(keys, Key)).where(keys.c.id == key_id, _good(now_us))).first()
+    return None if row is None else Key(**row._mapping)
+
+
 def touch_session(connection: Connection, session_id: int, *, now_us: int) -> None:
     """Say that a session was used."""
     connection.execute(sa.update(sessions).where(sessions.c.id == session_id).values(used_us=now_us))
@@ -110,7 +116,10 @@ def close_sessions(connection: Connection, user_id: int, *, but: int | None = No
 
 
 def _over(now_us: int) -> sa.ColumnElement[bool]:
-    good = sa.select(keys.c.id).where(keys.c.revoked_us.is_(None))
-    good = good.where(keys.c.expires_us.is_(None) | (keys.c.expires_us > now_us))
+    good = sa.select(keys.c.id).where(_good(now_us))
     ended = (sessions.c.expires_us <= now_us) | (sessions.c.used_us <= now_us - IDLE_US)
     return ended | (sessions.c.key_id.is_not(None) & sessions.c.key_id.not_in(good))
+
+
+def _good(now_us: int) -> sa.ColumnElement[bool]:
+    return keys.c.revoked_us.is_(None) & (keys.c.expires_us.is_(None) | (keys.c.expires_us > now_us))

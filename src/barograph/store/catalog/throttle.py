@@ -8,6 +8,7 @@ can make its owner wait. All others are counted by address, by name, and by both
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ SECOND_US = 1_000_000
 LONGEST_US = 900 * SECOND_US
 FORGET_US = 24 * 3_600 * SECOND_US  # without another failure
 MOST_DEVICES = 20  # of one user
+MOST_ROWS = 50_000  # that are kept: each new one costs whoever tries the work of a password
 
 
 def wait_us(kind: str, failures: int) -> int:
@@ -42,10 +44,22 @@ def counted_by(name: str, address: str | None, device: str | None) -> list[str]:
     """
     if device is not None:
         return [f"device {digest_of(device).hex()}"]
-    by_name = hashlib.sha256(name.strip().lower().encode("utf-8", "replace")).hexdigest()
+    by_name, place = _hidden(name), network_of(address)
+    return [f"both {by_name} {place}", f"address {place}", f"name {by_name}"]
+
+
+def network_of(address: str | None) -> str:
+    """Return what an address is counted as: who has one of IPv6 has all of its /64. None is one place, too.
+
+    >>> [network_of(a) for a in ("10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1:2:3:4", None)]
+    ['10.0.0.1', '10.0.0.1', '2001:db8::/64', 'unknown']
+    """
     if address is None:
-        return [f"name {by_name}"]
-    return [f"both {by_name} {address}", f"address {address}", f"name {by_name}"]
+        return "unknown"
+    one = ipaddress.ip_address(address)
+    if one.version == 4:
+        return str(one)
+    return str(one.ipv4_mapped or f"{ipaddress.IPv6Address(int(one) >> 64 << 64)}/64")
 
 
 def charge(connection: Connection, whats: Sequence[str], *, now_us: int) -> int:
@@ -63,6 +77,9 @@ def charge(connection: Connection, whats: Sequence[str], *, now_us: int) -> int:
     more = {"failures": attempts.c.failures + 1, "last_us": now_us}
     insert = insert.on_conflict_do_update(index_elements=["what"], set_=more)
     connection.execute(insert, [{"what": what, "failures": 1, "last_us": now_us} for what in whats])
+    if (connection.execute(sa.select(sa.func.count()).select_from(attempts)).scalar() or 0) > MOST_ROWS:
+        newest = sa.select(attempts.c.what).order_by(attempts.c.last_us.desc()).limit(MOST_ROWS * 9 // 10)
+        connection.execute(sa.delete(attempts).where(attempts.c.what.not_in(newest)))
     return 0
 
 
@@ -72,6 +89,13 @@ def forgive(connection: Connection, whats: Sequence[str]) -> None:
     connection.execute(sa.delete(attempts).where(attempts.c.what.in_(own)))
     less = sa.update(attempts).where(attempts.c.what.in_(whats)).values(failures=attempts.c.failures - 1)
     connection.execute(less)
+
+
+def clear(connection: Connection, name: str) -> None:
+    """Forget all failures with a name: its user has chosen another password by a link."""
+    by_name = _hidden(name)
+    mine = (attempts.c.what == f"name {by_name}") | attempts.c.what.startswith(f"both {by_name} ")
+    connection.execute(sa.delete(attempts).where(mine))
 
 
 def is_known(connection: Connection, user_id: int, device: str) -> bool:
@@ -89,3 +113,7 @@ def know(connection: Connection, user_id: int, *, now_us: int) -> str:
         sa.delete(devices).where(devices.c.user_id == user_id, devices.c.hash.not_in(mine.limit(MOST_DEVICES)))
     )
     return token
+
+
+def _hidden(name: str) -> str:
+    return hashlib.sha256(name.strip().lower().encode("utf-8", "replace")).hexdigest()

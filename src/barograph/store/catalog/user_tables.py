@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from barograph.store.catalog.column_types import RowId, Words
-from barograph.store.catalog.table_parts import METADATA, count, row_id, time, words
+from barograph.store.catalog.table_parts import METADATA, count, row_id, time, who, words
 
 
 def _user(*, key: bool = False, optional: bool = False) -> sa.Column[int]:
@@ -22,12 +22,14 @@ users = sa.Table(
     "users",
     METADATA,
     row_id(),
-    sa.Column("name", Words, nullable=False, unique=True),  # in small letters
+    sa.Column("organisation_id", RowId, sa.ForeignKey("organisations.id"), nullable=False),  # the one they belong to
+    sa.Column("name", Words, nullable=False),  # in small letters
     words("password", optional=True),  # as argon2id writes it; None: none was chosen yet, or it is kept elsewhere
     sa.Column("subject", Words, nullable=True, unique=True),  # by whom and as whom an identity provider knows them
     sa.Column("is_operator", sa.Boolean, nullable=False),
     time("created_us"),
     time("signed_in_us", optional=True),
+    sa.UniqueConstraint("organisation_id", "name"),
     sqlite_autoincrement=True,
 )
 
@@ -62,7 +64,15 @@ sessions = sa.Table(  # of browsers: of a user, or made with a key
     sqlite_autoincrement=True,
 )
 
-links = sa.Table("links", METADATA, _digest(), _user(), time("expires_us"))  # by which a password is chosen, once
+links = sa.Table(  # by which a password is chosen, once
+    "links",
+    METADATA,
+    _digest(),
+    _user(),
+    sa.Column("project_id", RowId, sa.ForeignKey("projects.id"), nullable=False),  # in which its maker was
+    who("made_by"),
+    time("expires_us"),
+)
 
 devices = sa.Table("devices", METADATA, _digest(), _user(), time("seen_us"))  # browsers that a user has signed in with
 

@@ -1,29 +1,35 @@
-"""Users: people with a name, and what they are in projects, in organisations, and in the installation."""
+"""Users: people with a name, and what they are in projects, in their organisation, and in the installation.
+
+A user belongs to one organisation, in which no other has their name, and is a member of its projects alone: nobody of
+another organisation can make somebody who is taken for them.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from barograph.errors import ConflictError, SpecError
-from barograph.store.catalog.projects import Project
+from barograph.store.catalog.projects import Project, find_organisation
 from barograph.store.catalog.roles import MemberRole, Role
-from barograph.store.catalog.schema import members, owners, projects, users
-from barograph.store.catalog.scope import columns_of
+from barograph.store.catalog.schema import links, members, organisations, owners, users
 
+FIRST = 1  # the organisation that the first migration makes
 _NAME = re.compile(r"[a-z0-9][a-z0-9._+@-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person. `password` is as argon2id writes it, None before one was chosen."""
+    """A person of an organisation. `password` is as argon2id writes it, None before one was chosen."""
 
     id: int
+    organisation_id: int
+    organisation: str
     name: str
     password: str | None = field(repr=False)
     subject: str | None
@@ -31,18 +37,20 @@ class User:
     created_us: int
     signed_in_us: int | None
 
+    @property
+    def path(self) -> str:
+        """Return the name by which they sign in: in the first organisation, their own is enough."""
+        return self.name if self.organisation_id == FIRST else f"{self.organisation}/{self.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a user is: in the installation, in organisations by id, in projects by id.
+    """What a user of an organisation is: in the installation, in organisations by id, in projects by id."""
 
-    `homes` are the organisations of those projects.
-    """
-
+    organisation_id: int = FIRST
     is_operator: bool = False
     owns: frozenset[int] = frozenset()
     roles: Mapping[int, MemberRole] = field(default_factory=dict)
-    homes: frozenset[int] = frozenset()
 
     def role_in(self, project: Project) -> Role | None:
         """Return the highest role in a project; None if there is none."""
@@ -66,14 +74,22 @@ def check_user_name(name: str) -> str:
     return given
 
 
-def create_user(connection: Connection, name: str, *, subject: str | None = None, now_us: int) -> User:
-    """Add a user who is nothing yet. Raises SpecError for a name that cannot be one, ConflictError if it is taken."""
-    values = {"name": check_user_name(name), "subject": subject, "is_operator": False, "created_us": now_us}
+def create_user(
+    connection: Connection, name: str, *, organisation_id: int = FIRST, subject: str | None = None, now_us: int
+) -> User:
+    """Add a user of an organisation who is nothing yet.
+
+    Raises SpecError for a name that cannot be one, ConflictError if the organisation has it.
+    """
+    values = {"organisation_id": organisation_id, "name": check_user_name(name), "subject": subject}
+    values |= {"is_operator": False, "created_us": now_us}
     try:
-        row = connection.execute(sa.insert(users).values(values).returning(*columns_of(users, User))).one()
+        id = connection.execute(sa.insert(users).values(values).returning(users.c.id)).scalar_one()
     except ConflictError:
         raise ConflictError(f"There is a user named {name!r} already.") from None
-    return User(**row._mapping)
+    found = get_user(connection, id)
+    assert found is not None
+    return found
 
 
 def get_user(connection: Connection, user_id: int) -> User | None:
@@ -81,9 +97,19 @@ def get_user(connection: Connection, user_id: int) -> User | None:
     return _user(connection, users.c.id == user_id)
 
 
-def find_user(connection: Connection, name: str) -> User | None:
-    """Return a user by name, in letters of any size; None if there is none."""
-    return _user(connection, users.c.name == name.strip().lower())
+def place_of(connection: Connection, name: str, *, organisation_id: int = FIRST) -> tuple[int | None, str]:
+    """Return the organisation and the name that somebody means who says `name`, or `organisation/name`.
+
+    The organisation is None if there is none.
+    """
+    organisation, slash, rest = name.strip().rpartition("/")
+    return find_organisation(connection, organisation) if slash else organisation_id, rest.strip().lower()
+
+
+def find_user(connection: Connection, name: str, *, organisation_id: int | None = FIRST) -> User | None:
+    """Return a user of an organisation by name, in letters of any size; None if there is none."""
+    mine = users.c.organisation_id == organisation_id
+    return None if organisation_id is None else _user(connection, mine & (users.c.name == name.strip().lower()))
 
 
 def find_subject(connection: Connection, subject: str) -> User | None:
@@ -93,29 +119,29 @@ def find_subject(connection: Connection, subject: str) -> User | None:
 
 def list_users(connection: Connection, *, project: Project | None = None) -> list[User]:
     """Return all users by name, or those who are something in a project: its members, and who owns its organisation."""
-    statement = sa.select(*columns_of(users, User))
+    statement = _users()
     if project is not None:
         inside = sa.select(members.c.user_id).where(members.c.project_id == project.id)
         owning = sa.select(owners.c.user_id).where(owners.c.organisation_id == project.organisation_id)
         statement = statement.where(users.c.id.in_(inside) | users.c.id.in_(owning))
-    return [User(**row._mapping) for row in connection.execute(statement.order_by(users.c.name))]
+    return [User(**row._mapping) for row in connection.execute(statement.order_by(users.c.name, users.c.id))]
 
 
 def standing_of(connection: Connection, user: User) -> Standing:
     """Return what a user is."""
-    join = sa.select(members.c.project_id, members.c.role, projects.c.organisation_id).join_from(members, projects)
-    rows = connection.execute(join.where(members.c.user_id == user.id)).fetchall()
+    mine = sa.select(members.c.project_id, members.c.role).where(members.c.user_id == user.id)
     owning = connection.execute(sa.select(owners.c.organisation_id).where(owners.c.user_id == user.id)).scalars()
     return Standing(
+        organisation_id=user.organisation_id,
         is_operator=user.is_operator,
         owns=frozenset(owning),
-        roles={row[0]: row[1] for row in rows},
-        homes=frozenset(row[2] for row in rows),
+        roles={row[0]: row[1] for row in connection.execute(mine)},
     )
 
 
 def set_password(connection: Connection, user_id: int, password: str | None) -> None:
-    """Store a password, as argon2id writes it."""
+    """Store a password, as argon2id writes it, and take the user's links away."""
+    _unlink(connection, user_id)
     connection.execute(sa.update(users).where(users.c.id == user_id).values(password=password))
 
 
@@ -126,6 +152,7 @@ def signed_in(connection: Connection, user_id: int, *, now_us: int) -> None:
 
 def set_member(connection: Connection, user_id: int, project_id: int, role: MemberRole | None) -> None:
     """Give a user a role in a project in place of what they were; None takes it away."""
+    _unlink(connection, user_id)
     this = (members.c.user_id == user_id) & (members.c.project_id == project_id)
     if role is None:
         connection.execute(sa.delete(members).where(this))
@@ -137,6 +164,7 @@ def set_member(connection: Connection, user_id: int, project_id: int, role: Memb
 
 def set_owner(connection: Connection, user_id: int, organisation_id: int, is_owner: bool) -> None:
     """Say that a user owns an organisation, or does not."""
+    _unlink(connection, user_id)
     this = (owners.c.user_id == user_id) & (owners.c.organisation_id == organisation_id)
     connection.execute(sa.delete(owners).where(this))
     if is_owner:
@@ -145,6 +173,7 @@ def set_owner(connection: Connection, user_id: int, organisation_id: int, is_own
 
 def set_operator(connection: Connection, user_id: int, is_operator: bool) -> None:
     """Say that a user is an operator of the installation, or is not."""
+    _unlink(connection, user_id)
     connection.execute(sa.update(users).where(users.c.id == user_id).values(is_operator=is_operator))
 
 
@@ -163,6 +192,16 @@ def somebody_may(connection: Connection, roles: Collection[str]) -> bool:
     return any(connection.execute(statement.limit(1)).first() is not None for statement in any_of)
 
 
+def _unlink(connection: Connection, user_id: int) -> None:
+    """Take a user's links away: who made them covered the user as they were, and may not as they are."""
+    connection.execute(sa.delete(links).where(links.c.user_id == user_id))
+
+
 def _user(connection: Connection, where: sa.ColumnElement[bool]) -> User | None:
-    row = connection.execute(sa.select(*columns_of(users, User)).where(where)).first()
+    row = connection.execute(_users().where(where)).first()
     return None if row is None else User(**row._mapping)
+
+
+def _users() -> sa.Select[tuple[object, ...]]:
+    own = (users.c[one.name] for one in fields(User) if one.name != "organisation")
+    return sa.select(*own, organisations.c.name.label("organisation")).join_from(users, organisations)

@@ -81,14 +81,16 @@ def _people() -> None:
     op.create_table(
         "users",
         sa.Column("id", _ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("organisation_id", _ROW_ID, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("password", sa.Text(), nullable=True),
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("is_operator", sa.Boolean(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("signed_in_us", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_users_organisation_id"),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
-        sa.UniqueConstraint("name", name="uq_users_name"),
+        sa.UniqueConstraint("organisation_id", "name", name="uq_users_organisation_id_name"),
         sa.UniqueConstraint("subject", name="uq_users_subject"),
         sqlite_autoincrement=True,
     )
@@ -128,15 +130,25 @@ def _people() -> None:
         sa.UniqueConstraint("hash", name="uq_sessions_hash"),
         sqlite_autoincrement=True,
     )
-    for table, time in (("links", "expires_us"), ("devices", "seen_us")):
-        op.create_table(
-            table,
-            sa.Column("hash", sa.LargeBinary(), nullable=False),
-            sa.Column("user_id", _ROW_ID, nullable=False),
-            sa.Column(time, sa.BigInteger(), nullable=False),
-            sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=f"fk_{table}_user_id", ondelete="CASCADE"),
-            sa.PrimaryKeyConstraint("hash", name=f"pk_{table}"),
-        )
+    op.create_table(
+        "links",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user_id", _ROW_ID, nullable=False),
+        sa.Column("project_id", _ROW_ID, nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_links_user_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_links_project_id"),
+        sa.PrimaryKeyConstraint("hash", name="pk_links"),
+    )
+    op.create_table(
+        "devices",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user_id", _ROW_ID, nullable=False),
+        sa.Column("seen_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_devices_user_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("hash", name="pk_devices"),
+    )
     op.create_table(
         "attempts",
         sa.Column("what", sa.Text(), nullable=False),
