@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from barograph.errors import InputError
-from barograph.frames.rows import Part, Rows, check_names, reading
+from barograph.frames.rows import Part, Rows, check_schema, reading
 
 SUFFIXES = (".arrow", ".feather", ".ipc", ".arrows")
 _MAGIC = b"ARROW1"
@@ -24,7 +24,7 @@ def open_arrow(path: Path) -> Rows:
             stream = file.read(len(_MAGIC)) != _MAGIC
         with pa.memory_map(str(path)) as source:
             schema = pa.ipc.open_stream(source).schema if stream else pa.ipc.open_file(source).schema
-    check_names(schema.names, repr(str(path)))
+        check_schema(schema, repr(str(path)))
     return Rows(name=str(path), schema=schema, parts=[Part(read=_Reader(path, stream), first_row=0)])
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from barograph.frames.combine import Constants, repeated, union
-from barograph.frames.rows import BATCH_ROWS, PART_ROWS, Part, Rows, check_names, reading
+from barograph.frames.rows import BATCH_ROWS, PART_ROWS, Part, Rows, check_schema, reading
 
 # Row groups are streamed through a buffer a column: memory does not grow with the size of a row group.
 _BUFFER_BYTES = 2**20
@@ -44,7 +44,7 @@ def open_file(path: Path, constants: Constants | None = None) -> ParquetFile:
         with pq.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
         schema = pa.schema([field for field in schema if not _PANDAS_INDEX.fullmatch(field.name)])
-        check_names(schema.names, str(path))
+        check_schema(schema, str(path))
         return ParquetFile(
             path=path,
             metadata=metadata,

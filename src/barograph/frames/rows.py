@@ -65,6 +65,16 @@ def check_names(names: Sequence[str], where: str) -> None:
         raise InputError(f"{where} has more than one column named {listed}. Give each column a name of its own.")
 
 
+def check_schema(schema: pa.Schema, where: str) -> None:
+    """Check the names of a file's columns; raise UnicodeDecodeError for one that is no text, of fields within too."""
+    check_names(schema.names, where)
+    waiting = [kind for kind in schema.types if pa.types.is_nested(kind)]
+    while waiting:  # a file can hold what is nested deeper than functions may call themselves
+        kind = waiting.pop()
+        fields = [kind.field(i) for i in range(kind.num_fields)]
+        waiting += [field.type for field in fields if field.name is not None and pa.types.is_nested(field.type)]
+
+
 def cut(rows: int) -> Iterator[tuple[int, int]]:
     """Return start and length of the stretches that a table of so many rows in memory is read in.
 
