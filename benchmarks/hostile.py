@@ -290,10 +290,13 @@ def _forget_peak(pid: int) -> None:
 
 
 def _settled(pid: int, before: float) -> float:
-    """Return the memory of a server that nothing is sent to, as soon as it is little, or after some seconds."""
+    """Return the memory of a server that nothing is sent to, as soon as it is little, or no longer changes."""
     end = time.monotonic() + SETTLE_S
-    while time.monotonic() < end and resident_mb(pid) > before + MOST_LEFT_MB / 4:
+    last, since = resident_mb(pid), time.monotonic()
+    while time.monotonic() < end and last > before + MOST_LEFT_MB / 4 and time.monotonic() - since < 2 * STEADY_S:
         time.sleep(0.2)
+        if abs(resident_mb(pid) - last) > 1:
+            last, since = resident_mb(pid), time.monotonic()
     return resident_mb(pid)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from io import BytesIO
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from fleet_of_tests import Watched
-from serving import wait_for
+from fleet_of_tests import Watched, register
+from serving import serving, wait_for
 
 from barograph.metrics.facts import unit_of
 from barograph.report.check import check
@@ -23,6 +25,10 @@ from barograph.text.format import quantity
 from conftest import events
 
 HTML = {"Accept": "text/html"}
+REFERENCE = events(3000, seed=1)
+CAME = events(3000, seed=2).with_columns(
+    score=pl.when(pl.int_range(pl.len()) > 1500).then(1 - pl.col("score")).otherwise("score")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +41,22 @@ def settled(watched: Watched) -> None:
             return connection.execute(due).scalar() == 0
 
     wait_for(is_settled, "nothing is left to do", 60)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Watched]:
+    """Return a server to which nobody else sends events."""
+    with serving(tmp_path, workers=True, evaluation_seconds=0.2) as served:
+        register(served, "flights", REFERENCE, CAME, segments=["colour"])
+
+        def is_done() -> bool:
+            state = served.client.get("/v1/models/flights").json()["state"]
+            with reading(served.service.engine) as connection:
+                waiting = connection.execute(sa.select(sa.func.count()).select_from(schema.work)).scalar()
+            return bool(state["events"] == len(CAME) and state["incidents"]) and not waiting
+
+        wait_for(is_done, "the model is evaluated", 60)
+        yield Watched(served, "")
 
 
 def taken(watched: Watched, path: str) -> list[dict[str, Any]]:
@@ -74,16 +96,13 @@ def test_fifty_values_of_the_chart(watched: Watched) -> None:
         assert said, (chunk, value)
 
 
-def test_fifty_numbers_are_the_same_on_pages_in_the_api_and_in_check(watched: Watched) -> None:
-    reference, came = events(3000, seed=1), events(3000, seed=2)
-    late = pl.int_range(pl.len()) > 1500
-    came = came.with_columns(score=pl.when(late).then(1 - pl.col("score")).otherwise("score"))
+def test_fifty_numbers_are_the_same_on_pages_in_the_api_and_in_check(alone: Watched) -> None:
     report = check(
-        reference, came, task="binary", label="label", chunk="1d", segments=["colour"], model="flights",
-        features=watched.served.client.get("/v1/models/flights/spec").json()["features"],
+        REFERENCE, CAME, task="binary", label="label", chunk="1d", segments=["colour"], model="flights",
+        features=alone.served.client.get("/v1/models/flights/spec").json()["features"],
     )  # fmt: skip
     checked = {(row.monitor, row.chunk): row for row in report.rows}
-    client, random = watched.served.client, Random(5)
+    client, random = alone.served.client, Random(5)
     api = {}
     after = ""
     while True:
@@ -92,9 +111,9 @@ def test_fifty_numbers_are_the_same_on_pages_in_the_api_and_in_check(watched: Wa
         if page["next"] is None:
             break
         after = "&after=" + page["next"].rpartition("after=")[2].split("&")[0]
-    of_page = taken(watched, "/models/flights?export=performance.parquet")
-    of_page += taken(watched, "/models/flights?export=drift.parquet")
-    of_page += taken(watched, "/models/flights?export=segments.parquet")
+    of_page = taken(alone, "/models/flights?export=performance.parquet")
+    of_page += taken(alone, "/models/flights?export=drift.parquet")
+    of_page += taken(alone, "/models/flights?export=segments.parquet")
     known = [row for row in of_page if row["value"] is not None]
     assert len(known) > 200
     for row in random.sample(known, 50):

@@ -97,7 +97,7 @@ def test_refused_bodies_leave_nothing_behind_without_other_traffic(tmp_path: Pat
         hostile.prepare(port)
         before = hostile.steady(pid)
         found = [
-            hostile.attack(kind, pid, port, before=before, bodies=20, parallel=10)
+            hostile.attack(kind, pid, port, before=before, bodies=8, parallel=8)
             for kind in hostile.KINDS
             if kind.most > 100
         ]
