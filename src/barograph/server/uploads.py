@@ -30,7 +30,7 @@ MOST_BYTES = 2 * 2**30
 SECONDS = 1800.0  # for one upload
 _PIECE = 2**20  # bytes that are written at once, in a thread
 _OLD_S = 2 * SECONDS
-_NAMES_TAKE = 16  # times the bytes that they have in a file, as measured with 100,000 columns
+_NAMES_TAKE = 20  # times the bytes that they have in a file, as measured with 100,000 columns
 _KINDS = {
     "application/vnd.apache.parquet": ".parquet",
     "application/x-parquet": ".parquet",
