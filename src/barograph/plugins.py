@@ -7,12 +7,22 @@ A package names its modules under the entry points `barograph.plugins`; to impor
 from __future__ import annotations
 
 import logging
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import entry_points
 from threading import RLock
 
 GROUP = "barograph.plugins"
 _LOCK = RLock()  # others wait until all is loaded; what a plug-in itself asks for while it is loaded does not
 _TRIED: list[str] | None = None
+
+
+def load_all(package: str, path: Iterable[str]) -> None:
+    """Import every module of a package, and what plug-ins bring: to import them is to register what they hold."""
+    for module in pkgutil.walk_packages(path, f"{package}."):
+        import_module(module.name)
+    load_plugins()
 
 
 def load_plugins() -> tuple[str, ...]:

@@ -9,12 +9,10 @@ of a metric (its title, whether it tells people, what it needs, why it has no li
 from __future__ import annotations
 
 import inspect
-import pkgutil
 import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar  # Any: the sketches that a metric takes differ from metric to metric
 
@@ -23,7 +21,7 @@ from barograph.errors import SpecError, did_you_mean
 from barograph.metrics.broken import Broken
 from barograph.metrics.scales import Scale, scale_of
 from barograph.outcome import Outcome, Outcomes
-from barograph.plugins import load_plugins
+from barograph.plugins import load_all
 from barograph.spec.schema import Task
 
 MetricFunction = Callable[..., Outcome | Outcomes]
@@ -235,7 +233,5 @@ def _family_of(function: MetricFunction) -> str:
 @cache
 def catalogue() -> Mapping[tuple[str, str], Metric]:
     """Return every metric by (family, name), those of plug-ins too, in the order of families and names."""
-    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
-        import_module(module.name)
-    load_plugins()
+    load_all(__name__, __path__)
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

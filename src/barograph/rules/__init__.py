@@ -24,7 +24,6 @@ file may be one of a plug-in: see `barograph.plugins`.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -37,7 +36,7 @@ import numpy as np
 from barograph.arrays import Bools, Floats, Ints
 from barograph.errors import SpecError
 from barograph.metrics.scales import Scale
-from barograph.plugins import load_plugins
+from barograph.plugins import load_all
 from barograph.rules.bets import bet_sizes
 
 Takes = Literal["values", "parts", "bins", "cells"]
@@ -266,7 +265,5 @@ def catalogue() -> Mapping[str, RuleKind]:
     >>> sorted(name for name, kind in catalogue().items() if not kind.has_evidence)
     ['constant', 'relative']
     """
-    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
-        import_module(module.name)
-    load_plugins()
+    load_all(__name__, __path__)
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

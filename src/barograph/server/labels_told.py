@@ -17,9 +17,10 @@ from barograph.spec.schema import Task
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.profiles import read_profiles_at
 from barograph.store.catalog.scope import Scope
+from barograph.store.model_tables import tables_of
 from barograph.times import SECOND_US, to_microseconds
 from barograph.worker.chunk_profile import ChunkProfile
-from barograph.worker.label_history import LabelHistory, LabelsFound, label_history, tables_of
+from barograph.worker.label_history import LabelHistory, LabelsFound, label_history
 
 CLOCK_US = 60 * SECOND_US  # by which what waits for labels grows older before it is looked at again
 

@@ -14,12 +14,11 @@ from barograph.errors import StoreError
 from barograph.frames.columns import as_text
 from barograph.server.catalog_lookup import rule_of
 from barograph.server.problems import quoted
-from barograph.spec.plain import schema_from_plain
 from barograph.store.catalog.incidents import StoredIncident
 from barograph.store.catalog.models import Model
-from barograph.store.layout import CONTEXT, EXTRA, with_id_and_timestamp
+from barograph.store.layout import CONTEXT, EXTRA
+from barograph.store.model_tables import tables_of
 from barograph.store.settings import Settings
-from barograph.store.tables import ModelTables
 from barograph.times import from_microseconds, to_microseconds
 
 MOST = 5
@@ -45,17 +44,7 @@ def example_traces(settings: Settings, model: Model, incident: StoredIncident, s
     """
     if model.schema is None:
         return []
-    schema = with_id_and_timestamp(schema_from_plain(model.schema))
-    assert schema.id is not None  # the service adds both where a reference has none
-    assert schema.timestamp is not None
-    tables = ModelTables(
-        settings.tables,
-        model.project_id,
-        model.id,
-        index_folder=settings.index,
-        id_column=schema.id,
-        time_column=schema.timestamp,
-    )
+    tables, _ = tables_of(settings, model)
     rule = rule_of(model)
     start = rule.floor(from_microseconds(incident.since_us))
     start_us, end_us = to_microseconds(start), to_microseconds(rule.next(start))
@@ -64,14 +53,14 @@ def example_traces(settings: Settings, model: Model, incident: StoredIncident, s
     try:
         names = (tables.schema("events") or pa.schema([])).names
         column, _, value = (segment or "").partition("=")
-        wanted = [schema.id, schema.timestamp, EXTRA, *([column] if column in names else [])]
+        wanted = [tables.id_column, tables.time_column, EXTRA, *([column] if column in names else [])]
         if not set(wanted) <= set(names):
             return []
         for batch in tables.events_between(start_us, end_us, columns=list(dict.fromkeys(wanted))):
             read += batch.num_rows
             if column in names:
                 batch = batch.filter(pc.fill_null(pc.equal(as_text(batch.column(column)), value), False))
-            found += _of(batch, schema.id, schema.timestamp, settings.trace_url)
+            found += _of(batch, tables.id_column, tables.time_column, settings.trace_url)
             if read >= MOST_READ or sum(one.error is not None for one in found) >= MOST:
                 break
     except StoreError:

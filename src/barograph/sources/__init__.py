@@ -12,11 +12,9 @@ and one that is neither only says how something is to be read that comes by itse
 
 from __future__ import annotations
 
-import pkgutil
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar  # Any: what stands in a file, before it is checked
 
@@ -24,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from barograph.errors import SpecError, did_you_mean
 from barograph.frames.urls import is_within, variables_of
-from barograph.plugins import load_plugins
+from barograph.plugins import load_all
 from barograph.sources.feed import Feed, Stream
 from barograph.spec.file import Span, Text
 from barograph.spec.validation import problem_of
@@ -100,9 +98,7 @@ def source(kind: str) -> Callable[[C], C]:
 @cache
 def kinds() -> Mapping[str, type[Source]]:
     """Return every class of sources by its kind, those of plug-ins included."""
-    load_plugins()
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        import_module(module.name)
+    load_all(__name__, __path__)
     return MappingProxyType(dict(sorted(_REGISTERED.items())))
 
 

@@ -56,6 +56,7 @@ class ModelTables:
         storage_options: Mapping[str, str] | None = None,
         clock: Callable[[], int] = wall_clock_us,
     ) -> None:
+        self.id_column, self.time_column = id_column, time_column
         options = dict(storage_options) if storage_options is not None else None
         parts = (str(project_id), str(model_id))
         self._clock = clock

@@ -18,13 +18,12 @@ from barograph.frames.read import open_rows
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.fit import learn_yardstick
 from barograph.spec.file import ModelSpec
-from barograph.spec.plain import schema_from_plain
 from barograph.spec.schema import ColumnType, Schema
 from barograph.store.catalog.models import Model
 from barograph.store.layout import LABEL, NUMBER, TEXT, event_schema, label_schema, with_id_and_timestamp
+from barograph.store.model_tables import tables_of
 from barograph.store.reference_files import reference_file
 from barograph.store.settings import Settings
-from barograph.store.tables import ModelTables
 from barograph.worker.requests import DEFAULT_CHUNK
 from barograph.worker.served_model import served_by, time_rule
 
@@ -46,21 +45,11 @@ def kept_by(settings: Settings, model: Model) -> Kept | None:
     """Return what is on disk of a model; None before there is anything."""
     if model.schema is None:
         return None
-    schema = with_id_and_timestamp(schema_from_plain(model.schema))
-    assert schema.id is not None  # the service adds both where a reference has none
-    assert schema.timestamp is not None
-    tables = ModelTables(
-        settings.tables,
-        model.project_id,
-        model.id,
-        index_folder=settings.index,
-        id_column=schema.id,
-        time_column=schema.timestamp,
-    )
+    tables, _ = tables_of(settings, model)
     events = tables.schema("events")
     if events is None:
         return None
-    return Kept(events=events, labels=tables.schema("labels"), id=schema.id, timestamp=schema.timestamp)
+    return Kept(events=events, labels=tables.schema("labels"), id=tables.id_column, timestamp=tables.time_column)
 
 
 def check_fit(spec: ModelSpec, yardstick: Yardstick, kept: Kept | None) -> None:

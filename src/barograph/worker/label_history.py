@@ -13,11 +13,8 @@ import pyarrow.compute as pc
 from barograph.arrays import Bools, Floats, Ints
 from barograph.labels.delay import DelayCurves, delay_curves
 from barograph.labels.ledger import Events, LabelProblems, Labels, labels_as_of
-from barograph.spec.plain import schema_from_plain
 from barograph.spec.schema import Schema, Task
-from barograph.store.catalog.models import Model
-from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE, with_id_and_timestamp
-from barograph.store.settings import Settings
+from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE
 from barograph.store.tables import UNKNOWN, ModelTables
 from barograph.times import DAY_US, SECOND_US, from_microseconds, start_of_day
 
@@ -92,21 +89,6 @@ class LabelHistory:
             problems=self.problems,
             without_event=self.without_event,
         )
-
-
-def tables_of(settings: Settings, model: Model) -> tuple[ModelTables, Schema]:
-    """Return the tables of a model, and its schema with an id and a time. The model must have a schema."""
-    assert model.schema is not None
-    schema = with_id_and_timestamp(schema_from_plain(model.schema))
-    tables = ModelTables(
-        settings.tables,
-        model.project_id,
-        model.id,
-        index_folder=settings.index,
-        id_column=schema.id or "",
-        time_column=schema.timestamp or "",
-    )
-    return tables, schema
 
 
 def label_history(tables: ModelTables, schema: Schema, *, now_us: int) -> LabelHistory | None:

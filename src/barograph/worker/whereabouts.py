@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.errors import StoreError
-from barograph.spec.plain import schema_from_plain
 from barograph.store.batches import from_payload
 from barograph.store.catalog import profiles, quarantine
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.scope import Scope
-from barograph.store.layout import DAY, EXTRA, ID, LABEL, LABEL_TIMESTAMP, RECEIVED, with_id_and_timestamp
+from barograph.store.layout import DAY, EXTRA, ID, LABEL, LABEL_TIMESTAMP, RECEIVED
+from barograph.store.model_tables import tables_of
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool, Stored
 from barograph.store.tables import UNKNOWN, ModelTables
@@ -85,27 +85,17 @@ def whereabouts(scope: Scope, settings: Settings, spool: Spool, model: Model, id
     told once. Only the spool of this machine is searched. The model must have a schema.
     """
     assert model.schema is not None
-    schema = with_id_and_timestamp(schema_from_plain(model.schema))
-    assert schema.id is not None
-    assert schema.timestamp is not None
     waiting, whole = spool.search(model.id, most_bytes=SEARCHED_BYTES)
-    tables = ModelTables(
-        settings.tables,
-        model.project_id,
-        model.id,
-        index_folder=settings.index,
-        id_column=schema.id,
-        time_column=schema.timestamp,
-    )
-    uncounted = _uncounted(scope, tables, model, id, schema.id)
+    tables, _ = tables_of(settings, model)
+    uncounted = _uncounted(scope, tables, model, id, tables.id_column)
     events: dict[str, FoundEvent] = {}
     for batch in tables.find_events(id):
         for row in batch.to_pylist():
             state: EventState = "filed" if row[DAY] in uncounted else "counted"
-            events.setdefault(row[DAY], _event(row, schema.timestamp, row[DAY], state))
-    for row in _waiting(waiting, "events", schema.id, id):
-        day = day_of(to_microseconds(row[schema.timestamp]))
-        events.setdefault(day, _event(row, schema.timestamp, day, "waiting"))
+            events.setdefault(row[DAY], _event(row, tables.time_column, row[DAY], state))
+    for row in _waiting(waiting, "events", tables.id_column, id):
+        day = day_of(to_microseconds(row[tables.time_column]))
+        events.setdefault(day, _event(row, tables.time_column, day, "waiting"))
     filed = [_label(row) for batch in tables.find_labels(id, sorted(events)) for row in batch.to_pylist()]
     seen = {(label.label, label.label_timestamp, label.received_at) for label in filed}
     coming = [_label({**row, DAY: None}) for row in _waiting(waiting, "labels", ID, id)]
@@ -113,7 +103,11 @@ def whereabouts(scope: Scope, settings: Settings, spool: Spool, model: Model, id
     return Whereabouts(
         events=tuple(events[day] for day in sorted(events, reverse=True)),
         labels=tuple(sorted(labels, key=lambda label: label.received_at, reverse=True)[:MOST]),
-        rejected=tuple([*_waiting_rejected(waiting, schema.id, id), *_rejected(scope, model.id, schema.id, id)][:MOST]),
+        rejected=tuple(
+            [*_waiting_rejected(waiting, tables.id_column, id), *_rejected(scope, model.id, tables.id_column, id)][
+                :MOST
+            ]
+        ),
         whole=whole,
     )
 

@@ -11,11 +11,9 @@ Its fields are what stands under `[receivers.NAME]` with `type = "webhook"`. Wha
 
 from __future__ import annotations
 
-import pkgutil
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
@@ -24,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from barograph.delivery.message import Message
 from barograph.delivery.secret import Secret
 from barograph.delivery.wire import Wire
-from barograph.plugins import load_plugins
+from barograph.plugins import load_all
 
 
 class Receiver(BaseModel):
@@ -63,7 +61,5 @@ def receiver(kind: str) -> Callable[[C], C]:
 @cache
 def kinds() -> Mapping[str, type[Receiver]]:
     """Return every class of receivers by its `type`, those of plug-ins included."""
-    load_plugins()
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        import_module(module.name)
+    load_all(__name__, __path__)
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

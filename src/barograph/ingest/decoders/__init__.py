@@ -5,11 +5,9 @@ To add one, add a file here, or a module of a plug-in (`barograph.plugins`), tha
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar  # Any: OpenAPI is JSON
 
@@ -18,7 +16,7 @@ from barograph.ingest.decoded import Decoded
 from barograph.ingest.expand import Body
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.memory import Reserve
-from barograph.plugins import load_plugins
+from barograph.plugins import load_all
 
 Json = dict[str, Any]
 L = TypeVar("L", contravariant=True)
@@ -83,7 +81,5 @@ def catalogue() -> Mapping[str, Decoder]:
     >>> sorted(catalogue())[:2]
     ['application/json', 'application/vnd.apache.arrow.stream']
     """
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        import_module(module.name)
-    load_plugins()
+    load_all(__name__, __path__)
     return MappingProxyType(dict(sorted(_REGISTERED.items())))

@@ -16,9 +16,9 @@ from barograph.server.problems import Problem
 from barograph.server.route_table import url
 from barograph.store.catalog.states import get_state
 from barograph.store.layout import DAY, EXTRA, RECEIVED
+from barograph.store.model_tables import tables_of
 from barograph.text.format import count
 from barograph.times import DAY_US, to_microseconds
-from barograph.worker.label_history import tables_of
 
 SHOWN = 20
 LOOKED_AT = 50_000  # rows, from which these are drawn
