@@ -11,7 +11,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import events
+from logged import events
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "barograph"
@@ -126,6 +126,14 @@ def test_metrics_are_told_apart_by_their_facts() -> None:
 def test_source_files_stay_readable() -> None:
     long = [str(p.relative_to(ROOT)) for p, _ in modules() if len(p.read_text("utf-8").splitlines()) > 500]
     assert not long, "A file over 500 lines is probably two ideas."
+
+
+def test_what_tests_share_has_names_of_its_own() -> None:
+    """Tests import their helpers by bare names, from one search path: of two with one name either may come."""
+    names = [path.stem for path in (ROOT / "tests").rglob("*.py") if not path.stem.startswith(("test_", "conftest"))]
+    assert len(set(names)) == len(names), sorted(name for name in set(names) if names.count(name) > 1)
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert not any(module == "conftest" for _, module in imports(path)), f"{path}: there are many conftest.py"
 
 
 def test_no_pickle() -> None:

@@ -16,7 +16,7 @@ from barograph.errors import InputError
 from barograph.extras import Extra, needs
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import events
+from logged import events
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
 

@@ -16,7 +16,7 @@ from barograph.outcome import Estimate, Undefined
 from barograph.reference.reference import Reference
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 
 @pytest.fixture(scope="module")

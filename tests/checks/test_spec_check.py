@@ -15,7 +15,7 @@ from barograph.reference.fit import fit
 from barograph.spec.schema import Schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 BASE = events(300, seed=1)
 

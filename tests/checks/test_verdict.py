@@ -18,7 +18,7 @@ from barograph.report.check import check
 from barograph.spec.schema import Task
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 BASE = events(8000, seed=1)
 AROUND = pl.col("timestamp").is_between(datetime(2024, 1, 6, tzinfo=UTC), datetime(2024, 1, 10, tzinfo=UTC))

@@ -13,7 +13,7 @@ import pytest
 from barograph.cli import main
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 sys.path.append(str(Path(__file__).parent))
 

@@ -15,7 +15,7 @@ import pytest
 from barograph.cli import main
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 CHANGE = datetime(2024, 1, 11, tzinfo=UTC)
 SPEC = 'name = "loans"\nlabel = "label"\nreference = "good.parquet"\nchunk = "1d"\n'

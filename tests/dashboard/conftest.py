@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fleet_of_tests import BROWSER, SCRIPT, Watched, hostile, register
 from serving import serving, wait_for
 
-from conftest import events
+from logged import events
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from fleet_of_tests import Watched
 
 from barograph.dashboard.compare import Pair, pair_row
 from barograph.outcome import Estimate, Undefined
-from conftest import events
+from logged import events
 
 HTML = {"Accept": "text/html"}
 

@@ -14,7 +14,7 @@ import pytest
 from fleet_of_tests import ARROW, register
 from serving import Served, arrow, serving, wait_for
 
-from conftest import events
+from logged import events
 
 HTML = {"Accept": "text/html"}
 HOUR_S = 3600.0

@@ -11,7 +11,7 @@ from fleet_of_tests import ARROW, Watched, looking
 from serving import arrow
 
 from barograph.server.pages import live
-from conftest import events
+from logged import events
 
 
 def send(watched: Watched, seed: int) -> None:

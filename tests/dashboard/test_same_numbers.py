@@ -22,7 +22,7 @@ from barograph.store.catalog import schema
 from barograph.store.catalog.database import reading
 from barograph.store.clock import wall_clock_us
 from barograph.text.format import quantity
-from conftest import events
+from logged import events
 
 HTML = {"Accept": "text/html"}
 REFERENCE = events(3000, seed=1)

@@ -13,7 +13,7 @@ from fleet_of_tests import looking
 from serving import serving, wait_for
 
 from barograph.dashboard.start import lines_of, why_of
-from conftest import events
+from logged import events
 
 
 def test_from_an_empty_folder_to_a_watched_model(chromium: Any, tmp_path: Path) -> None:

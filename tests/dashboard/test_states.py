@@ -21,7 +21,7 @@ from barograph.store.catalog.states import set_state
 from barograph.store.catalog.work import mark
 from barograph.store.clock import wall_clock_us
 from barograph.times import HOUR_US
-from conftest import events
+from logged import events
 
 HTML = {"Accept": "text/html"}
 MINUTE_US = 60_000_000

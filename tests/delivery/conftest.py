@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from office import Office, office_in
+from post_office import Office, office_in
 from sink import Sink, sink_on_loopback
 
 

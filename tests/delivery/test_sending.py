@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from office import HOUR_US, MINUTE_US, Office, body_of, office_in
+from post_office import HOUR_US, MINUTE_US, Office, body_of, office_in
 
 from barograph.delivery.receivers.webhook import is_genuine
 from barograph.store.catalog import deliveries, receivers

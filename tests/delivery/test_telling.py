@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from office import HOUR_US, MINUTE_US, NOW, PROJECT, Office, body_of
+from post_office import HOUR_US, MINUTE_US, NOW, PROJECT, Office, body_of
 
 from barograph.alerts.condition import Lifecycle
 from barograph.store.catalog import handling, incidents, models

@@ -20,7 +20,7 @@ from barograph.reference.reference import Reference
 from barograph.report.check import check
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 REFERENCE = events(6000, seed=1)
 GOLDEN = 0.6180339887498949

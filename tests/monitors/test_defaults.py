@@ -21,7 +21,7 @@ from barograph.rules.limits import Status
 from barograph.spec.file import MonitorSpec
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 VALUES = (0.0, -1.0, -5.0, 3.0)
 

@@ -22,7 +22,7 @@ from barograph.reference.reference import Reference
 from barograph.rules.limits import Status
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 ALPHA = 0.01
 DESCRIPTIVE = {m.name for m in catalogue().values() if m.no_limits or m.name in ("row_count", "constant_column")}

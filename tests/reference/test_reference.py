@@ -20,7 +20,7 @@ from barograph.sketches.serial import MAGIC
 from barograph.spec.schema import Task
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 BASE = events(2000, seed=1)
 NAMES = {"x": "größe ñ 数", "amount": "a b.c", "colour": "farbe.$x=1\n"}

@@ -18,7 +18,7 @@ from barograph.report.report import Report
 from barograph.rules.limits import Status
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import events
+from logged import events
 
 N = 3000
 BASE = events(N, seed=1)  # the reference, and the production data before something is done to it

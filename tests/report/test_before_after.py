@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
+from evil import events
 
 from barograph.alerts.severity import Severity
 from barograph.report.before_after import before_after
 from barograph.report.report import Report
 from barograph.report.terminal import as_text
 from barograph.text.format import percent
-
-from .conftest import events
 
 
 def test_figures_are_those_of_the_rows(report_of: Callable[..., Report]) -> None:

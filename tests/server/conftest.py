@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from serving import Served, parquet, serving
 
-from conftest import events
+from logged import events
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from barograph.ingest.kserve import REQUEST, RESPONSE
 from barograph.store.catalog.database import writing
 from barograph.store.catalog.halves import Half, add_halves
 from barograph.store.catalog.scope import Scope
-from conftest import events
+from logged import events
 from remains import remains
 
 SPEC: dict[str, Any] = {"task": "binary", "label": "label"}

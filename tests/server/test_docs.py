@@ -17,7 +17,7 @@ from serving import ended, wait_for
 
 from barograph.server.permissions import PERMISSIONS, ROLES
 from barograph.server.problems import KINDS
-from conftest import events
+from logged import events
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)

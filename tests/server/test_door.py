@@ -20,7 +20,7 @@ from barograph.store.catalog import cross_project as everywhere
 from barograph.store.catalog.database import reading
 from barograph.store.clock import wall_clock_us
 from barograph.worker import worker
-from conftest import events
+from logged import events
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 SPEC: dict[str, Any] = {"task": "binary", "label": "label", "chunk": "1w", "segments": ["colour"]}

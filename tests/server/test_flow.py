@@ -15,7 +15,7 @@ from serving import PARQUET, Served, arrow, parquet, serving, wait_for
 from barograph.metrics.facts import heading_of
 from barograph.profiles.profiles import Profiles
 from barograph.reference.reference import Reference
-from conftest import events
+from logged import events
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 

@@ -19,7 +19,7 @@ from serving import PARQUET, Served, arrow, serving, wait_for
 from barograph.server import bodies
 from barograph.server.ingest_routes import MOST_TOLD
 from barograph.store.batches import from_payload
-from conftest import events
+from logged import events
 
 JSON = {"Content-Type": "application/json"}
 HEAD = "POST /v1/models/flights/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"

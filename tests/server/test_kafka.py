@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from serving import PARQUET, Served, serving, wait_for
 
-from conftest import events
+from logged import events
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
 from cluster import QUICK, Cluster

@@ -19,7 +19,7 @@ from serving import PARQUET, Served, arrow, serving, wait_for
 
 from barograph.server.problems import MEDIA_TYPE
 from barograph.server.route_table import RULES
-from conftest import events
+from logged import events
 
 CHECKS = [not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance]
 OPERATIONS = [(rule.method, rule.path) for rule in RULES]

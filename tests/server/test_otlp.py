@@ -28,7 +28,7 @@ from opentelemetry.trace import Status, StatusCode
 from serving import PARQUET, Served, parquet, serving, wait_for
 
 from barograph.ingest.otlp import JSON, PROTOBUF
-from conftest import events
+from logged import events
 from remains import remains
 
 SPEC: dict[str, Any] = {"task": "binary", "label": "label"}

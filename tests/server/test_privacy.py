@@ -18,7 +18,7 @@ from barograph.store.catalog.database import open_database, writing
 from barograph.store.catalog.scope import Scope
 from barograph.store.privacy_key import key_file, project_key
 from barograph.store.settings import Settings
-from conftest import events
+from logged import events
 from remains import remains
 
 CLEAR = b"clear@example.org"

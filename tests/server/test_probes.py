@@ -16,7 +16,7 @@ from serving import PARQUET, Served, arrow, parquet, serving, wait_for
 from barograph.sdk import Client
 from barograph.sdk import environment as of_process
 from barograph.sdk.probe import Golden, replay, tell
-from conftest import events
+from logged import events
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 ONSET = datetime(2024, 1, 11, 6, tzinfo=UTC)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from barograph.cli.app import app
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.schema import METADATA
-from conftest import events
+from logged import events
 from remains import folders, remains
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}

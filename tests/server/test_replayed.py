@@ -20,7 +20,7 @@ from barograph.store.catalog.database import writing
 from barograph.store.catalog.models import find_model
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
-from conftest import events
+from logged import events
 
 HTML = {"Accept": "text/html"}
 

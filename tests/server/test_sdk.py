@@ -10,7 +10,7 @@ import pytest
 from serving import PARQUET, Served, wait_for
 
 from barograph.sdk import Client
-from conftest import events
+from logged import events
 
 MODEL = {"task": "binary", "label": "label"}
 

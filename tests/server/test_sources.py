@@ -12,7 +12,7 @@ import pytest
 from serving import PARQUET, Served, serving, wait_for
 
 from barograph.worker import fetch
-from conftest import events
+from logged import events
 
 SPEC: dict[str, Any] = {"task": "binary", "label": "label", "chunk": "1w"}
 

@@ -18,7 +18,7 @@ from barograph.store.catalog.work import mark
 from barograph.store.clock import wall_clock_us
 from barograph.worker.context import WorkerContext
 from barograph.worker.upkeep import keep_up
-from conftest import events
+from logged import events
 
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000

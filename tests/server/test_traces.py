@@ -11,7 +11,7 @@ from serving import PARQUET, Served, parquet, serving, wait_for
 from barograph.errors import SpecError
 from barograph.server.traces import MOST, link
 from barograph.store.settings import settings_from
-from conftest import events
+from logged import events
 
 BASE = "/v1/models/flights"
 

@@ -11,7 +11,7 @@ from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.spec.change_monitor import change_monitor
 from barograph.spec.file import ModelSpec, MonitorSpec
-from conftest import events
+from logged import events
 
 
 @pytest.fixture(scope="module")
