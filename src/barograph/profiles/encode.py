@@ -19,6 +19,7 @@ from barograph.profiles.tables import Tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
 from barograph.sketches.confusion import SUM_TOLERANCE
 from barograph.sketches.distinct import Distinct
+from barograph.sketches.kept import kept_named
 from barograph.sketches.sample import Sample
 from barograph.spec.schema import Schema
 
@@ -83,6 +84,12 @@ def count_batch(counter: Counter, batch: pa.RecordBatch, chunk: npt.NDArray[np.i
                 _count_outputs(yardstick, outputs, rows, group, leaves[rows], tables)
         if z_of:
             _sum_products(z, chunk[rows], counter.tables)
+    for name, columns in yardstick.kept.items():
+        for of in columns:
+            values = _as_numbers(read, of, n)
+            for group, tables in [(chunk, counter.tables), *zip(groups, counter.segment_tables, strict=True)]:
+                sketch = kept_named(name)
+                sketch.count(values, group, {a: tables[f"{name}.{of}.{a}"] for a in sketch.ARRAYS})
     sampled = outputs.sampled if outputs is not None else np.full((n, 3), np.nan)
     features = len(schema.features)
     counter.samples.add(chunk, hashes, codes[:features].T, sampled)
@@ -256,10 +263,7 @@ def _outputs(yardstick: Yardstick, batch: pa.RecordBatch, read: Columns) -> Outp
     schema, n = yardstick.schema, batch.num_rows
 
     def as_numbers(name: str | None) -> Floats:
-        if name is None or name not in read.numbers:
-            return np.full(n, np.nan)
-        values, flags = read.numbers[name]
-        return np.where(flags > 0, np.nan, values) if len(flags) else values
+        return _as_numbers(read, name, n)
 
     if schema.task.numeric:
         numbers = as_numbers(schema.prediction), as_numbers(schema.label)
@@ -280,6 +284,14 @@ def _outputs(yardstick: Yardstick, batch: pa.RecordBatch, read: Columns) -> Outp
     known_label = np.where(label < k, label, np.nan)
     sampled = np.column_stack((score, known_prediction, known_label))
     return Outputs(scores, predicted, label, agreed, None, sampled)
+
+
+def _as_numbers(read: Columns, name: str | None, n: int) -> Floats:
+    """Return the numbers of a column, NaN where there is none."""
+    if name is None or name not in read.numbers:
+        return np.full(n, np.nan)
+    values, flags = read.numbers[name]
+    return np.where(flags > 0, np.nan, values) if len(flags) else values
 
 
 def squashed(margins: Floats) -> Floats:
