@@ -24,7 +24,7 @@ _IDENTITY: Mapping[np.ufunc, float] = {np.add: 0, np.minimum: np.inf, np.maximum
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """One array of each group of rows (a chunk, or a chunk and segment): its shape, and `by` which ufunc it is merged."""
+    """One array of each group of rows (a chunk, or a chunk and segment): its shape, and how it merges."""
 
     shape: tuple[int, ...] = ()
     dtype: type = np.int64
