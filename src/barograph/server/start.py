@@ -55,7 +55,8 @@ def prepare(settings: Settings) -> None:
     Raises SpecError if the file that says who is told of incidents is wrong.
     """
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    read_delivery(settings.config)
+    if read_delivery(settings.config).oidc is not None and settings.public_url is None:
+        raise SpecError("[oidc] needs BAROGRAPH_PUBLIC_URL: the address to which a provider sends people back.")
     engine = open_database(settings.catalog)
     try:
         _wait_for(engine, settings.start_seconds)
