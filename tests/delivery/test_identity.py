@@ -1,4 +1,4 @@
-"""The table `[oidc]` is refused with all that is wrong, and where; a service that could send nobody back does not start."""
+"""The table `[oidc]` is refused with all that is wrong, and where, also where nobody could be sent back."""
 
 from __future__ import annotations
 
