@@ -25,7 +25,6 @@ from barograph.sketches.moments import Covariance, Moments
 from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
 from barograph.sketches.serial import pack, unpack
-from barograph.spec.schema import Task
 from barograph.times import from_microseconds, to_microseconds
 
 FORMAT_VERSION = 3
@@ -137,7 +136,7 @@ class Profile:
             return None
         tables = [self._scores(i, outcome) for i, outcome in enumerate(self.yardstick.outcomes)]
         agreed = int(self.tables["agreed"][self.row])
-        if self.yardstick.schema.task is Task.BINARY:
+        if len(tables) == 1:
             return replace(tables[0], agreed=agreed)
         confusion = Confusion(
             classes=self.yardstick.schema.classes,
