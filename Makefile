@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories power streams
+.PHONY: demo test provider versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
 
-test: $(STAMP)  ## every test and doctest
+test: $(STAMP) provider  ## every test and doctest
 	$(BIN)/python -m pytest -n auto
 
 versions:  ## the same with each Python that is installed
@@ -21,6 +21,11 @@ versions:  ## the same with each Python that is installed
 			echo "Python $$version is not installed: not tested"; \
 		fi; \
 	done
+
+provider:  ## npm's oidc-provider, by which tests sign in; without npm they are skipped
+	@command -v npm > /dev/null || echo "npm is missing: SIGNING IN BY A REAL PROVIDER IS NOT TESTED"
+	@! command -v npm > /dev/null || test -d tests/server/oidc/node_modules/oidc-provider || \
+		npm ci --prefix tests/server/oidc --no-audit --no-fund --silent
 
 coverage: $(STAMP)  ## the lines that the tests reach; TESTS=folder for a part. Compiled loops do not count
 	$(BIN)/coverage erase
