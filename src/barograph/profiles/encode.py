@@ -25,14 +25,11 @@ from barograph.profiles.samples import BottomIds, BottomRows, hashes_of
 from barograph.profiles.tables import Tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
 from barograph.sketches.confusion import SUM_TOLERANCE
-from barograph.sketches.scores import NEGATIVE, NO, NONE, OTHER, OTHER_LABEL, PENDING, POSITIVE, YES
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.sketches.kept import kept_named
+from barograph.spec.schema import Schema
 
 BLOCK = 16_384  # rows whose outcomes are counted while their codes are still in the cache
 
-_BINARY_OUTCOMES = np.array([NEGATIVE, POSITIVE, OTHER_LABEL, PENDING])  # by class position, no class, null
-_CLASS_SAID = np.array([NO, YES, OTHER, NONE])  # another class, this class, no class, null
-PRESENCE_ONLY = (ColumnType.TEXT, ColumnType.EMBEDDING, ColumnType.DATETIME)
 
 Groups = npt.NDArray[np.int64]
 
@@ -130,6 +127,12 @@ def count_batch(counter: Counter, batch: pa.RecordBatch, chunk: Groups, first_ro
                 _count_outputs(yardstick, outputs, rows, plan.group[rows], leaves[rows], tables)
         for plan, tables in targets:
             _count_errors(yardstick, outputs, plan, tables)
+    for name, kept in yardstick.kept.items():
+        for of in kept:
+            values = _as_numbers(yardstick, batch, of)
+            for plan, tables in targets:
+                sketch = kept_named(name)
+                sketch.count(values, plan.group, {a: tables[f"{name}.{of}.{a}"] for a in sketch.ARRAYS})
     features = range(len(schema.features))
     hashes = hashes_of(batch, schema.id, first_row)
     sampled = None if outputs is None else outputs.sampled
@@ -167,25 +170,30 @@ class Outputs:
     sampled: Floats  # (rows, 3): score, prediction, label
 
 
+def _as_numbers(yardstick: Yardstick, batch: pa.RecordBatch, name: str | None) -> Floats:
+    """Return the values of a numeric column; NaN where there is none."""
+    schema = yardstick.schema
+    if name is None or name not in yardstick.numeric or name not in batch.schema.names:
+        return np.full(batch.num_rows, np.nan)
+    values, null, _ = arrow.numbers(batch.column(name))
+    if name in (schema.label, schema.prediction):
+        null = arrow.or_null(values, null, schema.null_values)
+    return values if null is None else np.where(null, np.nan, values)
+
+
 def _outputs(yardstick: Yardstick, batch: pa.RecordBatch) -> Outputs:
     schema, n = yardstick.schema, batch.num_rows
 
     def as_numbers(name: str | None) -> Floats:
-        if name is None or name not in yardstick.numeric or name not in batch.schema.names:
-            return np.full(n, np.nan)
-        values, null, _ = arrow.numbers(batch.column(name))
-        if name in (schema.label, schema.prediction):
-            null = arrow.or_null(values, null, schema.null_values)
-        return values if null is None else np.where(null, np.nan, values)
+        return _as_numbers(yardstick, batch, name)
 
-    if schema.task is Task.REGRESSION:
+    if schema.task.numeric:
         numbers = as_numbers(schema.prediction), as_numbers(schema.label)
         nothing = np.empty(0, np.int64)
         sampled = np.column_stack((np.full(n, np.nan), *numbers))
         return Outputs(np.empty((n, 0)), nothing, nothing, np.empty(0, np.bool_), numbers, sampled)
     k = len(schema.classes)
-    questions = schema.classes[1:] if schema.task is Task.BINARY else schema.classes
-    scores = np.column_stack([as_numbers(schema.scores.get(c)) for c in questions])
+    scores = np.column_stack([as_numbers(schema.scores.get(c)) for c in schema.questions])
     if schema.margins:
         scores = squashed(scores)
     predicted = _class_positions(batch, schema.prediction, schema)
@@ -233,15 +241,10 @@ def _class_positions(batch: pa.RecordBatch, name: str | None, schema: Schema) ->
 
 
 def _from_scores(schema: Schema, scores: Floats) -> npt.NDArray[np.int64]:
-    """Return what follows from the scores: -1 where the kernel applies the threshold, else the class of the highest."""
-    n, k = len(scores), len(schema.classes)
-    if schema.task is Task.BINARY:
-        return np.full(n, -1 if schema.scores else k + 1, np.int64)
-    if len(schema.scores) < k:
-        return np.full(n, k + 1, np.int64)
-    known = np.isfinite(scores)
-    best = np.argmax(np.where(known, scores, -np.inf), axis=1)
-    return np.where(known.all(axis=1), best, k + 1).astype(np.int64)
+    """Return what follows from the scores: -1 where the kernel applies the threshold, else the position of a class."""
+    if len(schema.scores) < scores.shape[1]:
+        return np.full(len(scores), len(schema.classes) + 1, np.int64)
+    return schema.task.classes.by_scores(scores)
 
 
 def _agreed(batch: pa.RecordBatch, schema: Schema, both: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -272,11 +275,7 @@ def _count_outputs(
     k = len(schema.classes)
     truth, predicted = outputs.label[rows], outputs.predicted[rows]
     for i, outcome in enumerate(yardstick.outcomes):
-        if schema.task is Task.BINARY:
-            said, answer = predicted, _BINARY_OUTCOMES[truth]
-        else:  # a label that is not this class is a no
-            said = _CLASS_SAID[np.where(predicted >= k, predicted - k + 2, predicted == i)]
-            answer = np.where(truth > k, PENDING, np.where(truth == i, POSITIVE, NEGATIVE))
+        said, answer = schema.task.classes.answers(i, predicted, truth, k)
         kernels.count_scores(
             outputs.scores[rows, i],
             said,
@@ -290,7 +289,7 @@ def _count_outputs(
             outcome.cell_of,
             *(tables[f"outcomes.{i}.{name}"] for name in ("counts", "sums", "finest", "losses", "cells")),
         )
-    if schema.task is Task.MULTICLASS:
+    if len(yardstick.outcomes) > 1:
         scores = outputs.scores[rows] if len(schema.scores) == k else np.empty((len(truth), 0))
         confusion = (tables["confusion.counts"], tables["confusion.loss"], tables["confusion.off_sum"])
         kernels.count_confusion(predicted, truth, scores, group, SUM_TOLERANCE, *confusion)
