@@ -131,6 +131,7 @@ def _write_results(
     written = 0
     for rows in _slices(again.changed):
         ctx.check()
+        packed = results.pack([row for of_chunk in rows.values() for row in of_chunk])  # not while others wait
         with ctx.write(live.project_id) as scope:
             leases.check(scope.connection, lease)
             if not written and again.carried.key != before.key:  # half of them by other rules is nothing to go on from
@@ -138,7 +139,7 @@ def _write_results(
             written += results.write_points(
                 scope,
                 live.model_id,
-                [row for of_chunk in rows.values() for row in of_chunk],
+                packed,
                 now_us=now_us,
                 chunks={start for chunk in rows if (start := to_microseconds(chunk.start)) is not None},
                 resolution_us=round(ctx.settings.resolution_seconds * 1e6),
@@ -149,7 +150,7 @@ def _write_results(
             leases.check(scope.connection, lease)
             gone = results.current_chunks(scope, live.model_id, since_us=since_us) - starts
             if gone:
-                written += results.write_points(scope, live.model_id, [], now_us=now_us, chunks=gone)
+                written += results.write_points(scope, live.model_id, results.pack([]), now_us=now_us, chunks=gone)
     return written
 
 
