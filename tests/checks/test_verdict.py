@@ -15,7 +15,7 @@ from barograph.metrics.facts import alerting
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.report.check import check
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from logged import events

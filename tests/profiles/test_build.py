@@ -132,6 +132,14 @@ def test_parts_merge_to_the_whole(reference: Reference, current: pl.DataFrame, c
     same(parts[1].merge(parts[0]), parts[0].merge(parts[1]))
 
 
+def test_what_was_counted_elsewhere_with_the_same_reference_merges(reference: Reference, current: pl.DataFrame) -> None:
+    """One half is counted with a copy of the reference, and comes back as bytes."""
+    elsewhere = Reference.from_bytes(reference.to_bytes())
+    half = elsewhere.profile(current[:3_000], chunk="1w").to_bytes()
+    came = Profiles.from_bytes(half, elsewhere.yardstick)
+    same(came.merge(reference.profile(current[3_000:], chunk="1w")), reference.profile(current, chunk="1w"))
+
+
 def test_segments_add_up_to_all_rows(reference: Reference, current: pl.DataFrame) -> None:
     profiles = reference.profile(current, chunk="1w")
     for i, whole in enumerate(profiles.select()):
@@ -239,7 +247,7 @@ def test_scores_outside_zero_and_one_are_no_scores(reference: Reference, referen
 
 
 def test_profiles_of_two_references_do_not_merge(reference: Reference, reference_events: pl.DataFrame) -> None:
-    other = fit(reference_events, segments=["colour"])
+    other = fit(reference_events[:5_000], segments=["colour"])
     with pytest.raises(MismatchError, match="different references"):
         reference.profile(reference_events).merge(other.profile(reference_events))
 

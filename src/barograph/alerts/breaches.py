@@ -14,7 +14,7 @@ from barograph.metrics.broken import Broken
 from barograph.metrics.facts import find_metric, foretells, harm_metrics, value_of, what_breaks, worse_by
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
 KnownOf = Callable[[str, int], float | None]  # of a column in the chunk at a position
@@ -132,7 +132,7 @@ def _without_predictions(results: Sequence[Result], outputs: Collection[str], ta
 def _is_unusable(row: Result, outputs: Collection[str], task: Task) -> bool:
     if row.column not in outputs or row.segment or (row.value or 0.0) < NEARLY_ALL:
         return False
-    known = UNUSABLE if task is Task.REGRESSION else (*UNUSABLE, *NOT_OF_THE_CLASSES)
+    known = UNUSABLE if task.numeric else (*UNUSABLE, *NOT_OF_THE_CLASSES)
     return what_breaks(row.metric, row.family) in known
 
 

@@ -70,12 +70,12 @@ class Trust:
 
 def losses_of(profile: Profile) -> tuple[str, CellLosses] | None:
     """Return the loss that is explained and its sums by cell: accuracy, or the absolute error of a regression."""
+    name, cells = profile.yardstick.schema.task.facts.measure, profile.cells
     if profile.cells_of_regression is not None:
-        return "mae", absolute_error_losses(profile.cells_of_regression)
-    cells = profile.cells
+        return name, absolute_error_losses(profile.cells_of_regression)
     if not cells:
         return None
-    return "accuracy", accuracy_losses(cells[0]) if len(cells) == 1 else accuracy_losses_of_classes(cells)
+    return name, accuracy_losses(cells[0]) if len(cells) == 1 else accuracy_losses_of_classes(cells)
 
 
 def harm_of(reference: Reference, profile: Profile, column: str) -> tuple[Harm, float] | None:
@@ -89,7 +89,7 @@ def harm_of(reference: Reference, profile: Profile, column: str) -> tuple[Harm, 
     metric, losses = found
     where = column_slice(reference.yardstick, column)
     codes = profile.tables["counts"][profile.row, where]
-    loss = leaf_loss(losses) * (-1.0 if metric == "accuracy" else 1.0)
+    loss = leaf_loss(losses) * (1.0 if reference.schema.task.facts.rises else -1.0)
     overall = float(losses.total.sum() / losses.rows.sum())
     harm = feature_harm(reference.leaf_codes[:, where], codes, loss)
     return harm, default_tolerance(catalogue()["performance", metric], overall)

@@ -22,7 +22,7 @@ from barograph.metrics.broken import Broken
 from barograph.metrics.scales import Scale, scale_of
 from barograph.outcome import Outcome, Outcomes
 from barograph.plugins import load_all
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 MetricFunction = Callable[..., Outcome | Outcomes]
 F = TypeVar("F", bound=MetricFunction)

@@ -18,7 +18,7 @@ from typing import Any, get_args  # Any: an annotation is of no one type
 
 from barograph.metrics import Metric, catalogue
 from barograph.metrics.facts import capital
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 from barograph.text.format import listed
 
 HEAD = """# Metrics

@@ -301,9 +301,9 @@ def _finish(yardstick: Yardstick, rows: Rows, cut: _Cut, counters: list[Counter]
     first, *others = counters
     everything = np.arange(len(cut.chunks), dtype=np.intp)
     for other in others:
-        add_tables(first.tables, other.tables, everything)
+        add_tables(yardstick, first.tables, other.tables, everything)
         for into, tables in zip(first.segment_tables, other.segment_tables, strict=True):
-            add_tables(into, tables, np.arange(len(tables["rows"]), dtype=np.intp))
+            add_tables(yardstick, into, tables, np.arange(len(tables["rows"]), dtype=np.intp))
         first.samples.kept = [a.merge(b) for a, b in zip(first.samples.kept, other.samples.kept, strict=True)]
         if first.ids is not None and other.ids is not None:
             first.ids.kept = [a.merge(b) for a, b in zip(first.ids.kept, other.ids.kept, strict=True)]

@@ -19,9 +19,9 @@ from barograph.profiles.tables import Tables
 from barograph.profiles.yardstick import CategoricalBins, NumericBins, Yardstick
 from barograph.sketches.confusion import SUM_TOLERANCE
 from barograph.sketches.distinct import Distinct
+from barograph.sketches.kept import kept_named
 from barograph.sketches.sample import Sample
-from barograph.sketches.scores import NEGATIVE, NO, NONE, OTHER, OTHER_LABEL, PENDING, POSITIVE, YES
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import Schema
 
 BLOCK = 16_384  # rows that are encoded and counted while their codes are still in the cache
 SAMPLE_SIZE = 1_000  # rows kept of a chunk
@@ -29,9 +29,6 @@ ID_SAMPLE_SIZE = 16_384  # different ids kept of a chunk: duplicates are exact b
 
 _NOTHING = np.empty(0, np.float64)
 _NO_FLAGS = np.empty(0, np.uint8)
-_BINARY_OUTCOMES = np.array([NEGATIVE, POSITIVE, OTHER_LABEL, PENDING])  # by class position, no class, null
-_CLASS_SAID = np.array([NO, YES, OTHER, NONE])  # another class, this class, no class, null
-PRESENCE_ONLY = (ColumnType.TEXT, ColumnType.EMBEDDING, ColumnType.DATETIME)
 
 Groups = npt.NDArray[np.int64]
 
@@ -87,6 +84,12 @@ def count_batch(counter: Counter, batch: pa.RecordBatch, chunk: npt.NDArray[np.i
                 _count_outputs(yardstick, outputs, rows, group, leaves[rows], tables)
         if z_of:
             _sum_products(z, chunk[rows], counter.tables)
+    for name, columns in yardstick.kept.items():
+        for of in columns:
+            values = _as_numbers(read, of, n)
+            for group, tables in [(chunk, counter.tables), *zip(groups, counter.segment_tables, strict=True)]:
+                sketch = kept_named(name)
+                sketch.count(values, group, {a: tables[f"{name}.{of}.{a}"] for a in sketch.ARRAYS})
     sampled = outputs.sampled if outputs is not None else np.full((n, 3), np.nan)
     features = len(schema.features)
     counter.samples.add(chunk, hashes, codes[:features].T, sampled)
@@ -260,19 +263,15 @@ def _outputs(yardstick: Yardstick, batch: pa.RecordBatch, read: Columns) -> Outp
     schema, n = yardstick.schema, batch.num_rows
 
     def as_numbers(name: str | None) -> Floats:
-        if name is None or name not in read.numbers:
-            return np.full(n, np.nan)
-        values, flags = read.numbers[name]
-        return np.where(flags > 0, np.nan, values) if len(flags) else values
+        return _as_numbers(read, name, n)
 
-    if schema.task is Task.REGRESSION:
+    if schema.task.numeric:
         numbers = as_numbers(schema.prediction), as_numbers(schema.label)
         nothing = np.empty(0, np.int64)
         sampled = np.column_stack((np.full(n, np.nan), *numbers))
         return Outputs(np.empty((n, 0)), nothing, nothing, np.empty(0, np.bool_), numbers, sampled)
     k = len(schema.classes)
-    questions = schema.classes[1:] if schema.task is Task.BINARY else schema.classes
-    scores = np.column_stack([as_numbers(schema.scores.get(c)) for c in questions])
+    scores = np.column_stack([as_numbers(schema.scores.get(c)) for c in schema.questions])
     if schema.margins:
         scores = squashed(scores)
     predicted = _class_positions(batch, schema.prediction, schema)
@@ -285,6 +284,14 @@ def _outputs(yardstick: Yardstick, batch: pa.RecordBatch, read: Columns) -> Outp
     known_label = np.where(label < k, label, np.nan)
     sampled = np.column_stack((score, known_prediction, known_label))
     return Outputs(scores, predicted, label, agreed, None, sampled)
+
+
+def _as_numbers(read: Columns, name: str | None, n: int) -> Floats:
+    """Return the numbers of a column, NaN where there is none."""
+    if name is None or name not in read.numbers:
+        return np.full(n, np.nan)
+    values, flags = read.numbers[name]
+    return np.where(flags > 0, np.nan, values) if len(flags) else values
 
 
 def squashed(margins: Floats) -> Floats:
@@ -320,15 +327,10 @@ def _class_positions(batch: pa.RecordBatch, name: str | None, schema: Schema) ->
 
 
 def _from_scores(schema: Schema, scores: Floats) -> npt.NDArray[np.int64]:
-    """Return what follows from the scores: -1 where the kernel applies the threshold, else the class of the highest."""
-    n, k = len(scores), len(schema.classes)
-    if schema.task is Task.BINARY:
-        return np.full(n, -1 if schema.scores else k + 1, np.int64)
-    if len(schema.scores) < k:
-        return np.full(n, k + 1, np.int64)
-    known = np.isfinite(scores)
-    best = np.argmax(np.where(known, scores, -np.inf), axis=1)
-    return np.where(known.all(axis=1), best, k + 1).astype(np.int64)
+    """Return what follows from the scores: -1 where the kernel applies the threshold, else the position of a class."""
+    if len(schema.scores) < scores.shape[1]:
+        return np.full(len(scores), len(schema.classes) + 1, np.int64)
+    return schema.task.classes.by_scores(scores)
 
 
 def _agreed(batch: pa.RecordBatch, schema: Schema, both: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -364,11 +366,7 @@ def _count_outputs(
     k = len(schema.classes)
     truth, predicted = outputs.label[rows], outputs.predicted[rows]
     for i, outcome in enumerate(yardstick.outcomes):
-        if schema.task is Task.BINARY:
-            said, answer = predicted, _BINARY_OUTCOMES[truth]
-        else:  # a label that is not this class is a no
-            said = _CLASS_SAID[np.where(predicted >= k, predicted - k + 2, predicted == i)]
-            answer = np.where(truth > k, PENDING, np.where(truth == i, POSITIVE, NEGATIVE))
+        said, answer = schema.task.classes.answers(i, predicted, truth, k)
         kernels.count_scores(
             outputs.scores[rows, i],
             said,
@@ -382,7 +380,7 @@ def _count_outputs(
             outcome.cell_of,
             *(tables[f"outcomes.{i}.{name}"] for name in ("counts", "sums", "finest", "losses", "cells")),
         )
-    if schema.task is Task.MULTICLASS:
+    if len(yardstick.outcomes) > 1:
         scores = outputs.scores[rows] if len(schema.scores) == k else np.empty((len(truth), 0))
         confusion = (tables["confusion.counts"], tables["confusion.loss"], tables["confusion.off_sum"])
         kernels.count_confusion(predicted, truth, scores, group, SUM_TOLERANCE, *confusion)

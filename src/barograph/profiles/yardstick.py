@@ -17,8 +17,13 @@ import pyarrow as pa
 
 from barograph.arrays import Floats, Ints
 from barograph.plain_arrays import arrow_texts
-from barograph.sketches.cells import BinaryCells
+from barograph.sketches.cells import BinaryCells, RegressionCells
+from barograph.sketches.confusion import Confusion
+from barograph.sketches.histogram import Histogram
+from barograph.sketches.kept import Array, kept_named, under
 from barograph.sketches.lattice import finest_bins_of, narrow_scores
+from barograph.sketches.moments import Covariance
+from barograph.sketches.scores import ScoreTable
 from barograph.spec.schema import Schema
 
 GRID_CELLS = 4_096  # of the uniform grid that narrows the search for a bin: 16 kB, stays in the L1 cache
@@ -213,6 +218,29 @@ class Yardstick:
     segments: Mapping[str, CategoricalBins] = field(default_factory=dict)
     covariance: tuple[str, ...] = ()  # the numeric features whose second moments are kept
     turning: tuple[str, ...] = ()
+    kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # columns of the summaries under `@kept`, by name
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays that profiles hold of each group of rows, as the summaries declare them."""
+        leaves = self.partition.leaves
+        found = {"rows": Array(), "counts": Array((int(self.offsets[-1]),)), **Histogram.arrays(len(self.numeric))}
+        for i, outcome in enumerate(self.outcomes):
+            scores = ScoreTable.arrays(len(outcome.edges) + 1, len(outcome.finest))
+            found |= under(f"outcomes.{i}", scores | BinaryCells.arrays(leaves, len(outcome.predicted)))
+        if self.outcomes:
+            found["agreed"] = Array()
+        if len(self.outcomes) > 1:
+            found |= under("confusion", Confusion.arrays(len(self.schema.classes)))
+        if self.regression:
+            found |= under("regression", RegressionCells.arrays(leaves, len(self.regression.edges) + 1))
+            found |= under("errors", {"counts": Array((self.regression.errors.width,)), **Histogram.arrays()})
+        if self.covariance:
+            found |= under("products", Covariance.arrays(len(self.covariance)))
+        for name, columns in self.kept.items():
+            for column in columns:
+                found |= under(f"{name}.{column}", kept_named(name).ARRAYS)
+        return found
 
     @cached_property
     def offsets(self) -> Ints:

@@ -16,6 +16,7 @@ from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.counts import Counts
 from barograph.sketches.distinct import Distinct
 from barograph.sketches.histogram import Categories, Histogram
+from barograph.sketches.kept import Kept, all_kept
 from barograph.sketches.moments import Covariance
 from barograph.sketches.sample import Sample
 from barograph.sketches.scores import ScoreTable
@@ -37,7 +38,13 @@ def is_per_column(metric: Metric) -> bool:
     """Return whether a metric is about one column."""
     if metric.counts_rows:  # from the counts of a column, and says the same for each
         return False
-    return bool(wanted(metric) & {Counts, Histogram, Categories}) and metric.family != "performance"
+    return bool(wanted(metric) & {Counts, Histogram, Categories} or kept_of(metric)) and metric.family != "performance"
+
+
+@cache
+def kept_of(metric: Metric) -> type[Kept] | None:
+    """Return the summary under `@kept` that a metric takes, None for those that all profiles have."""
+    return next((sketch for sketch in all_kept().values() if sketch in wanted(metric)), None)
 
 
 def applies(metric: Metric, yardstick: Yardstick, column: str | None, *, segment: str = "") -> bool:
@@ -61,6 +68,8 @@ def applies(metric: Metric, yardstick: Yardstick, column: str | None, *, segment
             or (metric.counts_rows and yardstick.columns)
         )
     bins = yardstick.columns[yardstick.position[column]]
+    if (own := kept_of(metric)) is not None:
+        return column in yardstick.kept.get(own.__name__, ())
     if Counts in sketches:
         return True
     if isinstance(bins, NumericBins):
@@ -152,6 +161,8 @@ def takes_scale(metric: Metric) -> bool:
 def sketch(metric: Metric, profile: Profile, column: str | None) -> object | None:
     """Return the sketch of a profile that a metric asks for."""
     sketches = wanted(metric)
+    if column is not None and (own := kept_of(metric)) is not None:
+        return profile.kept(own, column)
     if column is not None:
         return profile.counts(column) if Counts in sketches else profile.binned(column, metric.bins)
     if metric.counts_rows:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from barograph.arrays import Number
 from barograph.errors import MismatchError
+from barograph.sketches.kept import Array
 from barograph.sketches.serial import pack, unpack
 
 SCORE_GROUPS = 10  # into which the score bins of a cell are taken together where few rows are in each
@@ -47,6 +48,11 @@ class BinaryCells:
     order: npt.NDArray[np.int64]
     first_fine: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
+
+    @staticmethod
+    def arrays(leaves: int, bins: int) -> dict[str, Array]:
+        """Return what profiles keep, of so many leaves and bins within each."""
+        return {"cells": Array((leaves, bins, 3))}
 
     def empty(self) -> Self:
         """Return the table of no rows with this one's layout."""
@@ -105,6 +111,15 @@ class RegressionCells:
     sums: npt.NDArray[np.float64]
     unusable: Number = 0
     center: float = 0.0
+
+    @staticmethod
+    def arrays(leaves: int, bins: int) -> dict[str, Array]:
+        """Return what profiles keep, of so many leaves and bins of predictions within each."""
+        return {
+            "counts": Array((leaves, bins, 2)),
+            "sums": Array((leaves, bins, len(REGRESSION_SUMS)), np.float64),
+            "unusable": Array(),
+        }
 
     @classmethod
     def empty(cls, edges: npt.NDArray[np.float64], *, leaves: int, center: float = 0.0) -> Self:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.errors import MismatchError
+from barograph.sketches.kept import Array
 from barograph.sketches.lattice import finest_bins_of
 from barograph.sketches.serial import pack, unpack
 
@@ -49,6 +50,16 @@ class ScoreTable:
     losses: npt.NDArray[np.float64]
     finest: npt.NDArray[np.float64]
     agreed: int = 0
+
+    @staticmethod
+    def arrays(bins: int, finest: int) -> dict[str, Array]:
+        """Return what profiles keep, of so many bins and finest bins of scores."""
+        return {
+            "counts": Array((4, bins + 1, 4)),
+            "sums": Array((bins, 3, len(SCORE_SUMS)), np.float64),
+            "finest": Array((finest, 2, 2), np.float64),
+            "losses": Array((2, len(SQUARED_LOSSES)), np.float64),
+        }
 
     @classmethod
     def empty(cls, edges: npt.NDArray[np.float64]) -> Self:

@@ -11,7 +11,6 @@ from typing import Any  # Any: values of any TOML type
 from barograph.chunks import GRAMMAR
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.infer import Inferred
-from barograph.spec.schema import Task
 
 MEANING: Mapping[str, str] = {
     "name": "how the model is called in results",
@@ -95,8 +94,8 @@ def init_spec(
         if getattr(schema, key) is not None:
             lines[key] = getattr(schema, key)
     if schema.scores:
-        lines["score"] = schema.score if schema.task is Task.BINARY else dict(schema.scores)
-    if schema.task is Task.BINARY and schema.classes:
+        lines["score"] = schema.score if schema.task.has_positive else dict(schema.scores)
+    if schema.task.has_positive and schema.classes:
         lines["positive"] = schema.positive
         lines["threshold"] = schema.threshold
     if schema.classes:

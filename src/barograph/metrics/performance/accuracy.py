@@ -8,7 +8,7 @@ from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Outcome
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 
 @metric(

@@ -12,7 +12,7 @@ from barograph.metrics.intervals import wilson
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.scores import ScoreTable
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 
 @metric(

@@ -10,7 +10,7 @@ from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Estimate, Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import POSITIVE, YES, ScoreTable
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 
 @metric(

@@ -8,7 +8,7 @@ from barograph.metrics.performance._labelled import NO_LABELS, NO_ROWS, nothing_
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE, SCORE_SUMS, SQUARED_LOSSES, ScoreTable
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 LOG_SCORE, LOG_COMPLEMENT = SCORE_SUMS.index("log_score"), SCORE_SUMS.index("log_complement")
 SQUARED = SQUARED_LOSSES.index("squared_log")

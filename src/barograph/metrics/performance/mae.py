@@ -9,7 +9,7 @@ from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import nothing_labelled
 from barograph.outcome import Outcome
 from barograph.sketches.cells import RegressionCells
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 
 @metric(

@@ -9,7 +9,7 @@ from barograph.metrics.performance._intervals import square_root
 from barograph.metrics.performance.mse import mse
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.cells import RegressionCells
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 
 @metric(

@@ -14,7 +14,7 @@ from barograph.metrics.performance._score_bins import LEAST_VARIANCE, finest_bin
 from barograph.outcome import Outcome, Undefined
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 PSEUDO_ROWS = 2
 LEAST_SPREAD = 0.01

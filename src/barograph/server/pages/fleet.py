@@ -13,11 +13,11 @@ from barograph.dashboard.page_exports import of_fleet
 from barograph.metrics.facts import harm_metrics, row_counts
 from barograph.server.pages.results import results
 from barograph.server.pages.visit import Visit
-from barograph.spec.schema import Task
 from barograph.store.catalog.conditions import conditions
 from barograph.store.catalog.overview import firing_since, last_events, model_names, newest_points, series_of
 from barograph.store.catalog.results import Series
 from barograph.store.catalog.scope import Scope
+from barograph.tasks import Task
 
 # Of a model, the first of these that it has is its main metric.
 MAIN = tuple(dict.fromkeys(name for task in Task for name in harm_metrics(task)))

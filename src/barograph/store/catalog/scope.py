@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from barograph.store.catalog.row_security import enter
+
 Values = Mapping[str, Any]
 _ALONE = 0x6175  # "au": any number beside which nobody else locks in this database
 R = TypeVar("R")  # a frozen dataclass whose fields are columns
@@ -21,6 +23,10 @@ class Scope:
 
     connection: Connection
     project_id: int
+
+    def __post_init__(self) -> None:
+        """Enter the project, for PostgreSQL: what a statement of ours forgets, its policies do not."""
+        enter(self.connection, self.project_id)
 
     def select(self, table: sa.Table | sa.FromClause, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         """Return a query of a table's rows in this project, all columns if none are named.
