@@ -7,7 +7,7 @@ from math import isfinite
 
 from barograph.metrics.facts import alerting, find_metric, title_of, value_of
 from barograph.monitors.evidence import Watch
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 COARSE = 3.0  # tolerances: who is blind to that much is told so with the verdict
 

@@ -17,7 +17,7 @@ from barograph.chunks import noun_of
 from barograph.labels.trust import TrustState
 from barograph.metrics.facts import harm_metrics, heading_of, title_of, value_of, worse_by
 from barograph.report.report import Report
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 from barograph.text.format import count, listed, percent
 
 FEWEST_IN_THIRD = 3  # chunks of a loss, to say how it goes on
