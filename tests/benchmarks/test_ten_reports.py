@@ -1,12 +1,12 @@
-"""What `check` says of worlds whose truth is known: fine or not, since when, why, what to do. The key is the script's."""
+"""What `check` says of worlds whose truth is known: fine or not, since when, why, what to do."""
 
 from __future__ import annotations
 
 import polars as pl
 import pytest
-import ten_reports
 
 import barograph
+import ten_reports
 from barograph.alerts.severity import Severity
 from barograph.report.before_after import before_after
 from barograph.report.explanations import why

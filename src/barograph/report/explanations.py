@@ -36,7 +36,7 @@ def _sentences(report: Report) -> Iterator[str]:
         if loss.harms:
             harms = listed([f"`{name}` ({value:.2g})" for name, value in loss.harms])
             yield f"What the drift of single features should cost there, each as if it were the only cause: {harms}."
-    if since := _unlabelled_since(report):
+    if since := unlabelled_since(report):
         yield (
             f"No labels came for rows since {since}. What is said of them is estimated, and no estimate sees a change "
             "of the rule behind the labels: find out why no labels arrive."
@@ -60,7 +60,7 @@ def _task(report: Report) -> Task:
     return report.reference.schema.task
 
 
-def _unlabelled_since(report: Report) -> str:
+def unlabelled_since(report: Report) -> str:
     """Return from which chunk on labels have stopped, "" where they have not."""
     profiles = list(report.profiles.select())
     stopped = unlabelled([bool(p.label_coverage) for p in profiles], [p.n > 0 for p in profiles])
