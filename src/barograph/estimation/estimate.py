@@ -12,7 +12,7 @@ from barograph.estimation.calibration import BinaryCalibration
 from barograph.estimation.calibration_error import calibration_error
 from barograph.estimation.classes import ClassesCalibration, expect_classes
 from barograph.estimation.experience import Expectation
-from barograph.estimation.formulas import FORMULAS, business_value
+from barograph.estimation.formulas import business_value, formulas
 from barograph.estimation.regression import FORMULAS as REGRESSION_FORMULAS
 from barograph.estimation.regression import RegressionCalibration, expect_regression
 from barograph.estimation.support import Support
@@ -63,7 +63,7 @@ def estimate_binary(
     support = calibration.support(cells)
     n = int(scores.counts[:NONE].sum())
     if problem := _problem(n, scores.rows, support):
-        names = [*FORMULAS, "expected_calibration_error", *(["business_value"] if values else [])]
+        names = [*formulas(), "expected_calibration_error", *(["business_value"] if values else [])]
         return Estimated(outcomes=dict.fromkeys(sorted(names), Undefined(problem)), support=support)
     found = binary_values(expect(calibration, cells, scores), values=values)
     return _estimated(found, n, support, out_of_time, level)
@@ -121,10 +121,10 @@ def binary_values(
     expected: Expected, *, values: tuple[float, float, float, float] | None = None
 ) -> dict[str, Expectation]:
     """Return each metric of the expected outcomes, NaN where there is none."""
-    formulas = dict(FORMULAS)
+    known = formulas()
     if values is not None:
-        formulas["business_value"] = business_value(values)
-    return {**expected.apply(formulas), "expected_calibration_error": calibration_error(expected)}
+        known["business_value"] = business_value(values)
+    return {**expected.apply(known), "expected_calibration_error": calibration_error(expected)}
 
 
 def outcomes_of(
