@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.ingest.limits import AHEAD_SECONDS, EXACT, FIRST_US, ID_LENGTH, LARGEST_WHOLE, REASONS
-from barograph.ingest.rejected import Rejected, rejected_parts, shown, to_rejected
+from barograph.ingest.rejected import Rejected, shown, to_rejected
 from barograph.ingest.values import text_of
 from barograph.spec.schema import Schema
 from barograph.store.batches import Kind, Part
@@ -34,7 +34,7 @@ class Decoded:
     duplicates: int
     labels: int
     parts: tuple[Part, ...]
-    rejected: tuple[Rejected, ...] = ()
+    rejected: Sequence[Rejected] = ()
     unknown: Counter[str] = field(default_factory=Counter)
     missing: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -56,19 +56,19 @@ def assemble(
     duplicates: int,
     parts: Sequence[Part],
     reasons: Reasons,
-    texts: Mapping[int, bytes],
+    texts: Callable[[Sequence[int]], Iterable[bytes]],
     unknown: Counter[str],
     missing: tuple[str, ...],
     doubts: tuple[str, ...] = (),
 ) -> Decoded:
     """Return what was found; `reasons` and `texts` of the rejected rows are by position in the body."""
-    rejected = to_rejected(reasons, texts) if reasons else ()
+    rejected, aside = to_rejected(kind, reasons, texts) if reasons else ((), [])
     return Decoded(
         received=received,
         accepted=received - duplicates - len(rejected),
         duplicates=duplicates,
         labels=sum(part.rows for part in parts if part.kind == "labels"),
-        parts=(*parts, *rejected_parts(kind, rejected)),
+        parts=(*parts, *aside),
         rejected=rejected,
         unknown=unknown,
         missing=missing,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias  # Any: a JSON value
 
@@ -71,11 +71,12 @@ def _not_nothing(rows: JsonRows, content_type: str) -> JsonRows:
     return rows
 
 
-def row_texts(body: Body, content_type: str, layout: Layout, wanted: Sequence[int]) -> dict[int, bytes]:
-    """Return the texts of some rows of a body that `read_json` has read."""
+def row_texts(body: Body, content_type: str, layout: Layout, wanted: Sequence[int]) -> Iterator[bytes]:
+    """Yield the texts of some rows of a body that `read_json` has read."""
     body = without_mark(body)
     spans = spans_of(body, content_type, layout.limits.rows(len(layout.fields)))
-    return {i: bytes(body[spans[i][0] : spans[i][1]]) for i in wanted}
+    for i in wanted:
+        yield bytes(body[spans[i][0] : spans[i][1]])
 
 
 def without_mark(body: Body) -> Body:
@@ -183,7 +184,7 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
             found.bad.add(len(rows))
         rows.append(row)
         index.append(i)
-        extra.append(others)
+        extra.append(None if reasons else others)
     return found
 
 

@@ -141,7 +141,7 @@ def report_of(
         silences=silences,
         now=now,
     )
-    state = checked_condition(judge(reference, profiles, found.rows), incidents)
+    state = checked_condition(judge(reference, profiles, found.rows), incidents, outside=profiles.outside)
     return Report(
         model=plan.model,
         reference=reference,
