@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from sys import intern
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ from barograph.spec.schema import Schema
 from barograph.store.batches import Kind, Part
 from barograph.store.layout import LABEL_TIMESTAMP
 
-Reasons = dict[int, list[str]]
+Reasons = dict[int, tuple[str, ...]]  # why rows are not taken, by their position in the body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +42,13 @@ class Decoded:
 
 def note(reasons: Reasons, index: int, reason: str) -> None:
     """Add why a row is not taken; of many reasons only the first are kept."""
-    mine = reasons.setdefault(index, [])
-    if len(mine) < REASONS:
-        mine.append(intern(reason))  # many rows are wrong in the same way
-    elif len(mine) == REASONS:
-        mine.append("and more")
+    reasons[index] = _with(reasons.get(index, ()), reason)
+
+
+@lru_cache(maxsize=1024)
+def _with(before: tuple[str, ...], reason: str) -> tuple[str, ...]:
+    """Return reasons with one more: one object for all rows that are wrong in the same way."""
+    return before if len(before) > REASONS else (*before, reason if len(before) < REASONS else "and more")
 
 
 def assemble(

@@ -45,7 +45,7 @@ def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, no
     """Return the events of a JSON or NDJSON body."""
     body, withheld = treated_body(body, content_type, layout, reserve)
     found = read_json(body, content_type, layout, reserve)
-    found.reasons.update((i, [why]) for i, why in withheld.items())
+    found.reasons.update((i, (why,)) for i, why in withheld.items())
     rows = found.rows
     check = _Check(found)
     ids = check.ids([row[0] for row in rows], layout.fields[0].name)
@@ -97,7 +97,7 @@ def decode_json_labels(body: Body, layout: LabelLayout, *, content_type: str, no
     """Return the labels of a JSON or NDJSON body."""
     body, withheld = treated_body(body, content_type, layout, reserve)
     found = read_json(body, content_type, layout, reserve)
-    found.reasons.update((i, [why]) for i, why in withheld.items())
+    found.reasons.update((i, (why,)) for i, why in withheld.items())
     check = _Check(found)
     places = [[i for i, f in enumerate(layout.fields) if f.kind == kind] for kind in ("id", "text", "time")]
 

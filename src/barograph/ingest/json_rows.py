@@ -11,10 +11,10 @@ import msgspec
 
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.common_names import under_own_names
-from barograph.ingest.decoded import note
+from barograph.ingest.decoded import Reasons, note
 from barograph.ingest.expand import Body
 from barograph.ingest.fields import Field, opened
-from barograph.ingest.json_split import Span, split_lines, split_list, split_whole
+from barograph.ingest.json_split import Spans, split_lines, split_list, split_whole
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import CELL_BYTES
 from barograph.ingest.memory import Reserve
@@ -43,7 +43,7 @@ class JsonRows:
     index: Sequence[int] | None = None
     extra: Sequence[str | None] | None = None
     bad: set[int] = field(default_factory=set)
-    reasons: dict[int, list[str]] = field(default_factory=dict)
+    reasons: Reasons = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     present: set[str] | None = None
 
@@ -84,7 +84,7 @@ def without_mark(body: Body) -> Body:
     return body[len(_BOM) :] if body.startswith(_BOM) else body
 
 
-def spans_of(body: Body, content_type: str, most: int) -> list[Span]:
+def spans_of(body: Body, content_type: str, most: int) -> Spans:
     """Return start and end of each row of a body. Raises like `read_json`."""
     if content_type == NDJSON:
         return split_lines(body, most)
@@ -144,7 +144,7 @@ def present_names(body: Body, content_type: str, layout: Layout, wanted: set[str
     return found
 
 
-def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
+def _one_by_one(body: Body, spans: Spans, layout: Layout) -> JsonRows:
     rows: list[tuple[Any, ...]] = []
     index: list[int] = []
     extra: list[str | None] = []
@@ -155,10 +155,10 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         try:
             values = msgspec.json.decode(text)
         except BAD_JSON as error:
-            found.reasons[i] = [why_bad(text, error)]
+            note(found.reasons, i, why_bad(text, error))
             continue
         if not isinstance(values, dict):
-            found.reasons[i] = [f"expected an object, got {shown(values)}"]
+            note(found.reasons, i, f"expected an object, got {shown(values)}")
             continue
         reasons: list[str] = []
         if layout.objects & values.keys():
@@ -166,7 +166,8 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         if layout.names.keys() & values.keys():
             values = under_own_names(values, layout.names)
         if len(values) > layout.limits.body_columns:
-            found.reasons[i] = [f"expected at most {layout.limits.body_columns:,} fields, got {len(values):,}"]
+            most = layout.limits.body_columns
+            note(found.reasons, i, f"expected at most {most:,} fields, got {len(values):,}")
             continue
         present.update(values)
         row = tuple(_value(values.pop(f.name, None), f, reasons) for f in layout.fields)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from barograph.ingest.limits import FEW, REJECTED_ALL_BYTES, REJECTED_BYTES
 from barograph.store.batches import Kind, Part, PendingRows, Row, from_payload, to_payload
 
-PART_ROWS = 5_000  # of one piece
+PART_ROWS = 2_000  # of one piece
 _SHOWN = 80  # characters of a value in a reason
 _COLUMNS = pa.schema(
     {"kind": pa.string(), "index": pa.int64(), "reasons": pa.list_(pa.string()), "row": pa.string()}.items()
@@ -64,7 +64,7 @@ def rows_of(payload: bytes) -> Iterator[dict[str, Any]]:
 
 
 def to_rejected(
-    kind: Kind, reasons: Mapping[int, Sequence[str]], texts: Callable[[Sequence[int]], Iterable[bytes]]
+    kind: Kind, reasons: Mapping[int, tuple[str, ...]], texts: Callable[[Sequence[int]], Iterable[bytes]]
 ) -> tuple[Sequence[Rejected], list[Part]]:
     """Return rejected rows in order, and the pieces of them that the spool keeps.
 
@@ -77,7 +77,7 @@ def to_rejected(
     for index in where:
         row = shown_row(next(rows)) if size < REJECTED_ALL_BYTES else ""
         size += len(row)
-        found.append(Rejected(index, tuple(reasons[index]), row))
+        found.append(Rejected(index, reasons[index], row))
         if len(found) == PART_ROWS:
             parts += rejected_parts(kind, found)
             found.clear()
