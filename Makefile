@@ -118,8 +118,9 @@ sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stoppe
 kafka: $(STAMP)  ## a million messages of Kafka, while consumer, server and broker are killed or stand still; ten minutes
 	$(BIN)/python benchmarks/kafka.py
 
-docs: $(STAMP)  ## the pages that are written from the source: metrics, settings, wording
+docs: $(STAMP)  ## the pages that are written from the source: metrics, rules, settings, wording
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
+	$(BIN)/python -m barograph.rules.document docs/rules.md
 	$(BIN)/python -m barograph.scenarios.wording docs/wording.md
 	$(BIN)/python -m barograph.cli.document docs/settings.md
 

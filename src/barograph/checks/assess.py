@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import HarmOf, breaches, known_metrics, main_metric
@@ -14,6 +15,7 @@ from barograph.causes.blame import blame_of
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
+from barograph.causes.swapped import swapped
 from barograph.causes.units import factor_of
 from barograph.checks.overview import Overview, overview, said, segments_of, sizes, typical_sizes
 from barograph.checks.plan import Plan
@@ -170,6 +172,11 @@ def breaches_of(
     first: int = 0,
 ) -> list[Breach]:
     """Return the breaches among the rows of these chunks; `main` is the metric that harm is measured in."""
+
+    @cache
+    def places(position: int) -> Mapping[str, str]:
+        return swapped(reference, profiles.at(position - first))
+
     return breaches(
         rows,
         profiles.chunks,
@@ -178,6 +185,7 @@ def breaches_of(
         harm=_harm(reference, profiles, first),
         blame=lambda column, position: blame_of(reference, profiles.at(position - first), column),
         factor=lambda column, position: factor_of(reference, profiles.at(position - first), column),
+        swapped=lambda column, position: places(position).get(column),
         outputs=outputs_of(reference),
         label=reference.schema.label,
         main=main,

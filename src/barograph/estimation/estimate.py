@@ -14,7 +14,7 @@ from barograph.estimation.calibration import BinaryCalibration
 from barograph.estimation.calibration_error import calibration_error
 from barograph.estimation.classes import ClassesCalibration, expect_classes
 from barograph.estimation.experience import Expectation
-from barograph.estimation.formulas import FORMULAS, business_value
+from barograph.estimation.formulas import business_value, formulas
 from barograph.estimation.regression import FORMULAS as REGRESSION_FORMULAS
 from barograph.estimation.regression import RegressionCalibration, expect_regression
 from barograph.estimation.support import Support
@@ -123,10 +123,10 @@ def binary_values(
     expected: Expected, *, values: tuple[float, float, float, float] | None = None
 ) -> dict[str, Expectation]:
     """Return each metric of the expected outcomes, NaN where there is none."""
-    formulas = dict(FORMULAS)
+    known = formulas()
     if values is not None:
-        formulas["business_value"] = business_value(values)
-    return {**expected.apply(formulas), "expected_calibration_error": calibration_error(expected)}
+        known["business_value"] = business_value(values)
+    return {**expected.apply(known), "expected_calibration_error": calibration_error(expected)}
 
 
 def outcomes_of(

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from barograph.arrays import Floats, Number
+from barograph.metrics import catalogue
 
 ONE_VALUE = 1e-12  # the variance of the scores of a bin, over their mean square, when they are all the same
 
@@ -171,3 +172,9 @@ FORMULAS: Mapping[str, Formula] = {
     **{name: _share_of(i) for i, name in enumerate(_CELLS)},
     **{formula.__name__: formula for formula in _OTHERS},
 }
+
+
+def formulas() -> dict[str, Formula]:
+    """Return the formulas by the names of their metrics: those above, and what metrics say of themselves."""
+    own = {m.name: m.expected for m in catalogue().values() if m.expected is not None and m.family == "performance"}
+    return {**FORMULAS, **own}

@@ -72,6 +72,7 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         rows=sum(size.rows[0] for size in sizes),
         labelled=any(size.coverage[0] for size in sizes),
         by=[one.basis for one in carried.known],
+        keys=[chunk.key for chunk in found.chunks],
         about=doubt_of(live.reference, found.chunks, rows=max((size.rows[0] for size in sizes), default=0)),
         noun=live.rule.noun,
     )
