@@ -310,9 +310,12 @@ def write_table(found: list[dict[str, float]]) -> None:
         f"{one['profiles_p95_ms']:.0f} / {one['breaches_p95_ms']:.0f} |"
         for one in found
     ]
+    columns = (
+        "| chunks | update, CPU s | ratio | first of a new process | back-filled, CPU s | a chunk, ms | peak MB | "
+        "newest visible, s | longest write, s | series / as of / profiles / breaches, p95 ms |"
+    )
     head = [
-        "| chunks | update, CPU s | ratio | the first of a new process | back-filled, CPU s | a chunk, ms | peak MB "
-        + "| newest chunk visible, s | longest write, s | series / as of / profiles / breaches, p95 ms |",
+        columns,
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     text = DOCUMENT.read_text("utf-8")
