@@ -46,8 +46,8 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## ratios of speed and memory, measured in one run
-	$(BIN)/python benchmarks/run.py
+bench: $(STAMP)  ## speed and memory against targets: make bench [PARTS="kernel peers"] [PEERS=folder of environments of other tools]
+	$(BIN)/python benchmarks/run.py $(PARTS) $(if $(PEERS),--peers $(PEERS)) --write
 
 accuracy: $(STAMP)  ## how good the estimates are: make accuracy DATA=folder
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py $(DATA)
