@@ -20,7 +20,8 @@ from barograph.ingest.json_rows import JSON, NDJSON
 from barograph.ingest.layouts import event_layout, label_layout
 from barograph.ingest.limits import Limits
 from barograph.ingest.rejected import rows_of
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
+from barograph.tasks import Task
 
 formats = pytest.mark.parametrize("form", catalogue())
 sizes = pytest.mark.parametrize("n", [1, FEW, FEW + 1])
