@@ -243,7 +243,7 @@ MONITORS = (
 )
 
 
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(deadline=None, derandomize=True, database=None, max_examples=100)
 @given(marks=st.lists(st.text("..nwc", min_size=6, max_size=6), min_size=len(MONITORS), max_size=len(MONITORS)))
 def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks: list[str]) -> None:
     text = "\n".join(f"{name} {mark}" for name, mark in zip(MONITORS, marks, strict=True))
