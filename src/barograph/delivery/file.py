@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from barograph.delivery import routes as tree
 from barograph.delivery.addresses import Network, networks_of, place_of
+from barograph.delivery.digest import Digest
+from barograph.delivery.digest import problems as digest_problems
 from barograph.delivery.identity import Group, Identity
 from barograph.delivery.receivers import Receiver, kinds
 from barograph.delivery.routes import Route
@@ -31,6 +33,7 @@ class Delivery:
 
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
     routes: Sequence[Route] = ()
+    digests: Sequence[Digest] = ()
     url: str = ""
     allow: Sequence[Network] = ()
     outages: Sequence[str] = ()
@@ -56,6 +59,7 @@ class _File(BaseModel):
     delivery: _Settings = Field(default_factory=_Settings)
     receivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    digests: tuple[Digest, ...] = ()
     oidc: Identity | None = None
 
 
@@ -99,12 +103,15 @@ def delivery_of(data: Mapping[str, Any], *, where: str = "barograph.toml") -> De
         for name in said.delivery.outages
         if name not in said.receivers
     ]
-    wrong += tree.problems(said.routes, said.receivers)
+    if said.routes or not said.digests:
+        wrong += tree.problems(said.routes, said.receivers)
+    wrong += digest_problems(said.digests, said.receivers, receivers)
     if wrong:
         raise SpecError(wrong, where=where)
     return Delivery(
         receivers=receivers,
         routes=said.routes,
+        digests=said.digests,
         url=said.delivery.url.rstrip("/"),
         allow=allow,
         outages=said.delivery.outages,
@@ -157,4 +164,5 @@ def _keys_at(location: Sequence[str | int]) -> list[str]:
         return list(_Settings.model_fields)
     if location[0] == "oidc":
         return list((Group if "groups" in location else Identity).model_fields)
-    return [info.alias or name for name, info in Route.model_fields.items()]
+    model = Digest if location[0] == "digests" else Route
+    return [info.alias or name for name, info in model.model_fields.items()]

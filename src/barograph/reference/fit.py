@@ -34,6 +34,7 @@ from barograph.reference.reference import Reference, block_rule
 from barograph.reference.rhythm import rhythms
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
 from barograph.reference.turnover import turning
+from barograph.sketches.kept import all_kept
 from barograph.spec.infer import infer_schema
 from barograph.spec.roles import Roles
 from barograph.spec.schema import ColumnType, Schema
@@ -150,6 +151,7 @@ def fit_yardstick(
         covariance=tuple(c.name for c in steady if isinstance(c, NumericBins))[:MAX_COVARIANCE],
         turning=turns,
     )
+    yardstick = replace(yardstick, kept=_kept(yardstick))
     codes = np.vstack(
         [encode_column(yardstick, c.name, _column(table, c.name)) for c in _each(yardstick.columns, check)]
     )
@@ -162,6 +164,16 @@ def fit_yardstick(
         places = cut_by[tree.features] if len(cut_by) else tree.features
         yardstick = replace(yardstick, partition=replace(tree, features=places.astype(np.int32)))
     return yardstick, _leaf_codes(yardstick, codes, check)
+
+
+def _kept(yardstick: Yardstick) -> dict[str, tuple[str, ...]]:
+    """Return the columns of which each summary under `@kept` is kept."""
+    features = yardstick.schema.features
+    wanted = {
+        name: tuple(c for c in yardstick.numeric if sketch.wants(c, feature=c in features))
+        for name, sketch in all_kept().items()
+    }
+    return {name: columns for name, columns in wanted.items() if columns}
 
 
 def _each(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:

@@ -203,6 +203,7 @@ def _outputs_only(yardstick: Yardstick) -> Yardstick:
         columns=tuple(c for c in yardstick.columns if c.name in outputs),
         partition=single_leaf(),
         covariance=(),
+        kept={},
     )
 
 

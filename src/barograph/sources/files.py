@@ -40,7 +40,7 @@ def _path(value: object) -> str:
 
 @source("files")
 class Files(Polled):
-    """Read each new file once: of a folder, a pattern, a bucket (`s3://bucket/day=*/`, `gs://…`, `az://…`), or a Delta or Iceberg table.
+    """Read each new file once: of a folder, pattern, bucket (`s3://`, `gs://`, `az://`), or a Delta or Iceberg table.
 
     A file is new if neither it nor one with the same content was read before. One that has changed is read again, as a
     whole, and that is noted; its rows are known by their ids. A file is left alone until nothing has changed in it for
