@@ -15,6 +15,7 @@ from typing import Any  # Any: defaults are of any type
 
 from pydantic import BaseModel
 
+from barograph.delivery.identity import Group, Identity
 from barograph.sources import kinds
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.write import MEANING
@@ -78,7 +79,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
 
 def document() -> str:
     """Return the page, in Markdown."""
-    return "\n".join([HEAD, *_specification(), *_variables()])
+    return "\n".join([HEAD, *_specification(), *_variables(), *_identity()])
 
 
 def _specification() -> Iterator[str]:
@@ -138,6 +139,20 @@ def _variables() -> Iterator[str]:
             meaning = f"{unit} {setting.metadata['meaning']}"
             yield f"| `{PREFIX}{setting.name.upper()}` | {_amount(setting.default, unit)} | {_cell(meaning)} |"
     yield ""
+
+
+def _identity() -> Iterator[str]:
+    yield "## Signing in by a provider\n"
+    place = "[security](security.md#a-provider-of-openid-connect)"
+    yield f"`[oidc]` of the installation's file (`BAROGRAPH_CONFIG`); see {place}.\n"
+    tables: Mapping[str, type[BaseModel]] = {"[oidc]": Identity, "[[oidc.groups]]": Group}
+    for name, model in tables.items():
+        yield f"### {name}\n"
+        yield from _paragraphs(model)
+        yield "| key | default |"
+        yield "|---|---|"
+        yield from (f"| `{key}` | {default} |" for key, default in _defaults(model))
+        yield ""
 
 
 def _amount(value: float, unit: str) -> str:
