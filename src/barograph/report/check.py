@@ -17,6 +17,7 @@ from barograph.checks.assess import assess, outputs_of, unjudged
 from barograph.checks.loss import loss_of_worst_chunk
 from barograph.checks.not_checked import NotChecked, not_checked
 from barograph.checks.plan import Plan
+from barograph.checks.recovery import is_shown
 from barograph.checks.spec_check import check_said, plan_of
 from barograph.checks.verdict import checked_condition, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule
@@ -141,7 +142,11 @@ def report_of(
         silences=silences,
         now=now,
     )
-    state = checked_condition(judge(reference, profiles, found.rows), incidents)
+    state = checked_condition(
+        judge(reference, profiles, found.rows),
+        incidents,
+        is_shown=lambda incident: is_shown(incident, found.rows, profiles.chunks[:closed], plan.tolerances),
+    )
     return Report(
         model=plan.model,
         reference=reference,
