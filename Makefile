@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories power streams
+.PHONY: demo test provider versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories soak power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
 
-test: $(STAMP)  ## every test and doctest
+test: $(STAMP) provider  ## every test and doctest
 	$(BIN)/python -m pytest -n auto
 
 versions:  ## the same with each Python that is installed
@@ -21,6 +21,11 @@ versions:  ## the same with each Python that is installed
 			echo "Python $$version is not installed: not tested"; \
 		fi; \
 	done
+
+provider:  ## npm's oidc-provider, by which tests sign in; without npm they are skipped
+	@command -v npm > /dev/null || echo "npm is missing: SIGNING IN BY A REAL PROVIDER IS NOT TESTED"
+	@! command -v npm > /dev/null || test -d tests/server/oidc/node_modules/oidc-provider || \
+		npm ci --prefix tests/server/oidc --no-audit --no-fund --silent
 
 coverage: $(STAMP)  ## the lines that the tests reach; TESTS=folder for a part. Compiled loops do not count
 	$(BIN)/coverage erase
@@ -87,15 +92,22 @@ delivery: $(STAMP)  ## kill the service 50 times while receivers fail at random;
 history: $(STAMP)  ## what an update costs by how long a model has been watched; writes docs/benchmarks.md
 	$(BIN)/python benchmarks/history.py --write
 
+soak: $(STAMP)  ## long histories back-filled, then 60 chunks close a minute, on an idle machine; SOAK="--scale 0.1 --minutes 4" for a short form
+	$(BIN)/python benchmarks/soak.py $(SOAK)
+
 histories: $(STAMP)  ## 500 random histories: what is carried on gives what evaluating everything gives
 	BAROGRAPH_HISTORIES=500 $(BIN)/python -m pytest tests/checks/test_carried.py -q
 
 sdk-wheel: $(STAMP)  ## the wheel barograph-sdk, in dist/: the client alone, for Python 3.9 and newer
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist packaging/sdk
 
-producers: $(STAMP)  ## every client and language against real servers; those whose toolchain is not installed are named
-	$(BIN)/python -m pytest -rs tests/sdk tests/server/test_sdk.py tests/server/test_producers.py tests/server/test_languages.py tests/server/test_privacy.py tests/server/test_cloud_events.py tests/server/test_probes.py tests/server/test_otlp.py tests/server/test_traces.py tests/cli/test_probe.py \
-		tests/sources tests/server/test_sources.py tests/server/test_kafka.py
+producers: $(STAMP) $(VENV)/emulators  ## every client, language and source against real servers; writes docs/producers/README.md
+	PATH="$$PATH:$(CURDIR)/$(VENV)/emulators/bin:$(CURDIR)/$(VENV)/emulators/node_modules/.bin" $(BIN)/python benchmarks/producers.py
+
+$(VENV)/emulators:  ## what plays the object storage of Google and Azure, for tests
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check "gcp-storage-emulator>=2026.7"
+	command -v npm > /dev/null && npm install --silent --no-audit --no-fund --prefix $@ "azurite@^3.37" || echo "npm is not installed: Azure is not tested"
 
 sdk-bench: $(STAMP)  ## what the client costs and delivers, on an idle machine
 	for what in import call flood deliver; do $(BIN)/python benchmarks/sdk.py $$what || exit 1; done
@@ -106,8 +118,9 @@ sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stoppe
 kafka: $(STAMP)  ## a million messages of Kafka, while consumer, server and broker are killed or stand still; ten minutes
 	$(BIN)/python benchmarks/kafka.py
 
-docs: $(STAMP)  ## the pages that are written from the source: metrics, settings, wording
+docs: $(STAMP)  ## the pages that are written from the source: metrics, rules, settings, wording
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
+	$(BIN)/python -m barograph.rules.document docs/rules.md
 	$(BIN)/python -m barograph.scenarios.wording docs/wording.md
 	$(BIN)/python -m barograph.cli.document docs/settings.md
 

@@ -1,12 +1,14 @@
 """Tell of incidents while receivers fail at random and processes are killed, and count what came: `make delivery`.
 
-    python benchmarks/delivery_chaos.py --incidents 1000 --kills 50 [--seed 1] [--write]
+    python benchmarks/delivery_chaos.py --incidents 1000 --kills 50 [--pieces 8] [--write]
 
 A webhook, a mail server, a mock of Slack's API and one of PagerDuty's are on loopback. Each takes a message and
 answers, refuses it, resets the connection before or after it has taken the message, hangs, or is slow, by chance.
 Meanwhile incidents fire and are resolved, and a server and a worker are killed with SIGKILL and started again. At the
 end each receiver must have heard of the beginning and the end of each incident, in that order, and what came twice must
 have the same key. The program ends with status 1 when something is lost, out of order, or twice under two keys.
+With `--pieces`, incidents and kills are shared out among that many runs, each with a folder of its own; `--kept FILE`
+keeps what came of those that are done, so that one that was broken off goes on with the next.
 """
 
 from __future__ import annotations
@@ -217,6 +219,7 @@ class Result:
     heard: dict[str, Heard] = field(default_factory=dict)
     attempts: int = 0
     dead: int = 0
+    troubles: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in RECEIVERS})
     wrong: list[str] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
     twice: Counter[str] = field(default_factory=Counter)
@@ -225,6 +228,7 @@ class Result:
 
     def count(self, ids: list[str]) -> None:
         """Compare what each receiver has heard with what happened."""
+        self.troubles = {name: heard.troubles for name, heard in self.heard.items()}
         for name, heard in self.heard.items():
             keys: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
             first: dict[tuple[str, str], int] = {}
@@ -242,6 +246,29 @@ class Result:
             self.wrong += [f"{name}: {n} {what}" for name, n in counts.items() if n]
         if self.dead:
             self.wrong.append(f"{self.dead} given up")
+
+
+COUNTED = ("kills", "lost", "twice", "other_key", "out_of_order")
+
+
+def total(pieces: list[dict[str, Any]]) -> Result:
+    """Return the sum of what came of several runs, each as `plain` gives it."""
+    whole = Result(sum(one["incidents"] for one in pieces))
+    for one in pieces:
+        for name in COUNTED:
+            getattr(whole, name).update(one[name])
+        for receiver, counts in one["troubles"].items():
+            whole.troubles[receiver].update(counts)
+        whole.seconds += one["seconds"]
+        whole.attempts += one["attempts"]
+        whole.dead += one["dead"]
+        whole.wrong += one["wrong"]
+    return whole
+
+
+def plain(result: Result) -> dict[str, Any]:
+    """Return what came of a run as JSON holds it."""
+    return {key: value for key, value in vars(result).items() if key != "heard"}
 
 
 class Processes:
@@ -401,16 +428,16 @@ def _until(condition: Callable[[], bool], what: str, end: float) -> None:
 def table(result: Result) -> str:
     """Return the result as Markdown."""
     kills = ", ".join(f"{n} of {'the server' if name == 'serve' else 'the worker'}" for name, n in result.kills.items())
-    sent = len(result.heard) * 2 * result.incidents
-    head = f"{result.incidents:,} incidents, each told as new and as resolved to {len(result.heard)} receivers"
+    sent = len(RECEIVERS) * 2 * result.incidents
+    head = f"{result.incidents:,} incidents, each told as new and as resolved to {len(RECEIVERS)} receivers"
     head += f" ({sent:,} messages); {sum(result.kills.values())} kills ({kills}); {result.attempts:,} attempts in"
     head += f" {result.seconds:.0f} s; {result.dead} given up.\n"
     columns = ["refused", "reset before taking", "reset after taking", "hung", "lost", "twice, same key"]
     columns += ["twice, other key", "out of order"]
     lines = [head, f"| receiver | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     titles = {"hook": "webhook", "slack": "Slack (mock)", "pager": "PagerDuty (mock)", "mail": "SMTP"}
-    for name, heard in result.heard.items():
-        troubles = [heard.troubles[kind] for kind in ("refused", "reset before", "reset after", "hangs")]
+    for name, seen in result.troubles.items():
+        troubles = [seen[kind] for kind in ("refused", "reset before", "reset after", "hangs")]
         counts = [result.lost[name], result.twice[name], result.other_key[name], result.out_of_order[name]]
         lines.append(f"| {titles[name]} | " + " | ".join(f"{n:,}" for n in (*troubles, *counts)) + " |")
     return "\n".join(lines) + "\n"
@@ -421,12 +448,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--incidents", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pieces", type=int, default=1)
+    parser.add_argument("--kept", type=Path, help="a file of what came of the pieces that are done")
     parser.add_argument("--write", action="store_true", help="write the table into docs/delivery.md")
     asked = parser.parse_args()
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="barograph-delivery-") as folder:
-        warnings.simplefilter("ignore")
-        result = run(Path(folder), incidents=asked.incidents, kills=asked.kills, seed=asked.seed)
+    done = (
+        [json.loads(line) for line in asked.kept.read_text().splitlines()] if asked.kept and asked.kept.exists() else []
+    )
+    share = range(asked.pieces)
+    for i in share[len(done) :]:
+        incidents, kills = (n // asked.pieces + (i < n % asked.pieces) for n in (asked.incidents, asked.kills))
+        with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="barograph-delivery-") as folder:
+            warnings.simplefilter("ignore")
+            done.append(plain(run(Path(folder), incidents=incidents, kills=kills, seed=i + 1)))
+        if asked.kept:
+            with asked.kept.open("a") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+    result = total(done)
     print(table(result))
     if asked.write:
         text = DOCUMENT.read_text("utf-8")

@@ -20,8 +20,9 @@ from barograph.ingest.decode import decode_events, decode_labels
 from barograph.ingest.decoded import Decoded
 from barograph.ingest.layouts import event_layout, label_layout
 from barograph.spec.file import load_spec
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
 from barograph.store.batches import from_payload
+from barograph.tasks import Task
 from fuzz_inputs import Input
 
 NOW = 1_750_000_000_000_000

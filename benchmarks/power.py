@@ -57,7 +57,8 @@ class World:
     """How a model's days are: `loss` of accuracy from the day of the change on, over `ramp` days, and what else varies.
 
     `day_effects` is the standard deviation of the log-odds from day to day, `weekend` the accuracy lost at weekends,
-    `night` that lost in the first six of 24 hourly chunks a day. `rows` are those of a chunk.
+    `night` that lost in the first six of 24 hourly chunks a day. `rows` are those of a chunk. A model that is `resting`
+    has no rows at weekends; with what is `growing` among its features are an order's number and the week's campaign.
     """
 
     name: str
@@ -70,6 +71,8 @@ class World:
     night: float = 0.0
     prevalence: float = 0.0
     labelled: bool = True
+    resting: bool = False
+    growing: bool = False
 
     @property
     def a_day(self) -> int:
@@ -82,9 +85,10 @@ class World:
         return DAYS if self.a_day == 1 else 14
 
     @property
-    def before(self) -> tuple[int, float, float, float]:
+    def before(self) -> tuple[float, ...]:
         """Return what the reference is made of: worlds that are alike in it share one."""
-        return self.rows, self.day_effects, self.weekend, self.night
+        marks = (*([1.0] if self.resting else []), *([2.0] if self.growing else []))
+        return self.rows, self.day_effects, self.weekend, self.night, *marks
 
 
 WORLDS = (
@@ -106,6 +110,9 @@ WORLDS = (
     World("more positives, no labels", references=(40,), prevalence=0.22, labelled=False),
     World("nothing, no labels", references=(40,), labelled=False),
     World("nothing, weekends worse, no labels", references=(42,), weekend=0.05, labelled=False),
+    World("nothing, 10 rows", rows=10, references=(40, 90)),
+    World("nothing, resting at weekends", references=(42, 91), resting=True),
+    World("nothing, growing ids", references=(40, 90), growing=True),
 )
 
 
@@ -138,7 +145,7 @@ def simulate(world: World, rng: np.random.Generator, days: int, *, first_day: in
     label = np.where(flipped, 1 - label, label)
     start, length = np.datetime64(MONDAY + timedelta(days=first_day), "us"), 86_400_000_000 // world.a_day
     within = np.tile(np.linspace(0, 0.999 * length, world.rows).astype("timedelta64[us]"), chunks)
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "timestamp": start + (chunk * length).astype("timedelta64[us]") + within,
             "x0": x[:, 0],
@@ -149,6 +156,11 @@ def simulate(world: World, rng: np.random.Generator, days: int, *, first_day: in
             "label": label,
         }
     )
+    if world.growing:
+        number = 3 * (first_day * world.a_day * world.rows + np.arange(n)) + rng.integers(0, 3, n)
+        campaign = np.array([f"week {w}" for w in range((first_day + days) // 7 + 1)])[(first_day + day) // 7]
+        frame = frame.with_columns(order=number, campaign=campaign)
+    return frame.filter(pl.Series(~weekend)) if world.resting else frame
 
 
 ROLES: dict[str, Any] = {
@@ -162,13 +174,15 @@ ROLES: dict[str, Any] = {
 
 
 @lru_cache(maxsize=4)
-def fitted(before: tuple[int, float, float, float], reference_days: int, seed: int) -> tuple[Reference, Floats]:
+def fitted(before: tuple[float, ...], reference_days: int, seed: int) -> tuple[Reference, Floats]:
     """Return a reference, and the metrics of its chunks: the same for all worlds that begin alike."""
     world = next(w for w in WORLDS if w.before == before)
     rng = np.random.default_rng([seed, reference_days, *(int(100 * part) for part in before)])
     rows = simulate(replace(world, prevalence=0.0), rng, reference_days, first_day=0, changes=False)
     rule = parse_chunk_rule(chunk_of(world), zone="UTC")
-    return fit(rows, chunk=lambda _: rule, **ROLES), by_chunk(rows, world.rows)
+    more = [name for name in ("order", "campaign") if name in rows.columns]
+    roles = {**ROLES, "features": [*ROLES["features"], *more]}
+    return fit(rows, chunk=lambda _: rule, **roles), by_chunk(rows, world.rows)
 
 
 def chunk_of(world: World) -> str:

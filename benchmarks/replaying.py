@@ -232,7 +232,7 @@ def compare(client: httpx.Client, stream: Stream) -> Compared:
     differences += _different("alert", alerts_there, [a.to_dict() for a in alerts], ALERT, by=BY_MONITOR)
     fires = [incident for incident in grouped if incident.state is State.FIRING]  # the service tells how it is now
     judged = judge(reference, report.profiles, report.rows)
-    in_words = checked_condition(judged, fires, is_shown=_needs_no_labels).verdict
+    in_words = checked_condition(judged, fires, is_shown=_needs_no_labels, outside=report.profiles.outside).verdict
     if state["verdict"] != in_words:
         differences.append(f"verdict: {state['verdict']!r}, expected {in_words!r}")
     for field, expected in (("events", len(stream.events)), ("labels", len(stream.labels)), ("late", 0)):

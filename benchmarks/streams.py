@@ -28,7 +28,7 @@ from barograph.profiles.profiles import Profiles
 from barograph.reference.fit import fit
 from barograph.reference.history import headline
 from barograph.reference.measure import measure_across
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 from power import K, episodes
 
 STRETCHES = 24  # of production, for each of which a model is refitted

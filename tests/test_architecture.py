@@ -19,8 +19,9 @@ ORDER = [
     ("arrays", "errors", "outcome", "plain_arrays", "plugins", "text", "times"),
     ("extras",),
     ("chunks",),
-    ("spec",),
     ("sketches",),
+    ("tasks",),
+    ("spec",),
     ("frames",),
     ("metrics", "profiles"),
     ("estimation",),
@@ -48,6 +49,7 @@ ORDER = [
     ("cli",),
 ]
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}
+TASKS = [path.stem for path in (SOURCE / "tasks").glob("*.py") if path.stem not in ("__init__", "facts")]
 CORE = [name for names in ORDER[: ORDER.index(("checks",)) + 1] for name in names]
 
 
@@ -103,6 +105,7 @@ def test_metrics_are_told_apart_by_their_facts() -> None:
     from barograph.metrics import catalogue
 
     allowed = {
+        "tasks": "the losses of a task are taken apart in a certain metric",
         "estimation": "estimates are formulas of certain metrics",
         "causes/explain.py": "it decomposes certain losses",
         "checks/loss.py": "it shows what was decomposed",
@@ -121,6 +124,35 @@ def test_metrics_are_told_apart_by_their_facts() -> None:
             if isinstance(node, ast.Constant) and node.value in names:
                 wrong.append(f"{where}:{node.lineno} names {node.value!r}")
     assert not wrong, "Say it on the metric's decorator, and ask metrics/facts.py."
+
+
+def test_what_differs_by_task_or_type_of_column_is_asked_of_it() -> None:
+    """What differs by task stands in `tasks/`, how a type is counted in `spec/schema.py`; others ask for facts."""
+    allowed = {
+        "tasks": "the home of tasks",
+        "spec/classes.py": "it finds the task from what the columns hold",
+        "spec/column_types.py": "it finds the type from what the column holds",
+        "spec/schema.py": "the home of types",
+        "ingest/layouts.py": "only embeddings come as lists",
+    }
+    wrong = []
+    for path, part in modules():
+        where = path.relative_to(SOURCE).as_posix()
+        if part in allowed or where in allowed:
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        decorators = {id(n) for d in ast.walk(tree) for one in getattr(d, "decorator_list", []) for n in ast.walk(one)}
+        for node in ast.walk(tree):
+            if id(node) in decorators:  # a metric says for which tasks it alerts
+                continue
+            names = [node.value.id] if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) else []
+            if names and names[0] in ("Task", "ColumnType") and node.attr.isupper():
+                wrong.append(f"{where}:{node.lineno} asks for {names[0]}.{node.attr}")
+            if isinstance(node, ast.Compare) and any(
+                isinstance(c, ast.Constant) and c.value in TASKS for c in node.comparators
+            ):
+                wrong.append(f"{where}:{node.lineno} compares with the name of a task")
+    assert not wrong, "Make it a fact of the task or the type, and ask for that."
 
 
 def test_source_files_stay_readable() -> None:

@@ -20,7 +20,7 @@ from barograph.monitors.results import Result
 from barograph.report.ranking import Digest
 from barograph.report.tables import quality_table
 from barograph.rules.limits import Status
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 # Written by hand: what is in no dictionary, as the literature spells it.
 SPELLED = {

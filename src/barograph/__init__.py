@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from barograph.spec.file import load_spec as load_spec
     from barograph.spec.schema import ColumnType as ColumnType
     from barograph.spec.schema import Schema as Schema
-    from barograph.spec.schema import Task as Task
+    from barograph.tasks import Task as Task
 
 # Where each public name lives: it is imported when it is first used, so that `import barograph` costs nothing.
 _HOMES = {
@@ -49,7 +49,7 @@ _HOMES = {
     "Report": "barograph.report.report",
     "Schema": "barograph.spec.schema",
     "SpecError": "barograph.errors",
-    "Task": "barograph.spec.schema",
+    "Task": "barograph.tasks",
     "Undefined": "barograph.outcome",
     "catalogue": "barograph.metrics",
     "check": "barograph.report.check",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from barograph.errors import InputError
 
-Extra = Literal["report", "delta", "demo", "iceberg", "kafka", "server", "sql"]
+Extra = Literal["apprise", "report", "delta", "demo", "iceberg", "kafka", "server", "sql"]
 
 
 @contextmanager

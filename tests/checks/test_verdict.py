@@ -15,7 +15,7 @@ from barograph.metrics.facts import alerting
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.report.check import check
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from logged import events
@@ -104,5 +104,5 @@ def test_one_chunk_without_time_reads_well() -> None:
     rows = BASE.drop("timestamp").head(400)
     report = check(rows, rows.with_columns(score=TURNED))
     assert report.verdict.startswith("The model is in trouble: ")
-    assert " throughout." in report.verdict
+    assert report.verdict.endswith(" throughout; the inputs are as before, what comes true is not.")
     assert " all" not in report.verdict

@@ -311,3 +311,22 @@ def test_starttls_asks_for_a_certificate_that_is_good_for_the_name(
         assert box.mails == []
         mail(box, host="mail.example.org", security="starttls").send(TOLD, wire, before=None)
         assert len(box.mails) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.imghdr. is deprecated:DeprecationWarning")  # which Apprise imports
+def test_apprise_sends_to_kinds_that_are_allowed_alone(sink: Sink) -> None:
+    pytest.importorskip("apprise")
+    place = f"json://{sink.url.removeprefix('http://')}/taken"
+    made("apprise", url={"env": "U"}, schemes=["json"]).send(TOLD, out(U=place), before=None)
+    (taken,) = sink.taken
+    assert (taken.path, taken.json["type"]) == ("/taken", "failure")
+    assert f"{taken.json['title']}\n{taken.json['message']}" == TOLD.text()
+    for url, schemes, why in (
+        (place, ["tgram"], "none of the kinds tgram"),
+        ("json://", ["json"], "no URL of the kind 'json'"),
+        ("json://127.0.0.1:1/hunter2", ["json"], "has not taken the message"),
+    ):
+        with pytest.raises(DeliveryError, match=why) as failed:
+            made("apprise", url={"env": "U"}, schemes=schemes).send(TOLD, out(U=url), before=None)
+        assert "hunter2" not in str(failed.value)
+    assert len(sink.taken) == 1

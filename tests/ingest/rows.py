@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from barograph.ingest.decode import Decoded
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
 from barograph.store.batches import from_payload
+from barograph.tasks import Task
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"

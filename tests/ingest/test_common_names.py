@@ -14,7 +14,8 @@ from barograph.ingest.decode import decode_events
 from barograph.ingest.json_rows import read_json
 from barograph.ingest.layouts import event_layout
 from barograph.ingest.memory import unbounded
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
+from barograph.tasks import Task
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from barograph.errors import InputError
 from barograph.ingest.kserve import Names, joined, request_rows, response_rows
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
+from barograph.tasks import Task
 
 N = ColumnType.NUMERIC
 BINARY = Schema(task=Task.BINARY, features={"a": N, "b": N}, classes=("no", "yes"), scores={"yes": "p"})

@@ -23,7 +23,7 @@ from barograph.metrics.facts import (
 )
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.counts import Counts
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 
 @pytest.fixture

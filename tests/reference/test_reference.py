@@ -17,7 +17,7 @@ from barograph.monitors.evaluate import evaluate
 from barograph.reference.fit import fit
 from barograph.reference.reference import FORMAT_VERSION, Reference
 from barograph.sketches.serial import MAGIC
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from logged import events

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -13,6 +14,18 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from serving import Served, parquet, serving
 
 from logged import events
+
+InTable: TypeAlias = Callable[..., None]
+
+
+@pytest.fixture
+def in_table(record_property: Callable[[str, object], None]) -> InTable:
+    """Return what notes a row of the table of docs/producers, which `make producers` writes: what came of a test."""
+
+    def note(source: str, how: str, *, sent: str, arrived: str, rejected: int | str) -> None:
+        record_property("producers", [source, how, sent, arrived, str(rejected)])
+
+    return note
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from logged import events
 from remains import remains
 
 SPEC: dict[str, Any] = {"task": "binary", "label": "label"}
+DOCUMENT = "[`POST /v1/cloudevents`](cloudevents.md)"
 T = "2024-01-20T10:00:0{}Z"
 X = {"x": 0.5, "amount": 7.0, "colour": "red"}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -83,7 +85,7 @@ V2 = (
 )
 
 
-def test_halves_become_events_in_any_order_also_across_restarts(tmp_path: Path) -> None:
+def test_halves_become_events_in_any_order_also_across_restarts(tmp_path: Path, in_table: Callable[..., None]) -> None:
     with serving(tmp_path, workers=True) as served:
         model(served, "kserve")
         assert logged(served, REQUEST, "a", V1[0], at=1) == "0/1/0"
@@ -102,6 +104,9 @@ def test_halves_become_events_in_any_order_also_across_restarts(tmp_path: Path) 
         context = json.loads(a["_extra"])["context"]
         assert (context["trace_id"], context["latency_ms"]) == (TRACE.split("-")[1], 2000.0)
         assert [rows[f"b-{i}"]["score"] for i in (0, 1)] == [0.0, 1.0]
+        sent = "7 CloudEvents: halves out of order, 3 twice, across a restart"
+        rejected = served.client.get("/v1/models/kserve").json()["state"]["rejected"]
+        in_table("KServe's logger, V1 and V2", DOCUMENT, sent=sent, arrived=f"{len(rows)} events", rejected=rejected)
 
 
 def test_pairs_that_a_killed_process_left_become_events_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +154,7 @@ def cloud(id: str, kind: str, data: Any, **more: Any) -> dict[str, Any]:
     return {**event, "data": data, **more}
 
 
-def test_services_types_and_what_is_unknown(working: Served) -> None:
+def test_services_types_and_what_is_unknown(working: Served, in_table: Callable[..., None]) -> None:
     served = working
     sources = {"cloudevents": {"service": ["prod/late", "shop"], "types": {"shop.sold": "event", "shop.paid": "label"}}}
     base = model(served, "mapped", sources=sources)
@@ -168,6 +173,10 @@ def test_services_types_and_what_is_unknown(working: Served) -> None:
     reasons = {row["reasons"][0] for row in served.client.get(f"{base}/quarantine").json()["items"]}
     assert {r.partition(":")[0] for r in reasons} == {"x", "shop.moved 'n3'", "shop.sold 'n5'", f"{REQUEST} 'n6'"}
     assert any("neither one of KServe's logger nor in `types` of [sources.cloudevents]" in r for r in reasons)
+    wait_for(lambda: bool(served.client.get(base).json()["state"]["labels"] == 1), "the label is filed")
+    state = served.client.get(base).json()["state"]
+    arrived = f"{state['events']} events, {state['labels']} label"
+    in_table("CloudEvents of one's own", DOCUMENT, sent=f"{len(batch)} in a batch", arrived=arrived, rejected=4)
     assert logged(served, REQUEST, "k", V1[0], at=1, name="late") == "0/1/0"
     limited = {"Authorization": f"Bearer {served.key('ingest', acts=['events'])}", "Content-Type": BATCH}
     refused = served.client.post("/v1/cloudevents", content=json.dumps(batch), headers=limited)

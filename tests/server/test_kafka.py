@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastavro
+import polars as pl
 import pytest
 from serving import PARQUET, Served, serving, wait_for
 
@@ -56,34 +60,74 @@ def values(n: int, seed: int = 5) -> list[dict[str, Any]]:
     return [{**row, "timestamp": row["timestamp"].isoformat()} for row in rows]
 
 
+AVRO = {
+    "type": "record",
+    "name": "Event",
+    "fields": [
+        *({"name": name, "type": "string"} for name in ("event_id", "timestamp", "colour")),
+        *({"name": name, "type": ["null", "double"]} for name in ("x", "amount", "score")),
+    ],
+}
+
+
+def avro(row: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    fastavro.schemaless_writer(file, fastavro.parse_schema(AVRO), row)
+    return file.getvalue()
+
+
+def arrow(rows: list[dict[str, Any]]) -> bytes:
+    file = io.BytesIO()
+    pl.DataFrame(rows).drop("label").write_ipc_stream(file)
+    return file.getvalue()
+
+
 def counted(served: Served) -> int:
     return int(served.client.get("/v1/models/m").json()["state"]["events"])
 
 
-def test_the_service_follows_a_topic(following: Served, cluster: Cluster, reference_data: bytes) -> None:
-    sent = values(1_000)
-    cluster.send("scores", [*sent[:500], b'{"event_id": "bad', b"\x00\xff", None, *sent[:100]])
-    kafka = {"brokers": cluster.brokers, "topic": "scores", "options": QUICK}
-    at = model(following, reference_data, sources={"kafka": kafka})
-    wait_for(lambda: counted(following) == 500, "what is there is counted")
-    cluster.send("scores", sent[500:])
-    wait_for(lambda: counted(following) == 1_000, "what comes is counted")
+def test_the_service_follows_topics_of_every_form(
+    following: Served, cluster: Cluster, reference_data: bytes, in_table: Callable[..., None]
+) -> None:
+    sent = values(800)
+    cluster.send("json", [*sent[:400], b'{"event_id": "bad', b"\x00\xff", None, *sent[:100]])
+    cluster.send("avro", [*map(avro, sent[600:700]), b"\x00\xff", *map(avro, sent[600:610])])
+    cluster.send("arrow", [*(arrow(sent[i : i + 20]) for i in range(700, 800, 20)), b"ARROW"])
+    kafka = {"brokers": cluster.brokers, "options": QUICK}
+    more: dict[str, dict[str, Any]] = {"json": {}, "avro": {"avro": json.dumps(AVRO)}, "arrow": {}}
+    sources = [
+        {**kafka, "name": name, "topic": name, "group": name, "format": name, **said} for name, said in more.items()
+    ]
+    at = model(following, reference_data, sources={"kafka": sources})
+    wait_for(lambda: counted(following) == 600, "what is there is counted")
+    cluster.send("json", sent[400:600])
+    wait_for(lambda: counted(following) == 800, "what comes is counted")
 
-    def told() -> dict[str, Any]:
-        found: dict[str, Any] = following.client.get(f"{at}/sources").json()["items"][0]
-        return found
+    def told() -> dict[str, dict[str, Any]]:
+        return {one["name"]: one for one in following.client.get(f"{at}/sources").json()["items"]}
 
-    wait_for(lambda: told()["lag_rows"] == 0, "nothing waits")
-    assert (told()["kind"], told()["rejected"], told()["failures"]) == ("kafka", 2, 0)
+    wait_for(lambda: {one["lag_rows"] for one in told().values()} == {0}, "nothing waits")
+    for name, (messages, twice, whole, rejected) in {
+        "json": (702, 100, 600, 2),
+        "avro": (111, 10, 100, 1),
+        "arrow": (6, 0, 100, 1),
+    }.items():
+        one = told()[name]
+        assert (one["kind"], one["rejected"], one["failures"]) == ("kafka", rejected, 0)
+        how, words = (
+            "[`[sources.kafka]`](sources.md#kafka)",
+            f"{messages} messages" + (f", {twice} twice" if twice else ""),
+        )
+        in_table(f"Kafka: {name}", how, sent=words, arrived=f"{whole} events", rejected=rejected)
     assert "not JSON" in following.client.get(f"{at}/quarantine").text
-    assert 'barograph_source_lag_rows{model="m",source="kafka"} 0.0' in following.client.get("/metrics").text
+    assert 'barograph_source_lag_rows{model="m",source="json"} 0.0' in following.client.get("/metrics").text
     assert following.client.put(at, json=SPEC).status_code == 200
     wait_for(lambda: following.client.get(f"{at}/sources").json()["items"] == [], "it is not followed any more")
-    assert counted(following) == 1_000
+    assert counted(following) == 800
 
 
 def test_a_consumer_killed_at_random_loses_nothing_and_counts_nothing_twice(
-    following: Served, cluster: Cluster, reference_data: bytes, tmp_path: Path
+    following: Served, cluster: Cluster, reference_data: bytes, tmp_path: Path, in_table: Callable[..., None]
 ) -> None:
     """The consumer is killed while it works, again and again; the last one is told to end, and does."""
     model(following, reference_data)
@@ -104,3 +148,5 @@ def test_a_consumer_killed_at_random_loses_nothing_and_counts_nothing_twice(
     assert counted(following) == len(sent)
     assert cluster.committed("killed", "g") == len(sent)
     wait_for(lambda: counted(following) == len(sent), "and nothing twice")
+    how, words = "`barograph consume`", f"{len(sent):,} messages; the consumer killed {KILLS} times"
+    in_table("Kafka: json, a process of its own", how, sent=words, arrived=f"{counted(following):,} events", rejected=0)

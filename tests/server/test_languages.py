@@ -146,7 +146,16 @@ def state(served: Served) -> dict[str, Any]:
     return found
 
 
-def test_what_arrives_is_what_was_meant(live: Served, language: tuple[str, Run]) -> None:
+TITLES = {
+    "python": ("Python ≥ 3.9", "`barograph.sdk`, or `barograph_sdk` from the wheel of its own: [below](#python)"),
+    "curl": ("curl", "[curl.sh](curl.sh)"),
+    "js": ("JavaScript, Node ≥ 18", "[producer.js](producer.js)"),
+    "java": ("Java ≥ 11", "[Producer.java](Producer.java)"),
+    "go": ("Go ≥ 1.18", "[producer.go](producer.go)"),
+}
+
+
+def test_what_arrives_is_what_was_meant(live: Served, language: tuple[str, Run], in_table: Callable[..., None]) -> None:
     name, run = language
     before = state(live)
     said = run(live.url, "late-flights")
@@ -180,6 +189,9 @@ def test_what_arrives_is_what_was_meant(live: Served, language: tuple[str, Run])
     quarantine = live.client.get("/v1/models/late-flights/quarantine?limit=100").json()["items"]
     mine = [row for row in quarantine if f"{name}-wrong" in row["row"]]
     assert [row["reasons"] for row in mine] == [[REJECTED]]
+    labels_there = true.height
+    sent, arrived = (f"{events} events, {labels_there} labels" for events in (len(MEANT) + len(mine), table.height))
+    in_table(*TITLES[name], sent=sent, arrived=arrived, rejected=len(mine))
 
 
 def test_a_server_in_trouble_gets_every_event_once(given: ModuleType, language: tuple[str, Run]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,9 @@ def filed(served: Served, n: int) -> dict[str, dict[str, Any]]:
     return {row["event_id"]: row for row in found[0].to_dicts()}
 
 
-def test_spans_and_log_records_of_the_real_sdk_become_events_and_labels(tmp_path: Path) -> None:
+def test_spans_and_log_records_of_the_real_sdk_become_events_and_labels(
+    tmp_path: Path, in_table: Callable[..., None]
+) -> None:
     with serving(tmp_path, workers=True) as served:
         base = model(served, "scorer")
         with exporting(served) as (tracing, logging):
@@ -109,7 +111,14 @@ def test_spans_and_log_records_of_the_real_sdk_become_events_and_labels(tmp_path
         other = next(row for id, row in rows.items() if id not in ("logged", f"{trace_id}-{span_id}"))
         assert json.loads(other["_extra"])["context"]["error"] == "ValueError"
         wait_for(lambda: bool(served.client.get(base).json()["state"]["labels"] == 1), "the label is filed")
-        assert served.client.get(base).json()["state"]["rejected"] == 0
+        state = served.client.get(base).json()["state"]
+        assert state["rejected"] == 0
+        sent, arrived = "3 spans, 1 of them not ours, and 2 log records", f"{len(rows)} events, {state['labels']} label"
+        in_table("OpenTelemetry's SDK", "[OTLP/HTTP](otlp.md), protobuf", sent=sent, arrived=arrived, rejected=0)
+
+
+def served_state(served: Served, base: str) -> Any:
+    return served.client.get(base).json()["state"]
 
 
 def as_json(*records: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -130,7 +139,7 @@ def export(
     return served.client.post(f"/v1/otlp/v1/{kind}", content=body, headers={"Content-Type": content_type, **headers})
 
 
-def test_what_could_not_be_taken_is_a_partial_success(working: Served) -> None:
+def test_what_could_not_be_taken_is_a_partial_success(working: Served, in_table: Callable[..., None]) -> None:
     base = model(working, "partly")
     good = {"barograph.model": "partly", **FEATURES, "barograph.score": 0.5}
     sent = export(
@@ -148,6 +157,9 @@ def test_what_could_not_be_taken_is_a_partial_success(working: Served) -> None:
     assert partial["rejectedLogRecords"] == "2"
     assert "x: expected a number, got 'much'" in partial["errorMessage"]
     assert "it has no attribute barograph.features" in partial["errorMessage"]
+    wait_for(lambda: (served_state(working, base) or {}).get("events") == 1, "the good one is filed")
+    sent = "5 log records: 1 an ordinary one, 1 of a model that is not there"
+    in_table("OTLP as JSON", "[OTLP/HTTP](otlp.md)", sent=sent, arrived="1 event", rejected=2)
     assert "2 records without a model that is known" in partial["errorMessage"]
     wait_for(lambda: len(working.client.get(f"{base}/quarantine").json()["items"]) == 2, "two are set aside")
     assert export(working, as_json({**good, "barograph.id": "a"})).json() == {}, "the same again is no error"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def private(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def test_nothing_clear_reaches_the_disk_the_log_or_an_answer(tmp_path: Path) -> None:
+def test_nothing_clear_reaches_the_disk_the_log_or_an_answer(tmp_path: Path, in_table: Callable[..., None]) -> None:
     data, said = tmp_path / "data", list[str]()
     answers: list[httpx.Response] = []
     frame = private(events(1500, seed=1))
@@ -123,6 +124,9 @@ def test_nothing_clear_reaches_the_disk_the_log_or_an_answer(tmp_path: Path) -> 
     assert [a.url for a in answers if CLEAR in a.content] == []
     assert [line for line in said if SECRET in line] == []
     assert oct(key_file(Settings(folder=data), 1).stat().st_mode)[-3:] == "600"
+    sent = "a reference and 320 events, a clear value in four columns; the service killed twice"
+    arrived = "319 events, treated: the value is in no file, log or answer"
+    in_table("sensitive columns", "[`[sensitive]`](privacy.md)", sent=sent, arrived=arrived, rejected=1)
 
 
 def test_what_the_service_fetches_is_treated_too(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_an_incident_lasts_from_the_first_run_that_fails_to_the_first_that_passe
 
 
 def test_an_upgraded_library_and_a_shifted_answer_are_on_the_timeline_and_in_an_incidents_cause(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_table: Callable[..., None]
 ) -> None:
     now, started = [ONSET], time.monotonic()
 
@@ -118,3 +118,7 @@ def test_an_upgraded_library_and_a_shifted_answer_are_on_the_timeline_and_in_an_
             assert "of 5 answers 1 different" in text
         shown = client.get(f"/incidents/{probe['id']}")
         assert (shown.status_code, "numpy 1.26.4 → 2.4.0" in shown.text) == (200, True)
+        what, how = "golden rows", "`barograph probe`: [below](#golden-rows-before-traffic-suffers)"
+        sent = "5 rows twice, 1 of them shifted, a library upgraded between"
+        arrived = "both changes: on the timeline, and causes of the incident that followed"
+        in_table(what, how, sent=sent, arrived=arrived, rejected=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_what_is_wrong_is_told(served: Served, body: dict[str, Any], path: str) 
 
 
 def test_an_upgraded_library_and_another_model_file_are_on_the_timeline(
-    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_table: Callable[..., None]
 ) -> None:
     served.client.put("/v1/models/p3", json={})
     model = tmp_path / "model.bin"
@@ -88,4 +89,7 @@ def test_an_upgraded_library_and_another_model_file_are_on_the_timeline(
     model.write_bytes(b"two")
     start()
     (newest, _) = changes(served, "p3")
+    told = f"{len(changes(served, 'p3'))} changes: the first start, and what differs"
+    sent = "3 starts; a library upgraded and the model's file changed before the last"
+    in_table("what a process runs on", "[below](#what-a-process-runs-on)", sent=sent, arrived=told, rejected=0)
     assert newest["title"] == f"scorer: model.bin changed, numpy {installed['numpy']} → 99.0"

@@ -45,7 +45,11 @@ class World:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("walk")
-    more = {"database_url": _new_database(request)} if request.param == "postgresql" else {}
+    more = {}
+    if request.param == "postgresql":
+        from databases import new_database
+
+        more = {"database_url": new_database(request.getfixturevalue("postgres_server"))}
     with serving(folder, local=False, **more) as served:
         with writing(served.service.engine) as connection:
             now_us = wall_clock_us()
@@ -81,18 +85,6 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             headers = {**by_key["operator"], "Barograph-Project": place}
             assert served.client.put(f"/v1/models/in-{name}", json={}, headers=headers).status_code == 201
         yield World(served, {OWN: 1, OTHER: other.id, FOREIGN: foreign.id}, by_key, by_session)
-
-
-def _new_database(request: pytest.FixtureRequest) -> str:
-    from uuid import uuid4
-
-    import psycopg
-
-    server: str = request.getfixturevalue("postgres_server")
-    name = f"walk_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # a name of ours
-    return server.replace("/postgres?", f"/{name}?")
 
 
 def reaches(role: str, place: str) -> bool:

@@ -17,10 +17,12 @@ from deltalake import DeltaTable, write_deltalake
 from feeding import NOW_US, Memory
 
 from barograph.errors import InputError, SpecError, Stopping
+from barograph.frames.object_storage import bucket_filesystem
 from barograph.frames.read import open_rows
 from barograph.frames.read_buckets import Bucket
 from barograph.sources import check_sources, sources_of
 from barograph.sources.files import Files
+from emulated import BUCKET, emulated
 
 OLD_S = NOW_US / 1e6 - 3600
 
@@ -307,6 +309,44 @@ def test_objects_of_a_bucket(bucket_url: str) -> None:
         open_rows(f"{bucket_url}/gone")
 
 
+@pytest.mark.parametrize("store", ["gs", "az"])
+def test_other_stores_than_s3(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with emulated(store, tmp_path) as where:
+        if where is None:
+            pytest.skip("make producers installs what plays this store")
+        for name, value in where.items():
+            monkeypatch.setenv(name, value)
+        bucket_filesystem(store).create_dir(BUCKET)
+        url, feed = f"{store}://{BUCKET}", Memory()
+        source = Files(path=f"{url}/x/day=*/*.parquet", settle="0s")
+        feed.now_us = 2**60
+        put(f"{url}/x/day=1/a.parquet", table(0, 5))
+        put(f"{url}/y/b.parquet", table(90, 95))
+        source.poll(feed)
+        assert sorted(feed.ids()) == ids(0, 5)
+        put(f"{url}/x/day=2/a.parquet", table(5, 7))
+        source.poll(feed)
+        assert sorted(feed.ids()) == ids(5, 7)
+        rows = open_rows(f"{url}/x")
+        assert (rows.rows, rows.schema.names) == (7, ["id", "x", "day"])
+        with pytest.raises(InputError, match="There is no object"):
+            open_rows(f"{url}/gone")
+        write_deltalake(str(tmp_path / "t"), table(0, 5).to_arrow())  # copied there, as it is
+        for path in (one for one in (tmp_path / "t").rglob("*") if one.is_file()):
+            with bucket_filesystem(store).open_output_stream(f"{BUCKET}/{path.relative_to(tmp_path)}") as out:
+                out.write(path.read_bytes())
+        Files(path=f"{url}/t").poll(lake := Memory())
+        assert sorted(lake.ids()) == ids(0, 5)
+
+
+def test_an_account_that_is_not_named_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(InputError, match="AZURE_STORAGE_ACCOUNT_NAME, which is not set"):
+        open_rows("az://tables/x")
+    with pytest.raises(SpecError, match="does not let the service read"):
+        check_sources({"files": {"path": "gs://tables/x"}}, ["s3://tables", "az://tables"])
+
+
 def test_a_delta_table_in_a_bucket(bucket_url: str) -> None:
     feed, source = Memory(), Files(path=f"{bucket_url}/t")
     options = {"AWS_ALLOW_HTTP": "true", "AWS_CONDITIONAL_PUT": "etag"}
@@ -339,8 +379,6 @@ def test_a_delta_table_in_a_bucket_reads_no_file_of_this_machine(bucket_url: str
     write_deltalake(f"{bucket_url}/t", table(0, 5).to_arrow(), storage_options=options)
     secret = tmp_path / "secret.parquet"
     table(90, 95).write_parquet(secret)
-    from barograph.frames.object_storage import bucket_filesystem
-
     for version, path in enumerate((str(secret), f"../../../../..{secret}"), 1):
         add = {"path": path, "size": 1, "partitionValues": {}, "modificationTime": 1, "dataChange": True}
         log = f"{bucket_url.removeprefix('s3://')}/t/_delta_log/{version:020}.json"
@@ -354,11 +392,10 @@ def test_a_delta_table_in_a_bucket_reads_no_file_of_this_machine(bucket_url: str
 def put(url: str, frame: pl.DataFrame) -> None:
     from io import BytesIO
 
-    from barograph.frames.object_storage import bucket_filesystem
-
     file = BytesIO()
     frame.write_parquet(file)
-    with bucket_filesystem().open_output_stream(url.removeprefix("s3://")) as out:
+    store, _, path = url.partition("://")
+    with bucket_filesystem(store).open_output_stream(path) as out:
         out.write(file.getvalue())
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from barograph.errors import SpecError
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value, load_spec
 from barograph.spec.infer import infer_schema
-from barograph.spec.schema import ColumnType, Task, Unusable
+from barograph.spec.schema import ColumnType, Unusable
 from barograph.spec.write import MEANING, init_spec, spec_text
+from barograph.tasks import Task
 
 FULL = """
 name = "late flights"

@@ -17,8 +17,9 @@ from barograph.spec.classes import binary_classes, in_order
 from barograph.spec.column_types import column_type
 from barograph.spec.infer import infer_schema
 from barograph.spec.roles import Roles, class_text
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
 from barograph.spec.search import NAMES
+from barograph.tasks import Task
 
 N = 60
 

@@ -4,8 +4,9 @@ import pyarrow as pa
 import pytest
 
 from barograph.errors import SpecError
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
 from barograph.store.layout import RESERVED, event_schema, label_schema, with_id_and_timestamp
+from barograph.tasks import Task
 
 FEATURES = {
     "amount": ColumnType.NUMERIC,

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from barograph.spec.schema import Schema, Task
+from barograph.spec.schema import Schema
 from barograph.store.layout import label_schema
+from barograph.tasks import Task
 from barograph.times import from_microseconds
 from barograph.worker.join_labels import WHOLE, Slice, labelled_rows
 

@@ -56,8 +56,8 @@ class Judged:
     """By what the performance of `rows` in `chunks` was judged, as part of a sentence; and why that is not enough.
 
     `how` is empty where nothing was judged, `doubt` where there is none. `lost` counts the last chunks of which nothing
-    is known although there were labels or estimates before, once patience is over: that is at least a warning. `noun`
-    is what a chunk is called.
+    is known but what is estimated, if that, although there were labels before, once patience is over: that is at least
+    a warning. `noun` is what a chunk is called, `blind` says what loss would not be seen, where that is a large one.
     """
 
     rows: int
@@ -66,6 +66,7 @@ class Judged:
     doubt: str = ""
     lost: int = 0
     noun: str = PART
+    blind: str = ""
 
     @property
     def is_enough(self) -> bool:
@@ -166,13 +167,15 @@ def condition(
     failure: Failure | None = None,
     has_reference: bool = True,
     rejected: int = 0,
+    outside: int = 0,
     unread: Sequence[Unread] = (),
 ) -> Condition:
     """Return the state of a model, with its verdict and severity.
 
     `judged` is None before it was evaluated. `troubles` are those that are heard, the gravest first; `silenced` counts
-    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. `rejected` rows are
-    none that the verdict is about, and it says so; so it does of sources that are `unread`.
+    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. Rows that were
+    `rejected`, or are `outside` as they have no usable time, are none that the verdict is about, and it says so; so it
+    does of sources that are `unread`.
 
     A model that is paused or retired has no severity. One that cannot be evaluated keeps the severity of what was found
     before it could not, and the verdict says both.
@@ -187,7 +190,8 @@ def condition(
         said = f"{held} Nothing is raised."
         return Condition(lifecycle=lifecycle, judgement=Judgement.NOT_KNOWN, severity=None, verdict=said)
     judgement, severity, verdict = _judged(lifecycle, judged, troubles, silenced, has_reference)
-    verdict += _apart_from(rejected) + "".join(f" {source}" for source in unread)
+    verdict += _apart_from(rejected, f"that {'was' if rejected == 1 else 'were'} rejected")
+    verdict += _apart_from(outside, "without a usable time") + "".join(f" {source}" for source in unread)
     if failure is not None:
         before = f" Before that: {verdict}" if severity and severity > Severity.NOTICE else ""
         judgement, verdict = Judgement.CANNOT_BE_EVALUATED, f"{failure}{before}"
@@ -239,7 +243,7 @@ def _judged(
         more = len(worst) + len(broken) - 1
         also = f" (and {more} more {'incident' if more == 1 else 'incidents'})" if more else ""
         is_shown = all(trouble.is_shown for trouble in worst)
-        verdict = f"{_in_trouble(worst[0], is_over, is_shown)}: {worst[0].title}{also}{_besides(silenced)}."
+        verdict = f"{_in_trouble(worst[0], is_over, is_shown, judged)}: {worst[0].title}{also}{_besides(silenced)}."
         return Judgement.ATTENTION if is_over else Judgement.IN_TROUBLE, severity, verdict
     if lifecycle is Lifecycle.NEW:
         missing = "no event has come" if has_reference else "it has no reference to be compared with"
@@ -257,13 +261,15 @@ def _judged(
     return judgement, severity, _calm(troubles, judged, silenced)
 
 
-def _apart_from(rejected: int) -> str:
-    if not rejected:
-        return ""
-    return f" Apart from {count(rejected, 'row')} that {'was' if rejected == 1 else 'were'} rejected."
+def _apart_from(rows: int, which: str) -> str:
+    return f" Apart from {count(rows, 'row')} {which}." if rows else ""
 
 
-def _in_trouble(worst: Trouble, is_over: bool, is_shown: bool) -> str:
+def _in_trouble(worst: Trouble, is_over: bool, is_shown: bool, judged: Judged | None) -> str:
+    if what_breaks(worst.metric, worst.family) is Broken.NO_ROWS and worst.segment is None:
+        rest = judged.how if judged and judged.is_enough else ""
+        rest = f", and the model is all right {rest} apart from that" if rest else ""
+        return f"Rows come again after an outage{rest}" if is_over else "The model is silent"
     if worst.family == "operations":
         return "The model is silent"
     # Of columns, only the model's outputs are critical by themselves.
@@ -307,6 +313,7 @@ def _calm(noticed: Sequence[Trouble], judged: Judged, silenced: int) -> str:
     apart = f"Apart from {count(silenced, 'silenced incident')}, " if silenced else ""
     if judged.is_enough:
         rest = f"; {moved}" if moved else f": nothing {'else ' if silenced else ''}is beyond its limits"
+        rest += f"; {judged.blind}" if judged.blind else ""
         verdict = f"the model is all right {judged.how} ({size}){rest}."
     else:
         nothing = f"nothing {'else ' if silenced else ''}that was checked is beyond its limits ({size})"

@@ -12,8 +12,8 @@ from barograph.profiles.profiles import Profile
 from barograph.profiles.tables import column_slice
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.reference import Reference
+from barograph.sketches.sample import Sample
 from barograph.sketches.scores import PENDING, POSITIVE
-from barograph.spec.schema import Task
 
 LEAST_USE = 0.02  # of what the partition explains: cuts of a column that says nothing gain less
 FEWEST = 50  # rows on either side, of which a mean loss says something
@@ -47,7 +47,7 @@ def repaired_part(reference: Reference, profile: Profile, column: str) -> float 
     sample, usual = profile.sample, reference.once(("mean loss",), lambda: _mean_loss(reference))
     if usual is None or sample is None:
         return None
-    loss = _losses(sample.outputs, reference.schema.task)
+    loss = _losses(sample, reference)
     known = np.isfinite(loss)
     codes, loss = sample.codes[known, reference.yardstick.position[column]], loss[known]
     good = ~_newly(reference, column, codes)[codes]
@@ -101,16 +101,14 @@ def _by_leaf(reference: Reference) -> Iterator[tuple[Floats, Floats]]:
 def _mean_loss(reference: Reference) -> float | None:
     """Return the mean loss in the samples of the reference's blocks."""
     samples = [block.sample for block in reference.blocks.select()]
-    loss = np.concatenate([_losses(s.outputs, reference.schema.task) for s in samples if s is not None])
+    loss = np.concatenate([_losses(s, reference) for s in samples if s is not None])
     known = loss[np.isfinite(loss)]
     return float(known.mean()) if len(known) >= FEWEST else None
 
 
-def _losses(outputs: Floats, task: Task) -> Floats:
-    """Return the loss of each row of a sample, NaN without a prediction or a label: an error, or its absolute size."""
-    said, truth = outputs[:, 1], outputs[:, 2]
-    loss = np.abs(said - truth)
-    return loss if task is Task.REGRESSION else np.where(np.isnan(loss), np.nan, (loss > 0).astype(np.float64))
+def _losses(sample: Sample, reference: Reference) -> Floats:
+    """Return the loss of each row of a sample, NaN without a prediction or a label."""
+    return reference.schema.task.facts.loss(sample.outputs[:, 1], sample.outputs[:, 2])
 
 
 def _newly(reference: Reference, column: str, codes: np.ndarray[tuple[int, ...], np.dtype[np.uint16]]) -> Bools:

@@ -10,7 +10,6 @@ from barograph.metrics.intervals import Z
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profiles
 from barograph.rules.limits import Status
-from barograph.spec.schema import Task
 
 MONITOR = "concept.concept_residual"
 MATERIAL = 0.02  # of accuracy: what is material by default
@@ -31,8 +30,8 @@ def concept_rows(
     The first chunk of `profiles` has the place `first` among all. A row is in breach when all labels up to it are
     evidence of another concept, in either direction.
     """
-    regression = profiles.yardstick.schema.task is Task.REGRESSION
-    sign = 1.0 if regression else -1.0  # of a loss as accuracy
+    task = profiles.yardstick.schema.task
+    sign = 1.0 if task.facts.rises else -1.0  # of a loss as accuracy
     rows = []
     for r in trust.residuals:
         profile = profiles.at(r.position - first)
@@ -54,8 +53,8 @@ def concept_rows(
                 lower=sign * r.gap - Z * r.error,
                 upper=sign * r.gap + Z * r.error,
                 reference_value=0.0,
-                limit_lower=None if regression else -MATERIAL,
-                limit_upper=MATERIAL_SHARE * r.expected if regression else None,
+                limit_lower=None if task.numeric else -MATERIAL,
+                limit_upper=MATERIAL_SHARE * r.expected if task.numeric else None,
                 evidence=evidence,
                 status=Status.BREACH if (evidence if evidence is not None else -inf) >= log(trust.arl) else Status.OK,
                 as_of=as_of,

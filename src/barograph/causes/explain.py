@@ -29,6 +29,7 @@ from barograph.rules.limits import default_tolerance
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
+from barograph.text.format import percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +70,12 @@ class Trust:
 
 def losses_of(profile: Profile) -> tuple[str, CellLosses] | None:
     """Return the loss that is explained and its sums by cell: accuracy, or the absolute error of a regression."""
+    name, cells = profile.yardstick.schema.task.facts.measure, profile.cells
     if profile.cells_of_regression is not None:
-        return "mae", absolute_error_losses(profile.cells_of_regression)
-    cells = profile.cells
+        return name, absolute_error_losses(profile.cells_of_regression)
     if not cells:
         return None
-    return "accuracy", accuracy_losses(cells[0]) if len(cells) == 1 else accuracy_losses_of_classes(cells)
+    return name, accuracy_losses(cells[0]) if len(cells) == 1 else accuracy_losses_of_classes(cells)
 
 
 def harm_of(reference: Reference, profile: Profile, column: str) -> tuple[Harm, float] | None:
@@ -88,7 +89,7 @@ def harm_of(reference: Reference, profile: Profile, column: str) -> tuple[Harm, 
     metric, losses = found
     where = column_slice(reference.yardstick, column)
     codes = profile.tables["counts"][profile.row, where]
-    loss = leaf_loss(losses) * (-1.0 if metric == "accuracy" else 1.0)
+    loss = leaf_loss(losses) * (1.0 if reference.schema.task.facts.rises else -1.0)
     overall = float(losses.total.sum() / losses.rows.sum())
     harm = feature_harm(reference.leaf_codes[:, where], codes, loss)
     return harm, default_tolerance(catalogue()["performance", metric], overall)
@@ -199,14 +200,22 @@ def why_worse(reference: Reference, profile: Profile) -> str:
 
 
 def causes_in_words(parts: Decomposition) -> str:
-    """Return what a change comes from, as the end of a sentence; a cause whose interval includes zero is none."""
+    """Return what a change comes from, as the end of a sentence; a cause whose interval includes zero is none.
+
+    Where hardly a row has its like in the reference, as with a column in another unit, neither cause can be told.
+    """
+    if not parts.is_comparable:
+        return (
+            f"only {percent(parts.overlap)} of the rows have their like in the reference, so the input itself is "
+            "another, and whether the rule behind the labels has changed cannot be told"
+        )
 
     def signed(estimate: Estimate) -> str:
         return f"{estimate.value:+.3g} (95 %: {estimate.lower:+.3g} to {estimate.upper:+.3g})"
 
     causes = (
-        (parts.covariate, "because the traffic is another (covariate shift)"),
-        (parts.concept, "because the same traffic has other labels (concept drift)"),
+        (parts.covariate, "because the inputs changed (covariate shift)"),
+        (parts.concept, "because the same inputs have other outcomes (concept drift)"),
     )
     certain = [f"{signed(part)} {why}" for part, why in causes if part.excludes_zero]
-    return ", ".join(certain) or "whether the traffic is another, or its labels are, is not certain"
+    return ", ".join(certain) or "whether the inputs changed or the rule behind the labels is not certain"

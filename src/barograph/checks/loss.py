@@ -35,7 +35,7 @@ def loss_of_worst_chunk(reference: Reference, profiles: Profiles, results: Seque
 
     None where no labels have arrived.
     """
-    name = "mae" if reference.yardstick.regression else "accuracy"
+    name = reference.schema.task.facts.measure
     known = find_metric(name, "performance")
     higher = known is not None and known.better == "higher"
     values = {

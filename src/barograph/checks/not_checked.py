@@ -12,9 +12,9 @@ from barograph.chunks import Chunk
 from barograph.metrics import catalogue
 from barograph.metrics.facts import alerting, find_metric, heading_of, title_of
 from barograph.monitors.defaults import MANY_COLUMNS, drift_speakers
-from barograph.monitors.feeds import history_like
+from barograph.monitors.feeds import cut_of, history_like
 from barograph.monitors.results import Result, noun_of_rows
-from barograph.profiles.encode import PRESENCE_ONLY, margin_at
+from barograph.profiles.encode import margin_at
 from barograph.profiles.profiles import Profile, Profiles
 from barograph.reference.measure import wanted
 from barograph.reference.reference import Reference
@@ -22,7 +22,6 @@ from barograph.rules.limits import OUT_OF_REACH, Status
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.sample import Sample
 from barograph.spec.roles import is_doubtful
-from barograph.spec.schema import Task
 from barograph.spec.suggest import suggested
 from barograph.text.format import count, listed, percent
 
@@ -137,7 +136,7 @@ def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
     elif not _has_predictions(reference, seen):
         why = "no row of the production data has a prediction or score that can be used"
         yield NotChecked(what="performance, also estimated", why=why)
-    elif schema.task is not Task.REGRESSION and not schema.scores:
+    elif not schema.task.numeric and not schema.scores:
         why = "no score column is known: ROC AUC, log loss, calibration, cell drift and estimates need one"
         yield NotChecked(what="metrics of scores", why=why)
 
@@ -145,7 +144,7 @@ def _predictions(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
 def _judged_otherwise(reference: Reference, seen: Profile) -> Iterator[NotChecked]:
     """Say where something else than what the model said is judged, and how many rows are not judged at all."""
     schema, outcomes = reference.schema, seen.outcomes
-    binary = schema.task is Task.BINARY
+    binary = schema.task.has_positive
     least = margin_at(schema.threshold) if schema.margins else schema.threshold
     rule = f"a score of {least:g} or more counts as {schema.positive!r}" if binary else "the highest score counts"
     unscored = [c for c in schema.classes if c not in schema.scores]
@@ -170,9 +169,7 @@ def _judged_otherwise(reference: Reference, seen: Profile) -> Iterator[NotChecke
             yield NotChecked(what=f"the scores of {count(off, f'{whose}row')} as probabilities", why=why)
     if outcomes is not None and outcomes.unusable:
         share = percent(outcomes.unusable / outcomes.rows)
-        wrong = (
-            "" if schema.task is Task.REGRESSION else "; what is no class is wrong, and what is missing is not judged"
-        )
+        wrong = "" if schema.task.numeric else "; what is no class is wrong, and what is missing is not judged"
         why = f"their predictions cannot be used ({share} of the rows){wrong}"
         yield NotChecked(what=count(outcomes.unusable, "row"), why=why)
 
@@ -182,7 +179,7 @@ def _has_predictions(reference: Reference, seen: Profile) -> bool:
     for column in filter(None, (schema.prediction, *schema.scores.values())):
         counts = seen.counts(column)
         bad = counts.positive_inf + counts.negative_inf + counts.unseen
-        if schema.task is not Task.REGRESSION:  # where any number is a prediction
+        if not schema.task.numeric:  # where any number is a prediction
             bad += counts.below + counts.above
         if counts.present > bad:
             return True
@@ -235,7 +232,7 @@ def _schema(reference: Reference, profiles: Profiles) -> Iterator[NotChecked]:
     yield from _columns(gone, "gone from the production data: read as missing")
     yield from _columns(profiles.extra_columns, "new in the production data: the reference does not know {them}")
     yield from _columns(profiles.type_changes, "numbers in the reference, and text now: read as numbers where possible")
-    presence = [name for name, kind in schema.features.items() if kind in PRESENCE_ONLY]
+    presence = [name for name, kind in schema.features.items() if kind.presence_only]
     yield from _columns(presence, "text, times or embeddings: only missing values are checked")
     yield from _columns(schema.groups, "protected attributes: fairness between groups is not measured yet")
 
@@ -379,7 +376,7 @@ def _explained(row: Result, reference: Reference, profiles: Profiles, seen: Prof
         return True
     if row.family == "performance":
         return not seen.label_coverage
-    return row.family == "estimation" and (not schema.scores and schema.task is not Task.REGRESSION)
+    return row.family == "estimation" and not schema.scores and not schema.task.numeric
 
 
 def _emptiness(column: str, reference: Reference, seen: Profile) -> str | None:
@@ -400,7 +397,10 @@ def _many_columns(reference: Reference) -> list[NotChecked]:
 
 
 def _short_chunks(reference: Reference, profiles: Profiles) -> list[NotChecked]:
-    """Tell when chunks are shorter than the blocks that natural variability was learned from."""
+    """Tell when chunks are shorter than all blocks that natural variability was learned from."""
+    days, most = cut_of(profiles.chunks, float(profiles.tables["rows"].max(initial=0)))
+    if reference.history(days=days, rows=most) is not None and reference.rhythm(days=days) is not None:
+        return []
     ours, theirs = (_median_length(p.chunks) for p in (profiles, reference.blocks))
     if ours is None or theirs is None or ours >= theirs / 2:
         return []

@@ -23,7 +23,7 @@ REMEDY = "Leave it out, or learn the reference anew."
 def check_said(given: Mapping[str, Any], schema: Schema) -> None:
     """Raise SpecError, with all of them at once, if `given` roles differ from those of a learned schema.
 
-    >>> from barograph.spec.schema import Task
+    >>> from barograph.tasks import Task
     >>> check_said({"label": "late"}, Schema(task=Task.REGRESSION, label="delay"))
     Traceback (most recent call last):
     barograph.errors.SpecError: label: the reference was learned with 'delay', not with 'late'. Leave it out, ...

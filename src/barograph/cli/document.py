@@ -15,6 +15,7 @@ from typing import Any  # Any: defaults are of any type
 
 from pydantic import BaseModel
 
+from barograph.delivery.identity import Group, Identity
 from barograph.sources import kinds
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.write import MEANING
@@ -63,6 +64,11 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "AWS_ENDPOINT_URL": ("Amazon's own", "where the object storage is"),
     "AWS_ENDPOINT_URL_S3": ("`AWS_ENDPOINT_URL`", "where the object storage is"),
     "AWS_ALLOW_HTTP": ("`true` where the address begins with http", "whether the object storage is asked unencrypted"),
+    "STORAGE_EMULATOR_HOST": ("Google's own", "where `gs://…` is, if another program plays it; unencrypted, no key"),
+    "AZURE_STORAGE_ACCOUNT_NAME": ("none", "the account in which `az://CONTAINER/…` is"),
+    "AZURE_STORAGE_ACCOUNT_KEY": ("this machine's identity", "its key"),
+    "AZURE_STORAGE_SAS_TOKEN": ("none", "or a token of it"),
+    "AZURE_STORAGE_ENDPOINT": ("Azure's own", "where `az://…` is, as in `https://host:port`"),
     "AWS_CONDITIONAL_PUT": ("`etag`", "how the object storage is asked to put only what does not exist"),
     "XDG_CACHE_HOME": ("`~/.cache`", "Linux: below it, `barograph ingest` keeps how far a file has been sent"),
     "LOCALAPPDATA": ("`~/.cache`", "Windows: the same"),
@@ -73,7 +79,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
 
 def document() -> str:
     """Return the page, in Markdown."""
-    return "\n".join([HEAD, *_specification(), *_variables()])
+    return "\n".join([HEAD, *_specification(), *_variables(), *_identity()])
 
 
 def _specification() -> Iterator[str]:
@@ -133,6 +139,20 @@ def _variables() -> Iterator[str]:
             meaning = f"{unit} {setting.metadata['meaning']}"
             yield f"| `{PREFIX}{setting.name.upper()}` | {_amount(setting.default, unit)} | {_cell(meaning)} |"
     yield ""
+
+
+def _identity() -> Iterator[str]:
+    yield "## Signing in by a provider\n"
+    place = "[security](security.md#a-provider-of-openid-connect)"
+    yield f"`[oidc]` of the installation's file (`BAROGRAPH_CONFIG`); see {place}.\n"
+    tables: Mapping[str, type[BaseModel]] = {"[oidc]": Identity, "[[oidc.groups]]": Group}
+    for name, model in tables.items():
+        yield f"### {name}\n"
+        yield from _paragraphs(model)
+        yield "| key | default |"
+        yield "|---|---|"
+        yield from (f"| `{key}` | {default} |" for key, default in _defaults(model))
+        yield ""
 
 
 def _amount(value: float, unit: str) -> str:

@@ -13,7 +13,8 @@ import typer
 
 from barograph.chunks import GRAMMAR
 from barograph.errors import InputError, SpecError
-from barograph.text.format import count
+from barograph.tasks import Task as Tasks
+from barograph.text.format import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MOST_READ = 8  # lines on how data was read that are printed
 
 Spec = Annotated[str | None, typer.Option("--spec", help="A specification file (TOML). Options override it.")]
-Task = Annotated[str | None, typer.Option(help="binary, multiclass or regression.")]
+Task = Annotated[str | None, typer.Option(help=f"{listed([*Tasks], last=' or ')}.")]
 Label = Annotated[str | None, typer.Option(help="Column with what was later true.")]
 Score = Annotated[
     str | None,

@@ -316,10 +316,10 @@ def _chart(
     return timeline(drawn, width=width, height=height, prefix=prefix)
 
 
-def decisions_name(task: str, positive: str) -> str:
+def decisions_name(positive: str | None) -> str:
     """Return what is counted of the model's decisions.
 
-    >>> decisions_name("binary", "late"), decisions_name("regression", "")
+    >>> decisions_name("late"), decisions_name(None)
     ('Predicted late', 'Mean prediction')
     """
-    return "Mean prediction" if task == "regression" else f"Predicted {cut(positive, length=24)}"
+    return "Mean prediction" if positive is None else f"Predicted {cut(positive, length=24)}"

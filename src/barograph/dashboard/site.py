@@ -33,7 +33,8 @@ class Site:
     """`base` is the path under which the site is reached ("" at the top), `version` names this barograph.
 
     `assets` are the addresses of static files by name, `theme` is "light" or "dark" where the address asks for one,
-    `banner` says what is wrong with the service as a whole, `now_us` is the time of the page.
+    `banner` says what is wrong with the service as a whole, `now_us` is the time of the page, `vouching` the name of
+    the provider by which people may sign in.
     """
 
     base: str
@@ -46,6 +47,7 @@ class Site:
     theme: str = ""
     banner: str = ""
     flash: str = ""
+    vouching: str = ""
 
     def url(self, path: str, query: dict[str, object] | None = None, /, **parts: object) -> str:
         """Return the address of a page; parts of its path are escaped, and what is None is left out of the query.

@@ -37,8 +37,13 @@ def labels_of(seen: SeenIncident, model: Model, project: str) -> Labels:
         "severity": [seen.severity.value],
         "family": [seen.root.family],
         "segment": segments,
-        "owner": [str((model.spec.get("service") or {}).get("owner") or "")],
+        "owner": [owner_of(model)],
     }
+
+
+def owner_of(model: Model) -> str:
+    """Return whose a model is, as its specification says; "" where it does not."""
+    return str((model.spec.get("service") or {}).get("owner") or "")
 
 
 def audible(seen: SeenIncident) -> Audible:

@@ -1,4 +1,4 @@
-"""The file of an installation, `barograph.toml`: receivers, routes, and where requests may go."""
+"""The file of an installation, `barograph.toml`: receivers, routes, where requests may go, who vouches for people."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from barograph.delivery import routes as tree
 from barograph.delivery.addresses import Network, networks_of, place_of
+from barograph.delivery.digest import Digest
+from barograph.delivery.digest import problems as digest_problems
+from barograph.delivery.identity import Group, Identity
 from barograph.delivery.receivers import Receiver, kinds
 from barograph.delivery.routes import Route
 from barograph.errors import SpecError, did_you_mean
@@ -24,14 +27,17 @@ MOST_BYTES = 1024 * 1024
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What the file says. `url` is where people reach this installation; `outages` names the receivers that hear of it
-    when another cannot be reached, by default the first other one; `allow` are networks besides public addresses.
+    when another cannot be reached, by default the first other one; `allow` are networks besides public addresses;
+    `oidc` is who vouches for people.
     """
 
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
     routes: Sequence[Route] = ()
+    digests: Sequence[Digest] = ()
     url: str = ""
     allow: Sequence[Network] = ()
     outages: Sequence[str] = ()
+    oidc: Identity | None = None
 
     def told_of_outage(self, name: str) -> list[str]:
         """Return who hears that a receiver cannot be reached."""
@@ -53,6 +59,8 @@ class _File(BaseModel):
     delivery: _Settings = Field(default_factory=_Settings)
     receivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    oidc: Identity | None = None
 
 
 def read_delivery(path: Path) -> Delivery:
@@ -95,15 +103,19 @@ def delivery_of(data: Mapping[str, Any], *, where: str = "barograph.toml") -> De
         for name in said.delivery.outages
         if name not in said.receivers
     ]
-    wrong += tree.problems(said.routes, said.receivers)
+    if said.routes or not said.digests:
+        wrong += tree.problems(said.routes, said.receivers)
+    wrong += digest_problems(said.digests, said.receivers, receivers)
     if wrong:
         raise SpecError(wrong, where=where)
     return Delivery(
         receivers=receivers,
         routes=said.routes,
+        digests=said.digests,
         url=said.delivery.url.rstrip("/"),
         allow=allow,
         outages=said.delivery.outages,
+        oidc=said.oidc,
     )
 
 
@@ -150,4 +162,7 @@ def _keys_at(location: Sequence[str | int]) -> list[str]:
         return list(_File.model_fields)
     if location[0] == "delivery":
         return list(_Settings.model_fields)
-    return [info.alias or name for name, info in Route.model_fields.items()]
+    if location[0] == "oidc":
+        return list((Group if "groups" in location else Identity).model_fields)
+    model = Digest if location[0] == "digests" else Route
+    return [info.alias or name for name, info in model.model_fields.items()]

@@ -49,6 +49,7 @@ def _severity(value: Any) -> Severity | None:
     return Severity(value)
 
 
+Zone = Annotated[str, BeforeValidator(_zone)]
 Clock = Annotated[str, BeforeValidator(_clock)]
 Day = Annotated[str, BeforeValidator(_day)]
 
@@ -65,7 +66,7 @@ class Quiet(BaseModel):
     begin: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
     days: tuple[Day, ...] = DAYS
-    timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
+    timezone: Zone = "UTC"
     unless: Annotated[Severity | None, BeforeValidator(_severity)] = Severity.CRITICAL
 
     def until(self, now: datetime) -> datetime | None:
@@ -74,9 +75,9 @@ class Quiet(BaseModel):
         today = now.astimezone(zone).date()
         for day in (today - timedelta(days=1), today):
             if DAYS[day.weekday()] in self.days:
-                begin = _at(day, self.begin, zone)
+                begin = moment(day, self.begin, zone)
                 last = day if self.end == _MIDNIGHT or self.end > self.begin else day + timedelta(days=1)
-                end = _at(last, self.end, zone)
+                end = moment(last, self.end, zone)
                 if begin <= now < end:
                     return end
         return None
@@ -102,7 +103,8 @@ def quiet_until(hours: Sequence[Quiet], severity: Severity, now: datetime) -> da
     return None if at == now else at
 
 
-def _at(day: date, clock: str, zone: ZoneInfo) -> datetime:
+def moment(day: date, clock: str, zone: ZoneInfo) -> datetime:
+    """Return when the clock of a place shows a time on a day."""
     if clock == _MIDNIGHT:
         day, clock = day + timedelta(days=1), "00:00"
     return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)

@@ -10,6 +10,7 @@ from typing import Any, Self  # Any: JSON values
 from barograph.text.format import listed
 
 MOST_CHARACTERS = 700
+_MORE = "And more."  # of what has moved in a week: the subject has the numbers
 _LEAST = 40  # characters of a part that is cut, below which it is left out
 
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     TEST = "test"
     OUTAGE = "outage"
     RECOVERED = "recovered"
+    DIGEST = "digest"
 
 
 _BEFORE: Mapping[Kind, str] = {
@@ -38,6 +40,7 @@ _BEFORE: Mapping[Kind, str] = {
     Kind.RESOLVED: "Resolved",
     Kind.WITHDRAWN: "Withdrawn, as restated results do not show it any more",
     Kind.TEST: "Test",
+    Kind.DIGEST: "This week",
 }
 _OVER = (Kind.RESOLVED, Kind.WITHDRAWN, Kind.RECOVERED)
 
@@ -47,8 +50,8 @@ class Message:
     """One message to one receiver. Texts are sentences without a line break; "" is what is not known.
 
     `thread` is the same for all messages about one trouble, and `is_open` is False once all of it is over. `since` and
-    `until` are ISO 8601. `others` are the titles of further incidents that are told with this one, and `key` is that
-    of the message: whoever has seen it has seen the message.
+    `until` are ISO 8601. `others` are the titles of further incidents that are told with this one, `moved` how each
+    incident of a digest is and what it is, and `key` is that of the message: whoever has seen it has seen the message.
     """
 
     kind: Kind
@@ -67,6 +70,7 @@ class Message:
     incident: str | None = None
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
 
     @property
     def model(self) -> str:
@@ -91,11 +95,12 @@ class Message:
     def parts(self) -> list[tuple[str, str]]:
         """Return name and text of what it says after the subject, in the order in which it is read."""
         named = [
-            ("How bad", self.how_bad),
-            ("Since", self.when),
+            ("Models" if self.kind is Kind.DIGEST else "How bad", self.how_bad),
+            ("Week from" if self.kind is Kind.DIGEST else "Since", self.when),
             ("Probable cause", self.cause),
             ("What to do", "" if self.kind in _OVER else self.advice),
             ("Also", listed(self.others, most=1) if self.others else ""),
+            *((name.capitalize(), text) for name, text in self.moved),
         ]
         return [(name, text) for name, text in named if text]
 
@@ -112,6 +117,7 @@ class Message:
         link = self.link if len(self.link) <= most // 3 else ""
         room = most - (len(link) + 1 if link else 0)
         lines = [f"[{self.severity}] {self.subject}", *(f"{name}: {text}" for name, text in self.parts())]
+        whole, room = len(lines), room - (len(_MORE) + 1 if self.moved else 0)
         while len(lines) > 1 and sum(map(len, lines)) + len(lines) - 1 > room:
             over = sum(map(len, lines)) + len(lines) - 1 - room
             kept = len(lines[-1]) - over
@@ -120,18 +126,20 @@ class Message:
                 break
             lines.pop()
         lines[0] = shortened(lines[0], room - sum(len(line) + 1 for line in lines[1:]))
-        return "\n".join([*lines, *([link] if link else [])])
+        return "\n".join([*lines, *([_MORE] if self.moved and len(lines) < whole else []), *([link] if link else [])])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         said = asdict(self)
         labels = {name: list(values) for name, values in self.labels.items()}
-        return {**said, "kind": self.kind.value, "labels": labels, "others": list(self.others)}
+        lists = {"others": list(self.others), "moved": [list(one) for one in self.moved]}
+        return {**said, "kind": self.kind.value, "labels": labels, **lists}
 
     @classmethod
     def from_dict(cls, said: Mapping[str, Any]) -> Self:
         """Return the message of which `to_dict` made these values."""
-        return cls(**{**said, "kind": Kind(said["kind"]), "others": tuple(said["others"])})
+        moved = tuple((name, text) for name, text in said["moved"])
+        return cls(**{**said, "kind": Kind(said["kind"]), "others": tuple(said["others"]), "moved": moved})
 
     def with_key(self, key: str) -> Self:
         """Return it with its key."""

@@ -43,7 +43,8 @@ def _wait(value: Any) -> str:
     return value
 
 
-def _severity(value: Any) -> Severity:
+def severity_of(value: Any) -> Severity:
+    """Return a severity by its name; raise ValueError for another."""
     if value not in SEVERITIES:
         raise ValueError(f"This must be one of {', '.join(SEVERITIES)}.{did_you_mean(str(value), SEVERITIES)}")
     return Severity(value)
@@ -76,7 +77,7 @@ class Route(BaseModel):
     match: dict[str, Patterns] = Field(default_factory=dict)
     receivers: Names | None = None
     go_on: bool = Field(default=False, alias="continue")
-    least: Annotated[Severity, BeforeValidator(_severity)] | None = None
+    least: Annotated[Severity, BeforeValidator(severity_of)] | None = None
     wait: Annotated[str, BeforeValidator(_wait)] | None = None
     repeat: Annotated[str, BeforeValidator(_repeat)] | None = None
     group_by: tuple[str, ...] | None = None
@@ -135,7 +136,7 @@ def problems(routes: Sequence[Route], receivers: Collection[str]) -> list[str]:
 def _taken(routes: Sequence[Route], labels: Labels, above: Target) -> list[Target]:
     found: list[Target] = []
     for i, route in enumerate(routes):
-        if not _matches(route, labels):
+        if not matches(route.match, labels):
             continue
         here = _inherited(route, above, i)
         found += _taken(route.routes, labels, here) or [here]
@@ -144,10 +145,11 @@ def _taken(routes: Sequence[Route], labels: Labels, above: Target) -> list[Targe
     return found
 
 
-def _matches(route: Route, labels: Labels) -> bool:
+def matches(match: Mapping[str, Sequence[str]], labels: Labels) -> bool:
+    """Return whether each label that is asked for has a value that one of its patterns is."""
     return all(
         any(fnmatchcase(value, pattern) for value in labels.get(name) or ("",) for pattern in patterns)
-        for name, patterns in route.match.items()
+        for name, patterns in match.items()
     )
 
 

@@ -134,7 +134,7 @@ def _bucket(url: str) -> tuple[list[Listed], str | None]:
         return [_fixed(listed.path, partial(rows, listed)) for listed in files], version
     return [
         Listed(
-            path=f"s3://{one.key}",
+            path=f"{bucket.store}://{one.key}",
             stamp=str(one.modified_us),
             size=one.size,
             modified_us=one.modified_us,

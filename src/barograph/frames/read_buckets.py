@@ -13,7 +13,7 @@ from barograph.frames.kept import Folder, within
 from barograph.frames.object_storage import bucket_filesystem
 from barograph.frames.read_paths import open_one, open_paths
 from barograph.frames.rows import Rows
-from barograph.frames.urls import hiding, is_inside, object_path
+from barograph.frames.urls import OBJECT_STORES, hiding, is_inside, object_path, scheme_of
 
 _PATTERN = re.compile(r"[*?\[]")
 _CHUNK = 8 * 2**20
@@ -40,6 +40,11 @@ class Bucket:
         return object_path(self.url)
 
     @property
+    def store(self) -> str:
+        """Return where it is: "s3", "gs" or "az"."""
+        return OBJECT_STORES[scheme_of(self.url)]
+
+    @property
     def prefix(self) -> str:
         """Return the part of the path before the first sign of a pattern, up to a folder."""
         parts = self.path.split("/")
@@ -49,7 +54,7 @@ class Bucket:
     def listed(self) -> list[Found]:
         """Return the objects that are meant, in the order of their keys. Raises InputError if they cannot be listed."""
         with hiding(self.url):
-            filesystem = bucket_filesystem()
+            filesystem = bucket_filesystem(self.store)
             one = filesystem.get_file_info(self.prefix)
             if one.type == pafs.FileType.File:
                 infos = [one]
@@ -73,7 +78,7 @@ class Bucket:
     def fetch(self, found: list[Found], folder: Folder) -> Path:
         """Copy objects to a folder, and return the path there of what the address means."""
         with hiding(self.url):
-            filesystem = bucket_filesystem()
+            filesystem = bucket_filesystem(self.store)
             for one in found:
                 target = folder.path / one.key
                 if not is_inside(target, folder.path):
@@ -90,7 +95,7 @@ class Bucket:
         self.fetch([one], folder)
         base = folder.path / self.prefix
         path = folder.path / one.key
-        return within(open_one(path, base if base != path else None), folder, name=f"s3://{one.key}")
+        return within(open_one(path, base if base != path else None), folder, name=f"{self.store}://{one.key}")
 
 
 def open_bucket(url: str) -> Rows:
@@ -105,7 +110,7 @@ def open_bucket(url: str) -> Rows:
     try:
         return within(open_paths([path]), folder, name=url)
     except InputError as error:  # of a copy, whose path nobody knows
-        raise InputError(str(error).replace(f"{folder.path}/", "s3://")) from None
+        raise InputError(str(error).replace(f"{folder.path}/", f"{bucket.store}://")) from None
 
 
 def _as_regex(pattern: str) -> str:

@@ -6,7 +6,8 @@ from barograph.errors import InputError
 from barograph.frames.rows import Rows
 from barograph.frames.urls import ICEBERG, OBJECT_STORES, check_url, scheme_of
 
-_NOT_READ = ("http", "https", "ftp", "gs", "gcs", "az", "abfs", "abfss", "adl", "hdfs", "kafka")
+STORES = ", ".join(f"{store}://…" for store in dict.fromkeys(OBJECT_STORES.values()))
+_NOT_READ = ("http", "https", "ftp", "gcs", "abfs", "abfss", "adl", "hdfs", "kafka")
 
 
 def open_url(url: str) -> Rows:
@@ -26,7 +27,7 @@ def open_url(url: str) -> Rows:
         return open_iceberg(url)
     if scheme in _NOT_READ:
         raise InputError(
-            f"{url!r} cannot be read: of addresses, those of databases, s3://… and iceberg://… are. Open it with "
+            f"{url!r} cannot be read: of addresses, those of databases, {STORES}, and iceberg://… are. Open it with "
             f"Polars, for example `polars.scan_parquet({url!r})`, and pass the frame."
         )
     from barograph.frames.read_sql import open_sql

@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 SECRET_KEYS = ("password", "passwd", "secret", "token", "sslpassword", "credential", "secret-access-key")
-OBJECT_STORES = ("s3", "s3a")
+OBJECT_STORES = {"s3": "s3", "s3a": "s3", "gs": "gs", "az": "az"}  # which store a scheme means
 ICEBERG = "iceberg"
 SHORTEST = 8  # letters of a secret's beginning that are kept out of errors: PostgreSQL cuts names to 63 bytes
 _ADDRESS = re.compile(
@@ -91,13 +91,16 @@ def is_within(place: str, allowed: str) -> bool:
     (True, False, False)
     >>> is_within("postgresql://me@db/shop", "postgresql://db"), is_within("s3://bucket/a?/x", "s3://bucket/a")
     (True, False)
+    >>> is_within("s3a://bucket/x", "s3://bucket"), is_within("gs://bucket/x", "s3://bucket")
+    (True, False)
     """
     if is_url(place) != is_url(allowed):
         return False
     if not is_url(place):
         inner, outer = (Path(os.path.realpath(Path(p.removeprefix("file://")).expanduser())) for p in (place, allowed))
         return inner == outer or outer in inner.parents
-    if all(scheme_of(one) in OBJECT_STORES for one in (place, allowed)):  # `?` is a sign of a pattern there
+    stores = [OBJECT_STORES.get(scheme_of(one)) for one in (place, allowed)]
+    if stores[0] is not None and stores[0] == stores[1]:  # `?` is a sign of a pattern there
         inside, outside = object_path(place).split("/"), [part for part in object_path(allowed).split("/") if part]
     else:
         try:

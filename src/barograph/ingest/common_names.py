@@ -21,7 +21,9 @@ _Value = TypeVar("_Value")
 def common_names(schema: Schema, known: Sequence[str]) -> dict[str, str]:
     """Return common names with the columns that they mean; `known` are the model's own, which mean themselves.
 
-    >>> from barograph.spec.schema import ColumnType, Task
+    >>> from barograph.spec.schema import ColumnType
+
+    >>> from barograph.tasks import Task
     >>> schema = Schema(
     ...     task=Task.BINARY, id="key", timestamp="timestamp", scores={"1": "p"}, features={"x": ColumnType.NUMERIC}
     ... )

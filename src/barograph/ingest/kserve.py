@@ -13,7 +13,7 @@ from typing import Any  # Any: JSON values
 
 from barograph.errors import InputError
 from barograph.ingest.common_names import FEATURES, PREDICTION, SCORE, SCORES
-from barograph.spec.schema import Schema, Task
+from barograph.spec.schema import Schema
 
 REQUEST, RESPONSE = "org.kubeflow.serving.inference.request", "org.kubeflow.serving.inference.response"
 SIDES: Mapping[str, str] = {REQUEST: "request", RESPONSE: "response"}
@@ -172,7 +172,7 @@ def _said(name: str, value: Any, schema: Schema, names: Names) -> Row:
         if len(value) != len(schema.classes) or column not in (None, SCORE, SCORES):
             return {column or name: value}
         by_class = dict(zip(schema.classes, value, strict=True))
-        if schema.task is Task.BINARY:
+        if schema.task.has_positive:
             return {SCORE: by_class[schema.positive]}
         return {SCORES: {name: score for name, score in by_class.items() if name in schema.scores}}
     if column is None:

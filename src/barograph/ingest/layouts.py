@@ -20,7 +20,7 @@ from barograph.ingest.rejected import shown
 from barograph.ingest.sensitive import Rules, Sensitive
 from barograph.ingest.values import number_array, number_of, text_array, text_of
 from barograph.spec.column_types import number
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
 from barograph.store.batches import Row, to_payload
 from barograph.store.layout import (
     EXTRA,
@@ -61,7 +61,7 @@ class LabelLayout:
     @property
     def numeric(self) -> bool:
         """Return whether labels are numbers."""
-        return self.schema.task is Task.REGRESSION
+        return self.schema.task.numeric
 
     def value(self, value: Any) -> float | str | None:
         """Return a label as it is kept, None for none. Raises ValueError with the reason for what is no label."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from barograph.metrics import LAST, Metric, catalogue
 from barograph.metrics.broken import Broken
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 from barograph.text.format import quantity
 
 _SAME = {"estimation": "performance", "operations": "quality"}  # families whose rows are of another family's metrics

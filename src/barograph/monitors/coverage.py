@@ -18,7 +18,6 @@ from barograph.monitors.results import Result
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.rules.limits import Status
 from barograph.sketches.histogram import Categories
-from barograph.spec.schema import Task
 
 SHOWN = "shown, not judged: "  # how the reason begins of a value that says nothing of the model yet
 SHARE = 0.95  # of the labels that are usual must be there
@@ -98,7 +97,7 @@ def without_a_class(profiles: Profiles, reference: Profile, *, segment: str = AL
     """
     schema = profiles.yardstick.schema
     coverage = reference.label_coverage
-    if schema.label is None or schema.task is Task.REGRESSION or not coverage:
+    if schema.label is None or schema.task.numeric or not coverage:
         return {}
     known = reference.binned(schema.label)
     assert isinstance(known, Categories)

@@ -10,7 +10,7 @@ from barograph.metrics import Metric
 from barograph.metrics.performance._excess import RESIDUAL
 from barograph.reference.history import headlines
 from barograph.spec.frozen import Frozen
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 _NO_OPTIONS: Mapping[str, Any] = Frozen({})
 

@@ -38,7 +38,7 @@ def regroup(profiles: Profiles, chunks: Sequence[Chunk], positions: npt.NDArray[
 
     def of(tables: Tables, *, products: bool) -> Tables:
         into = empty_tables(profiles.yardstick, len(chunks), products=products)
-        add_tables(into, tables, positions)
+        add_tables(profiles.yardstick, into, tables, positions)
         return into
 
     return replace(

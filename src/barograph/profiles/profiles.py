@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from barograph.chunks import Chunk
 from barograph.errors import InputError, MismatchError, did_you_mean
+from barograph.profiles.serial import digest
 from barograph.profiles.tables import Tables, add_tables, column_slice, empty_tables, merge_groups, merge_runs
 from barograph.profiles.yardstick import BinaryOutcome, CategoricalBins, NumericBins, Yardstick
 from barograph.sketches import Sketch
@@ -21,11 +22,11 @@ from barograph.sketches.confusion import Confusion
 from barograph.sketches.counts import Counts
 from barograph.sketches.distinct import Distinct
 from barograph.sketches.histogram import Binned, Categories, Histogram
+from barograph.sketches.kept import Kept
 from barograph.sketches.moments import Covariance, Moments
 from barograph.sketches.sample import Sample
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import ScoreTable, whole
 from barograph.sketches.serial import pack, unpack
-from barograph.spec.schema import Task
 from barograph.times import from_microseconds, to_microseconds
 
 FORMAT_VERSION = 3
@@ -48,6 +49,10 @@ class Profile:
     _sample: Sample | None = None
     _ids: Distinct | None = None
     _made: dict[tuple[str, str], Any] = field(default_factory=dict)  # sketches of columns: many metrics read each
+
+    def of(self, chunk: int) -> Profile:
+        """Return the sketches of the one chunk that has this place in the arrays."""
+        return replace(self, row=chunk, _made={})
 
     @property
     def n(self) -> int:
@@ -136,15 +141,15 @@ class Profile:
         if not self.yardstick.outcomes:
             return None
         tables = [self._scores(i, outcome) for i, outcome in enumerate(self.yardstick.outcomes)]
-        agreed = int(self.tables["agreed"][self.row])
-        if self.yardstick.schema.task is Task.BINARY:
+        agreed = whole(self.tables["agreed"][self.row])
+        if len(tables) == 1:
             return replace(tables[0], agreed=agreed)
         confusion = Confusion(
             classes=self.yardstick.schema.classes,
             counts=self.tables["confusion.counts"][self.row],
             loss=self.tables["confusion.loss"][self.row],
             agreed=agreed,
-            off_sum=int(self.tables["confusion.off_sum"][self.row]),
+            off_sum=whole(self.tables["confusion.off_sum"][self.row]),
         )
         return ClassTables(scores=tuple(tables), confusion=confusion)
 
@@ -166,7 +171,7 @@ class Profile:
             edges=regression.edges,
             counts=self.tables["regression.counts"][self.row],
             sums=self.tables["regression.sums"][self.row],
-            unusable=unusable if isinstance(self.row, slice) else int(unusable),
+            unusable=whole(unusable),
             center=regression.center,
         )
 
@@ -200,6 +205,13 @@ class Profile:
             losses=self.tables[f"outcomes.{i}.losses"][self.row],
             finest=self.tables[f"outcomes.{i}.finest"][self.row],
         )
+
+    def kept(self, sketch: type[Kept], column: str) -> Kept | None:
+        """Return a summary that is kept under `@kept`, of a column; None where the reference does not keep it."""
+        if column not in self.yardstick.kept.get(sketch.__name__, ()):
+            return None
+        names = {name: f"{sketch.__name__}.{column}.{name}" for name in sketch.ARRAYS}
+        return sketch.of_arrays({name: self.tables[full][self.row] for name, full in names.items()})
 
     def _bins(self, column: str) -> NumericBins | CategoricalBins:
         position = self.yardstick.position
@@ -256,10 +268,10 @@ class Profiles(Sequence[Profile]):
         tables = self.segment_tables[self.segments.index(segment)]
         return Profile(self.yardstick, self.chunks[chunk], segment, tables, chunk)
 
-    def across(self, segment: str = ALL) -> Profile:
-        """Return the sketches of all chunks of one segment, each with a leading axis of chunks."""
+    def across(self, segment: str = ALL, at: slice = slice(None)) -> Profile:
+        """Return the sketches of all chunks of a segment, or those `at` some places, with a leading axis of chunks."""
         tables = self.tables if segment == ALL else self.segment_tables[self.segments.index(segment)]
-        return Profile(self.yardstick, Chunk(key="all"), segment, tables, slice(None))
+        return Profile(self.yardstick, Chunk(key="all"), segment, tables, at)
 
     def select(self, segment: str = ALL) -> Iterator[Profile]:
         """Yield the profiles of one segment, in the order of chunks."""
@@ -274,9 +286,11 @@ class Profiles(Sequence[Profile]):
             return Profile(self.yardstick, chunk, segment, empty_tables(self.yardstick, 1, products=True), 0)
         if segment != ALL:
             tables = self.segment_tables[self.segments.index(segment)]
-            return Profile(self.yardstick, chunk, segment, merge_groups(tables), 0)
+            return Profile(self.yardstick, chunk, segment, merge_groups(self.yardstick, tables), 0)
         sample = _merge_all(self.samples)
-        return Profile(self.yardstick, chunk, ALL, merge_groups(self.tables), 0, sample, _merge_all(self.ids))
+        return Profile(
+            self.yardstick, chunk, ALL, merge_groups(self.yardstick, self.tables), 0, sample, _merge_all(self.ids)
+        )
 
     def in_runs(self, length: int) -> Profiles:
         """Return the same rows in longer chunks: each run of `length` neighbours becomes one; a rest joins the last."""
@@ -294,15 +308,19 @@ class Profiles(Sequence[Profile]):
         return replace(
             self,
             chunks=tuple(chunks),
-            tables=merge_runs(self.tables, starts),
-            segment_tables=tuple(merge_runs(t, starts) for t in self.segment_tables),
+            tables=merge_runs(self.yardstick, self.tables, starts),
+            segment_tables=tuple(merge_runs(self.yardstick, t, starts) for t in self.segment_tables),
             samples=tuple(s for s in samples if s is not None),
             ids=tuple(i for i in ids if i is not None),
         )
 
     def merge(self, other: Profiles) -> Profiles:
-        """Return the profiles of both sets of rows; chunks with the same key become one."""
-        if self.yardstick is not other.yardstick or self.segments != other.segments:
+        """Return the profiles of both sets of rows; chunks with the same key become one.
+
+        Where each of them was counted does not matter, only that it was with the same yardstick: by its digest.
+        """
+        same = self.yardstick is other.yardstick or digest(self.yardstick) == digest(other.yardstick)
+        if not same or self.segments != other.segments:
             raise MismatchError("Profiles of different references cannot be merged: profile both with one reference.")
         both: dict[str, Chunk] = {}
         for chunk in (*self.chunks, *other.chunks):
@@ -317,7 +335,7 @@ class Profiles(Sequence[Profile]):
         def combine(parts: Sequence[Tables], *, products: bool) -> Tables:
             into = empty_tables(self.yardstick, len(chunks), products=products)
             for positions, tables in zip(where, parts, strict=True):
-                add_tables(into, tables, positions)
+                add_tables(self.yardstick, into, tables, positions)
             return into
 
         segment_tables = zip(self.segment_tables, other.segment_tables, strict=True)
@@ -336,6 +354,11 @@ class Profiles(Sequence[Profile]):
             extra_columns=tuple(dict.fromkeys((*self.extra_columns, *other.extra_columns))),
             type_changes=tuple(dict.fromkeys((*self.type_changes, *other.type_changes))),
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Return how much memory the arrays take."""
+        return sum(array.nbytes for tables in (self.tables, *self.segment_tables) for array in tables.values())
 
     def to_bytes(self) -> bytes:
         """Return a portable form, without the yardstick."""

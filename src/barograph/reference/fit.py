@@ -17,7 +17,7 @@ from barograph.frames import columns as arrow
 from barograph.frames.labels import Labels, labelled
 from barograph.frames.read import Rows, Source, open_rows, sample_rows
 from barograph.profiles.build import Progress, build_profiles
-from barograph.profiles.encode import PRESENCE_ONLY, encode_column, squashed
+from barograph.profiles.encode import encode_column, squashed
 from barograph.profiles.kernels import find_leaves
 from barograph.profiles.yardstick import (
     BinaryOutcome,
@@ -34,9 +34,10 @@ from barograph.reference.reference import Reference, block_rule
 from barograph.reference.rhythm import rhythms
 from barograph.reference.scores import find_threshold, fit_binary_outcome, fit_regression_outcome
 from barograph.reference.turnover import turning
+from barograph.sketches.kept import all_kept
 from barograph.spec.infer import infer_schema
 from barograph.spec.roles import Roles
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
 
 NO_ROWS = "{}: the reference has no rows. Give data on which the model was known to be good."
 INFER_ROWS = 10_000  # rows that roles and types are found from
@@ -150,6 +151,7 @@ def fit_yardstick(
         covariance=tuple(c.name for c in steady if isinstance(c, NumericBins))[:MAX_COVARIANCE],
         turning=turns,
     )
+    yardstick = replace(yardstick, kept=_kept(yardstick))
     codes = np.vstack(
         [encode_column(yardstick, c.name, _column(table, c.name)) for c in _each(yardstick.columns, check)]
     )
@@ -162,6 +164,16 @@ def fit_yardstick(
         places = cut_by[tree.features] if len(cut_by) else tree.features
         yardstick = replace(yardstick, partition=replace(tree, features=places.astype(np.int32)))
     return yardstick, _leaf_codes(yardstick, codes, check)
+
+
+def _kept(yardstick: Yardstick) -> dict[str, tuple[str, ...]]:
+    """Return the columns of which each summary under `@kept` is kept."""
+    features = yardstick.schema.features
+    wanted = {
+        name: tuple(c for c in yardstick.numeric if sketch.wants(c, feature=c in features))
+        for name, sketch in all_kept().items()
+    }
+    return {name: columns for name, columns in wanted.items() if columns}
 
 
 def _each(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
@@ -188,9 +200,9 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 
 
 def _feature_bins(table: pa.Table, name: str, kind: ColumnType) -> ColumnBins:
-    if name not in table.column_names or kind in PRESENCE_ONLY:
+    if name not in table.column_names or kind.presence_only:
         return presence_bins(name)
-    if kind is ColumnType.NUMERIC:
+    if kind.is_number:
         return fit_numeric_bins(name, _numbers(table, name))
     return _category_bins(table, name)
 
@@ -230,7 +242,7 @@ class _Outputs:
         self.binary: tuple[BinaryOutcome, ...] = ()
         self.regression: RegressionOutcome | None = None
         n = table.num_rows
-        if schema.task is Task.REGRESSION:
+        if schema.task.numeric:
             self.prediction = self._number(schema.prediction)
             self.label = self._number(schema.label)
             if schema.prediction:
@@ -243,7 +255,7 @@ class _Outputs:
         if not schema.scores and not schema.prediction:
             return
         nothing = np.full(n, np.nan)
-        if schema.task is Task.BINARY:
+        if schema.task.has_positive:
             score = self.scores.get(schema.positive, nothing)
             threshold = self._threshold(score)
             positive = self.label_class == 1
@@ -251,7 +263,7 @@ class _Outputs:
             if threshold is not None:
                 self.schema = replace(schema, threshold=threshold)
             return
-        cell_bins = max(5, min(20, 600 // len(schema.classes)))
+        cell_bins = schema.task.classes.cell_bins(len(schema.classes))
         self.binary = tuple(
             fit_binary_outcome(self.scores.get(c, nothing), self.label_class == i, threshold=None, cell_bins=cell_bins)
             for i, c in enumerate(schema.classes)
@@ -288,7 +300,7 @@ class _Outputs:
     def columns(self) -> tuple[ColumnBins, ...]:
         """Return the bins of scores, prediction and label."""
         schema, bins = self.schema, []
-        if schema.task is Task.REGRESSION:
+        if schema.task.numeric:
             for name, values in ((schema.prediction, "prediction"), (schema.label, "label")):
                 if name:
                     bins.append(fit_numeric_bins(name, getattr(self, values)))
@@ -307,8 +319,8 @@ class _Outputs:
         The label of a classifier and the absolute error of a regression; where no label has arrived, the score or
         the prediction.
         """
-        if self.schema.task is Task.REGRESSION:
-            error = np.abs(self.prediction - self.label)
+        if self.schema.task.numeric:
+            error = self.schema.task.facts.loss(self.prediction, self.label)
             target = error if np.isfinite(error).any() else self.prediction
             return target, np.isfinite(target)
         if (self.label_class >= 0).any():
@@ -324,7 +336,7 @@ class _Outputs:
     def _one_hot(self, classes: npt.NDArray[np.int64]) -> Floats:
         every = np.arange(len(self.schema.classes))
         one_hot: Floats = (classes[:, None] == every).astype(np.float64)
-        return one_hot[:, 1] if self.schema.task is Task.BINARY else one_hot
+        return self.schema.task.classes.separated(one_hot)
 
 
 def _count(rows: Rows) -> int:

@@ -29,7 +29,7 @@ from barograph.profiles.yardstick import Yardstick
 from barograph.reference.measure import applies, measure_across
 from barograph.reference.partition import single_leaf
 from barograph.reference.phases import NO_TIME, has_cycles, length_of, phases
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 from barograph.times import to_microseconds
 
 CALENDAR = ("h", "d", "w", "mo")  # lengths that are kept where the chunk is not known yet
@@ -203,6 +203,7 @@ def _outputs_only(yardstick: Yardstick) -> Yardstick:
         columns=tuple(c for c in yardstick.columns if c.name in outputs),
         partition=single_leaf(),
         covariance=(),
+        kept={},
     )
 
 

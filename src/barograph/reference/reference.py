@@ -18,16 +18,16 @@ from barograph.frames.read import Rows, Source
 from barograph.metrics import Metric
 from barograph.profiles.build import Progress, build_profiles
 from barograph.profiles.profiles import ALL, Profile, Profiles
+from barograph.profiles.serial import yardstick_from, yardstick_parts
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.history import ALIKE, History, best_for
 from barograph.reference.rhythm import block_days, columns_only
-from barograph.reference.serial import yardstick_from, yardstick_parts
 from barograph.reference.variability import Variability, variability
 from barograph.sketches.serial import pack, unpack
 from barograph.spec.schema import Schema
 
 T = TypeVar("T")
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 BLOCKS = 20
 ALL_ROWS = OneChunk()
 SMALLEST_BLOCK = 50

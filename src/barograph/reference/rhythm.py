@@ -38,6 +38,7 @@ def columns_only(yardstick: Yardstick) -> Yardstick:
         regression=None,
         segments={},
         covariance=(),
+        kept={},
     )
 
 

@@ -9,12 +9,11 @@ import pyarrow as pa
 from barograph.arrays import Bools
 from barograph.frames import columns as arrow
 from barograph.spec.running import numbers_in, order_in_time
-from barograph.spec.schema import ColumnType, Schema
+from barograph.spec.schema import Schema
 
 MOSTLY = 0.5  # of the second half is unknown to the first, beyond what is of any other half
 FEWEST = 100  # rows of a half: fewer say nothing
 TAIL = 0.005  # of the values on either side that are no part of a range
-CATEGORICAL = (ColumnType.CATEGORICAL, ColumnType.BOOLEAN)
 
 Rows = npt.NDArray[np.intp]
 
@@ -34,10 +33,10 @@ def turning(schema: Schema, table: pa.Table) -> tuple[str, ...]:
     first, second = order[: len(order) // 2], order[len(order) // 2 :]
     found = []
     for name, kind in schema.features.items():
-        if name not in table.column_names or not (kind is ColumnType.NUMERIC or kind in CATEGORICAL):
+        if name not in table.column_names or kind.presence_only:
             continue
-        unknown = _of_numbers if kind is ColumnType.NUMERIC else _of_categories
-        values = numbers_in(table.column(name)) if kind is ColumnType.NUMERIC else _codes(table.column(name))
+        unknown = _of_numbers if kind.is_number else _of_categories
+        values = numbers_in(table.column(name)) if kind.is_number else _codes(table.column(name))
         later = unknown(values, first, second)
         if later >= MOSTLY and later - unknown(values, order[::2], order[1::2]) >= MOSTLY:
             found.append(name)

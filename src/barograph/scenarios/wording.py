@@ -79,7 +79,7 @@ def drawn(name: str, marks: str, **changes: Any) -> list[Breach]:
                     end=chunk.end,
                     severity=MARKS[mark],
                     text=f"{metric} is not known",
-                    is_feature=not column or column[0] != "score",
+                    is_feature=not column or column[0] not in ("score", "label"),
                     **said,
                 )
             )
@@ -146,6 +146,16 @@ def examples() -> Iterator[Example]:
         (auc, "....cccccccc"),
         (drift + "income", "....nnnnnnnn", {"factor": 1000.0}),
     )
+    rule = ("concept.concept_residual", "....wwwwwwww")
+    yield one("a loss by another rule", (auc, "....cccccccc"), rule)
+    yield one("a loss, and other labels", (auc, "....cccccccc"), rule, (drift + "label", "....nnnnnnnn"))
+    places = {"swapped_with": "amount"}
+    yield one("columns that changed places", (auc, "....cccccccc"), (drift + "income", "....nnnnnnnn", places))
+    yield one(
+        "broken columns that changed places",
+        ("quality.out_of_range_share.income", "....wwwwwwww", places),
+        (auc, "....cccccccc"),
+    )
     yield one("an estimated loss", ("estimation.roc_auc", "....cccccccc"))
     yield one("another rule", ("concept.concept_residual", "....cccccccc"))
     yield one("another rule of numbers", ("concept.concept_residual", "....cccccccc", {"value": 2.5, "limit": 0.4}))
@@ -195,6 +205,10 @@ def verdicts() -> Iterator[tuple[str, str]]:
     silent = Trouble(
         severity=Severity.CRITICAL, title="no events have come since 2026-03-02 10:00 UTC", family="operations"
     )
+    outage = replace(silent, title="No rows came on 2026-03-02", family="quality", metric="row_count")
+    stopped = replace(
+        well, doubt="no labels have come for the last 12 days, which are judged by estimates alone", lost=12
+    )
     mute = replace(silent, severity=Severity.WARNING, title="no labels have come since 2026-03-02 10:00 UTC")
     unusable = Trouble(
         severity=Severity.CRITICAL, title="score is missing in 98 % of the rows", family="quality", column="score"
@@ -222,6 +236,10 @@ def verdicts() -> Iterator[tuple[str, str]]:
         ("worse for a while if labels had shifted", doubted, (replace(shifted, is_over=True),)),
         ("broken, no loss seen", well, (broken,)),
         ("broken, loss not known", doubted, (broken,)),
+        ("rows again", well, (replace(outage, is_over=True),)),
+        ("no rows any more", well, (outage,)),
+        ("labels stopped", stopped, ()),
+        ("all right, as far as few rows tell", replace(well, blind="a loss below 0.1 would not be seen"), ()),
         ("silent", well, (silent,)),
         ("no labels", well, (mute,)),
         ("no labels, nothing judged", doubted, (mute,)),
@@ -254,6 +272,7 @@ def verdicts() -> Iterator[tuple[str, str]]:
     unread = Unread(name="s3", since=MONDAY, reason="the bucket is not there")
     yield "with a source that cannot be read", condition(lifecycle=live, judged=well, unread=[unread]).verdict
     yield "with rejected rows", condition(lifecycle=live, judged=well, rejected=7).verdict
+    yield "with rows without a time", condition(lifecycle=live, judged=well, outside=7).verdict
 
 
 def document() -> str:

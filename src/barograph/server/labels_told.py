@@ -13,7 +13,6 @@ from barograph.profiles.profiles import Profile
 from barograph.reference.reference import Reference
 from barograph.server.service import Service
 from barograph.sketches.scores import ScoreTable
-from barograph.spec.schema import Task
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.profiles import read_profiles_at
 from barograph.store.catalog.scope import Scope
@@ -52,7 +51,7 @@ def blends(
 ) -> dict[str, Blend]:
     """Return the best current estimate of chunks by their keys, and what it rests on; {} unless the model is binary."""
     total = reference.total.outcomes
-    if reference.schema.task is not Task.BINARY or not isinstance(total, ScoreTable) or not total.by_score.sum():
+    if not isinstance(total, ScoreTable) or not total.by_score.sum():
         return {}
     assert found.reference_id is not None
     stored = read_profiles_at(scope, found.reference_id, "chunk", starts)

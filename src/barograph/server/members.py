@@ -115,6 +115,8 @@ def give(scope: Scope, user: User, role: Role | None) -> None:
 def link(scope: Scope, caller: Caller, user_id: int, *, now_us: int) -> tuple[User, str]:
     """Return a link by which a user chooses another password."""
     found = _covered(scope, caller, user_id)
+    if found.subject is not None:
+        raise Problem("conflict", f"{found.name!r} has no password here: a provider vouches for them.")
     connection, here = scope.connection, scope.project_id
     return found, make_link(connection, found.id, project_id=here, made_by=caller.actor, now_us=now_us)
 

@@ -140,6 +140,9 @@ GET    /sign-in                                             -
 POST   /sign-in                                             -         small
 POST   /sign-out                                            -         small
 POST   /project                                             read      small
+GET    /oidc/start                                          -
+GET    /oidc/callback                                       -
+GET    /oidc/out                                            -
 GET    /link/{token}                                        -
 POST   /link/{token}                                        -         small
 GET    /account                                             read

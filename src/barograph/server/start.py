@@ -32,6 +32,7 @@ from barograph.server.service import Service, open_service
 from barograph.store.catalog.database import check_migrated, migrate, open_database, reading, revision
 from barograph.store.catalog.keys import Key, list_keys
 from barograph.store.catalog.projects import list_projects
+from barograph.store.catalog.row_security import is_void
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.users import somebody_may
 from barograph.store.settings import Settings
@@ -55,13 +56,19 @@ def prepare(settings: Settings) -> None:
     Raises SpecError if the file that says who is told of incidents is wrong.
     """
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    read_delivery(settings.config)
+    if read_delivery(settings.config).oidc is not None and settings.public_url is None:
+        raise SpecError("[oidc] needs BAROGRAPH_PUBLIC_URL: the address to which a provider sends people back.")
     engine = open_database(settings.catalog)
     try:
         _wait_for(engine, settings.start_seconds)
         if revision(engine) is None:
             migrate(engine)
         check_migrated(engine)
+        with reading(engine) as connection:
+            if is_void(connection):
+                _log.warning(
+                    "row-level security is void: PostgreSQL lets this user past it. Connect as one that is no superuser"
+                )
     finally:
         engine.dispose()
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from barograph.arrays import Number
 from barograph.errors import MismatchError
+from barograph.sketches.kept import Array
+from barograph.sketches.scores import whole
 from barograph.sketches.serial import pack, unpack
 
 SCORE_GROUPS = 10  # into which the score bins of a cell are taken together where few rows are in each
@@ -47,6 +49,11 @@ class BinaryCells:
     order: npt.NDArray[np.int64]
     first_fine: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
+
+    @staticmethod
+    def arrays(leaves: int, bins: int) -> dict[str, Array]:
+        """Return what profiles keep, of so many leaves and bins within each."""
+        return {"cells": Array((leaves, bins, 3))}
 
     def empty(self) -> Self:
         """Return the table of no rows with this one's layout."""
@@ -106,6 +113,15 @@ class RegressionCells:
     unusable: Number = 0
     center: float = 0.0
 
+    @staticmethod
+    def arrays(leaves: int, bins: int) -> dict[str, Array]:
+        """Return what profiles keep, of so many leaves and bins of predictions within each."""
+        return {
+            "counts": Array((leaves, bins, 2)),
+            "sums": Array((leaves, bins, len(REGRESSION_SUMS)), np.float64),
+            "unusable": Array(),
+        }
+
     @classmethod
     def empty(cls, edges: npt.NDArray[np.float64], *, leaves: int, center: float = 0.0) -> Self:
         """Return the table of no rows."""
@@ -118,18 +134,18 @@ class RegressionCells:
         )
 
     @property
-    def n(self) -> int:
+    def n(self) -> Number:
         """Return the rows with a prediction and a label."""
-        return int(self.counts[:, :, 0].sum())
+        return whole(self.counts[..., 0].sum(axis=(-2, -1)))
 
     @property
-    def rows(self) -> int:
+    def rows(self) -> Number:
         """Return all rows."""
-        return int(self.counts.sum()) + int(self.unusable)
+        return whole(self.counts.sum(axis=(-3, -2, -1))) + self.unusable
 
-    def total(self, name: str) -> float:
+    def total(self, name: str) -> Number:
         """Return one of `REGRESSION_SUMS` over all cells."""
-        return float(self.sums[:, :, REGRESSION_SUMS.index(name)].sum())
+        return self.sums[..., REGRESSION_SUMS.index(name)].sum(axis=(-2, -1))
 
     def merge(self, other: Self) -> Self:
         """Return the table of both sets of rows."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.errors import MismatchError
+from barograph.sketches.kept import Array
 from barograph.sketches.scores import square_of
 from barograph.sketches.serial import pack, unpack
 
@@ -34,6 +35,11 @@ class Confusion:
     loss: npt.NDArray[np.float64]
     agreed: int = 0
     off_sum: int = 0
+
+    @staticmethod
+    def arrays(k: int) -> dict[str, Array]:
+        """Return what profiles keep, of `k` classes."""
+        return {"counts": Array((k + 2, k + 2)), "loss": Array((3,), np.float64), "off_sum": Array()}
 
     @classmethod
     def empty(cls, classes: Sequence[str]) -> Self:

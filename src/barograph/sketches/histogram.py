@@ -11,7 +11,10 @@ import numpy as np
 
 from barograph.arrays import Floats, Ints, Number
 from barograph.errors import MismatchError
+from barograph.sketches.kept import Array
 from barograph.sketches.serial import pack, unpack
+
+COLUMN_SUMS = ("z", "zz", "below", "above")  # of each numeric column, in the order in which the kernel adds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,15 @@ class Histogram:
             ("maximum", _number(maximum)),
         ):
             object.__setattr__(self, name, value)
+
+    @staticmethod
+    def arrays(*columns: int) -> dict[str, Array]:
+        """Return what profiles keep beside the counts, of so many columns or of one."""
+        return {
+            "sums": Array((*columns, len(COLUMN_SUMS)), np.float64),
+            "lows": Array(columns, np.float64, np.minimum),
+            "highs": Array(columns, np.float64, np.maximum),
+        }
 
     @classmethod
     def empty(cls, edges: Sequence[float] | Floats) -> Self:

@@ -10,6 +10,7 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.errors import MismatchError
+from barograph.sketches.kept import Array
 from barograph.sketches.serial import pack, unpack
 
 
@@ -82,6 +83,12 @@ class Covariance:
     n: int
     z: Floats  # (k,)
     zz: Floats  # (k, k)
+
+    @staticmethod
+    def arrays(k: int) -> dict[str, Array]:
+        """Return what profiles keep, of `k` features and all rows together."""
+        shapes = {"n": (), "z": (k,), "zz": (k, k)}
+        return {n: Array(shape, np.int64 if n == "n" else np.float64, of_segments=False) for n, shape in shapes.items()}
 
     @classmethod
     def empty(cls, names: Sequence[str]) -> Self:

@@ -12,6 +12,7 @@ from barograph.errors import InputError
 from barograph.frames.listing import Listed, list_files
 from barograph.frames.read import open_rows
 from barograph.frames.read_iceberg import catalog_of, places_of
+from barograph.frames.read_urls import STORES
 from barograph.frames.rows import Rows
 from barograph.frames.urls import ICEBERG, OBJECT_STORES, check_url, is_url, scheme_of
 from barograph.sources import Polled, source
@@ -27,7 +28,7 @@ def _path(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("This must be a path or an address, as in '/data/day=*/*.parquet' or 's3://bucket/exports'.")
     if is_url(value) and scheme_of(value) not in (*OBJECT_STORES, ICEBERG):
-        raise ValueError("Of addresses, s3://… and iceberg://… have files. A database is read by [sources.sql].")
+        raise ValueError(f"Of addresses, {STORES}, and iceberg://… have files. A database is read by [sources.sql].")
     if not is_url(value) and not value.startswith(("/", "~", "file://")):
         raise ValueError("This must be a whole path, as the service runs in a folder of its own.")
     if is_url(value):
@@ -39,7 +40,7 @@ def _path(value: object) -> str:
 
 @source("files")
 class Files(Polled):
-    """Read each new file once: of a folder, a pattern, a bucket (`s3://bucket/day=*/`), or a Delta or Iceberg table.
+    """Read each new file once: of a folder, pattern, bucket (`s3://`, `gs://`, `az://`), or a Delta or Iceberg table.
 
     A file is new if neither it nor one with the same content was read before. One that has changed is read again, as a
     whole, and that is noted; its rows are known by their ids. A file is left alone until nothing has changed in it for

@@ -8,7 +8,7 @@ from typing import Any  # Any: values of whichever type a column has
 
 from barograph.spec.column_types import numbers_of
 from barograph.spec.roles import class_text
-from barograph.spec.schema import Task
+from barograph.tasks import Task, with_classes
 from barograph.text.format import in_quotes
 
 MAX_CLASSES = 1_000
@@ -43,7 +43,7 @@ def infer_task(outputs: Outputs) -> tuple[Task, str]:
             return Task.BINARY, "a score"
         return Task.REGRESSION, "no label, prediction or score has a value: only the inputs can be watched"
     n = len({class_text(v) for v in known})
-    few = Task.BINARY if n <= 2 else Task.MULTICLASS
+    few = with_classes(n)
     values = numbers_of(known)
     if values is None:
         return few, f"{n} classes of {what}"

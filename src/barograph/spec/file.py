@@ -15,8 +15,9 @@ from barograph.chunks import parse_chunk_rule
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec import roles as read
 from barograph.spec.budget import DEFAULT_BUDGET, budget_of
-from barograph.spec.schema import ColumnType, Task, Unusable
+from barograph.spec.schema import ColumnType, Unusable
 from barograph.spec.validation import problem_of
+from barograph.tasks import Task
 
 LARGEST = 1e50  # of an amount: its powers must be numbers, too
 LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of monitors

@@ -19,9 +19,10 @@ from barograph.spec.column_types import (
 from barograph.spec.frozen import Frozen
 from barograph.spec.roles import Roles, class_text, is_doubtful
 from barograph.spec.running import order_in_time, why_not_watched
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import ColumnType, Schema
 from barograph.spec.search import MOSTLY, SCORE_PREFIXES, RoleSearch
 from barograph.spec.suggest import Doubt
+from barograph.tasks import Task, with_classes
 from barograph.text.format import in_quotes
 
 
@@ -136,8 +137,8 @@ class _Search(RoleSearch):
             label=label, prediction=prediction, score="score" in self.found, class_scores=tuple(self.class_scores)
         )
         task, reason = infer_task(outputs)
-        if len(self.roles.classes) > 1 and task is not Task.REGRESSION:
-            task, reason = (Task.BINARY if len(self.roles.classes) == 2 else Task.MULTICLASS), "classes as given"
+        if len(self.roles.classes) > 1 and not task.numeric:
+            task, reason = with_classes(len(self.roles.classes)), "classes as given"
         task, reason = (self.roles.task, "as given") if self.roles.task else (task, reason)
         line = f"task: {task.value} ({reason})"
         if outputs == Outputs(label=None, prediction=None, score=False, class_scores=()) and not self.roles.task:
@@ -145,8 +146,8 @@ class _Search(RoleSearch):
         else:
             self.decisions.append(line)
         self._tell_null_values(task)
-        if task is Task.REGRESSION:
-            self._check_regression(label, prediction)
+        if task.numeric:
+            self._check_numbers(task, label, prediction)
             return task, ()
         classes = self._find_classes(task, label or (), prediction or ())
         self._resolve_scores(task, classes)
@@ -162,7 +163,7 @@ class _Search(RoleSearch):
             if nulls:
                 named = "" if set(nulls) <= set(self.roles.null_values) else ": name under `classes` what is a class"
                 self.decisions.append(f"{role}: {in_quotes(nulls)} stands for none{named}")
-            if task is Task.REGRESSION:
+            if task.numeric:
                 continue  # where -1 is a number like others
             doubtful = [t for t in texts if is_doubtful(t, texts) and t not in self.roles.classes]
             if doubtful and not set(doubtful) <= set(self.roles.null_values):
@@ -175,13 +176,14 @@ class _Search(RoleSearch):
     def _prediction_as_score(self) -> None:
         """Take a prediction that is a probability for what it is."""
         prediction = self.values("prediction")
-        if not prediction or "score" in self.found or self.class_scores or self.roles.task is Task.REGRESSION:
+        if not prediction or "score" in self.found or self.class_scores or self._of_numbers():
             return
         label, numbers = self.values("label"), numbers_of(prediction)
         if numbers is None or all(n.is_integer() for n in numbers):
             return
-        two = label is not None and 0 < len(in_order(label)) <= 2
-        if (two or self.roles.task is Task.BINARY) and not all(0 <= n <= 1 for n in numbers):
+        said = self.roles.task is not None and self.roles.task.has_positive
+        two = said or (label is not None and 0 < len(in_order(label)) <= 2)
+        if two and not all(0 <= n <= 1 for n in numbers):
             column = self.found["prediction"]
             if set(in_order(prediction)) <= set(in_order(label or ())):
                 return
@@ -193,33 +195,32 @@ class _Search(RoleSearch):
                 return
             self._take_margins(self.found.setdefault("score", self.found.pop("prediction")))
             return
-        if two or self.roles.task is Task.BINARY:
+        if two:
             column = self.found["score"] = self.found.pop("prediction")
             self.decisions.append(f"score: `{column}` (a prediction whose values are probabilities)")
 
-    def _check_regression(self, label: Sequence[Any] | None, prediction: Sequence[Any] | None) -> None:
+    def _check_numbers(self, task: Task, label: Sequence[Any] | None, prediction: Sequence[Any] | None) -> None:
+        noun = task.facts.noun
         for role, values in (("label", label), ("prediction", prediction)):
             if values and numbers_of(values) is None:
                 example = next(v for v in values if numbers_of([v]) is None)
                 self.problems.append(
-                    f"{role}: a regression needs numbers, but {self.found[role]!r} holds {example!r}. "
-                    "Choose the task binary or multiclass, or another column."
+                    f"{role}: {noun} needs numbers, but {self.found[role]!r} holds {example!r}. "
+                    f"Choose the task {' or '.join(one for one in Task if not one.numeric)}, or another column."
                 )
         if self.roles.score is not None:
-            self.problems.append(
-                "score: a regression has no score. Give the column as `prediction`, or change the task."
-            )
+            self.problems.append(f"score: {noun} has no score. Give the column as `prediction`, or change the task.")
         for column in (self.found.pop("score", None), *self.class_scores.values()):
             if column is not None:
-                self.ignored.setdefault(column, "a regression has no score")
+                self.ignored.setdefault(column, f"{noun} has no score")
         self.class_scores = {}
 
     def _find_classes(self, task: Task, label: Sequence[Any], prediction: Sequence[Any]) -> tuple[str, ...]:
         said = self.roles
         known: Sequence[Any] = said.classes or (*label, *(p for p in prediction if self._is_class(p, label)))
-        if not said.classes and (task is Task.MULTICLASS or not known):
+        if not said.classes and (not task.has_positive or not known):
             known = (*known, *self._scored_beyond(in_order(known)))
-        if task is Task.BINARY:
+        if task.has_positive:
             scored = next(iter(self.class_scores), None) if len(self.class_scores) == 1 else None
             pair = binary_classes(known, said.positive or scored)
             if isinstance(pair, str):
@@ -241,7 +242,7 @@ class _Search(RoleSearch):
                 "For a number to predict, the task is regression."
             )
         elif len(classes) < 2:
-            self.problems.append("label: a multiclass task needs at least two classes. Name them with `classes`.")
+            self.problems.append(f"label: {task.facts.noun} needs at least two classes. Name them with `classes`.")
         else:
             self.decisions.append(
                 f"classes: {in_quotes(list(classes))}" + ("" if said.classes else " (seen in the sample)")
@@ -267,9 +268,9 @@ class _Search(RoleSearch):
     def _resolve_scores(self, task: Task, classes: tuple[str, ...]) -> None:
         if not classes:
             return
-        if task is Task.MULTICLASS and (column := self.found.pop("score", None)):
+        if not task.has_positive and (column := self.found.pop("score", None)):
             if self.roles.score is None:
-                self.ignored[column] = "a multiclass task has one score a class"
+                self.ignored[column] = f"{task.facts.noun} has one score a class"
             else:
                 self.problems.append(
                     f"score: {column!r} is one column, but there are {len(classes)} classes. "
@@ -279,7 +280,7 @@ class _Search(RoleSearch):
         scores, unknown = by_class(classes, self.class_scores)
         if unknown and isinstance(self.roles.score, Mapping):
             self.problems.append(f"score: {in_quotes(unknown)} are none of the classes {in_quotes(list(classes))}.")
-        if task is Task.BINARY:
+        if task.has_positive:
             if (column := self.found.get("score")) is not None:
                 scores = {classes[1]: column}
             self.ignored.update({c: "the score of the negative class" for k, c in scores.items() if k == classes[0]})
@@ -316,7 +317,7 @@ class _Search(RoleSearch):
                 self.ignored[name] = reason
                 continue
             chosen = roles.features is not None or name in roles.types or name in roles.segments
-            if found is ColumnType.NUMERIC and not chosen:
+            if found.is_number and not chosen:
                 why = why_not_watched(name, self.sample.column(name), order)
                 if why is not None:
                     self.ignored[name] = why

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any  # Any: JSON values
 
 from barograph.spec.frozen import Frozen
-from barograph.spec.schema import ColumnType, Schema, Task, Unusable
+from barograph.spec.schema import ColumnType, Schema, Unusable
+from barograph.tasks import Task
 
 _MAPPINGS = ("features", "scores", "formats")
 

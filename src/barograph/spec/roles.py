@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from barograph.errors import SpecError, did_you_mean
 from barograph.spec.frozen import Frozen
-from barograph.spec.schema import ColumnType, Task, Unusable
+from barograph.spec.schema import ColumnType, Unusable
 from barograph.spec.time_formats import check_format
+from barograph.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

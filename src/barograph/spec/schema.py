@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from barograph.spec.frozen import Frozen
-
-
-class Task(StrEnum):
-    """What the model predicts."""
-
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    REGRESSION = "regression"
+from barograph.tasks import Task
 
 
 class ColumnType(StrEnum):
@@ -26,6 +20,31 @@ class ColumnType(StrEnum):
     DATETIME = "datetime"
     TEXT = "text"
     EMBEDDING = "embedding"
+
+    @property
+    def is_number(self) -> bool:
+        """Return whether values are kept as numbers, and counted in bins of them."""
+        return _COUNTED[self] == "bins"
+
+    @property
+    def is_category(self) -> bool:
+        """Return whether values are kept as text, and counted one by one."""
+        return _COUNTED[self] == "categories"
+
+    @property
+    def presence_only(self) -> bool:
+        """Return whether it is only counted that values are there, and of the right type."""
+        return _COUNTED[self] == "presence"
+
+
+_COUNTED: dict[ColumnType, Literal["bins", "categories", "presence"]] = {
+    ColumnType.NUMERIC: "bins",
+    ColumnType.CATEGORICAL: "categories",
+    ColumnType.BOOLEAN: "categories",
+    ColumnType.DATETIME: "presence",
+    ColumnType.TEXT: "presence",
+    ColumnType.EMBEDDING: "presence",
+}
 
 
 class Unusable(StrEnum):
@@ -73,9 +92,14 @@ class Schema:
         return self.classes[1]
 
     @property
+    def questions(self) -> tuple[str, ...]:
+        """Return the classes that are asked for one by one, by yes or no: the positive one, or each; () of numbers."""
+        return () if self.task.numeric else self.classes[self.task.classes.first :]
+
+    @property
     def score(self) -> str | None:
         """Return the column with the probability of the positive class of a binary task."""
-        return self.scores.get(self.classes[1]) if self.task is Task.BINARY and self.classes else None
+        return self.scores.get(self.positive) if self.task.has_positive and self.classes else None
 
     @property
     def by_score(self) -> bool:

@@ -13,7 +13,6 @@ from barograph.spec.column_types import AS_IS, distinct, fit_times, is_naive, is
 from barograph.spec.frozen import Frozen
 from barograph.spec.roles import NULL_TEXTS, Roles, class_text
 from barograph.spec.running import INDEX, is_index
-from barograph.spec.schema import Task
 from barograph.spec.suggest import Doubt, ask_format, ask_roles
 from barograph.text.format import in_quotes
 
@@ -217,9 +216,13 @@ class RoleSearch:
         values = numbers_of(distinct(self.sample.column(column)))
         return values is not None and min(values, default=0.0) < -1e-6
 
+    def _of_numbers(self) -> bool:
+        """Return whether the user says that numbers are predicted."""
+        return self.roles.task is not None and self.roles.task.numeric
+
     def _take_margins(self, column: str) -> None:
         """Take scores from below to above 0 for margins, and refuse other numbers that are no probabilities."""
-        if self.roles.task is Task.REGRESSION or not self._is_margin(column):
+        if self._of_numbers() or not self._is_margin(column):
             self._refuse_score(column)
             return
         values = numbers_of(distinct(self.sample.column(column))) or [0.0]
@@ -235,7 +238,7 @@ class RoleSearch:
         )
 
     def _refuse_score(self, column: str) -> None:
-        if self.roles.task is Task.REGRESSION:
+        if self._of_numbers():
             return  # which has no score at all
         example = next(v for v in distinct(self.sample.column(column)) if not is_share(v))
         self.problems.append(

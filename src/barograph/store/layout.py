@@ -7,7 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from barograph.errors import SpecError
-from barograph.spec.schema import ColumnType, Schema, Task
+from barograph.spec.schema import Schema
 
 # Columns that the service adds; no model may have one of these names.
 RECEIVED = "_received"  # when the row came
@@ -62,8 +62,8 @@ def event_schema(schema: Schema) -> pa.Schema:
     ['event_id', 'timestamp', 'x', 'c', '_received', '_extra']
     """
     schema = with_id_and_timestamp(schema)
-    numbers = {name for name, kind in schema.features.items() if kind is ColumnType.NUMERIC} | {*schema.scores.values()}
-    if schema.task is Task.REGRESSION and schema.prediction:
+    numbers = {name for name, kind in schema.features.items() if kind.is_number} | {*schema.scores.values()}
+    if schema.task.numeric and schema.prediction:
         numbers.add(schema.prediction)
     fields = [pa.field(schema.id, TEXT), pa.field(schema.timestamp, TIME)]
     apart = {schema.id, schema.timestamp, schema.label, schema.label_timestamp}
@@ -79,5 +79,5 @@ def label_schema(schema: Schema) -> pa.Schema:
     >>> label_schema(Schema(task=Task.BINARY)).names
     ['id', 'label', 'label_timestamp', '_received']
     """
-    label = NUMBER if schema.task is Task.REGRESSION else TEXT
+    label = NUMBER if schema.task.numeric else TEXT
     return pa.schema([(ID, TEXT), (LABEL, label), (LABEL_TIMESTAMP, TIME), (RECEIVED, TIME)])

@@ -18,7 +18,7 @@ from barograph.frames.read import open_rows
 from barograph.profiles.yardstick import Yardstick
 from barograph.reference.fit import learn_yardstick
 from barograph.spec.file import ModelSpec
-from barograph.spec.schema import ColumnType, Schema
+from barograph.spec.schema import Schema
 from barograph.store.catalog.models import Model
 from barograph.store.layout import LABEL, NUMBER, TEXT, event_schema, label_schema, with_id_and_timestamp
 from barograph.store.model_tables import tables_of
@@ -68,7 +68,7 @@ def check_fit(spec: ModelSpec, yardstick: Yardstick, kept: Kept | None) -> None:
 
 def check_types(spec: ModelSpec, kept: Kept | None) -> None:
     """Raise SpecError for types that filed columns cannot have any more, as far as the specification itself says so."""
-    wanted = {name: NUMBER if kind is ColumnType.NUMERIC else TEXT for name, kind in spec.types.items()}
+    wanted = {name: NUMBER if kind.is_number else TEXT for name, kind in spec.types.items()}
     if kept is not None and (problems := _changed(wanted, kept)):
         raise SpecError(problems)
 

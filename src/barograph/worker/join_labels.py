@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from barograph.arrays import Hashes, Ints
 from barograph.frames.rows import Part, Rows
 from barograph.labels.ledger import Events, Labels, labels_as_of
-from barograph.spec.schema import Schema, Task
+from barograph.spec.schema import Schema
 from barograph.store.delta import kernels
 from barograph.store.delta.ids import halves, hash_ids
 from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE
@@ -103,8 +103,8 @@ class _Known:
     """The labels of some events by id, as numbers: positions of classes, the known ones first, or the values."""
 
     def __init__(self, schema: Schema, ids: tuple[Hashes, Hashes], labels: Iterator[pa.RecordBatch]) -> None:
-        self.regression = schema.task is Task.REGRESSION
-        self.type = pa.float64() if self.regression else pa.string()
+        self.numeric = schema.task.numeric
+        self.type = pa.float64() if self.numeric else pa.string()
         self.classes = {c: i for i, c in enumerate(schema.classes)}
         high, low, values, told, received, sequence = self._joined(ids, labels)
         # All labels of one id stand together, in the order in which they were received.
@@ -133,7 +133,7 @@ class _Known:
                 Events(ids=codes[at], times=event_times), self._of_events(codes[at], event_times), as_of=_ALL
             )
             values[at] = state.values
-        if self.regression:
+        if self.numeric:
             return pa.array(values, pa.float64(), from_pandas=True)
         positions = pa.array(np.nan_to_num(values, nan=0.0).astype(np.int32), mask=np.isnan(values))
         return pa.array(list(self.classes), pa.string()).take(positions)
@@ -170,7 +170,7 @@ class _Known:
         return Labels(ids=codes[event], values=self.values[rows], times=times)
 
     def _numbers(self, labels: pa.Array) -> npt.NDArray[np.float64]:
-        if self.regression:
+        if self.numeric:
             return np.asarray(labels.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
         encoded = labels.dictionary_encode()
         for text in encoded.dictionary.to_pylist():  # a label may be of a class that the reference does not have

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from barograph.arrays import Bools, Floats, Ints
 from barograph.labels.delay import DelayCurves, delay_curves
 from barograph.labels.ledger import Events, LabelProblems, Labels, labels_as_of
-from barograph.spec.schema import Schema, Task
+from barograph.spec.schema import Schema
 from barograph.store.layout import ID, LABEL, LABEL_TIMESTAMP, RECEIVED, SEQUENCE
 from barograph.store.tables import UNKNOWN, ModelTables
 from barograph.times import DAY_US, SECOND_US, from_microseconds, start_of_day
@@ -97,14 +97,14 @@ def label_history(tables: ModelTables, schema: Schema, *, now_us: int) -> LabelH
     days = list(_newest(sizes))
     if not days:
         return None
-    score = next(iter(schema.scores.values()), None) if schema.task is Task.BINARY else None
+    score = next(iter(schema.scores.values()), None) if schema.task.has_positive else None
     ids, times, scores = _events(tables, schema, days, score)
     waiting = tables.statistics("labels").days.get(UNKNOWN)
     labels, values = _labels(tables, days, schema)
     state = labels_as_of(Events(ids=ids, times=times), labels, as_of=_ALL)
     known = np.where(state.labelled, state.times, now_us)
     positive = np.zeros(len(ids), bool)
-    if schema.task is Task.BINARY:
+    if schema.task.has_positive:
         positive = state.labelled & (state.values == values.get(schema.positive, -1.0))
     return LabelHistory(
         days=len(days),
@@ -156,7 +156,7 @@ def _labels(tables: ModelTables, days: Sequence[str], schema: Schema) -> tuple[L
     ids = np.asarray(table.column(ID).cast(pa.string()).to_numpy(zero_copy_only=False), object)
     told, received = _microseconds(table.column(LABEL_TIMESTAMP)), _microseconds(table.column(RECEIVED))
     times = np.where(told == _NULL, received, told)
-    if schema.task is Task.REGRESSION:
+    if schema.task.numeric:
         numbers = pc.cast(table.column(LABEL), pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return Labels(ids=ids, values=np.asarray(numbers, np.float64), times=times), {}
     encoded = table.column(LABEL).cast(pa.string()).combine_chunks().dictionary_encode()

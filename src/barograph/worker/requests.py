@@ -9,7 +9,7 @@ from typing import Any  # Any: JSON values
 from barograph.errors import InputError
 from barograph.spec.file import ROLE_KEYS
 from barograph.spec.plain import schema_from_plain
-from barograph.store.catalog import jobs, models, proposals, quarantine, references, removals, states, work
+from barograph.store.catalog import deliveries, jobs, models, proposals, quarantine, references, removals, states, work
 from barograph.store.catalog.jobs import Job
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import Poison
@@ -158,6 +158,7 @@ def put_in_force(
 def request_deletion(scope: Scope, model: Model, *, now_us: int) -> Removal:
     """Delete a model with all that the catalog has of it, and ask for the rest of it to be removed."""
     models.delete_model(scope, model.id)
+    deliveries.forget_digests(scope)
     return removals.add_removal(scope, model.id, "delete", model=model.name, now_us=now_us)
 
 

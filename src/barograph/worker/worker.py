@@ -21,6 +21,7 @@ from barograph.store.clock import wall_clock_us
 from barograph.store.settings import Settings
 from barograph.store.spool import Spool
 from barograph.worker.context import WorkerContext
+from barograph.worker.digests import tell_of_the_week
 from barograph.worker.fetch import fetching_loops
 from barograph.worker.file_events import file_waiting
 from barograph.worker.jobs import run_next_job
@@ -82,6 +83,7 @@ def run_workers(
         loops.append(("upkeep", lambda: _keep_up(ctx, now_us), UPKEEP_S))
         sending = Sending(file=LiveFile(settings.config).now)
         loops.append(("telling", lambda: tell_people(ctx, sending.file(), now_us=now_us()), 0.0))
+        loops.append(("digests", lambda: tell_of_the_week(ctx, sending.file(), now_us=now_us()), UPKEEP_S))
         for number in range(SENDERS):
             loops.append((f"sender {number}", lambda: send_next(ctx, sending, now_us=now_us()), 0.0))
     running = [

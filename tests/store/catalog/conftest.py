@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from barograph.store.catalog.database import migrate, open_database, writing
 from barograph.store.catalog.projects import add_project
+from databases import new_database
 
 sys.path.append(str(Path(__file__).parent))
 from two_projects import NOW, Catalog
@@ -19,12 +20,11 @@ from two_projects import NOW, Catalog
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: str) -> str:
     """Return the name of a migrated database, to copy from."""
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE migrated")
-    engine = open_database(postgres_server.replace("/postgres?", "/migrated?"))
+    url = new_database(postgres_server)
+    engine = open_database(url)
     migrate(engine)
     engine.dispose()
-    return "migrated"
+    return urlsplit(url).path[1:]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -41,10 +41,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return where a migrated catalog is."""
     if request.param == "postgresql":
         server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_postgres")
-        name = f"catalog_{id(tmp_path)}_{tmp_path.name}".lower().replace("-", "_")[:60]
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
-        return str(server).replace("/postgres?", f"/{name}?")
+        return new_database(server, template=template)
     path = tmp_path / "catalog.db"
     engine = open_database(path)
     migrate(engine)

@@ -30,6 +30,7 @@ class Receiver(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     kind: ClassVar[str]
+    reads: ClassVar[bool] = True  # whether people read what it is sent; else it raises an alarm with it
 
     @abstractmethod
     def send(self, message: Message, wire: Wire, *, before: str | None) -> str | None:

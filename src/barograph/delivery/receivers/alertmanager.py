@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Any  # Any: JSON values
+from typing import Any, ClassVar  # Any: JSON values
 
 from barograph.delivery.message import Message
 from barograph.delivery.receivers import Receiver, receiver
@@ -22,6 +22,8 @@ class Alertmanager(Receiver):
     that is sent twice is one there. It ends there `lasts_hours` (72) after it was last told of, if that it is over is
     never heard.
     """
+
+    reads: ClassVar[bool] = False
 
     url: str
     token: SecretRef | None = None

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal  # Any: what stands in a file
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from barograph.delivery.message import Message, shortened
+from barograph.delivery.message import Kind, Message, shortened
 from barograph.delivery.receivers import Receiver, receiver
 from barograph.delivery.secret import SecretRef
 from barograph.delivery.wire import SAID, Wire, tls_over
@@ -26,6 +26,7 @@ _MAILBOX = r"[^\s@<>,;:\"()\[\]\\]+@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_MAILBOX}|[^@<>,;:\"\\\x00-\x1f\x7f]*<{_MAILBOX}>", re.IGNORECASE)
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _SUBJECT_CHARACTERS = 200
+_DIGEST_CHARACTERS = 50_000  # that a digest as plain text has: it is read at leisure
 _CHART = "chart@barograph"  # the name by which the text of a mail shows its picture
 _COLOURS = {"notice": "#4c78a8", "warning": "#d98c00", "critical": "#c0392b"}
 
@@ -64,7 +65,7 @@ class Email(Receiver):
     def send(self, message: Message, wire: Wire, *, before: str | None) -> str:
         """Send a mail; return the id of the first one of its thread."""
         domain = parseaddr(self.sender)[1].rpartition("@")[2]
-        image = wire.picture() if self.chart and message.is_open else None
+        image = wire.picture() if self.chart and message.is_open and message.incident is not None else None
         mail = compose(message, sender=self.sender, to=self.to, domain=domain, first=before, image=image)
         port = self.port or _PORTS[self.security]
         stop = None
@@ -121,7 +122,7 @@ def compose(
     if first is not None:
         mail["In-Reply-To"] = first
     mail["X-Barograph-Key"] = message.key
-    mail.set_content(message.text())
+    mail.set_content(message.text(most=_DIGEST_CHARACTERS) if message.kind is Kind.DIGEST else message.text())
     mail.add_alternative(html_of(message, with_image=image is not None), subtype="html")
     if image is not None:
         html = mail.get_body(("html",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any  # Any: JSON values
+from typing import Any, ClassVar  # Any: JSON values
 
 from barograph.delivery.message import Message, shortened
 from barograph.delivery.receivers import Receiver, receiver
@@ -21,6 +21,8 @@ class PagerDuty(Receiver):
     `dedup_key` is the thread: what is sent twice is one incident there, and what is graver updates it. A test resolves
     what was never triggered: it says that the key is good, and wakes nobody.
     """
+
+    reads: ClassVar[bool] = False
 
     routing_key: SecretRef
     url: str = "https://events.pagerduty.com/v2/enqueue"

@@ -10,7 +10,7 @@ from barograph.metrics import metric
 from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.cells import BinaryCells
 from barograph.sketches.scores import PENDING, POSITIVE
-from barograph.spec.schema import Task
+from barograph.tasks import Task
 
 STEPS = 40  # of halving: to 1e-11 of the log-odds
 FURTHEST = 8.0  # that the log-odds of the share of positives may have moved

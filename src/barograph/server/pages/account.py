@@ -61,6 +61,7 @@ def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 20
         said = text("this browser") if is_here else text(one.agent or None)
         cells = (said, text(one.address), time(one.created_us), time(one.used_us, "ago"), time(one.ends_us()))
         rows.append(Row(cells=cells, forms=forms))
+    has_password = user.subject is None  # else a provider vouches for them
     fields = (
         Field(name="old", label="The password that you have", kind="password", is_needed=user.password is not None),
         Field(name="password", label=f"A new one of at least {LEAST} letters", kind="password", is_needed=True),
@@ -74,7 +75,7 @@ def account(visit: Visit, *, problem: str = "", told: str = "", status: int = 20
         empty="No browser is signed in.",
         told=told,
         problem=problem,
-        forms=[Form(path="/account/password", button="Change the password", fields=fields)],
+        forms=[Form(path="/account/password", button="Change the password", fields=fields)] if has_password else [],
         is_own=True,
     )
     return visit.page("list.html", page, status=status)

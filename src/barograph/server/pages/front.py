@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from inspect import iscoroutinefunction
 from urllib.parse import parse_qsl, urlsplit
@@ -16,10 +17,12 @@ from starlette.types import Scope as AsgiScope
 
 from barograph.dashboard.problem import ProblemPage
 from barograph.dashboard.site import Site
+from barograph.delivery.wire import Wire
 from barograph.errors import BarographError
 from barograph.logs import logger
 from barograph.server.bodies import declared, whole
 from barograph.server.middleware import ANSWERED, CALLER, FAULT, MODEL, REFUSED, REQUEST_ID, ROUTE, told
+from barograph.server.oidc.provider import Provider
 from barograph.server.pages import assets
 from barograph.server.pages.live import Live
 from barograph.server.pages.table import HANDLERS
@@ -44,7 +47,9 @@ class Front:
         viewers = Viewers(service, local=local)
         self._app = app
         base = urlsplit(public_url or "").path.rstrip("/")
-        self._shared = Shared(service=service, viewers=viewers, base=base, live=Live(service))
+        back = (public_url or "").rstrip("/") + "/oidc/callback"
+        provider = Provider(partial(_wire, service), back=back, now_us=service.now_us)
+        self._shared = Shared(service=service, viewers=viewers, base=base, live=Live(service), provider=provider)
         self._routes, self._api = Routes(PAGES), Routes(RULES)
         self._version = _version()
         self._assets = assets.addresses()
@@ -168,7 +173,14 @@ class Front:
             assets=self._assets,
             theme=theme if theme in ("light", "dark") else "",
             banner=banner,
+            vouching=self._vouching(),
         )
+
+    def _vouching(self) -> str:
+        """Return the name of the provider by which people may sign in; "" without one."""
+        service = self._shared.service
+        found = service.delivery.now().oidc if service.settings.public_url else None
+        return "" if found is None else found.label
 
     async def _said_of_service(self, project_id: int) -> str:
         """Return what is wrong with the service as a whole, looked at every few seconds; "" if nothing is."""
@@ -205,6 +217,7 @@ class Front:
             path=scope["path"],
             version=self._version,
             assets=self._assets,
+            vouching=self._vouching(),
         )
         visit = Visit(shared=self._shared, request=Request(scope), visitor=visitor, site=site, parts={})
         to = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
@@ -221,6 +234,11 @@ class Front:
         for name, value in problem.headers.items():
             response.headers[name] = value
         return response
+
+
+def _wire(service: Service) -> Wire:
+    """Return the way out for requests, as the operator allows it now."""
+    return Wire(clock=service.now_us, allowed=service.delivery.now().allow, seconds=service.settings.delivery_seconds)
 
 
 def _version() -> str:

@@ -36,7 +36,6 @@ from barograph.server.traces import example_traces
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.scores import NONE, YES, ScoreTable
 from barograph.spec.file import seconds_of
-from barograph.spec.schema import Task
 from barograph.store.catalog import handling as handling_of
 from barograph.store.catalog import incidents as stored
 from barograph.store.catalog import overview
@@ -286,7 +285,7 @@ def _decisions(visit: Visit, scope: Scope, model: Model, starts: Sequence[int]) 
     profiles = [ChunkProfile.of(reference, one).profiles.at(0) for one in found]
     schema = reference.schema
     note = f"reference, and the newest {len(profiles)} in it"
-    if schema.task is Task.BINARY:
+    if schema.task.has_positive:
 
         def share(tables: Sequence[object]) -> float | None:
             known = [t for t in tables if isinstance(t, ScoreTable)]
@@ -294,18 +293,14 @@ def _decisions(visit: Visit, scope: Scope, model: Model, starts: Sequence[int]) 
             return sum(int(t.counts[YES].sum()) for t in known) / said if said else None
 
         before, now = share([reference.total.outcomes]), share([p.outcomes for p in profiles])
-        return Amount(before=before, now=now, unit="share", note=note), decisions_name("binary", schema.positive)
-    if (
-        schema.task is Task.REGRESSION
-        and schema.prediction is not None
-        and isinstance(reference.total.outcomes, RegressionCells)
-    ):
+        return Amount(before=before, now=now, unit="share", note=note), decisions_name(schema.positive)
+    if schema.task.numeric and schema.prediction is not None and isinstance(reference.total.outcomes, RegressionCells):
         column = schema.prediction
         before = reference.total.moments(column).mean
         moments = [p.moments(column) for p in profiles]
         n = sum(m.n for m in moments)
         now = sum(m.mean * m.n for m in moments if m.n) / n if n else None
-        return Amount(before=before, now=now, note=note), decisions_name("regression", "")
+        return Amount(before=before, now=now, note=note), decisions_name(None)
     return None, ""
 
 

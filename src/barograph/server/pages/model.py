@@ -24,7 +24,6 @@ from barograph.server.pages.cause import cause_of
 from barograph.server.pages.distributions import with_distributions
 from barograph.server.pages.results import readings_of, readings_of_runs, results
 from barograph.server.pages.visit import Visit
-from barograph.spec.schema import Task
 from barograph.store.catalog import overview
 from barograph.store.catalog.changes import list_changes
 from barograph.store.catalog.conditions import condition_of
@@ -33,6 +32,7 @@ from barograph.store.catalog.references import get_reference
 from barograph.store.catalog.results import Point, Series
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import get_state, new_state
+from barograph.tasks import Task
 from barograph.times import DAY_US
 
 SINGLY = 400  # chunks that are drawn one by one; more are drawn in
@@ -154,7 +154,7 @@ def _metric(name: str, by_family: Mapping[str, Sequence[Result]]) -> MetricSerie
 def _guess(whole: Sequence[Series]) -> str:
     """Return the task of a model that does not say it: the first one whose main metric it has."""
     names = {one.metric for one in whole}
-    return next((task.value for task in Task if harm_metrics(task)[0] in names), Task.BINARY.value)
+    return next((task.value for task in Task if harm_metrics(task)[0] in names), next(iter(Task)).value)
 
 
 def _chosen(asked: str, metrics: Sequence[MetricSeries]) -> str:

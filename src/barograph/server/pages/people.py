@@ -96,7 +96,8 @@ def _row(visit: Visit, one: Member, given: list[tuple[str, str]], browsers: int)
         fields = (Field(name="role", label="Role", choices=choices, value=one.role or ""),)
         forms.append(Form(path=f"{path}/role", button="Change", fields=fields))
     if one.is_covered:
-        forms += [Form(path=f"{path}/link", button="New password"), Form(path=f"{path}/delete", button="Delete")]
+        forms += [] if one.user.subject else [Form(path=f"{path}/link", button="New password")]
+        forms.append(Form(path=f"{path}/delete", button="Delete"))
     seen = time(one.user.signed_in_us, "ago") if one.user.signed_in_us else text("never")
     cells = (
         text(one.user.path, "name"),

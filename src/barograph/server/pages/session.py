@@ -30,7 +30,7 @@ _LOG = logger("barograph.pages")
 
 def form(visit: Visit) -> Response:
     """Return the form."""
-    return _form(visit, kind="", detail=_ASK, to=_inside(visit.asked("to")), status=200)
+    return sign_in_form(visit, kind="", detail=_ASK, to=inside(visit.asked("to")), status=200)
 
 
 def sign_in(visit: Visit) -> Response:
@@ -39,29 +39,29 @@ def sign_in(visit: Visit) -> Response:
 
 
 def _with_key(visit: Visit) -> Response:
-    key, to = visit.form["key"].strip(), _inside(visit.form.get("to", ""))
+    key, to = visit.form["key"].strip(), inside(visit.form.get("to", ""))
     try:
         token = token_of((f"Bearer {key}",))
     except Problem:
         token = None
     caller = visit.service.key_lookup(token) if token else None
     if caller is None:
-        return _form(visit, kind="wrong", detail=_WRONG_KEY, to=to, status=401)
+        return sign_in_form(visit, kind="wrong", detail=_WRONG_KEY, to=to, status=401)
     if not caller.may("read") or caller.is_limited:
         said = f"A key of the role {caller.role!r} sees no pages."
         if caller.is_limited:
             said = "A key that is limited to models or acts sees no pages."
-        return _form(visit, kind="wrong", detail=said, to=to, status=403)
+        return sign_in_form(visit, kind="wrong", detail=said, to=to, status=403)
     with writing(visit.service.engine) as connection:
         cookie = visit.shared.viewers.sign_in(visit.request.scope, caller, connection)
         scope = Scope(connection, caller.project_id)
         record(scope, action="sign in", target=caller.actor.name, actor=caller.actor, now_us=visit.now_us)
-    return _gone(visit, to, [cookie])
+    return gone(visit, to, [cookie])
 
 
 def _with_password(visit: Visit) -> Response:
     """Look at a name and password. It takes the same work whether there is such a user or not."""
-    to = _inside(visit.form.get("to", ""))
+    to = inside(visit.form.get("to", ""))
     name, password = visit.form.get("name", "")[:300], visit.form.get("password", "")[: 4 * MOST]
     viewers, engine = visit.shared.viewers, visit.service.engine
     address, device = viewers.address(visit.request.scope), cookie_in(visit.request.scope, DEVICE_COOKIE)
@@ -74,12 +74,12 @@ def _with_password(visit: Visit) -> Response:
     if wait_us:
         seconds = -(-wait_us // throttle.SECOND_US)
         detail = f"Too many attempts have failed. Try again in {seconds:,} seconds, or ask for a link."
-        answer = _form(visit, kind="wrong", detail=detail, to=to, status=429)
+        answer = sign_in_form(visit, kind="wrong", detail=detail, to=to, status=429)
         answer.headers["Retry-After"] = str(seconds)
         return answer
     if not matches(password, user.password if user else None) or user is None:
         _LOG.info("sign-in failed", user=user.id if user else None, address=address)
-        return _form(visit, kind="wrong", detail=_WRONG, to=to, status=401)
+        return sign_in_form(visit, kind="wrong", detail=_WRONG, to=to, status=401)
     assert user.password is not None  # it matches
     new = hashed(password) if is_old(user.password) else None
     with writing(engine) as connection:
@@ -93,7 +93,7 @@ def _with_password(visit: Visit) -> Response:
             )
         signed_in(connection, user.id, now_us=visit.now_us)
         note(visit, user, connection, "sign in")
-    return _gone(visit, to, cookies)
+    return gone(visit, to, cookies)
 
 
 def caller_of(user: User) -> Caller:
@@ -114,7 +114,9 @@ def note(visit: Visit, user: User, connection: Connection, action: str) -> None:
 def sign_out(visit: Visit) -> Response:
     """End the session."""
     assert visit.visitor is not None
+    is_vouched = visit.visitor.user is not None and visit.visitor.user.subject is not None
     response = visit.go("/sign-in")
+    response.headers["Location"] = visit.site.url("/sign-in", {"left": 1 if is_vouched else None})
     response.headers["Set-Cookie"] = visit.shared.viewers.sign_out(visit.visitor)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
@@ -130,7 +132,8 @@ def go_to_project(visit: Visit) -> Response:
     return response
 
 
-def _gone(visit: Visit, to: str, cookies: list[str]) -> Response:
+def gone(visit: Visit, to: str, cookies: list[str]) -> Response:
+    """Send somebody who has signed in to where they wanted to go."""
     response = visit.go("/")
     response.headers["Location"] = visit.shared.base + to
     for cookie in cookies:
@@ -138,15 +141,16 @@ def _gone(visit: Visit, to: str, cookies: list[str]) -> Response:
     return response
 
 
-def _form(visit: Visit, *, kind: str, detail: str, to: str, status: int) -> Response:
-    page = ProblemPage(title="Sign in", kind=kind, detail=detail, to=to)
+def sign_in_form(visit: Visit, *, kind: str, detail: str, to: str, status: int) -> Response:
+    """Return the form for signing in."""
+    page = ProblemPage(title="Sign in", kind=kind, detail=detail, to=to, has_left=visit.asked("left") == "1")
     return visit.page("sign_in.html", page, status=status)
 
 
-def _inside(to: str) -> str:
+def inside(to: str) -> str:
     """Return where to go on, if it is a page of this site; else its front page.
 
-    >>> _inside("/models/a?metric=f1"), _inside("//elsewhere.example"), _inside("/\\\\elsewhere.example")
+    >>> inside("/models/a?metric=f1"), inside("//elsewhere.example"), inside("/\\\\elsewhere.example")
     ('/models/a?metric=f1', '/', '/')
     """
     plain = to.startswith("/") and not to.startswith("//") and "\\" not in to and to.isprintable() and to.isascii()

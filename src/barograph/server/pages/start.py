@@ -32,13 +32,14 @@ from barograph.server.routes import references as routes
 from barograph.server.routes.models import put_plain
 from barograph.server.spec_body import check_name
 from barograph.sketches.histogram import Categories, Histogram
-from barograph.spec.schema import Schema, Task
+from barograph.spec.schema import Schema
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.proposals import get_proposal
 from barograph.store.catalog.references import StoredReference, add_reference, list_references
 from barograph.store.catalog.scope import Scope
 from barograph.store.catalog.states import get_state
 from barograph.store.layout import DEFAULT_ID, DEFAULT_TIMESTAMP
+from barograph.tasks import Task
 from barograph.worker.requests import data_of, request_fit
 
 WAIT_S = 45  # that an upload waits until the reference is learned
@@ -322,6 +323,6 @@ def _usual(total: Profile, column: str) -> object:
 
 
 def _label(reference: Reference | None) -> object:
-    if reference is None or reference.schema.task is Task.REGRESSION:
+    if reference is None or reference.schema.task.numeric:
         return 1.0
     return reference.schema.classes[-1] if reference.schema.classes else "1"

@@ -21,20 +21,23 @@ from barograph.server.pages import (
     live,
     model,
     monitors,
+    oidc,
     people,
     replay,
     session,
     start,
 )
 from barograph.server.pages.visit import Handler, Handlers, Visit
-from barograph.server.passwords import TURNS
+from barograph.server.passwords import TURNS, Turns
+
+_PROVIDER = Turns()  # a provider that answers slowly keeps nobody from signing in with a password
 
 
-def _in_turn(handler: Callable[[Visit], Response]) -> Handler:
-    """Return a handler that works with passwords, in threads that no other request needs."""
+def _in_turn(handler: Callable[[Visit], Response], turns: Turns = TURNS) -> Handler:
+    """Return a handler that works with passwords or asks a provider, in threads that no other request needs."""
 
     async def handled(visit: Visit) -> Response:
-        return await wrap_future(TURNS.take(handler, visit))
+        return await wrap_future(turns.take(handler, visit))
 
     return handled
 
@@ -46,6 +49,9 @@ HANDLERS: Handlers = {
     ("POST", "/sign-in"): _in_turn(session.sign_in),
     ("POST", "/sign-out"): session.sign_out,
     ("POST", "/project"): session.go_to_project,
+    ("GET", "/oidc/start"): _in_turn(oidc.start, _PROVIDER),
+    ("GET", "/oidc/callback"): _in_turn(oidc.back, _PROVIDER),
+    ("GET", "/oidc/out"): _in_turn(oidc.out, _PROVIDER),
     ("GET", "/link/{token}"): account.link,
     ("POST", "/link/{token}"): _in_turn(account.use_link),
     ("GET", "/account"): account.account,

@@ -17,6 +17,7 @@ from barograph.dashboard.render import render
 from barograph.dashboard.site import Site
 from barograph.reference.reference import Reference
 from barograph.server.auth import Caller
+from barograph.server.oidc.provider import Provider
 from barograph.server.pages.exported import ASKED, MOST_ROWS, Exports, export
 from barograph.server.pages.viewers import Viewers, Visitor
 from barograph.server.service import Service
@@ -49,6 +50,7 @@ class Shared:
     viewers: Viewers
     base: str
     live: object  # a `Live`, which knows this module
+    provider: Provider
     references: LruCache[int, Reference] = field(default_factory=lambda: LruCache(REFERENCES))
 
 

@@ -5,9 +5,10 @@ Everything here says the project of each row. What answers a user's question abo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any  # Any: a row of several columns
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar  # Any: a row of several columns
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,6 +16,7 @@ from sqlalchemy.engine import Connection
 from barograph.store.catalog.halves import Half
 from barograph.store.catalog.leases import over
 from barograph.store.catalog.removals import Removal
+from barograph.store.catalog.row_security import across
 from barograph.store.catalog.schema import (
     deliveries,
     halves,
@@ -32,6 +34,8 @@ from barograph.store.catalog.schema import (
 from barograph.store.catalog.scope import columns_of
 from barograph.store.catalog.work import FARTHEST_RETRY_US, FARTHEST_US
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _WAITS = sa.literal("waiting", literal_execute=True)  # else SQLite could not tell that the index of these is enough
 
 
@@ -98,11 +102,25 @@ class FleetModel:
     late: int
 
 
+def _everywhere(
+    function: Callable[Concatenate[Connection, P], R],
+) -> Callable[Concatenate[Connection, P], R]:
+    """Let a function look across projects, and no statement after it in the same transaction."""
+
+    @wraps(function)
+    def looked(connection: Connection, /, *args: P.args, **more: P.kwargs) -> R:
+        with across(connection):
+            return function(connection, *args, **more)
+
+    return looked
+
+
 def key_row(connection: Connection, prefix: str) -> sa.Row[Any] | None:
     """Return the row of the key with this prefix, with its hash, for `keys.find_key`; None if there is none."""
     return connection.execute(sa.select(keys).where(keys.c.prefix == prefix)).first()
 
 
+@_everywhere
 def fetching(connection: Connection) -> list[Fetching]:
     """Return the models that fetch their events, by id: those that have a reference, and that nobody has retired."""
     said = sa.cast(models.c.spec["sources"], sa.Text)
@@ -112,12 +130,14 @@ def fetching(connection: Connection) -> list[Fetching]:
     return [Fetching(**row._mapping) for row in connection.execute(statement.where(live).order_by(models.c.id))]
 
 
+@_everywhere
 def fetched(connection: Connection) -> list[tuple[int, int, str]]:
     """Return the project, model and name of every source of which something is kept."""
     found = connection.execute(sa.select(sources.c.project_id, sources.c.model_id, sources.c.name))
     return [(int(project_id), int(model_id), str(name)) for project_id, model_id, name in found]
 
 
+@_everywhere
 def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
     """Return up to `limit` models that have something to do by now, the longest due first.
 
@@ -130,6 +150,7 @@ def due_work(connection: Connection, *, now_us: int, limit: int) -> list[Due]:
     return [Due(**row._mapping) for row in connection.execute(statement)]
 
 
+@_everywhere
 def next_jobs(connection: Connection, *, now_us: int, seconds: float, limit: int) -> list[NextJob]:
     """Return up to `limit` jobs that wait, or whose worker has been silent for too long.
 
@@ -147,6 +168,7 @@ def next_jobs(connection: Connection, *, now_us: int, seconds: float, limit: int
     return [NextJob(**row._mapping) for row in connection.execute(statement)]
 
 
+@_everywhere
 def old_halves(connection: Connection, *, before_us: int, limit: int) -> list[tuple[int, Half]]:
     """Return halves of inferences that came before a time, the oldest first, each with its project."""
     statement = sa.select(halves.c.project_id, *columns_of(halves, Half)).where(halves.c.received_us < before_us)
@@ -154,6 +176,7 @@ def old_halves(connection: Connection, *, before_us: int, limit: int) -> list[tu
     return [(row.project_id, Half(**{k: v for k, v in row._mapping.items() if k != "project_id"})) for row in found]
 
 
+@_everywhere
 def left_pairs(connection: Connection, *, before_us: int, limit: int) -> list[tuple[int, int, str]]:
     """Return project, model and name of inferences whose halves were both there before a time, and still are."""
     keys_of = (halves.c.project_id, halves.c.model_id, halves.c.name)
@@ -162,11 +185,13 @@ def left_pairs(connection: Connection, *, before_us: int, limit: int) -> list[tu
     return [(row[0], row[1], row[2]) for row in connection.execute(statement.having(both).limit(limit))]
 
 
+@_everywhere
 def size_of_halves(connection: Connection) -> int:
     """Return how many bytes all halves take up."""
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(halves.c.size_bytes), 0))).scalar_one())
 
 
+@_everywhere
 def projects_to_tell(connection: Connection, *, now_us: int) -> list[int]:
     """Return the ids of projects in which something has happened, or is due, of which somebody may be told."""
     happened = sa.select(outbox.c.project_id).where(outbox.c.handled_us.is_(None))
@@ -174,6 +199,7 @@ def projects_to_tell(connection: Connection, *, now_us: int) -> list[int]:
     return sorted({row[0] for row in connection.execute(sa.union(happened, due))})
 
 
+@_everywhere
 def due_deliveries(connection: Connection, *, now_us: int, seconds: float, limit: int) -> list[DueDelivery]:
     """Return up to `limit` messages to send by now that nobody is sending, the longest due first.
 
@@ -197,6 +223,7 @@ def due_deliveries(connection: Connection, *, now_us: int, seconds: float, limit
     return [DueDelivery(**row._mapping) for row in found]
 
 
+@_everywhere
 def due_removals(connection: Connection, *, now_us: int, limit: int) -> list[Removal]:
     """Return up to `limit` removals that are to be done, or to be gone on with, by now: those first asked for first.
 
@@ -208,6 +235,7 @@ def due_removals(connection: Connection, *, now_us: int, limit: int) -> list[Rem
     return [Removal(**row._mapping) for row in found]
 
 
+@_everywhere
 def deleted_models(connection: Connection, *, since_us: int) -> list[tuple[int, int]]:
     """Return (project_id, model_id) of the models whose files were deleted since then."""
     since = (removals.c.kind == "delete") & (removals.c.state == "done") & (removals.c.ended_us >= since_us)
@@ -215,6 +243,7 @@ def deleted_models(connection: Connection, *, since_us: int) -> list[tuple[int, 
     return [(row[0], row[1]) for row in connection.execute(statement)]
 
 
+@_everywhere
 def fleet(connection: Connection) -> list[FleetModel]:
     """Return all models of all projects with their states, by id."""
     of_model = (
@@ -235,6 +264,7 @@ def fleet(connection: Connection) -> list[FleetModel]:
     return [FleetModel(**row._mapping) for row in connection.execute(statement.order_by(models.c.id))]
 
 
+@_everywhere
 def jobs_by_state(connection: Connection) -> Sequence[tuple[int, str, str, int]]:
     """Return (project_id, kind, state, how many) of all jobs."""
     key = (jobs.c.project_id, jobs.c.kind, jobs.c.state)

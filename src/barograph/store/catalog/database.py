@@ -30,6 +30,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from barograph.errors import BarographError, ConflictError, NotFoundError, SpecError, StoreError
+from barograph.store.catalog import row_security
 from barograph.store.catalog.column_types import to_json
 
 BUSY_SECONDS = 10  # for another writer of the same SQLite file, or another's lock
@@ -103,7 +104,9 @@ def migrate(engine: Engine) -> str:
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
                 config = _config()
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                with row_security.across(connection):
+                    command.upgrade(config, "head")
+                row_security.protect(connection)
                 if sqlite and (torn := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
                     raise StoreError(f"The catalog {_place(engine)} is damaged: {len(torn)} rows refer to nothing.")
         finally:
@@ -273,6 +276,7 @@ def _postgresql(url: sa.URL) -> Engine:
         connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
         connection.autocommit = False
 
+    event.listen(engine, "begin", row_security.leave)
     return engine
 
 

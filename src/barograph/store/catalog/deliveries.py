@@ -22,6 +22,7 @@ from barograph.times import DAY_US
 
 DeliveryState = Literal["waiting", "sent", "dead"]
 KEPT_US = 90 * DAY_US
+DIGEST = "digest"  # the kind of a message that is about many models
 MOST_REASON = 500
 
 
@@ -152,6 +153,18 @@ def reference_of(scope: Scope, receiver: str, thread: str) -> str | None:
     mine = (c.receiver == receiver) & (c.thread == thread) & (c.state == "sent") & c.reference.is_not(None)
     found = scope.value(scope.select(deliveries, c.reference).where(mine).order_by(c.id.desc()).limit(1))
     return None if found is None else str(found)
+
+
+def has_thread(scope: Scope, receiver: str, thread: str) -> bool:
+    """Return whether there is a delivery of a thread to a receiver."""
+    c = deliveries.c
+    mine = scope.select(deliveries, c.id).where(c.receiver == receiver, c.thread == thread)
+    return scope.value(mine.limit(1)) is not None
+
+
+def forget_digests(scope: Scope) -> None:
+    """Forget what was told of whole weeks: it names models of which one is taken away. One that is due is made anew."""
+    scope.change(scope.delete(deliveries).where(deliveries.c.kind == DIGEST))
 
 
 def count_waiting(scope: Scope) -> dict[str, int]:

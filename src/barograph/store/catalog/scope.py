@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from barograph.store.catalog.row_security import enter
+
 Values = Mapping[str, Any]
 _ALONE = 0x6175  # "au": any number beside which nobody else locks in this database
 R = TypeVar("R")  # a frozen dataclass whose fields are columns
@@ -21,6 +23,10 @@ class Scope:
 
     connection: Connection
     project_id: int
+
+    def __post_init__(self) -> None:
+        """Enter the project, for PostgreSQL: what a statement of ours forgets, its policies do not."""
+        enter(self.connection, self.project_id)
 
     def select(self, table: sa.Table | sa.FromClause, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         """Return a query of a table's rows in this project, all columns if none are named.
@@ -77,6 +83,31 @@ class Scope:
         """Insert rows in one go."""
         if rows:
             self.connection.execute(sa.insert(table), [{**row, "project_id": self.project_id} for row in rows])
+
+    def write_all(
+        self,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+        *,
+        key: Sequence[str] = (),
+    ) -> None:
+        """Insert many rows, given as tuples of these columns, in one go; where `key` is there already, replace them.
+
+        The driver gets the values as they are, which is some ten times as fast as `insert`: texts must be storable.
+        """
+        if not rows:
+            return
+        dialect = self.connection.dialect
+        quote = dialect.identifier_preparer.quote
+        names = [quote(name) for name in (*columns, "project_id")]
+        marks = ", ".join(["?" if dialect.name == "sqlite" else "%s"] * len(names))
+        statement = f"INSERT INTO {quote(table.name)} ({', '.join(names)}) VALUES ({marks})"
+        if key:
+            new = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in key)
+            mine = f"{quote(table.name)}.project_id = excluded.project_id"
+            statement += f" ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {new} WHERE {mine}"
+        self.connection.exec_driver_sql(statement, [(*row, self.project_id) for row in rows])
 
     def upsert(
         self,

@@ -130,7 +130,7 @@ def open_place(root: str, *parts: str, options: Mapping[str, str] | None = None)
     address = urlsplit(endpoint) if endpoint else None
     if address and address.scheme == "http":
         known.setdefault("AWS_ALLOW_HTTP", "true")
-    bucket = bucket_filesystem(known)
+    bucket = bucket_filesystem("s3", known)
     # Commits must fail where another was first: the store is asked to put only what does not exist.
     known.setdefault("AWS_CONDITIONAL_PUT", "etag")
     return Place(f"s3://{path}", known, pafs.SubTreeFileSystem(path, bucket), None)

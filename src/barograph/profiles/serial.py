@@ -1,8 +1,10 @@
-"""A yardstick as plain values and arrays, and back."""
+"""A yardstick as plain values and arrays, and back; its digest."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any  # the header is JSON, the arrays are of several dtypes
+from weakref import WeakKeyDictionary
 
 import numpy.typing as npt
 
@@ -15,6 +17,7 @@ from barograph.profiles.yardstick import (
     RegressionOutcome,
     Yardstick,
 )
+from barograph.sketches.serial import pack
 from barograph.spec.plain import schema_from_plain, schema_to_plain
 
 Meta = dict[str, Any]
@@ -39,6 +42,7 @@ def yardstick_parts(yardstick: Yardstick) -> tuple[Meta, Arrays]:
         "errors": _column(regression.errors, "errors", arrays) if regression else None,
         "covariance": list(yardstick.covariance),
         "turning": list(yardstick.turning),
+        "kept": {name: list(columns) for name, columns in yardstick.kept.items()},
     }
     if regression:
         arrays["regression.edges"] = regression.edges
@@ -65,7 +69,18 @@ def yardstick_from(meta: Meta, arrays: Arrays) -> Yardstick:
         segments={s.name: s for s in segments if isinstance(s, CategoricalBins)},
         covariance=tuple(meta["covariance"]),
         turning=tuple(meta["turning"]),
+        kept={name: tuple(columns) for name, columns in meta["kept"].items()},
     )
+
+
+def digest(yardstick: Yardstick) -> str:
+    """Return a name of what rows are measured with: equal wherever the same yardstick was read or learned."""
+    if yardstick not in _DIGESTS:
+        _DIGESTS[yardstick] = hashlib.sha256(pack("yardstick", 1, *yardstick_parts(yardstick))).hexdigest()
+    return _DIGESTS[yardstick]
+
+
+_DIGESTS: WeakKeyDictionary[Yardstick, str] = WeakKeyDictionary()
 
 
 def _column(column: ColumnBins, key: str, arrays: Arrays) -> Meta:
