@@ -315,8 +315,8 @@ NOTES = """
   because nothing could be gained that the budget allows:
   - The spread is not too wide: limits that chance passes once in a thousand chunks lie 0.87 to 1.18 times as far as
     3.09 sample standard deviations of the reference on the metric's scale (ROC AUC of 48 rows 0.97). As they are,
-    values of few rows look narrower (1.2 to 1.6 times), and bets on those break the budget (`docs/power.md`, values
-    as they are).
+    values of few rows look narrower (1.2 to 1.6 times), but bets on those cost up to three times the false alarms
+    (`docs/power.md`).
   - `elec2` by the day: +0 of the fixed threshold is a single day, 3.8 standard deviations worse, between days within
     one. The reference has seven such days in 190, in six episodes: as a rule that runs it would have taken the whole
     budget. The loss that lasts is told four days later.
