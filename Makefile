@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test provider versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories power streams
+.PHONY: demo test provider versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories soak power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -91,6 +91,9 @@ delivery: $(STAMP)  ## kill the service 50 times while receivers fail at random;
 
 history: $(STAMP)  ## what an update costs by how long a model has been watched; writes docs/benchmarks.md
 	$(BIN)/python benchmarks/history.py --write
+
+soak: $(STAMP)  ## long histories back-filled, then 60 chunks close a minute, on an idle machine; SOAK="--scale 0.1 --minutes 4" for a short form
+	$(BIN)/python benchmarks/soak.py $(SOAK)
 
 histories: $(STAMP)  ## 500 random histories: what is carried on gives what evaluating everything gives
 	BAROGRAPH_HISTORIES=500 $(BIN)/python -m pytest tests/checks/test_carried.py -q

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
-import json
 import os
 import socket
 import subprocess
@@ -34,7 +33,8 @@ import zstandard
 MIB = 2**20
 MOST_LEFT_MB = 100.0  # that may be left behind
 WIRE_BYTES = 30 * MIB
-SETTLE_S = 60.0  # in which what was taken must be filed, and given back
+SETTLE_S = 600.0  # in which what was taken must be filed, and given back: the machine may be busy
+IDLE = 0.08  # of a processor: a server that does nothing takes half of that
 STEADY_S = 8.0  # without a change of its memory, after which a server that has started is idle
 DOCUMENT = Path(__file__).parents[1] / "docs" / "hostile.md"
 JSON, NDJSON, ARROW = "application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"
@@ -290,14 +290,21 @@ def _forget_peak(pid: int) -> None:
 
 
 def _settled(pid: int, before: float) -> float:
-    """Return the memory of a server that nothing is sent to, as soon as it is little, or no longer changes."""
-    end = time.monotonic() + SETTLE_S
-    last, since = resident_mb(pid), time.monotonic()
-    while time.monotonic() < end and last > before + MOST_LEFT_MB / 4 and time.monotonic() - since < 2 * STEADY_S:
+    """Return the memory of a server that nothing is sent to, as soon as it is little, or has nothing to do."""
+    began = since = time.monotonic()
+    used = _processor_seconds(pid)
+    while resident_mb(pid) > before + MOST_LEFT_MB / 4 and time.monotonic() - began < SETTLE_S:
         time.sleep(0.2)
-        if abs(resident_mb(pid) - last) > 1:
-            last, since = resident_mb(pid), time.monotonic()
+        if (took := time.monotonic() - since) >= STEADY_S:
+            if _processor_seconds(pid) - used < IDLE * took:
+                break
+            used, since = _processor_seconds(pid), time.monotonic()
     return resident_mb(pid)
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def table(found: list[Found], bodies: int, parallel: int) -> str:
@@ -336,7 +343,7 @@ def main() -> int:
             flush=True,
         )
     text = table(found, arguments.bodies, arguments.parallel)
-    print(json.dumps({one.name: round(one.left, 1) for one in found}))
+    print(text)
     if arguments.write:
         before, mark, _ = DOCUMENT.read_text().partition("<!-- measured -->")
         DOCUMENT.write_text(f"{before}{mark}\n\n{text}\n")

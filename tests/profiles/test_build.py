@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from barograph.chunks import parse_chunk_rule
 from barograph.errors import InputError, MismatchError
 from barograph.profiles.build import build_profiles
-from barograph.profiles.encode import SAMPLE_SIZE
 from barograph.profiles.profiles import Profile, Profiles
+from barograph.profiles.samples import SAMPLE_SIZE
 from barograph.profiles.yardstick import NumericBins, Yardstick
 from barograph.reference.bins import fit_numeric_bins
 from barograph.reference.fit import fit
@@ -252,27 +252,6 @@ def test_profiles_of_two_references_do_not_merge(reference: Reference, reference
         reference.profile(reference_events).merge(other.profile(reference_events))
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    learned=st.lists(st.floats(allow_nan=False, width=32), min_size=1, max_size=600),
-    values=st.lists(st.floats(), max_size=50),
-)
-def test_bins_are_exact_for_any_numbers(learned: list[float], values: list[float]) -> None:
-    from barograph.profiles import kernels
-
-    bins = fit_numeric_bins("x", np.array(learned))
-    x = np.array(values, np.float64)
-    codes = np.empty(len(x), np.uint16)
-    counts = np.zeros((1, bins.width), np.int64)
-    into = (counts, np.zeros((1, 4)), np.full(1, np.inf), np.full(1, -np.inf), np.empty(0))
-    ruler = (bins.closed, *bins.grid, bins.center, bins.scale)
-    kernels.count_numeric(x, np.empty(0, np.uint8), *ruler, np.zeros(len(x), np.int64), codes, *into)
-    finite = np.isfinite(x)
-    np.testing.assert_array_equal(codes[finite], np.searchsorted(bins.edges, x[finite], side="right"))
-    assert counts.sum() == len(x)
-    assert counts[0, bins.bins + 1] == np.isnan(x).sum()
-
-
 def test_yardstick_of_a_constant_and_of_nothing() -> None:
     constant = fit_numeric_bins("x", np.full(100, 3.0))
     assert constant.edges.tolist() == [3.0, np.nextafter(3.0, np.inf)]
@@ -307,38 +286,20 @@ def test_profile_of_an_unknown_column_says_which_are_known(reference: Reference)
     assert isinstance(reference.yardstick, Yardstick)
 
 
-@pytest.mark.parametrize("odd", ["none", "nulls", "infinite", "huge", "out of range", "two groups"])
-def test_long_runs_are_counted_as_single_rows_are(odd: str) -> None:
-    from barograph.profiles import kernels
-
-    rng = np.random.default_rng(3)
-    x = rng.normal(size=5_000)
-    bins = fit_numeric_bins("x", rng.normal(size=2_000))
-    flags, group = np.empty(0, np.uint8), np.zeros(len(x), np.int64)
-    if odd == "nulls":
-        flags = rng.choice(3, len(x), p=[0.8, 0.15, 0.05]).astype(np.uint8)
-        x[flags > 0] = np.nan
-    elif odd == "infinite":
-        x[[5, 77, 4_000]] = [np.inf, -np.inf, np.nan]
-    elif odd == "huge":
-        x[9] = 1e300
-    elif odd == "out of range":
-        x[::50] += 100.0
-    elif odd == "two groups":
-        group[2_500:] = 1
-    ruler = (bins.closed, *bins.grid, bins.center, bins.scale)
-
-    def counted(step: int) -> list[np.ndarray]:
-        out = [np.zeros((2, bins.width), np.int64), np.zeros((2, 4)), np.full(2, np.inf), np.full(2, -np.inf)]
-        codes, z = np.empty(len(x), np.uint16), np.empty(len(x))
-        for start in range(0, len(x), step):
-            rows = slice(start, start + step)
-            some = flags[rows] if len(flags) else flags
-            kernels.count_numeric(x[rows], some, *ruler, group[rows], codes[rows], *out, z[rows])
-        return [codes, z, *out]
-
-    with np.errstate(over="ignore"):
-        at_once, one_by_one = counted(len(x)), counted(1)
-    for a, b in zip(at_once, one_by_one, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9)
-    assert len(x) > kernels.LONG_RUN
+@pytest.mark.parametrize("chunk", ["1d", "all", "5000rows"])
+@pytest.mark.parametrize("until", [None, datetime(2024, 1, 5, 13, tzinfo=UTC)])
+def test_profiles_are_the_same_where_times_need_not_be_read(
+    tmp_path: Path, reference: Reference, reference_events: pl.DataFrame, chunk: str, until: datetime | None
+) -> None:
+    rows = reference_events.head(8_000)
+    for name, statistics in (("with", True), ("without", False)):
+        rows.write_parquet(tmp_path / f"{name}.parquet", row_group_size=500, statistics=statistics)
+    rule = parse_chunk_rule(chunk)
+    one, other = (
+        build_profiles(reference.yardstick, tmp_path / f"{name}.parquet", chunk=rule, until=until)
+        for name in ("with", "without")
+    )
+    assert one.chunks == other.chunks
+    assert one.outside == other.outside
+    for name, array in one.tables.items():
+        np.testing.assert_array_equal(array, other.tables[name])

@@ -161,13 +161,15 @@ def condition(
     failure: Failure | None = None,
     has_reference: bool = True,
     rejected: int = 0,
+    outside: int = 0,
     unread: Sequence[Unread] = (),
 ) -> Condition:
     """Return the state of a model, with its verdict and severity.
 
     `judged` is None before it was evaluated. `troubles` are those that are heard, the gravest first; `silenced` counts
-    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. `rejected` rows are
-    none that the verdict is about, and it says so; so it does of sources that are `unread`.
+    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. Rows that were
+    `rejected`, or are `outside` as they have no usable time, are none that the verdict is about, and it says so; so it
+    does of sources that are `unread`.
 
     A model that is paused or retired has no severity. One that cannot be evaluated keeps the severity of what was found
     before it could not, and the verdict says both.
@@ -182,7 +184,8 @@ def condition(
         said = f"{held} Nothing is raised."
         return Condition(lifecycle=lifecycle, judgement=Judgement.NOT_KNOWN, severity=None, verdict=said)
     judgement, severity, verdict = _judged(lifecycle, judged, troubles, silenced, has_reference)
-    verdict += _apart_from(rejected) + "".join(f" {source}" for source in unread)
+    verdict += _apart_from(rejected, f"that {'was' if rejected == 1 else 'were'} rejected")
+    verdict += _apart_from(outside, "without a usable time") + "".join(f" {source}" for source in unread)
     if failure is not None:
         before = f" Before that: {verdict}" if severity and severity > Severity.NOTICE else ""
         judgement, verdict = Judgement.CANNOT_BE_EVALUATED, f"{failure}{before}"
@@ -250,10 +253,8 @@ def _judged(
     return judgement, severity, _calm(troubles, judged, silenced)
 
 
-def _apart_from(rejected: int) -> str:
-    if not rejected:
-        return ""
-    return f" Apart from {count(rejected, 'row')} that {'was' if rejected == 1 else 'were'} rejected."
+def _apart_from(rows: int, which: str) -> str:
+    return f" Apart from {count(rows, 'row')} {which}." if rows else ""
 
 
 def _in_trouble(worst: Trouble, is_over: bool, judged: Judged | None) -> str:

@@ -22,7 +22,6 @@ from barograph.checks.plan import Plan
 from barograph.labels.self_audit import SelfAudit
 from barograph.labels.trust import Watch as ConceptWatch
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import what_breaks
 from barograph.metrics.performance._excess import RESIDUAL
 from barograph.monitors.coverage import only_shown
 from barograph.monitors.estimates import Audits, evaluate_estimates
@@ -140,7 +139,8 @@ def go_on(
         version=plan.version,
         as_of=as_of,
     )
-    every = [*(_shown(row, whole) for row in results), *estimates]
+    rows_due = {m.name for m in whole.monitors if m.metric.breaks is Broken.NO_ROWS}
+    every = [*(_shown(row, whole, rows_due) for row in results), *estimates]
     counted = [row for row in every if row.judged]
     residual = _residual(reference, profiles, whole)
     states, weighed, feeds = whole.weighing.run(course.states, profiles, [*counted, *residual], first=first)
@@ -209,11 +209,11 @@ def patience_of(whole: Overview) -> Patience:
     }
 
 
-def _shown(row: Result, whole: Overview) -> Result:
-    """Return a row as it is, or only shown where it cannot be judged yet."""
+def _shown(row: Result, whole: Overview, rows_due: Collection[str]) -> Result:
+    """Return a row as it is, or only shown where it cannot be judged yet; `rows_due` are monitors of missing rows."""
     if row.value is None:
         return row
-    if not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
+    if not row.segment and row.monitor in rows_due:
         if row.chunk in whole.early:
             return only_shown(row, whole.why_early)
         if not row.value and row.limit_lower is None:  # an outage goes on through the weekend

@@ -21,13 +21,17 @@ ALL = 0.95  # of the labels have arrived
 PATIENCE, PATIENCE_PART = 3, 1 / 3  # chunks, and their part of all: so long labels may be on their way
 
 
-def checked_condition(judged: Judged, incidents: Sequence[Incident]) -> Condition:
-    """Return the state of a model in the whole time that was checked, also by incidents that are over."""
+def checked_condition(judged: Judged, incidents: Sequence[Incident], *, outside: int) -> Condition:
+    """Return the state of a model in the whole time that was checked, also by incidents that are over.
+
+    The verdict names rows that are `outside` of it, without a usable time.
+    """
     return condition(
         lifecycle=Lifecycle.LIVE,
         judged=judged,
         troubles=[trouble_of(incident) for incident in incidents if not incident.silenced_by],
         silenced=sum(1 for incident in incidents if incident.silenced_by),
+        outside=outside,
     )
 
 

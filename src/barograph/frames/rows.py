@@ -20,12 +20,15 @@ PART_ROWS = 262_144  # smaller row groups are read together, a larger table in m
 class Part:
     """A stretch of rows that can be read by itself, any number of times, and in any thread.
 
-    `rows` and `first_row` (its position in the whole) are None where only reading tells.
+    `rows` and `first_row` (its position in the whole) are None where only reading tells. `time_bounds` says between
+    which moments, in microseconds, all times of a column lie, where that is known without reading: then it has no null.
+    It is given the zone of times that name none.
     """
 
     read: Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
     rows: int | None = None
     first_row: int | None = None
+    time_bounds: Callable[[str, str], tuple[int, int] | None] = lambda column, zone: None
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read these columns, at most `BATCH_ROWS` rows at a time, in the order of the rows.

@@ -19,7 +19,6 @@ from typing import Any  # Any: fields of several types
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
 
 from barograph.arrays import Ints
 from barograph.chunks import Chunk, ChunkRule, OneChunk, RowChunks, TimeChunks, edges_in_microseconds
@@ -28,8 +27,9 @@ from barograph.frames.astray import bulk, days_of
 from barograph.frames.read import Part, Rows, Source, open_rows
 from barograph.profiles import kernels
 from barograph.profiles.clock import FOREVER, Clock, Span, clock_of, last_of, time_span
-from barograph.profiles.encode import BottomIds, BottomRows, Counter, count_batch
+from barograph.profiles.encode import Counter, count_batch
 from barograph.profiles.profiles import Profiles
+from barograph.profiles.samples import BottomIds, BottomRows
 from barograph.profiles.tables import Tables, add_tables, empty_tables
 from barograph.profiles.yardstick import NumericBins, Yardstick, segment_names, segment_values
 from barograph.times import DAY_US, from_microseconds
@@ -70,19 +70,21 @@ def build_profiles(
         workers = 1
     starts = _starts(parts, rows.schema.names[0])
     wanted = [c for c in yardstick.schema.columns() if c in rows.schema.names]
+    timeless = [c for c in wanted if c != yardstick.schema.timestamp] or wanted
 
     def work(worker: int) -> Counter:
         counter = _empty_counter(yardstick, len(cut.chunks))
         for i in range(worker, len(parts), workers):
             position = starts[i]
-            for batch in parts[i].batches(wanted):
-                count_batch(counter, batch, cut.assign(batch, position), position)
+            only = cut.only_chunk(parts[i])
+            for batch in parts[i].batches(wanted if only is None else timeless):
+                chunk = cut.assign(batch, position) if only is None else np.full(batch.num_rows, only, np.int64)
+                count_batch(counter, batch, chunk, position)
                 position += batch.num_rows
                 report.add(batch.num_rows)
         return counter
 
-    # Each worker multiplies small matrices: threads of the linear algebra library would only get in its way.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         counters = list(pool.map(work, range(workers)))
     return _finish(yardstick, rows, cut, counters)
 
@@ -103,6 +105,20 @@ class _Cut:
     last: int = FOREVER
     astray: int = 0
     example: int | None = None  # of a time that is astray
+
+    def only_chunk(self, part: Part) -> int | None:
+        """Return the chunk of all rows of a part, if that is known without reading their times."""
+        if self.chunk_of_position is not None or self.size is not None or not self.chunks:
+            return None
+        if self.clock is None:
+            return 0
+        span = self.clock.bounds(part)
+        if span is None or span[0] < self.first or span[1] > self.last:
+            return None
+        if self.edges is None:
+            return 0
+        one, other = (int(np.searchsorted(self.edges, time, side="right")) - 1 for time in span)
+        return one if one == other and 0 <= one < len(self.chunks) else None
 
     def assign(self, batch: pa.RecordBatch, first_row: int) -> Ints:
         """Return the chunk of each row of a batch that begins at position `first_row`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +44,10 @@ class Clock:
         times, null, wrong = arrow.times(batch.column(self.column), self.zone, self.format)
         missing = np.zeros(len(times), bool) if null is None else null
         return times, missing if wrong is None else missing | wrong
+
+    def bounds(self, part: Part) -> tuple[int, int] | None:
+        """Return between which moments the times of all rows of a part lie, if that is known without reading."""
+        return part.time_bounds(self.column, self.zone) if part.rows else None
 
 
 def clock_of(rows: Rows, schema: Schema) -> Clock | None:
@@ -100,12 +104,19 @@ def time_span(rows: Rows, clock: Clock, *, until: datetime | None = None) -> Spa
         up_to = kernels.time_span(times, unknown | late, True)
         return up_to, kernels.time_span(times, unknown | ~late, True) if late.any() else (FOREVER, -FOREVER), len(times)
 
-    for span, later, n in _of_parts(rows, clock, ends):
+    known = [clock.bounds(part) for part in rows.parts]
+    unread = [part for part, span in zip(rows.parts, known, strict=True) if span is None or span[1] > limit]
+    for part, span in zip(rows.parts, known, strict=True):
+        if span is not None and part.rows is not None and span[1] <= limit:
+            before, count = _wider(before, span), count + part.rows
+    for span, later, n in _of_parts(unread, clock, ends):
         before, after, count = _wider(before, span), _wider(after, later), count + n
     low, high = before if before[0] <= before[1] else after
     if high - low <= GAP_DAYS * DAY_US:  # no row can be astray
         return _span(low, high, count)
-    parts = _of_parts(rows, clock, lambda times, unknown: days_of(times[~unknown & (low <= times) & (times <= high)]))
+    parts = _of_parts(
+        rows.parts, clock, lambda times, unknown: days_of(times[~unknown & (low <= times) & (times <= high)])
+    )
     days, counts = together(parts)
     first, last = bulk(days, counts)
     out = (days < first) | (days > last)
@@ -120,7 +131,7 @@ def time_span(rows: Rows, clock: Clock, *, until: datetime | None = None) -> Spa
         strays = times[~inside & ~unknown & (low <= times) & (times <= high)]
         return kernels.time_span(times, unknown | ~inside, True), int(strays[0]) if len(strays) else None
 
-    for found, stray in _of_parts(rows, clock, within):
+    for found, stray in _of_parts(rows.parts, clock, within):
         inner, example = _wider(inner, found), stray if example is None else example
     astray = int(counts[out].sum())
     return _span(*inner, count, astray, example)
@@ -130,14 +141,14 @@ def _span(first: int, last: int, rows: int, astray: int = 0, example: int | None
     return Span(first, last, rows, max(last - first, 0) // max(rows - astray - 1, 1), astray, example)
 
 
-def _of_parts(rows: Rows, clock: Clock, of: Callable[[Ints, npt.NDArray[np.bool_]], T]) -> list[T]:
+def _of_parts(parts: Sequence[Part], clock: Clock, of: Callable[[Ints, npt.NDArray[np.bool_]], T]) -> list[T]:
     """Return what `of` says of the times of each batch, in their order."""
 
     def read(part: Part) -> list[T]:
         return [of(*clock.times(batch)) for batch in part.batches([clock.column])]
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return [found for part in pool.map(read, rows.parts) for found in part]
+        return [found for part in pool.map(read, parts) for found in part]
 
 
 def _wider(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from barograph.arrays import Floats, Ints
 from barograph.plain_arrays import arrow_texts
+from barograph.profiles.rulers import Ruler, ruler_of
 from barograph.sketches.cells import BinaryCells, RegressionCells
 from barograph.sketches.confusion import Confusion
 from barograph.sketches.histogram import Histogram
@@ -25,22 +26,6 @@ from barograph.sketches.lattice import finest_bins_of, narrow_scores
 from barograph.sketches.moments import Covariance
 from barograph.sketches.scores import ScoreTable
 from barograph.spec.schema import Schema
-
-GRID_CELLS = 4_096  # of the uniform grid that narrows the search for a bin: 16 kB, stays in the L1 cache
-TAIL_EDGES = 20  # the outermost twentieth of the edges on each side lies outside of the grid
-
-
-def narrow(edges: Floats, origin: float, inverse: float) -> npt.NDArray[np.uint16]:
-    """Return the lowest and highest bin, as (cells, 2), that a value in each cell of a uniform grid can be in.
-
-    The cell of `x` is the whole part of `(x - origin) * inverse`, cut to the grid. It never falls as `x` rises,
-    whatever the rounding, so the edges in earlier cells are below `x` and those in later ones above: only the edges in
-    the cell of `x` itself are left to compare with.
-    """
-    cell_of_edge = np.clip((edges - origin) * inverse, 0.0, GRID_CELLS - 1.0).astype(np.int64)
-    cells = np.arange(GRID_CELLS)
-    below, upto = (np.searchsorted(cell_of_edge, cells, side=side) for side in ("left", "right"))
-    return np.column_stack((below, upto)).astype(np.uint16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +56,14 @@ class NumericBins:
         return self.bins + len(self.SPECIAL)
 
     @cached_property
-    def closed(self) -> Floats:
-        """Return the edges, closed by infinity."""
-        return np.append(self.edges, np.inf)
+    def ruler(self) -> Ruler:
+        """Return what finds the bin of any number."""
+        return ruler_of(self.edges, self.center, self.scale, whole=False)
 
     @cached_property
-    def grid(self) -> tuple[float, float, npt.NDArray[np.uint16]]:
-        """Return origin, inverse step, and the bins that a value in each grid cell can be in: see `narrow`."""
-        # The few edges far out would stretch the grid until most of its cells are empty.
-        tail = len(self.edges) // TAIL_EDGES
-        low, high = (self.edges[tail], self.edges[-1 - tail]) if len(self.edges) > 2 else (0.0, 1.0)
-        step = float(high - low) / GRID_CELLS  # a Python float: the inverse of a tiny one is infinite without a warning
-        if not (np.isfinite(step) and step > 0 and np.isfinite(1 / step)):
-            low, step = float(self.edges[0]) if len(self.edges) else 0.0, 1.0
-        return float(low), float(1 / step), narrow(self.edges, float(low), float(1 / step))
+    def whole_ruler(self) -> Ruler:
+        """Return what finds the bin of a whole number."""
+        return ruler_of(self.edges, self.center, self.scale, whole=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,9 +232,19 @@ class Yardstick:
         return {column.name: i for i, column in enumerate(self.columns)}
 
     @cached_property
+    def numbers(self) -> tuple[NumericBins, ...]:
+        """Return the numeric columns, in their order."""
+        return tuple(c for c in self.columns if isinstance(c, NumericBins))
+
+    @cached_property
     def numeric(self) -> dict[str, int]:
         """Return the position of each numeric column among the numeric ones."""
-        return {c.name: i for i, c in enumerate(c for c in self.columns if isinstance(c, NumericBins))}
+        return {c.name: i for i, c in enumerate(self.numbers)}
+
+    @cached_property
+    def product_row(self) -> dict[str, int]:
+        """Return the position of each column whose second moments are kept among those."""
+        return {name: i for i, name in enumerate(self.covariance)}
 
 
 def segment_names(yardstick: Yardstick) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ def report_of(
         now=now,
     )
     judged = replace(judge(reference, profiles, found.rows), blind=blind_to(found.watches, reference.schema.task))
-    state = checked_condition(judged, incidents)
+    state = checked_condition(judged, incidents, outside=profiles.outside)
     return Report(
         model=plan.model,
         reference=reference,

@@ -273,6 +273,7 @@ def verdicts() -> Iterator[tuple[str, str]]:
     unread = Unread(name="s3", since=MONDAY, reason="the bucket is not there")
     yield "with a source that cannot be read", condition(lifecycle=live, judged=well, unread=[unread]).verdict
     yield "with rejected rows", condition(lifecycle=live, judged=well, rejected=7).verdict
+    yield "with rows without a time", condition(lifecycle=live, judged=well, outside=7).verdict
 
 
 def document() -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from barograph.arrays import Number
 from barograph.errors import MismatchError
 from barograph.sketches.kept import Array
+from barograph.sketches.scores import whole
 from barograph.sketches.serial import pack, unpack
 
 SCORE_GROUPS = 10  # into which the score bins of a cell are taken together where few rows are in each
@@ -133,18 +134,18 @@ class RegressionCells:
         )
 
     @property
-    def n(self) -> int:
+    def n(self) -> Number:
         """Return the rows with a prediction and a label."""
-        return int(self.counts[:, :, 0].sum())
+        return whole(self.counts[..., 0].sum(axis=(-2, -1)))
 
     @property
-    def rows(self) -> int:
+    def rows(self) -> Number:
         """Return all rows."""
-        return int(self.counts.sum()) + int(self.unusable)
+        return whole(self.counts.sum(axis=(-3, -2, -1))) + self.unusable
 
-    def total(self, name: str) -> float:
+    def total(self, name: str) -> Number:
         """Return one of `REGRESSION_SUMS` over all cells."""
-        return float(self.sums[:, :, REGRESSION_SUMS.index(name)].sum())
+        return self.sums[..., REGRESSION_SUMS.index(name)].sum(axis=(-2, -1))
 
     def merge(self, other: Self) -> Self:
         """Return the table of both sets of rows."""

@@ -127,10 +127,10 @@ class Theirs:
             profiles.set_position(scope, m, r, Position(events_version=1), expected=Position())
             profiles.mark_dirty(scope, m, r, [7], now_us=NOW)
             carried.write(scope, m, b"secret", new={"chunk": {7: b"secret"}}, gone=None)
-            results.write_points(scope, m, [result(value=0.25)], now_us=NOW - 1)
+            results.write_points(scope, m, results.pack([result(value=0.25)]), now_us=NOW - 1)
             beyond = result("drift.psi.x", status=Status.BREACH)
             unknown = result("quality.missing_share.x", value=None, status=Status.UNDEFINED, reason="r")
-            results.write_points(scope, m, [result(), beyond, unknown], now_us=NOW)
+            results.write_points(scope, m, results.pack([result(), beyond, unknown]), now_us=NOW)
             self.series = results.list_series(scope, m)
             states.set_state(scope, m, events=1, last_event_us=NOW)
             self.change = changes.add_change(scope, m, at_us=NOW, kind="data", title="t", detail=DETAIL, now_us=NOW).id
@@ -269,7 +269,7 @@ class Theirs:
             "profiles.clear_dirty": lambda s: profiles.clear_dirty(
                 s, r, [DirtyChunk(start_us=7, since_us=NOW, marks=1)]
             ),
-            "results.write_points": lambda s: results.write_points(s, m, [result(value=9.0)], **at),
+            "results.write_points": lambda s: results.write_points(s, m, results.pack([result(value=9.0)]), **at),
             "results.list_series": lambda s: results.list_series(s, m),
             "results.series": lambda s: results.series(s, m, metric="row_count", **page),
             "results.rows": lambda s: results.rows(s, m, **page),
