@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test provider versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories power streams
+.PHONY: demo test provider sbom versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories soak power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -36,6 +36,16 @@ coverage: $(STAMP)  ## the lines that the tests reach; TESTS=folder for a part. 
 wheel: $(STAMP)  ## the wheel and the source archive, in dist
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv build --quiet --out-dir dist
+
+sbom:  ## what a server consists of, with versions and hashes of the lock, as CycloneDX: dist/barograph.cdx.json
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check "cyclonedx-bom==7.5.0" "uv>=0.5"
+	mkdir -p dist
+	build/sbom/bin/uv pip compile pyproject.toml --extra server --extra report --extra sql --extra kafka --extra iceberg \
+		--constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-annotate --no-header --quiet -o build/sbom/requirements.txt
+	build/sbom/bin/cyclonedx-py requirements build/sbom/requirements.txt --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --validate -o dist/barograph.cdx.json
 
 lint: $(STAMP)  ## style, format, types
 	$(BIN)/ruff check .
@@ -92,6 +102,9 @@ delivery: $(STAMP)  ## kill the service 50 times while receivers fail at random;
 history: $(STAMP)  ## what an update costs by how long a model has been watched; writes docs/benchmarks.md
 	$(BIN)/python benchmarks/history.py --write
 
+soak: $(STAMP)  ## long histories back-filled, then 60 chunks close a minute, on an idle machine; SOAK="--scale 0.1 --minutes 4" for a short form
+	$(BIN)/python benchmarks/soak.py $(SOAK)
+
 histories: $(STAMP)  ## 500 random histories: what is carried on gives what evaluating everything gives
 	BAROGRAPH_HISTORIES=500 $(BIN)/python -m pytest tests/checks/test_carried.py -q
 
@@ -115,8 +128,9 @@ sdk-soak: $(STAMP)  ## ten minutes at 2,000 calls a second; the server is stoppe
 kafka: $(STAMP)  ## a million messages of Kafka, while consumer, server and broker are killed or stand still; ten minutes
 	$(BIN)/python benchmarks/kafka.py
 
-docs: $(STAMP)  ## the pages that are written from the source: metrics, settings, wording
+docs: $(STAMP)  ## the pages that are written from the source: metrics, rules, settings, wording
 	$(BIN)/python -m barograph.metrics.document docs/metrics.md
+	$(BIN)/python -m barograph.rules.document docs/rules.md
 	$(BIN)/python -m barograph.scenarios.wording docs/wording.md
 	$(BIN)/python -m barograph.cli.document docs/settings.md
 

@@ -3,7 +3,7 @@
     python benchmarks/ten_reports.py FOLDER KEY_FOLDER       # all ten, about a minute
     python benchmarks/ten_reports.py FOLDER KEY_FOLDER --only outage
 
-Ten worlds are made from seeds: a month and a half of a model that scores loan applications, after two months of
+Ten worlds are made from seeds: a month and a half of a model that scores loan applications, after eight weeks of
 reference. FOLDER gets what `barograph check` says of each without any option, as a page and as the text of a terminal,
 under numbers that tell nothing; KEY_FOLDER gets key.json, with the truth, which is fixed here in code, and the figures
 that plain numpy finds in the rows. Readers get FOLDER alone and answer six questions of each report.
@@ -35,7 +35,7 @@ QUESTIONS = (
     "What would you do first?",
     "How sure can one be, and what could not be judged?",
 )
-REFERENCE_DAYS, DAYS, ROWS_A_DAY = 63, 42, 300
+REFERENCE_DAYS, DAYS, ROWS_A_DAY = 56, 42, 1300
 START = np.datetime64("2026-01-05", "us")  # a Monday
 LABEL_DELAY = 4  # days: labels of the newest days are not there yet
 DAY = np.timedelta64(1, "D")
@@ -281,7 +281,7 @@ WORLDS = (
             fine="Not known: no labels come since {date}. Until then it was well. What can be seen without labels "
             "(inputs, scores, the estimate) is as before. 'Fine' without that is wrong.",
             since="Since {date} no labels (within the delay of labels of {delay} days).",
-            how_bad="Not known; the estimate without labels is as in the reference. 0 of {rows_after} rows have labels.",
+            how_bad="Not known; the estimate is as in the reference. 0 of {rows_after} rows have labels.",
             why="The feed of labels stopped, or labels are late; nothing else changed.",
             next="Find out why no labels arrive.",
             sure="Not sure for anything after that day: estimates see no change of the rule.",

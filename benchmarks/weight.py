@@ -47,14 +47,14 @@ def starts(files: Path) -> list[Start]:
     return [
         Start("Python itself", "", ("-c", "pass")),
         Start("`import barograph`", "", ("-c", "import barograph")),
-        Start("the client that sends bytes", "", ("-c", "import barograph.ingest.http_client")),
+        Start("the client that sends bytes", "", ("-c", "import barograph.client.http")),
         Start("`barograph --help`", "", ("-c", COMMAND, "--help")),
         Start("`barograph.fit`, imported", "", ("-c", "import barograph; barograph.fit")),
         Start("`barograph.check`, imported", "", ("-c", "import barograph; barograph.check")),
         Start(f"`barograph check`, {ROWS:,} + {ROWS:,} rows", "", check),
         Start("the same with a saved reference", "", saved),
         Start("the same with `--html`", "report", (*check, "--html", f"{files}/report.html")),
-        Start("the server, imported", "server", ("-c", "import barograph.server.start, barograph.pipeline.worker")),
+        Start("the server, imported", "server", ("-c", "import barograph.server.start, barograph.worker.worker")),
     ]
 
 

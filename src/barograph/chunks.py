@@ -90,6 +90,8 @@ def _noun(n: int, unit: str) -> str:
     for larger, (size, of) in _SIZES.items():
         if of == unit and n % size == 0:
             return _noun(n // size, larger)
+    if (n, unit) == (2, "q"):
+        return "half-year"
     return UNITS[unit] if n == 1 else f"{n}-{UNITS[unit]} span"
 
 

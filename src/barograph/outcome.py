@@ -67,7 +67,8 @@ Outcome: TypeAlias = Estimate | Undefined
 class Outcomes:
     """The outcomes of one metric for many pairs of sketches: arrays over the leading axes of the sketches.
 
-    All arrays have one shape, such as (chunks,); those that a metric does not know are None. Where `why` is above zero
+    All arrays have one shape, such as (chunks,); those that a metric does not know are None, and single numbers that it
+    does not know are NaN. Where `why` is above zero
     there is no value, for the reason `reasons[why - 1]`, and the other arrays hold nothing to be read there.
 
     >>> many = outcome(np.array([0.9, 0.0]), n=np.array([100, 0]), undefined=[(np.array([False, True]), "no rows")])
@@ -77,7 +78,7 @@ class Outcomes:
 
     value: Floats
     n: npt.NDArray[np.int64]
-    why: npt.NDArray[np.uint8]
+    why: npt.NDArray[np.uint16]
     reasons: tuple[str, ...] = ()
     lower: Floats | None = None
     upper: Floats | None = None
@@ -100,8 +101,8 @@ class Outcomes:
         """Return the outcome of one pair."""
         if self.why[at]:
             return Undefined(self.reasons[int(self.why[at]) - 1])
-        numbers = {name: float(array[at]) for name in _NUMBERS if (array := getattr(self, name)) is not None}
-        return Estimate(n=int(self.n[at]), **numbers)
+        given = {name: float(array[at]) for name in _NUMBERS if (array := getattr(self, name)) is not None}
+        return Estimate(n=int(self.n[at]), **{name: x for name, x in given.items() if x == x})  # NaN: not known
 
 
 def stack(found: Sequence[Outcome]) -> Outcomes:
@@ -118,9 +119,34 @@ def stack(found: Sequence[Outcome]) -> Outcomes:
     }
     return Outcomes(
         n=np.array([o.n if isinstance(o, Estimate) else 0 for o in found], np.int64),
-        why=np.array([reasons.index(o.reason) + 1 if isinstance(o, Undefined) else 0 for o in found], np.uint8),
+        why=np.array([reasons.index(o.reason) + 1 if isinstance(o, Undefined) else 0 for o in found], np.uint16),
         reasons=reasons,
         **columns,
+    )
+
+
+def join(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return outcomes of pairs that follow each other, (n,) each, as one table; none of none.
+
+    >>> join([stack([Estimate(value=0.5, n=2)]), stack([Undefined("current has no rows")])]).defined.tolist()
+    [True, False]
+    """
+    if not parts:
+        return stack(())
+    reasons = tuple(dict.fromkeys(reason for part in parts for reason in part.reasons))
+    codes = [np.array([0, *(1 + reasons.index(reason) for reason in part.reasons)], np.uint16) for part in parts]
+
+    def column(name: str) -> Floats:
+        listed = [getattr(part, name) for part in parts]
+        return np.concatenate(
+            [np.full(len(p.n), np.nan) if a is None else a for a, p in zip(listed, parts, strict=True)]
+        )
+
+    return Outcomes(
+        n=np.concatenate([part.n for part in parts]),
+        why=np.concatenate([code[part.why] for code, part in zip(codes, parts, strict=True)]),
+        reasons=reasons,
+        **{name: column(name) for name in _NUMBERS if any(getattr(part, name) is not None for part in parts)},
     )
 
 
@@ -146,7 +172,7 @@ def outcome(
     """
     values = np.asarray(value, np.float64)
     shape = values.shape
-    why = np.zeros(shape, np.uint8)
+    why = np.zeros(shape, np.uint16)
     for code in range(len(undefined), 0, -1):
         why[_like(np.asarray(undefined[code - 1][0]), shape)] = code
     finite = np.isfinite(values)

@@ -88,7 +88,8 @@ def test_all_of_performance_is_one_incident(incidents: Incidents) -> None:
     """
     (incident,) = incidents(text)
     assert incident.root.last_breach.monitor == "performance.roc_auc"
-    assert incident.title.endswith("; also in origin=EWR and origin=JFK")
+    also = "; also in origin=EWR and origin=JFK; the inputs are as before, what comes true is not"
+    assert incident.title.endswith(also)
     assert (incident.since, incident.until) == ("2013-09-09", "2013-10-28")
 
 
@@ -242,7 +243,7 @@ MONITORS = (
 )
 
 
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(deadline=None, derandomize=True, database=None, max_examples=100)
 @given(marks=st.lists(st.text("..nwc", min_size=6, max_size=6), min_size=len(MONITORS), max_size=len(MONITORS)))
 def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks: list[str]) -> None:
     text = "\n".join(f"{name} {mark}" for name, mark in zip(MONITORS, marks, strict=True))
@@ -267,7 +268,7 @@ def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks:
             "performance.roc_auc ..cc\nperformance.roc_auc@city=A .www",
             (
                 "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 weeks "
-                "since 2013-09-02; also in city=A"
+                "since 2013-09-02, first in city=A, in all rows in the week of 2013-09-09; also in city=A"
             ),
         ),
     ],
@@ -343,7 +344,7 @@ def test_what_moved_long_before_a_loss_is_no_part_of_it(history: History, weeks:
     assert (names(loss), names(moved)) == ({"performance.roc_auc"}, {"drift.psi.age"})
     assert moved.title == "age moved, since 2013-08-26"
     assert "Nothing needs to be done" not in moved.advice
-    assert "critical" in moved.advice
+    assert "graver incident" in moved.advice
     _, (alone,) = watch(history("drift.psi.age nnnnnnnn"), weeks(8))
     assert alone.title == "age moved, without harm seen, since 2013-08-26"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType, UnionType
 from typing import get_args
 
@@ -11,7 +12,7 @@ import pytest
 from barograph.estimation.calibration import calibrate
 from barograph.estimation.classes import calibrate_classes
 from barograph.estimation.estimate import estimate_binary, estimate_classes, estimate_regression
-from barograph.estimation.formulas import FORMULAS, BinaryTables, business_value
+from barograph.estimation.formulas import FORMULAS, BinaryTables, business_value, formulas
 from barograph.estimation.regression import calibrate_regression
 from barograph.metrics import catalogue
 from barograph.outcome import Estimate
@@ -55,6 +56,12 @@ def test_a_formula_of_whole_counts_is_the_performance_metric(world: ModuleType, 
 def test_a_formula_without_rows_has_no_value(world: ModuleType) -> None:
     empty = whole(ScoreTable.empty(world.EDGES))
     assert all(np.isnan(formula(empty)).all() for formula in FORMULAS.values())
+
+
+def test_a_metric_brings_its_formula_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = replace(catalogue()["performance", "recall"], name="caught", expected=FORMULAS["recall"])
+    monkeypatch.setattr("barograph.estimation.formulas.catalogue", lambda: {("performance", "caught"): own})
+    assert formulas() == {**FORMULAS, "caught": FORMULAS["recall"]}
 
 
 def takes(kind: type) -> set[str]:

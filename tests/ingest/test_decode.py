@@ -19,6 +19,7 @@ from barograph.ingest.json_events import FEW
 from barograph.ingest.json_rows import JSON, NDJSON
 from barograph.ingest.layouts import event_layout, label_layout
 from barograph.ingest.limits import Limits
+from barograph.ingest.rejected import rows_of
 from barograph.spec.schema import ColumnType, Schema
 from barograph.tasks import Task
 
@@ -102,8 +103,29 @@ def test_bad_rows_are_rejected_with_all_reasons_and_the_others_taken(given: Modu
     assert msgspec.json.decode(found.rejected[7].row)["amount"] == "much"
     assert given.kept(found)["event_id"].to_pylist() == [f"e{i}" for i in range(n)]
     (part,) = [p for p in found.parts if p.kind == "rejected"]
-    kept = msgspec.json.decode(part.payload())
+    kept = list(rows_of(part.payload()))
     assert kept[4] == {"kind": "events", "index": 4, "reasons": [given.reasons(found)[4]], "row": found.rejected[4].row}
+
+
+@formats
+def test_many_rejected_rows_are_read_as_few_are(given: ModuleType, form: str) -> None:
+    n = 5_007
+    rows = [given.event(i, amount="much") for i in range(n)]
+    rows[5], rows[-1] = given.event(5, amount="1"), given.event(n, amount="more")
+    found = decode_events(given.body(rows, form), form, event_layout(given.SCHEMA), now_us=given.NOW)
+    assert (found.accepted, len(found.rejected)) == (1, n - 1)
+    assert [r.index for r in found.rejected] == [i for i in range(n) if i != 5]
+    last = found.rejected[-1]
+    assert (last.index, last.reasons) == (n - 1, ("amount: expected a number, got 'more'",))
+    assert msgspec.json.decode(last.row)["event_id"] == f"e{n}"
+    assert list(found.rejected[4:7]) == [found.rejected[i] for i in (4, 5, 6)]
+    with pytest.raises(IndexError):
+        found.rejected[n - 1]
+    kept = [row for part in found.parts if part.kind == "rejected" for row in rows_of(part.payload())]
+    assert [(row["index"], tuple(row["reasons"]), row["row"]) for row in kept] == [
+        (r.index, r.reasons, r.row) for r in found.rejected
+    ]
+    assert {row["kind"] for row in kept} == {"events"}
 
 
 @formats

@@ -240,8 +240,17 @@ def test_a_time_in_the_future_is_left_out_and_counted(chunk: str | None, referen
     assert report.severity is None
     assert report.profiles.outside == 1
     assert "without a usable time in `timestamp`, or one after 20" in left_out(report)["1 row"]
+    assert report.verdict.endswith("nothing is beyond its limits. Apart from 1 row without a usable time.")
     assert report.profiles.chunks[-1].end is not None
     assert report.profiles.chunks[-1].end < datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def test_a_verdict_names_the_rows_whose_times_are_written_in_another_way(reference: Reference) -> None:
+    day_first = pl.col("timestamp").dt.strftime("%d/%m/%Y")
+    written = pl.when(pl.int_range(N) % 2 == 0).then(day_first).otherwise(pl.col("timestamp").dt.strftime("%Y-%m-%d"))
+    report = check(reference, BASE.with_columns(timestamp=written), chunk="1w")
+    assert (report.profiles.outside, sum(one.n for one in report.profiles.select())) == (N // 2, N // 2)
+    assert f"Apart from {N // 2:,} rows without a usable time." in report.verdict
 
 
 def test_times_that_are_all_in_the_future_are_taken_as_they_are_and_told(reference: Reference) -> None:

@@ -17,7 +17,7 @@ from barograph.rules.limits import Status
 from barograph.server import export
 from barograph.store.catalog.database import writing
 from barograph.store.catalog.models import find_model
-from barograph.store.catalog.results import write_points
+from barograph.store.catalog.results import pack, write_points
 from barograph.store.catalog.scope import Scope
 
 CHUNKS = 57
@@ -53,7 +53,7 @@ def base_fixture(served: Served) -> str:
         scope = Scope(connection, 1)
         model = find_model(scope, "late-flights")
         assert model is not None
-        write_points(scope, model.id, rows, now_us=served.service.now_us())
+        write_points(scope, model.id, pack(rows), now_us=served.service.now_us())
     return "/v1/models/late-flights"
 
 

@@ -124,6 +124,10 @@ def test_a_browser_looks_at_one_project_and_goes_to_another(tmp_path_factory: py
         assert client.put("/v1/models/theirs", json={}, headers={"Barograph-Project": "fraud"}).status_code == 201
         page = client.get("/", headers=HTML).text
         assert ("/models/mine" in page, "/models/theirs" in page) == (True, False)
+        elsewhere = page[page.index("Other projects") :]
+        assert re.search(r'value="2">default/fraud</button>.*?nobody knows how it is', elsewhere, re.DOTALL)
+        counts = [one["models"] for one in client.get("/v1/projects").json()["items"]]
+        assert counts == [{"not known": 1}, {"not known": 1}]
         csrf = re.search(r'data-csrf="(\w+)"', page)
         assert csrf is not None
         assert client.post("/project", data={"project": "2"}).status_code == 403

@@ -108,6 +108,11 @@ class Alert:
         return self.last_breach.factor if self.worst.factor is None else self.worst.factor
 
     @property
+    def swapped_with(self) -> str | None:
+        """Return the column that its column has changed places with, see `Breach`."""
+        return self.worst.swapped_with or self.last_breach.swapped_with
+
+    @property
     def is_explained(self) -> bool:
         """Return whether another alert explains it."""
         return self.inhibited_by is not None

@@ -18,8 +18,9 @@ class Breach:
     time: "ROC AUC is 0.66 (reference 0.73)". `onset` are the positions of the first and last chunk in which the change
     may have begun, where that is estimated. Of a column that is broken, `blame` is the part of the model's loss in this
     chunk that it can explain: 0 if the model hardly uses it, None where that is not known. `is_feature` is False for
-    what the model says and for labels. `factor` is how many times as large its numbers are, if all are alike. Where a
-    metric foretells performance, `otherwise` is what is estimated if only the inputs have moved.
+    what the model says and for labels. `factor` is how many times as large its numbers are, if all are alike, and
+    `swapped_with` the column that it has changed places with. Where a metric foretells performance, `otherwise` is what
+    is estimated if only the inputs have moved.
     """
 
     model: str
@@ -45,4 +46,5 @@ class Breach:
     blame: float | None = None
     is_feature: bool = True
     factor: float | None = None
+    swapped_with: str | None = None
     otherwise: float | None = None

@@ -18,6 +18,7 @@ from barograph.tasks import Task
 
 HarmOf = Callable[[str, int], tuple[float, bool] | None]
 KnownOf = Callable[[str, int], float | None]  # of a column in the chunk at a position
+SwappedOf = Callable[[str, int], str | None]
 
 MANY_UNUSABLE = 0.25  # of the predictions, beyond those of the reference: decisions are not made at all
 NEARLY_ALL = 0.9  # of the values: the column is broken, whatever the model makes of it
@@ -35,6 +36,7 @@ def breaches(
     harm: HarmOf | None = None,
     blame: KnownOf | None = None,
     factor: KnownOf | None = None,
+    swapped: SwappedOf | None = None,
     outputs: Collection[str] = (),
     label: str | None = None,
     main: str | None = None,
@@ -46,9 +48,10 @@ def breaches(
     `main` is the metric that harm is measured in (see `main_metric`). An estimate reports only where too few labels
     have arrived to know better. `harm` gives, for a column and the position of a chunk, what its drift is expected to
     cost and whether that is material: then the drift is a warning. `blame` gives which part of the loss in a chunk a
-    column that is broken there can explain, `factor` how many times as large its numbers are. `outputs` are the columns
-    that the model makes, `label` is the one with the labels. Where hardly a row has a usable value in any output, or
-    each has one and the same in all rows, there are no predictions, and that is critical.
+    column that is broken there can explain, `factor` how many times as large its numbers are, `swapped` the column that
+    it has changed places with. `outputs` are the columns that the model makes, `label` is the one with the labels.
+    Where hardly a row has a usable value in any output, or each has one and the same in all rows, there are no
+    predictions, and that is critical.
     """
     positions = {chunk.key: first + i for i, chunk in enumerate(chunks)}
     covered = {
@@ -79,6 +82,8 @@ def breaches(
             breach = replace(breach, blame=blame(row.column, breach.position))
         if factor is not None and row.column is not None and breach.is_feature and _is_of_size(row):
             breach = replace(breach, factor=factor(row.column, breach.position))
+        if swapped is not None and row.column is not None and breach.is_feature and _is_of_size(row):
+            breach = replace(breach, swapped_with=swapped(row.column, breach.position))
         if row.chunk in silent and _is_unusable(row, outputs, task):
             breach = replace(breach, severity=Severity.CRITICAL)
         if row.chunk in constant and _is_constant(row, outputs):

@@ -42,8 +42,12 @@ class Judgement(StrEnum):
     CANNOT_BE_EVALUATED = "cannot be evaluated"  # the evaluation itself fails
 
 
-# An alarm of labels ends when its evidence has fallen to a tenth; one of estimates when these are within their limits.
+# An alarm of labels ends when its evidence has fallen to a tenth, which shows nothing by itself (`checks/recovery.py`);
+# one of estimates when these are within their limits.
+AGAIN = "is within its limits again"
 AS_ESTIMATED = "its estimates are within their limits again: that it is well is not shown until labels come"
+NOT_SHOWN = "its alarm is over, but that it is as good as before is not shown yet"
+OF_LABELS = ("performance", "concept")  # families that can show that it is as good as before
 HELD = (Lifecycle.PAUSED, Lifecycle.RETIRED)  # those that a person chooses
 
 
@@ -52,8 +56,8 @@ class Judged:
     """By what the performance of `rows` in `chunks` was judged, as part of a sentence; and why that is not enough.
 
     `how` is empty where nothing was judged, `doubt` where there is none. `lost` counts the last chunks of which nothing
-    is known although there were labels or estimates before, once patience is over: that is at least a warning. `noun`
-    is what a chunk is called.
+    is known but what is estimated, if that, although there were labels before, once patience is over: that is at least
+    a warning. `noun` is what a chunk is called, `blind` says what loss would not be seen, where that is a large one.
     """
 
     rows: int
@@ -62,6 +66,7 @@ class Judged:
     doubt: str = ""
     lost: int = 0
     noun: str = PART
+    blind: str = ""
 
     @property
     def is_enough(self) -> bool:
@@ -75,7 +80,8 @@ class Trouble:
 
     `family`, `metric`, `column` and `segment` are those of its root alert; `unusable` is the share of predictions that
     could not be used at worst, where that is what it is about; `is_over` says that all of its gravest alerts are
-    resolved, and `by_itself` that the root is one of them: else it explains what is graver than it.
+    resolved, `is_shown` that the chunks since show the model to be as good as before, and `by_itself` that the root is
+    one of them: else it explains what is graver than it.
     """
 
     severity: Severity
@@ -86,6 +92,7 @@ class Trouble:
     segment: str | None = None
     unusable: float | None = None
     is_over: bool = False
+    is_shown: bool = False
     by_itself: bool = True
 
 
@@ -160,13 +167,15 @@ def condition(
     failure: Failure | None = None,
     has_reference: bool = True,
     rejected: int = 0,
+    outside: int = 0,
     unread: Sequence[Unread] = (),
 ) -> Condition:
     """Return the state of a model, with its verdict and severity.
 
     `judged` is None before it was evaluated. `troubles` are those that are heard, the gravest first; `silenced` counts
-    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. `rejected` rows are
-    none that the verdict is about, and it says so; so it does of sources that are `unread`.
+    those that are not. `held` says who has paused or retired it, `failure` why evaluating it fails. Rows that were
+    `rejected`, or are `outside` as they have no usable time, are none that the verdict is about, and it says so; so it
+    does of sources that are `unread`.
 
     A model that is paused or retired has no severity. One that cannot be evaluated keeps the severity of what was found
     before it could not, and the verdict says both.
@@ -181,15 +190,16 @@ def condition(
         said = f"{held} Nothing is raised."
         return Condition(lifecycle=lifecycle, judgement=Judgement.NOT_KNOWN, severity=None, verdict=said)
     judgement, severity, verdict = _judged(lifecycle, judged, troubles, silenced, has_reference)
-    verdict += _apart_from(rejected) + "".join(f" {source}" for source in unread)
+    verdict += _apart_from(rejected, f"that {'was' if rejected == 1 else 'were'} rejected")
+    verdict += _apart_from(outside, "without a usable time") + "".join(f" {source}" for source in unread)
     if failure is not None:
         before = f" Before that: {verdict}" if severity and severity > Severity.NOTICE else ""
         judgement, verdict = Judgement.CANNOT_BE_EVALUATED, f"{failure}{before}"
     return Condition(lifecycle=lifecycle, judgement=judgement, severity=severity, verdict=verdict)
 
 
-def trouble_of(incident: Incident) -> Trouble:
-    """Return what of an incident the state of its model follows from."""
+def trouble_of(incident: Incident, *, is_shown: bool) -> Trouble:
+    """Return what of an incident the state of its model follows from; `is_shown` as in `Trouble`."""
     root, loud = incident.root.last_breach, heard(incident.root, incident.alerts) or incident.alerts
     gravest = [alert for alert in loud if alert.severity is incident.severity]
     return Trouble(
@@ -201,6 +211,7 @@ def trouble_of(incident: Incident) -> Trouble:
         segment=root.segment,
         unusable=unusable_share(incident),
         is_over=all(alert.state is State.RESOLVED for alert in gravest),
+        is_shown=is_shown,
         by_itself=incident.root.severity is incident.severity,
     )
 
@@ -231,7 +242,8 @@ def _judged(
         is_over = all(trouble.is_over for trouble in worst)  # drift that came with it may last
         more = len(worst) + len(broken) - 1
         also = f" (and {more} more {'incident' if more == 1 else 'incidents'})" if more else ""
-        verdict = f"{_in_trouble(worst[0], is_over)}: {worst[0].title}{also}{_besides(silenced)}."
+        is_shown = all(trouble.is_shown for trouble in worst)
+        verdict = f"{_in_trouble(worst[0], is_over, is_shown, judged)}: {worst[0].title}{also}{_besides(silenced)}."
         return Judgement.ATTENTION if is_over else Judgement.IN_TROUBLE, severity, verdict
     if lifecycle is Lifecycle.NEW:
         missing = "no event has come" if has_reference else "it has no reference to be compared with"
@@ -249,13 +261,15 @@ def _judged(
     return judgement, severity, _calm(troubles, judged, silenced)
 
 
-def _apart_from(rejected: int) -> str:
-    if not rejected:
-        return ""
-    return f" Apart from {count(rejected, 'row')} that {'was' if rejected == 1 else 'were'} rejected."
+def _apart_from(rows: int, which: str) -> str:
+    return f" Apart from {count(rows, 'row')} {which}." if rows else ""
 
 
-def _in_trouble(worst: Trouble, is_over: bool) -> str:
+def _in_trouble(worst: Trouble, is_over: bool, is_shown: bool, judged: Judged | None) -> str:
+    if what_breaks(worst.metric, worst.family) is Broken.NO_ROWS and worst.segment is None:
+        rest = judged.how if judged and judged.is_enough else ""
+        rest = f", and the model is all right {rest} apart from that" if rest else ""
+        return f"Rows come again after an outage{rest}" if is_over else "The model is silent"
     if worst.family == "operations":
         return "The model is silent"
     # Of columns, only the model's outputs are critical by themselves.
@@ -264,7 +278,7 @@ def _in_trouble(worst: Trouble, is_over: bool) -> str:
         return f"{worst.unusable:.0%} of the predictions cannot be used" if few else "No usable predictions come"
     if is_over and worst.family == "estimation":
         return f"The model was in trouble, and {AS_ESTIMATED}"
-    return "The model was in trouble, and is within its limits again" if is_over else "The model is in trouble"
+    return f"The model was in trouble, and {AGAIN if is_shown else NOT_SHOWN}" if is_over else "The model is in trouble"
 
 
 def _broken(trouble: Trouble, judged: Judged) -> str:
@@ -278,7 +292,8 @@ def _broken(trouble: Trouble, judged: Judged) -> str:
         return f"Whether the model {worse} {unknown}: {trouble.title}"
     if trouble.family in ("performance", "estimation", "concept") and not trouble.segment:
         if trouble.is_over:
-            again = AS_ESTIMATED if trouble.family == "estimation" else "is within its limits again"
+            again = AGAIN if trouble.is_shown else NOT_SHOWN
+            again = AS_ESTIMATED if trouble.family == "estimation" else again
             return f"The model was worse for a while, and {again}: {trouble.title}"
         return f"The model is getting worse, by how much is not certain yet: {trouble.title}"
     if trouble.family in ("performance", "estimation"):
@@ -298,6 +313,7 @@ def _calm(noticed: Sequence[Trouble], judged: Judged, silenced: int) -> str:
     apart = f"Apart from {count(silenced, 'silenced incident')}, " if silenced else ""
     if judged.is_enough:
         rest = f"; {moved}" if moved else f": nothing {'else ' if silenced else ''}is beyond its limits"
+        rest += f"; {judged.blind}" if judged.blind else ""
         verdict = f"the model is all right {judged.how} ({size}){rest}."
     else:
         nothing = f"nothing {'else ' if silenced else ''}that was checked is beyond its limits ({size})"

@@ -12,7 +12,9 @@ from barograph.alerts.alert import Alert, Labels
 from barograph.alerts.inhibition import LATE, PERFORMANCE, SLACK, onset_of, root_reason
 from barograph.alerts.severity import Severity
 from barograph.metrics.broken import Broken
+from barograph.metrics.facts import foretells
 
+SOME = 0.2  # of a loss, that a broken column bears: it is part of that trouble
 SAME_CELLS = 0.5  # Jaccard index of the cells from which on two alerts are about the same rows
 
 
@@ -22,18 +24,19 @@ def troubles(alerts: Sequence[Alert], causes: Mapping[int, int], *, outputs: Col
     Together are, when their chunks in breach overlap or follow each other:
 
     - a cause and what it explains (`causes`, see `inhibition.explained`); columns that broke in the same chunk;
-    - all of performance, estimated performance and concept, of the whole and of segments; and drift with known harm;
+    - all of performance, estimated, foretold and measured, and concept, of the whole and of segments; and drift with
+      known harm;
     - all about the same column;
     - small quality troubles of the same kind that began in the same chunk in several columns;
     - those whose cells have a Jaccard index of at least `SAME_CELLS`;
     - drift without harm, unless its column has another trouble at the time, or it began with a loss: then it is part of
-      that;
+      that; so is a column that is a little broken since a loss began, and bears a part of it;
     - the same monitor, when it is in breach again in the chunk after it was resolved.
     """
     sets = _Sets(len(alerts))
     by_key: defaultdict[Hashable, list[int]] = defaultdict(list)
     again: defaultdict[Labels, list[int]] = defaultdict(list)
-    moved = []
+    moved, bearing = [], []
     for i, alert in enumerate(alerts):
         if i in causes:
             sets.join(i, causes[i])
@@ -44,11 +47,13 @@ def troubles(alerts: Sequence[Alert], causes: Mapping[int, int], *, outputs: Col
             by_key["rows"].append(i)
         elif reason is not None:
             by_key["column", breach.column].append(i)
+            if alert.severity is Severity.NOTICE and (alert.blame or 0.0) >= SOME:
+                bearing.append(i)
             if reason is Broken.CONSTANT or alert.severity is not Severity.NOTICE:
                 by_key["broken", alert.first.position].append(i)
             else:
                 by_key["same way", breach.metric, alert.first.position].append(i)
-        elif breach.family in PERFORMANCE:
+        elif breach.family in PERFORMANCE or foretells(breach.metric, breach.family):
             by_key["performance"].append(i)
         elif is_harmless_drift(alert):
             moved.append(i)
@@ -65,6 +70,10 @@ def troubles(alerts: Sequence[Alert], causes: Mapping[int, int], *, outputs: Col
     _join_harmful_drift(sets, alerts, by_key, causes)
     _join_cells(sets, alerts, [i for i in range(len(alerts)) if i not in causes and not is_harmless_drift(alerts[i])])
     _place_moved(sets, alerts, moved, by_key)
+    for i in bearing:
+        loss = next((j for j in by_key.get("performance", ()) if moved_with(alerts[i], alerts[j])), None)
+        if loss is not None:
+            sets.join(i, loss)
     return sets.groups()
 
 

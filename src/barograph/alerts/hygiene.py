@@ -62,7 +62,7 @@ def hygiene(results: Iterable[Result], *, reference_end: datetime | None = None)
     """
     ordered = sorted(results, key=lambda row: row.monitor)
     by_monitor = {name: list(rows) for name, rows in groupby(ordered, key=lambda row: row.monitor)}
-    constant = {row.column for row in ordered if _is_constant(row) and _always_one(by_monitor[row.monitor])}
+    constant = {rows[0].column for rows in by_monitor.values() if _is_constant(rows[0]) and _always_one(rows)}
     findings = []
     for rows in by_monitor.values():
         found = _constant_column(rows, constant) or next(filter(None, (check(rows) for check in _CHECKS)), None)

@@ -11,14 +11,15 @@ from typing import Any  # JSON values
 
 from barograph.alerts.alert import Alert, State, exceedance, fingerprint
 from barograph.alerts.grouping import troubles
-from barograph.alerts.inhibition import Inhibition, explained, root_reason
+from barograph.alerts.inhibition import ENOUGH, PERFORMANCE, Inhibition, explained, root_reason
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence, heard
 from barograph.alerts.titles import advice, first_of, title
 from barograph.chunks import Chunk
 from barograph.metrics.broken import Broken
+from barograph.metrics.facts import foretells
 
-_FAMILIES = ("performance", "estimation", "concept")  # what is told of first, in one trouble
+_FAMILIES = ("performance", "foretold", "estimation", "concept")  # what is told of first, in one trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +101,14 @@ def group(
         fired = [alerts[i] for i in places]
         causes = explained(fired, outputs=outputs)
         groups = troubles(fired, causes, outputs=outputs)
-        critical = [_span([fired[i] for i in members]) for members in groups if _is_critical(fired, members)]
+        graver = [_span([fired[i] for i in members]) for members in groups if _is_grave(fired, members)]
         for i, cause in causes.items():
             reason = root_reason(fired[cause])
             if reason is not None and fired[i].severity is not Severity.CRITICAL:  # harm is never hidden
                 marked[places[i]] = replace(fired[i], inhibited_by=Inhibition(reason, fired[cause].id))
         for members in groups:
             first, last = _span([fired[i] for i in members])
-            beside = any(begin <= last and first <= end for begin, end in critical)
+            beside = any(begin <= last and first <= end for begin, end in graver)
             incidents.append(_incident([marked[places[i]] for i in members], chunks, outputs, beside=beside))
     return marked, sorted(incidents, key=_order)
 
@@ -128,8 +129,15 @@ def _order(incident: Incident) -> tuple[Any, ...]:
     )
 
 
-def _is_critical(alerts: Sequence[Alert], members: Sequence[int]) -> bool:
-    return any(alerts[i].severity is Severity.CRITICAL and not alerts[i].silenced_by for i in members)
+def _is_grave(alerts: Sequence[Alert], members: Sequence[int]) -> bool:
+    """Return whether something is critical, or performance is known to be worse: nothing at that time is harmless."""
+
+    def grave(alert: Alert) -> bool:
+        of_all = alert.last_breach.family in PERFORMANCE and alert.last_breach.segment is None
+        worse = of_all and alert.severity is not Severity.NOTICE
+        return (worse or alert.severity is Severity.CRITICAL) and not alert.silenced_by
+
+    return any(grave(alerts[i]) for i in members)
 
 
 def _span(alerts: Sequence[Alert]) -> tuple[int, float]:
@@ -155,7 +163,7 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
         severity=severity,
         state=State.FIRING if firing else State.RESOLVED,
         title=title(root, others, chunks, outputs=outputs, beside=beside),
-        advice=advice(root, others, beside=beside),
+        advice=advice(root, others, outputs=outputs, beside=beside),
         since=first.first.chunk.key,
         since_at=first.first.chunk.start,
         until=None if firing else last.chunk.key,
@@ -176,12 +184,14 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
 def _prominence(alert: Alert) -> tuple[Any, ...]:
     """Return what orders the alerts of one incident: causes, then the gravest, realised performance first."""
     breach, reason = alert.worst, root_reason(alert)
-    family = _FAMILIES.index(breach.family) if breach.family in _FAMILIES else len(_FAMILIES)
+    if alert.severity is Severity.NOTICE and alert.blame is not None and alert.blame < ENOUGH:
+        reason = None  # it is known not to be the cause
+    family = "foretold" if foretells(breach.metric, breach.family) else breach.family
     return (
         alert.inhibited_by is not None,
         list(Broken).index(reason) if reason else len(Broken),
         -alert.severity.rank,
-        family,
+        _FAMILIES.index(family) if family in _FAMILIES else len(_FAMILIES),
         breach.segment is not None,
         -(breach.harm or 0.0),
         -exceedance(breach),

@@ -70,7 +70,8 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
 
     Predictions that cannot be used are explained by a broken column among the `outputs`; where none is broken by
     itself, they explain what else is seen in these columns, and what comes of the whole input. A broken column is
-    explained by a dead feed alone, a dead feed by nothing. `alerts` are of one model.
+    explained by a dead feed alone, but for one of the `outputs` that says the same of all rows, as a model does that is
+    given broken input; a dead feed is explained by nothing. `alerts` are of one model.
     """
     reasons = [root_reason(alert) for alert in alerts]
     by_begin = sorted(range(len(alerts)), key=lambda i: (alerts[i].first.position, alerts[i].key))
@@ -90,12 +91,13 @@ def explained(alerts: Sequence[Alert], *, outputs: Collection[str] = ()) -> dict
         if cause is None and reasons[i] is Broken.PREDICTIONS:
             found = [c for column in outputs if (c := open_now.latest(("column", column), alerts[i])) is not None]
             cause = max(found, key=lambda c: alerts[c].first.position, default=None)
-        if cause is None and reasons[i] is None:
-            cause = open_now.latest(("column", breach.column), alerts[i])
+        said = reasons[i] is Broken.CONSTANT and breach.column in outputs and alerts[i].severity is Severity.NOTICE
+        if cause is None and (reasons[i] is None or said):
+            cause = None if said else open_now.latest(("column", breach.column), alerts[i])
             if cause is None and breach.column in outputs:
                 cause = open_now.latest(("column", None), alerts[i])
             whole = breach.column is None or breach.column in outputs
-            if cause is None and whole and breach.family in CONSEQUENCES:
+            if cause is None and whole and (said or breach.family in CONSEQUENCES):
                 cause = open_now.latest("columns", alerts[i])
                 known = before.get(alerts[i].labels)
                 if cause is None and known is not None and _is_open(alerts[known], alerts[i]):

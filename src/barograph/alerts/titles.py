@@ -30,6 +30,12 @@ _WHAT = {
 }
 
 
+_ANOTHER_RULE = (
+    "The same inputs have other outcomes than before: see whether the model, or what its labels mean, was changed. If "
+    "not, the rule behind the labels has changed: train with recent data."
+)
+
+
 def title(
     root: Alert,
     others: Sequence[Alert],
@@ -40,17 +46,20 @@ def title(
 ) -> str:
     """Return an incident in one sentence, without a full stop: what, from where to where, when, and what came of it.
 
-    `outputs` are the columns that the model makes: no features. What is `beside` a critical incident is not said to be
+    `outputs` are the columns that the model makes: no features. What is `beside` a graver incident is not said to be
     without harm.
     """
     reason = root_reason(root)
     if reason is not None:
         alike = [a for a in others if root_reason(a) is not None and a.inhibited_by is None]
         rest = [a for a in others if root_reason(a) is None or a.inhibited_by is not None]
-        return _broken(root, reason, alike, first_of((root, *others))) + _explains(root, rest)
+        onset = first_of((root, *others))
+        if root.swapped_with is not None:
+            return f"{_swapped((root,))} have changed places, {_since((root, *alike), onset)}" + _explains(root, rest)
+        return _broken(root, reason, alike, onset) + _explains(root, rest)
     if is_harmless_drift(root):
         return _moved((root, *others), outputs, beside=beside)
-    return _worse(root, others, chunks)
+    return _worse(root, others, chunks, outputs)
 
 
 def first_of(alerts: Sequence[Alert]) -> Alert:
@@ -58,14 +67,17 @@ def first_of(alerts: Sequence[Alert]) -> Alert:
     return min(alerts, key=lambda alert: (alert.first.position, alert.key))
 
 
-def advice(root: Alert, others: Sequence[Alert], *, beside: bool = False) -> str:
-    """Return what to do first, in one or two sentences; `beside`: a critical incident was there at the time."""
+def advice(root: Alert, others: Sequence[Alert], *, outputs: Collection[str] = (), beside: bool = False) -> str:
+    """Return what to do first, in one or two sentences; `beside`: a graver incident was there at the time."""
     breach, reason = root.worst, root_reason(root)
     if reason is Broken.NO_ROWS:
+        if root.calm:
+            return "Find out why none came, and whether they can be sent later: nothing is known of that time."
         return "Look at what sends the events: nothing can be said of the model until they come again."
     if reason is Broken.PREDICTIONS:
         return "Look at what the model answers, and at what was deployed then: these rows have no decision."
-    if (first := _units((root, *others))) and not (reason is None and is_harmless_drift(root)):
+    first = _places((root, *others)) or _units((root, *others))
+    if first and not (reason is None and is_harmless_drift(root)):
         return f"{first} Until that is clear, do not rely on the predictions."
     if reason is not None:
         names = _names(_columns((root, *(a for a in others if root_reason(a)))))
@@ -80,9 +92,44 @@ def advice(root: Alert, others: Sequence[Alert], *, beside: bool = False) -> str
         if first:
             return first
         if beside:
-            return "Find out first if it has to do with the critical incident of that time."
+            return "Find out first if it has to do with the graver incident of that time."
         return "Nothing needs to be done now. If it lasts, take it into the reference at the next training."
+    if breach.family in PERFORMANCE and not is_improvement(breach):
+        if _labels_moved(others, outputs):
+            return (
+                "Other outcomes are as frequent as before: ask why, and if the labels are right, move the threshold or "
+                "recalibrate the scores now, then train with recent data."
+            )
+        if _is_another_rule((root, *others)):
+            return _ANOTHER_RULE
     return _suspects(others) + _of_the_model(breach)
+
+
+def _labels_moved(alerts: Sequence[Alert], outputs: Collection[str]) -> bool:
+    """Return whether the labels moved: columns that are neither features nor made by the model."""
+    return any(
+        is_harmless_drift(a) and not a.last_breach.is_feature and a.last_breach.column not in outputs for a in alerts
+    )
+
+
+def _is_another_rule(alerts: Sequence[Alert]) -> bool:
+    """Return whether the same inputs have other outcomes: labels are not as expected, and no feature has moved."""
+    moved = any(a.last_breach.family in ("drift", "quality") and a.last_breach.is_feature for a in alerts)
+    return not moved and any(a.last_breach.family == "concept" and not is_improvement(a.worst) for a in alerts)
+
+
+def _places(alerts: Sequence[Alert]) -> str:
+    """Return which features to suspect of having changed places."""
+    names = _swapped(alerts)
+    said = f"Suspect that {names} have changed places, each is now as the other was: see how they are filled."
+    return said if names else ""
+
+
+def _swapped(alerts: Sequence[Alert]) -> str:
+    for alert in alerts:
+        if (other := alert.swapped_with) is not None:
+            return _names(sorted((other, alert.last_breach.column or "")))
+    return ""
 
 
 def _units(alerts: Sequence[Alert]) -> str:
@@ -110,7 +157,7 @@ def _of_the_model(breach: Breach) -> str:
         case "estimation":
             return "This is an estimate: get labels for some of these rows, and look at what changed when it began."
         case "concept":
-            return "The same inputs have other outcomes than before: check the labels, then train with recent data."
+            return _ANOTHER_RULE
         case "drift" if foretells(breach.metric, breach.family):
             return (
                 "Labels of some of these rows would say which kind of shift this is: if the inputs alone have moved, "
@@ -183,12 +230,13 @@ def _moved(alerts: Sequence[Alert], outputs: Collection[str], *, beside: bool) -
     features = [column for column in columns if column not in outputs]
     when = _since(alerts, first_of(alerts))
     if len(features) > 1:
-        also = "".join(f"; so did {column}" for column in columns if column in outputs)
-        return f"{count(len(features), 'feature')} moved{harm}: {_names(features)}, {when}{also}"
+        also = [column for column in columns if column in outputs]
+        text = f"{count(len(features), 'feature')} moved{harm}: {_names(features)}, {when}"
+        return text + (f"; so did {_names(also)}" if also else "")
     return f"{_names(columns) if columns else 'The mix of the rows'} moved{harm}, {when}"
 
 
-def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str:
+def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str]) -> str:
     breach, better = root.worst, is_improvement(root.worst)
     if breach.value is None:
         return f"{breach.text.rstrip('.')}, {_since((root,), first_of((root, *others)))}"
@@ -223,11 +271,32 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk]) -> str
         n = end - begin + 1
         some = "all" if breaches == n else f"{breaches:,} of"
         text += f", {most} {worst}; {side} in {some} {count(n, noun_of(chunks))} {span}"
+        text += _seen_first(first_of((root, *others)), same)
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
-    moved = _columns([a for a in others if is_harmless_drift(a)])
     text += f"; also in {_names(segments)}" if segments else ""
-    return text + (f"; {_names(moved)} moved at the same time" if moved else "")
+    return text + _with_it(root, others, outputs)
+
+
+def _seen_first(onset: Alert, same: Sequence[Alert]) -> str:
+    """Return in what part of the rows a loss began, where all rows followed; `same` are the alerts that tell it."""
+    own = min((a.first for a in same), key=lambda moment: moment.position)
+    where = onset.last_breach.segment
+    if where is None or own.position <= onset.first.position or same[0].last_breach.segment is not None:
+        return ""
+    return f", first in {where}, in all rows {in_chunk(own.chunk)}"
+
+
+def _with_it(root: Alert, others: Sequence[Alert], outputs: Collection[str]) -> str:
+    """Return what came with a loss: columns that changed places or moved, labels first, or other outcomes alone."""
+    if swapped := _swapped((root, *others)):
+        return f"; {swapped} have changed places"
+    drifted = [a for a in others if is_harmless_drift(a)]
+    drifted.sort(key=lambda a: a.last_breach.is_feature or a.last_breach.column in outputs)
+    if moved := _columns(drifted):
+        return f"; {_names(moved)} moved at the same time"
+    same = root.last_breach.family == "performance" and not is_improvement(root.worst) and _is_another_rule(others)
+    return "; the inputs are as before, what comes true is not" if same else ""
 
 
 def is_improvement(breach: Breach) -> bool:

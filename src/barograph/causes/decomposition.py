@@ -11,6 +11,7 @@ from barograph.causes.losses import CellLosses
 from barograph.errors import MismatchError
 from barograph.outcome import Estimate, Undefined
 
+LEAST_OVERLAP = 0.33  # of the traffic of two windows: below, what happens within cells says nothing of the rule
 PRIOR_ROWS = 5.0  # rows with the overall variance that are added to each cell: few labels say little of their spread
 
 
@@ -32,6 +33,11 @@ class Decomposition:
     from_shared: Estimate
     by_leaf: Floats
     overlap: float
+
+    @property
+    def is_comparable(self) -> bool:
+        """Return whether enough of the traffic is alike to tell another rule from rows that are of another kind."""
+        return self.overlap >= LEAST_OVERLAP
 
 
 def decompose(

@@ -29,6 +29,7 @@ from barograph.rules.limits import default_tolerance
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
+from barograph.text.format import percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,14 +200,22 @@ def why_worse(reference: Reference, profile: Profile) -> str:
 
 
 def causes_in_words(parts: Decomposition) -> str:
-    """Return what a change comes from, as the end of a sentence; a cause whose interval includes zero is none."""
+    """Return what a change comes from, as the end of a sentence; a cause whose interval includes zero is none.
+
+    Where hardly a row has its like in the reference, as with a column in another unit, neither cause can be told.
+    """
+    if not parts.is_comparable:
+        return (
+            f"only {percent(parts.overlap)} of the rows have their like in the reference, so the input itself is "
+            "another, and whether the rule behind the labels has changed cannot be told"
+        )
 
     def signed(estimate: Estimate) -> str:
         return f"{estimate.value:+.3g} (95 %: {estimate.lower:+.3g} to {estimate.upper:+.3g})"
 
     causes = (
-        (parts.covariate, "because the traffic is another (covariate shift)"),
-        (parts.concept, "because the same traffic has other labels (concept drift)"),
+        (parts.covariate, "because the inputs changed (covariate shift)"),
+        (parts.concept, "because the same inputs have other outcomes (concept drift)"),
     )
     certain = [f"{signed(part)} {why}" for part, why in causes if part.excludes_zero]
-    return ", ".join(certain) or "whether the traffic is another, or its labels are, is not certain"
+    return ", ".join(certain) or "whether the inputs changed or the rule behind the labels is not certain"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import HarmOf, breaches, known_metrics, main_metric
@@ -14,13 +15,13 @@ from barograph.causes.blame import blame_of
 from barograph.causes.concept import MONITOR as CONCEPT
 from barograph.causes.concept import concept_rows
 from barograph.causes.explain import Trust, harm_of, trust_over
+from barograph.causes.swapped import swapped
 from barograph.causes.units import factor_of
 from barograph.checks.overview import Overview, overview, said, segments_of, sizes, typical_sizes
 from barograph.checks.plan import Plan
 from barograph.labels.self_audit import SelfAudit
 from barograph.labels.trust import Watch as ConceptWatch
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import what_breaks
 from barograph.metrics.performance._excess import RESIDUAL
 from barograph.monitors.coverage import only_shown
 from barograph.monitors.estimates import Audits, evaluate_estimates
@@ -138,7 +139,8 @@ def go_on(
         version=plan.version,
         as_of=as_of,
     )
-    every = [*(_shown(row, whole) for row in results), *estimates]
+    rows_due = {m.name for m in whole.monitors if m.metric.breaks is Broken.NO_ROWS}
+    every = [*(_shown(row, whole, rows_due) for row in results), *estimates]
     counted = [row for row in every if row.judged]
     residual = _residual(reference, profiles, whole)
     states, weighed, feeds = whole.weighing.run(course.states, profiles, [*counted, *residual], first=first)
@@ -170,6 +172,11 @@ def breaches_of(
     first: int = 0,
 ) -> list[Breach]:
     """Return the breaches among the rows of these chunks; `main` is the metric that harm is measured in."""
+
+    @cache
+    def places(position: int) -> Mapping[str, str]:
+        return swapped(reference, profiles.at(position - first))
+
     return breaches(
         rows,
         profiles.chunks,
@@ -178,6 +185,7 @@ def breaches_of(
         harm=_harm(reference, profiles, first),
         blame=lambda column, position: blame_of(reference, profiles.at(position - first), column),
         factor=lambda column, position: factor_of(reference, profiles.at(position - first), column),
+        swapped=lambda column, position: places(position).get(column),
         outputs=outputs_of(reference),
         label=reference.schema.label,
         main=main,
@@ -201,11 +209,11 @@ def patience_of(whole: Overview) -> Patience:
     }
 
 
-def _shown(row: Result, whole: Overview) -> Result:
-    """Return a row as it is, or only shown where it cannot be judged yet."""
+def _shown(row: Result, whole: Overview, rows_due: Collection[str]) -> Result:
+    """Return a row as it is, or only shown where it cannot be judged yet; `rows_due` are monitors of missing rows."""
     if row.value is None:
         return row
-    if not row.segment and what_breaks(row.metric, row.family) is Broken.NO_ROWS:
+    if not row.segment and row.monitor in rows_due:
         if row.chunk in whole.early:
             return only_shown(row, whole.why_early)
         if not row.value and row.limit_lower is None:  # an outage goes on through the weekend

@@ -17,7 +17,17 @@ from barograph.alerts.breaches import known_metrics, main_metric
 from barograph.alerts.lifecycle import Watched
 from barograph.alerts.lifecycle import go_on as watch_on
 from barograph.checks.assess import Course, alerting_of, breaches_of, go_on, patience_of, unjudged
-from barograph.checks.overview import Overview, Said, Size, overview, said, segments_of, sizes, typical_sizes
+from barograph.checks.overview import (
+    Overview,
+    Said,
+    Size,
+    counts_for_others,
+    overview,
+    said,
+    segments_of,
+    sizes,
+    typical_sizes,
+)
 from barograph.checks.plan import Plan
 from barograph.checks.verdict import NOTHING, Basis, bases
 from barograph.chunks import Chunk
@@ -29,11 +39,12 @@ from barograph.profiles.profiles import ALL, Profiles
 from barograph.reference.reference import Reference
 
 ANY = -1  # the digest of rows that are written, and not known here
-MEASURED = 512  # chunks whose measured values are kept, so that they need not be measured again when they are judged so
+MEASURED = 30_000  # measured values of the newest chunks that are kept, to be judged again: some 10 MB a model
 AT_ONCE = 256  # chunks that are judged before what is carried is kept
 
 K = TypeVar("K")
 Load = Callable[[Sequence[int]], Profiles]
+Tell = Callable[[str, Mapping[Chunk, Sequence[Result]]], None]
 Gone: TypeAlias = tuple[Course, frozenset[str]]  # what was carried on, with the metrics of harm that were known by then
 
 
@@ -80,7 +91,10 @@ class Carried:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Again:
-    """What was found: `carried` for the next time, and the rows of each chunk of which some differ from before."""
+    """What was found: `carried` for the next time, and the rows of each chunk of which some differ from before.
+
+    Those that were told while it was found are not in `changed`.
+    """
 
     carried: Carried
     changed: Mapping[Chunk, Sequence[Result]]
@@ -96,12 +110,16 @@ def assess_again(
     plan: Plan,
     *,
     segments: Sequence[str] = (),
+    tell: Tell | None = None,
 ) -> Again:
     """Return what `assess` says of all of these chunks, where it is not what it said `before`.
 
     A chunk's revision is another one whenever its profile is; `load` gives the profiles of the chunks at some places,
     in the order of time. `segments` are all that profiles have. Nothing of `before` is changed, so that it can go on
     to be used where what was found could not be kept.
+
+    With `tell`, the rows of chunks are given to it as soon as these are judged, with what they were judged by, and let
+    go of: what is in memory does not grow with the history.
     """
     known = _sized(before, reference, chunks, revisions, load)
     found = [one.size for one in known]
@@ -117,7 +135,9 @@ def assess_again(
         todo = list(range(len(known)))
     else:
         todo = [i for i, one in enumerate(known) if one.measured is None and one.digest is None]
-    _measure(known, todo, reference, load, plan, monitors, typical)
+    # What counts for other chunks comes from a few monitors; all are measured where the rows are judged.
+    heard = monitors if len(todo) <= AT_ONCE else [m for m in monitors if counts_for_others(m)]
+    _measure(known, todo, reference, load, plan, heard, typical, keep=heard is monitors)
     whole = overview(
         reference,
         plan,
@@ -134,43 +154,39 @@ def assess_again(
     key = digest_of(whole.key)
     if before.key != key or measured_by != before.measured_by:
         first = 0
-    task = reference.schema.task
+    task, alerting, main = reference.schema.task, alerting_of(whole, reference), before.main
+    changed: dict[Chunk, Sequence[Result]] = {}
+    warm = max(2, MEASURED // max(len(monitors), 1))
     while True:
         begin = max((k for k in before.courses if k <= first), default=0)
         kept = before.courses.get(begin, (Course(states=whole.weighing.start()), frozenset[str]()))
         course, metrics = kept(whole.weighing) if callable(kept) else kept
         courses = {k: one for k, one in before.courses.items() if k <= begin}
-        _measure(
-            known,
-            [i for i in range(begin, len(known)) if known[i].measured is None],
-            reference,
-            load,
-            plan,
-            monitors,
-            typical,
-        )
-        parts: list[tuple[int, Profiles, list[Result]]] = []
+        harm = main  # what breaches are measured in, as far as it is known
         for start, end in _stretches(begin, len(chunks)):
+            todo = [i for i in range(start, end) if known[i].measured is None]
+            _measure(known, todo, reference, load, plan, monitors, typical)
             profiles = load(range(start, end))
             results = _in_order(monitors, known[start:end])
             stretch = go_on(reference, profiles, plan, whole, results, course, first=start)
             course, metrics = stretch.after, metrics | known_metrics(stretch.rows, task)
             courses[end] = course, metrics
-            parts.append((start, profiles, stretch.rows))
+            harm = main_metric(metrics, task) if begin == 0 and start == 0 and main is None else harm
+            some: dict[Chunk, Sequence[Result]] = {}
+            for i, one, rows in _told(
+                reference, profiles, whole, known, stretch.rows, alerting, main=harm, first=start
+            ):
+                if one.digest != known[i].digest:
+                    some[one.chunk] = rows
+                known[i] = replace(one, measured=None) if i < len(known) - warm else one
+            if tell is None:
+                changed |= some
+            elif some:
+                tell(key, some)
         main = main_metric(metrics, task)
-        if main == before.main or begin == 0:
+        if main == harm:
             break
         first = 0  # the harm of all breaches is measured in another metric
-    alerting = alerting_of(whole, reference)
-    changed: dict[Chunk, Sequence[Result]] = {}
-    for start, profiles, rows in parts:
-        for i, one, of_chunk in _told(reference, profiles, whole, known, rows, alerting, main=main, first=start):
-            if one.digest != known[i].digest:
-                changed[one.chunk] = of_chunk
-            known[i] = one
-    for i in range(len(known) - MEASURED):
-        if known[i].measured is not None:
-            known[i] = replace(known[i], measured=None)
     carried = Carried(
         whole=whole,
         known=tuple(known),
@@ -240,8 +256,10 @@ def _measure(
     plan: Plan,
     monitors: Sequence[Monitor],
     typical: Mapping[str, int],
+    *,
+    keep: bool = True,
 ) -> None:
-    """Measure what the monitors say of the chunks at these places."""
+    """Measure what the monitors say of the chunks at these places, and `keep` it beside what counts for others."""
     for at in range(0, len(places), AT_ONCE):
         some = places[at : at + AT_ONCE]
         rows: dict[str, dict[str, Result]] = {known[i].chunk.key: {} for i in some}
@@ -249,7 +267,7 @@ def _measure(
             rows[row.chunk][row.monitor] = row
         heard = said({chunk: list(of.values()) for chunk, of in rows.items()}, monitors)
         for i, measured, one in zip(some, rows.values(), heard, strict=True):
-            known[i] = replace(known[i], measured=measured, said=one)
+            known[i] = replace(known[i], measured=measured if keep else None, said=one)
 
 
 def _limited(known: Sequence[Known], whole: Overview) -> list[Known]:

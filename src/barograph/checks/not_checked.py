@@ -12,7 +12,7 @@ from barograph.chunks import Chunk
 from barograph.metrics import catalogue
 from barograph.metrics.facts import alerting, find_metric, heading_of, title_of
 from barograph.monitors.defaults import MANY_COLUMNS, drift_speakers
-from barograph.monitors.feeds import history_like
+from barograph.monitors.feeds import cut_of, history_like
 from barograph.monitors.results import Result, noun_of_rows
 from barograph.profiles.encode import margin_at
 from barograph.profiles.profiles import Profile, Profiles
@@ -397,7 +397,10 @@ def _many_columns(reference: Reference) -> list[NotChecked]:
 
 
 def _short_chunks(reference: Reference, profiles: Profiles) -> list[NotChecked]:
-    """Tell when chunks are shorter than the blocks that natural variability was learned from."""
+    """Tell when chunks are shorter than all blocks that natural variability was learned from."""
+    days, most = cut_of(profiles.chunks, float(profiles.tables["rows"].max(initial=0)))
+    if reference.history(days=days, rows=most) is not None and reference.rhythm(days=days) is not None:
+        return []
     ours, theirs = (_median_length(p.chunks) for p in (profiles, reference.blocks))
     if ours is None or theirs is None or ours >= theirs / 2:
         return []

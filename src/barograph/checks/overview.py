@@ -73,6 +73,11 @@ def sizes(reference: Reference, profiles: Profiles) -> list[Size]:
     ]
 
 
+def counts_for_others(monitor: Monitor) -> bool:
+    """Return whether what a monitor says of a chunk counts for other chunks: see `said`."""
+    return (monitor.alerts and monitor.family == "performance") or (monitor.metric.counts_rows and not monitor.segment)
+
+
 def said(results: Mapping[str, Sequence[Result]], monitors: Sequence[Monitor]) -> list[Said]:
     """Return what counts of the result rows of each chunk, which are given by its key."""
     alerting = {m.name for m in monitors if m.alerts and m.family == "performance"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
@@ -21,13 +21,20 @@ ALL = 0.95  # of the labels have arrived
 PATIENCE, PATIENCE_PART = 3, 1 / 3  # chunks, and their part of all: so long labels may be on their way
 
 
-def checked_condition(judged: Judged, incidents: Sequence[Incident]) -> Condition:
-    """Return the state of a model in the whole time that was checked, also by incidents that are over."""
+def checked_condition(
+    judged: Judged, incidents: Sequence[Incident], *, is_shown: Callable[[Incident], bool], outside: int
+) -> Condition:
+    """Return the state of a model in the whole time that was checked, also by incidents that are over.
+
+    `is_shown` says of one that is over whether the model is shown to be as good as before. The verdict names rows that
+    are `outside` of it, without a usable time.
+    """
     return condition(
         lifecycle=Lifecycle.LIVE,
         judged=judged,
-        troubles=[trouble_of(incident) for incident in incidents if not incident.silenced_by],
+        troubles=[trouble_of(i, is_shown=is_shown(i)) for i in incidents if not i.silenced_by],
         silenced=sum(1 for incident in incidents if incident.silenced_by),
+        outside=outside,
     )
 
 
@@ -90,8 +97,10 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         rows=sum(chunk.n for chunk in chunks),
         labelled=any(chunk.label_coverage for chunk in chunks),
         by=[found.get(chunk.chunk.key, NOTHING) for chunk in chunks],
+        keys=[chunk.chunk.key for chunk in chunks],
         about=doubt_of(reference, profiles.chunks, rows=profiles.tables["rows"].max(initial=0)),
         noun=noun_of(profiles.chunks),
+        warns=True,
     )
 
 
@@ -107,11 +116,20 @@ def doubt_of(reference: Reference, chunks: Sequence[Chunk], *, rows: float) -> s
 
 
 def judge_by(
-    reference: Reference, *, rows: int, labelled: bool, by: Sequence[Basis], about: str = "", noun: str = PART
+    reference: Reference,
+    *,
+    rows: int,
+    labelled: bool,
+    by: Sequence[Basis],
+    keys: Sequence[str],
+    about: str = "",
+    noun: str = PART,
+    warns: bool = False,
 ) -> Judged:
     """Return what `judge` does for so many rows, with or without any label, of what each chunk is judged by.
 
-    `about` is what makes the reference doubtful, where anything does, and `noun` what a chunk is called.
+    `keys` name the chunks, `about` is what makes the reference doubtful, where anything does, and `noun` what a chunk
+    is called. `warns` makes labels that stopped at least a warning: the service has an incident of its own for that.
     """
     size = Judged(rows=rows, chunks=len(by), noun=noun)
     if not rows:
@@ -143,11 +161,28 @@ def judge_by(
     elif lost := _lost(filled):
         doubt = f"nothing is known of the last {count(lost, noun)}"
         size = replace(size, lost=lost)
+    elif stopped := unlabelled([one.realised is not None or one.coming for one in by], [one.filled for one in by]):
+        since = f", since {keys[len(by) - stopped]}" if noun != PART else ""
+        doubt = f"no labels have come for the last {count(stopped, noun)}{since}, which are judged by estimates alone"
+        size = replace(size, lost=stopped if warns else 0)
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"
     elif realised:
         doubt = about
     return replace(size, how=how, doubt=doubt)
+
+
+def unlabelled(labelled: Sequence[bool], filled: Sequence[bool]) -> int:
+    """Return how many of the last chunks have no label, once patience is over; 0 before, and where none ever came.
+
+    Chunks without rows are counted with those around them.
+
+    >>> unlabelled([True] * 4 + [False] * 6, [True] * 10), unlabelled([True] * 8 + [False] * 2, [True] * 10)
+    (6, 0)
+    """
+    last = next((i for i, has in enumerate(reversed(labelled)) if has), 0)
+    rows = sum(filled[len(filled) - last :]) if last else 0
+    return last if rows >= PATIENCE and last >= PATIENCE_PART * len(labelled) else 0
 
 
 def _lost(filled: Sequence[Basis]) -> int:

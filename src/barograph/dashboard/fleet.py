@@ -99,8 +99,19 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectLine:
+    """Another project of the viewer: how its models are, in a sentence, with the look of the gravest."""
+
+    id: int
+    path: str
+    look: str
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetPage:
-    """The page `/`."""
+    """The page `/`: the models of the project that is looked at, and a line for each other one, the gravest first."""
 
     title: str
     sentence: str
@@ -114,6 +125,8 @@ class FleetPage:
     page: int
     pages: int
     may_add: bool
+    project: str
+    elsewhere: Sequence[ProjectLine]
 
 
 def chosen(models: Sequence[FleetModel], *, search: str = "", state: str = "", sort: str = "state") -> list[FleetModel]:
@@ -134,18 +147,28 @@ def _by_harm(model: FleetModel) -> tuple[int, int, float, str]:
     return ORDER.index(model.look), -(severity.rank if severity else -1), -model.harm, model.name
 
 
-def sentence(models: Sequence[FleetModel]) -> str:
-    """Return how the fleet is, in a sentence.
+def project_lines(projects: Sequence[tuple[int, str]], looks: Mapping[int, Sequence[str]]) -> list[ProjectLine]:
+    """Return a line for each project, by id and path, of `looks` of its models; the gravest first."""
+    lines = []
+    for id, path in projects:
+        gravest = min(looks[id], key=ORDER.index, default="unknown")
+        word = NAMES[gravest] if looks[id] else "empty"
+        lines.append(ProjectLine(id=id, path=path, look=gravest, word=word, sentence=sentence(looks[id])))
+    return sorted(lines, key=lambda line: (not looks[line.id], ORDER.index(line.look), line.path))
 
-    >>> sentence([])
-    'No model is watched yet.'
+
+def sentence(looks: Sequence[str]) -> str:
+    """Return how models are, of their looks, in a sentence.
+
+    >>> sentence([]), sentence(["well", "trouble"])
+    ('No model is watched yet.', '1 of 2 models is in trouble, 1 is well.')
     """
-    if not models:
+    if not looks:
         return "No model is watched yet."
-    n = Counter(m.look for m in models)
-    total = count(len(models), "model")
-    if len(models) == 1:
-        return f"The one model {_ALONE[models[0].look]}."
+    n = Counter(looks)
+    total = count(len(looks), "model")
+    if len(looks) == 1:
+        return f"The one model {_ALONE[looks[0]]}."
     said = []
     if n["trouble"]:
         said.append(f"{n['trouble']:,} of {total} {'is' if n['trouble'] == 1 else 'are'} in trouble")
@@ -155,7 +178,7 @@ def sentence(models: Sequence[FleetModel]) -> str:
     if n["unknown"]:
         of = "" if said else f" of {total}"
         said.append(f"of {n['unknown']:,}{of} nobody knows how {'it is' if n['unknown'] == 1 else 'they are'}")
-    if n["well"] == len(models):
+    if n["well"] == len(looks):
         said.append(f"all {total} are well")
     elif n["well"]:
         said.append(f"{n['well']:,} {'is' if n['well'] == 1 else 'are'} well")
@@ -176,8 +199,10 @@ def fleet_page(
     sort: str,
     page: int,
     may_add: bool,
+    project: str = "",
+    elsewhere: Sequence[ProjectLine] = (),
 ) -> FleetPage:
-    """Return the page: `shown` are the models on it, of `found` that were asked for, of all `models`."""
+    """Return the page: `shown` are the models on it, of `found` that were asked for, of all `models` of `project`."""
     chips = [Chip(key="", name="all", count=len(models), is_on=not state)]
     looks = Counter(m.look for m in models)
     for key in ORDER:
@@ -185,7 +210,7 @@ def fleet_page(
             chips.append(Chip(key=key, name=NAMES[key], count=looks[key], is_on=state == key))
     return FleetPage(
         title="Fleet",
-        sentence=sentence(models),
+        sentence=sentence([m.look for m in models]),
         rows=[_row(model, series.get(model.id, ModelSeries())) for model in shown],
         chips=chips,
         search=search,
@@ -196,6 +221,8 @@ def fleet_page(
         page=page,
         pages=max(1, -(-found // PAGE)),
         may_add=may_add,
+        project=project,
+        elsewhere=elsewhere,
     )
 
 

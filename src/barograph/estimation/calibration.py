@@ -36,11 +36,11 @@ class BinaryCalibration:
     def support(self, current: BinaryCells) -> Support:
         """Return how well the reference covers the rows of `current`."""
         self.check(current)
-        return support(self.cells.counts[:, :, :PENDING].sum(axis=2), current.rows)
+        return support(self.cells.counts[..., :PENDING].sum(axis=-1), current.rows)
 
     def check(self, current: BinaryCells) -> None:
         """Raise MismatchError unless `current` was cut like the reference."""
-        if current.counts.shape != self.cells.counts.shape or not np.array_equal(
+        if current.counts.shape[-3:] != self.cells.counts.shape or not np.array_equal(
             current.predicted, self.cells.predicted
         ):
             raise MismatchError(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from barograph.arrays import Floats
+from barograph.arrays import Bools, Floats, Number
 
 MIN_BLOCKS = 5
 HORIZON = 1.0  # lengths of the reference: no two of its blocks are further apart, so beyond it nothing was learned
@@ -30,21 +30,21 @@ class Expectation(NamedTuple):
     The other part is what the reference's rates may be off by. NaN where the metric has no value.
     """
 
-    mean: float
-    sd: float
-    chance: float
+    mean: Number
+    sd: Number
+    chance: Number
 
     @property
-    def calibration(self) -> float:
+    def calibration(self) -> Number:
         """Return the standard deviation that the reference's rates add."""
-        return float(np.sqrt(max(self.sd**2 - self.chance**2, 0.0)))
+        return np.sqrt(np.maximum(self.sd**2 - self.chance**2, 0.0))
 
 
 class When(NamedTuple):
     """Where a chunk lies in time, in lengths of the reference: `middle` (1 is where that ends), and `length`."""
 
-    middle: float
-    length: float
+    middle: Number
+    length: Number
 
 
 class Residual(NamedTuple):
@@ -87,26 +87,29 @@ class Experience:
     calibration: Floats
     block: float
 
-    def excess(self, found: Mapping[str, Expectation], when: When) -> dict[str, float]:
+    def excess(self, found: Mapping[str, Expectation], when: When) -> dict[str, Number]:
         """Return, by metric, the standard deviation beyond `sd` with which a normal interval of 95 % holds.
 
-        Metrics without a value, or that nothing was learned of, are left out.
+        Metrics without any value, or that nothing was learned of, are left out; of many chunks, some may have none.
         """
-        at = [i for i, name in enumerate(self.names) if name in found and np.isfinite(found[name].mean)]
+        at = [i for i, name in enumerate(self.names) if name in found and np.any(np.isfinite(found[name].mean))]
         if not at:
             return {}
         given = [found[self.names[i]] for i in at]
-        chance = np.array([e.chance**2 for e in given])[:, None]
-        added = np.maximum(np.array([e.calibration**2 for e in given]) - self.calibration[at], 0.0)[:, None]
-        d = float(np.exp(-(max(when.middle, 1.0) - 1) / THETA))
-        own = self.swing[at] * (_averaged(when.length / THETA) / _averaged(self.block / THETA))
-        kriged = self.base[0, at] + d * self.base[1, at] + d**2 * self.base[2, at] + self.drift[at] * when.middle
+        known = np.stack([np.isfinite(e.mean) for e in given], axis=-1)
+        chance = np.stack([np.square(e.chance) for e in given], axis=-1)[..., None]
+        off = np.stack([np.square(e.calibration) for e in given], axis=-1)
+        added = np.maximum(off - self.calibration[at], 0.0)[..., None]
+        middle, length = (np.asarray(x)[..., None, None] for x in when)
+        d = np.exp(-(np.maximum(middle, 1.0) - 1) / THETA)
+        own = self.swing[at] * (_averaged(length / THETA) / _averaged(self.block / THETA))
+        kriged = self.base[0, at] + d * self.base[1, at] + d**2 * self.base[2, at] + self.drift[at] * middle
         variance = np.maximum(kriged + own + self.phi * chance, chance) + added
         sd = np.sqrt(variance + (self.shift[0, at] + d * self.shift[1, at]) ** 2)
-        half = half_widths(self.weight[at], sd)
+        half = half_widths(self.weight[at], sd, known=known)
         return {
-            self.names[i]: float(np.sqrt(max((h / _Z) ** 2 - e.sd**2, 0.0)))
-            for i, h, e in zip(at, half.tolist(), given, strict=True)
+            self.names[i]: np.sqrt(np.maximum((half[..., j] / _Z) ** 2 - np.square(e.sd), 0.0))
+            for j, (i, e) in enumerate(zip(at, given, strict=True))
         }
 
 
@@ -179,29 +182,39 @@ def _learn_one(found: Sequence[Residual]) -> tuple[Floats, Floats, Floats, Float
     return weight, drift, swing, shift, base, np.array(np.mean(calibration**2) * (1 - 1 / len(r)))
 
 
-def _averaged(x: float) -> float:
+def _averaged(x: Number) -> Number:
     """Return the variance of the mean over x correlation lengths, as a share of the variance at one time."""
-    return 2 * (x - 1 + float(np.exp(-x))) / x**2 if x > 1e-4 else 1.0
+    long = np.maximum(x, 1e-4)
+    return np.where(np.greater(x, 1e-4), 2 * (long - 1 + np.exp(-long)) / long**2, 1.0)
 
 
-def half_widths(weight: Floats, sd: Floats, *, level: float = LEVEL) -> Floats:
+def half_widths(weight: Floats, sd: Floats, *, known: Bools | bool = True, level: float = LEVEL) -> Floats:
     r"""Return the h of each row (M, G) with :math:`\sum_g w_g (2 \Phi(h / \sigma_g) - 1)` = `level`.
 
-    The sum is concave in h, so Newton's steps from below rise to the solution and never pass it.
+    The sum is concave in h, so Newton's steps from below rise to the solution and never pass it. Where `sd` (C, M, G)
+    is that of many chunks, each stops by itself, so that it does not matter which others are with it; rows that are
+    not `known` are not waited for.
 
     >>> half_widths(np.array([[0.5, 0.5]]), np.array([[1.0, 1.0]])).round(3).tolist()
     [1.96]
     """
     from scipy.special import ndtr
 
-    sd = np.maximum(sd, np.finfo(np.float64).tiny)
-    h = _Z * sd.min(axis=1)
+    shape = sd.shape[:-1]
+    sd = np.maximum(sd, np.finfo(np.float64).tiny).reshape(-1, *sd.shape[-2:])
+    counts = np.broadcast_to(known, shape).reshape(sd.shape[:2])
+    h = _Z * sd.min(axis=-1)
+    going = np.arange(len(h))
     for _ in range(60):
-        t = h[:, None] / sd
-        missing = level - (weight * (2 * ndtr(t) - 1)).sum(axis=1)
-        if (missing <= 1e-6).all():
+        t = h[going][..., None] / sd[going]
+        missing = np.where(counts[going], level - (weight * (2 * ndtr(t) - 1)).sum(axis=-1), 0.0)
+        still = (missing > 1e-6).any(axis=-1)
+        if not still.any():
             break
-        slope = (weight * np.exp(-(t**2) / 2) / sd).sum(axis=1) * np.sqrt(2 / np.pi)
+        going, t, missing = going[still], t[still], missing[still]
+        slope = (weight * np.exp(-(t**2) / 2) / sd[going]).sum(axis=-1) * np.sqrt(2 / np.pi)
         # Where most of the weight is far wider, the slope here says little: no step more than doubles.
-        h = h + np.where(missing > 0, np.minimum(missing / np.maximum(slope, np.finfo(np.float64).tiny), h), 0.0)
-    return np.asarray(h)
+        now = h[going]
+        steps = np.minimum(missing / np.maximum(slope, np.finfo(np.float64).tiny), now)
+        h[going] = now + np.where(missing > 0, steps, 0.0)
+    return np.asarray(h.reshape(shape))

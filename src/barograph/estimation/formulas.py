@@ -12,7 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from barograph.arrays import Floats
+from barograph.arrays import Floats, Number
+from barograph.metrics import catalogue
 
 ONE_VALUE = 1e-12  # the variance of the scores of a bin, over their mean square, when they are all the same
 
@@ -23,24 +24,31 @@ class BinaryTables:
 
     `positive` and `negative` are (R, 2, B + 1): rows by predicted no/yes and score bin, the last bin for rows without
     a score. `means` is (B, 4): the mean of s, s², ln s and ln(1 - s) in each bin. `no_class` are the negatives and
-    positives among the rows whose prediction is no class: they are wrong whatever their outcome.
+    positives among the rows whose prediction is no class: they are wrong whatever their outcome. Those of many chunks
+    have an axis of chunks in front.
     """
 
     positive: Floats
     negative: Floats
     means: Floats
-    no_class: tuple[float, float] = (0.0, 0.0)
+    no_class: tuple[Number, Number] = (0.0, 0.0)
 
     @cached_property
     def confusion(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Return true negatives, false negatives, false positives and true positives, each (R,)."""
-        positive, negative = self.positive.sum(axis=2), self.negative.sum(axis=2)
-        return negative[:, 0], positive[:, 0], negative[:, 1], positive[:, 1]
+        positive, negative = self.positive.sum(axis=-1), self.negative.sum(axis=-1)
+        return negative[..., 0], positive[..., 0], negative[..., 1], positive[..., 1]
+
+    @cached_property
+    def wrong(self) -> tuple[Floats, Floats]:
+        """Return `no_class`, each (..., 1), to be added to numbers of R versions."""
+        negative, positive = (np.asarray(rows, np.float64)[..., None] for rows in self.no_class)
+        return negative, positive
 
     @cached_property
     def by_score(self) -> tuple[Floats, Floats]:
         """Return the positives and negatives with a score, each (R, B)."""
-        return self.positive[:, :, :-1].sum(axis=1), self.negative[:, :, :-1].sum(axis=1)
+        return self.positive[..., :-1].sum(axis=-2), self.negative[..., :-1].sum(axis=-2)
 
 
 Formula = Callable[[BinaryTables], Floats]
@@ -55,7 +63,7 @@ def _ratio(a: Floats, b: Floats) -> Floats:
 def accuracy(t: BinaryTables) -> Floats:
     """Return (TP + TN) / n."""
     tn, fn, fp, tp = t.confusion
-    return _ratio(tp + tn, tn + fn + fp + tp + sum(t.no_class))
+    return _ratio(tp + tn, tn + fn + fp + tp + sum(t.wrong))
 
 
 def precision(t: BinaryTables) -> Floats:
@@ -67,25 +75,25 @@ def precision(t: BinaryTables) -> Floats:
 def recall(t: BinaryTables) -> Floats:
     """Return TP / (TP + FN)."""
     _, fn, _, tp = t.confusion
-    return _ratio(tp, tp + fn + t.no_class[1])
+    return _ratio(tp, tp + fn + t.wrong[1])
 
 
 def specificity(t: BinaryTables) -> Floats:
     """Return TN / (TN + FP)."""
     tn, _, fp, _ = t.confusion
-    return _ratio(tn, tn + fp + t.no_class[0])
+    return _ratio(tn, tn + fp + t.wrong[0])
 
 
 def f1(t: BinaryTables) -> Floats:
     """Return 2 TP / (2 TP + FP + FN)."""
     _, fn, fp, tp = t.confusion
-    return _ratio(2 * tp, 2 * tp + fp + fn + t.no_class[1])
+    return _ratio(2 * tp, 2 * tp + fp + fn + t.wrong[1])
 
 
 def mcc(t: BinaryTables) -> Floats:
     """Return the correlation of predictions and outcomes, where predictions that are no class are a third one."""
     tn, fn, fp, tp = t.confusion
-    negatives, positives = t.no_class
+    negatives, positives = t.wrong
     n = tn + fn + fp + tp + negatives + positives
     said, true = (tn + fn, fp + tp, negatives + positives), (tn + fp + negatives, fn + tp + positives)
     covariance = n * (tn + tp) - said[0] * true[0] - said[1] * true[1]
@@ -93,29 +101,14 @@ def mcc(t: BinaryTables) -> Floats:
     return _ratio(covariance, np.sqrt(np.maximum(product, 0)))
 
 
-def true_negative_share(t: BinaryTables) -> Floats:
-    """Return TN / n."""
-    return _share(t, 0)
+def _share_of(which: int) -> Formula:
+    """Return the formula of one cell of the confusion table over all rows."""
 
+    def formula(t: BinaryTables) -> Floats:
+        counts = np.array(t.confusion)
+        return _ratio(counts[which], counts.sum(axis=0) + sum(t.wrong))
 
-def false_negative_share(t: BinaryTables) -> Floats:
-    """Return FN / n."""
-    return _share(t, 1)
-
-
-def false_positive_share(t: BinaryTables) -> Floats:
-    """Return FP / n."""
-    return _share(t, 2)
-
-
-def true_positive_share(t: BinaryTables) -> Floats:
-    """Return TP / n."""
-    return _share(t, 3)
-
-
-def _share(t: BinaryTables, which: int) -> Floats:
-    counts = np.array(t.confusion)
-    return _ratio(counts[which], counts.sum(axis=0) + sum(t.no_class))
+    return formula
 
 
 def business_value(values: tuple[float, float, float, float]) -> Formula:
@@ -132,8 +125,8 @@ def business_value(values: tuple[float, float, float, float]) -> Formula:
 def roc_auc(t: BinaryTables) -> Floats:
     """Return the share of pairs of a positive and a negative in which the positive has the higher score; ties half."""
     P, Q = t.by_score
-    below = np.cumsum(Q, axis=1) - Q
-    return _ratio((P * (below + Q / 2)).sum(axis=1), P.sum(axis=1) * Q.sum(axis=1))
+    below = np.cumsum(Q, axis=-1) - Q
+    return _ratio((P * (below + Q / 2)).sum(axis=-1), P.sum(axis=-1) * Q.sum(axis=-1))
 
 
 def average_precision(t: BinaryTables) -> Floats:
@@ -143,46 +136,45 @@ def average_precision(t: BinaryTables) -> Floats:
     """
     from scipy.special import digamma
 
-    P, Q = (counts[:, ::-1] for counts in t.by_score)
+    P, Q = (counts[..., ::-1] for counts in t.by_score)
     m = P + Q
-    T, N = np.cumsum(P, axis=1) - P, np.cumsum(m, axis=1) - m
+    T, N = np.cumsum(P, axis=-1) - P, np.cumsum(m, axis=-1) - m
     b = np.divide(P - 1, m - 1, out=np.zeros_like(P), where=m > 1)
-    harmonic = digamma(N[:1] + m[:1] + 1) - digamma(N[:1] + 1)  # the rows of a bin are the same in all versions
+    first = N[..., :1, :]
+    harmonic = digamma(first + m[..., :1, :] + 1) - digamma(first + 1)  # the rows of a bin are the same in all versions
     spread = np.divide(P, m, out=np.zeros_like(P), where=m > 0) * (b * m + (T + 1 - b - b * N) * harmonic)
     tied = np.divide(P * (T + P), N + m, out=np.zeros_like(P), where=m > 0)
-    s, s2 = t.means[::-1, 0], t.means[::-1, 1]
-    return _ratio(np.where(s2 - s**2 <= ONE_VALUE * s2, tied, spread).sum(axis=1), P.sum(axis=1))
+    s, s2 = t.means[..., None, ::-1, 0], t.means[..., None, ::-1, 1]
+    return _ratio(np.where(s2 - s**2 <= ONE_VALUE * s2, tied, spread).sum(axis=-1), P.sum(axis=-1))
 
 
 def log_loss(t: BinaryTables) -> Floats:
     """Return -Σ (y ln s + (1 - y) ln(1 - s)) / n."""
     P, Q = t.by_score
-    return _ratio(-(P @ t.means[:, 2] + Q @ t.means[:, 3]), (P + Q).sum(axis=1))
+    return _ratio(-_dot(P, t.means[..., 2]) - _dot(Q, t.means[..., 3]), (P + Q).sum(axis=-1))
 
 
 def brier_score(t: BinaryTables) -> Floats:
     """Return Σ (s - y)² / n."""
     P, Q = t.by_score
-    s, s2 = t.means[:, 0], t.means[:, 1]
-    return _ratio(P @ (1 - 2 * s + s2) + Q @ s2, (P + Q).sum(axis=1))
+    s, s2 = t.means[..., 0], t.means[..., 1]
+    return _ratio(_dot(P, 1 - 2 * s + s2) + _dot(Q, s2), (P + Q).sum(axis=-1))
 
 
+def _dot(rows: Floats, means: Floats) -> Floats:
+    """Return the sums over the bins of (..., R, B) rows times (..., B) means."""
+    return np.asarray((rows @ means[..., None])[..., 0])
+
+
+_CELLS = ("true_negative_share", "false_negative_share", "false_positive_share", "true_positive_share")  # `confusion`
+_OTHERS = (accuracy, average_precision, brier_score, f1, log_loss, mcc, precision, recall, roc_auc, specificity)
 FORMULAS: Mapping[str, Formula] = {
-    formula.__name__: formula
-    for formula in (
-        accuracy,
-        average_precision,
-        brier_score,
-        f1,
-        false_negative_share,
-        false_positive_share,
-        log_loss,
-        mcc,
-        precision,
-        recall,
-        roc_auc,
-        specificity,
-        true_negative_share,
-        true_positive_share,
-    )
+    **{name: _share_of(i) for i, name in enumerate(_CELLS)},
+    **{formula.__name__: formula for formula in _OTHERS},
 }
+
+
+def formulas() -> dict[str, Formula]:
+    """Return the formulas by the names of their metrics: those above, and what metrics say of themselves."""
+    own = {m.name: m.expected for m in catalogue().values() if m.expected is not None and m.family == "performance"}
+    return {**FORMULAS, **own}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, TypeAlias  # Any: values and arrays of any type
 
 import msgspec
@@ -187,14 +188,12 @@ class Batch:
         keep[good[np.unique(codes, return_index=True)[1]]] = True
         return keep
 
-    def row_texts(self) -> dict[int, bytes]:
-        """Return the rejected rows as JSON, cut at 4 KiB."""
-        if not self.reasons:
-            return {}
-        where = sorted(self.reasons)
+    def row_texts(self, where: Sequence[int]) -> Iterator[bytes]:
+        """Yield some rows as JSON, cut at 4 KiB; nothing of them where no column has single values."""
         shown_columns = {name: array for name, array in self.columns.items() if _is_scalar(_value_type(array))}
-        rows = _python_rows(shown_columns, where) if shown_columns else iter(())
-        return dict(zip(where, (_json(row)[:REJECTED_BYTES] for row in rows), strict=False))
+        if not shown_columns:
+            return repeat(b"", len(where))
+        return (_json(row)[:REJECTED_BYTES] for row in _python_rows(shown_columns, where))
 
     def _scalar(self, name: str) -> Column:
         array = self.columns[name]

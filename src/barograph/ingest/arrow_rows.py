@@ -63,7 +63,7 @@ def decode_arrow_events(body: Body, layout: EventLayout, *, now_us: int, reserve
         duplicates=n - taken - len(batch.reasons),
         parts=parts,
         reasons=batch.reasons,
-        texts=batch.row_texts(),
+        texts=batch.row_texts,
         unknown=Counter({name: n for name in others if name != CONTEXT}),
         missing=tuple(f.name for f in layout.fields[2 : layout.kept] if f.name not in batch.columns),
         doubts=(
@@ -103,7 +103,7 @@ def decode_arrow_labels(body: Body, layout: LabelLayout, *, now_us: int, reserve
         duplicates=len(rows) - len(good),
         parts=_parts("labels", good),
         reasons=batch.reasons,
-        texts=batch.row_texts(),
+        texts=batch.row_texts,
         unknown=Counter({c: batch.rows for c in batch.columns if c not in {f.name for f in layout.fields}}),
         missing=(),
         doubts=_label_doubts(layout, good),

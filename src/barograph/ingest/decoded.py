@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from sys import intern
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.ingest.limits import AHEAD_SECONDS, EXACT, FIRST_US, ID_LENGTH, LARGEST_WHOLE, REASONS
-from barograph.ingest.rejected import Rejected, rejected_parts, shown, to_rejected
+from barograph.ingest.rejected import Rejected, shown, to_rejected
 from barograph.ingest.values import text_of
 from barograph.spec.schema import Schema
 from barograph.store.batches import Kind, Part
 from barograph.store.layout import LABEL_TIMESTAMP
 
-Reasons = dict[int, list[str]]
+Reasons = dict[int, tuple[str, ...]]  # why rows are not taken, by their position in the body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Decoded:
     duplicates: int
     labels: int
     parts: tuple[Part, ...]
-    rejected: tuple[Rejected, ...] = ()
+    rejected: Sequence[Rejected] = ()
     unknown: Counter[str] = field(default_factory=Counter)
     missing: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -42,11 +42,13 @@ class Decoded:
 
 def note(reasons: Reasons, index: int, reason: str) -> None:
     """Add why a row is not taken; of many reasons only the first are kept."""
-    mine = reasons.setdefault(index, [])
-    if len(mine) < REASONS:
-        mine.append(intern(reason))  # many rows are wrong in the same way
-    elif len(mine) == REASONS:
-        mine.append("and more")
+    reasons[index] = _with(reasons.get(index, ()), reason)
+
+
+@lru_cache(maxsize=1024)
+def _with(before: tuple[str, ...], reason: str) -> tuple[str, ...]:
+    """Return reasons with one more: one object for all rows that are wrong in the same way."""
+    return before if len(before) > REASONS else (*before, reason if len(before) < REASONS else "and more")
 
 
 def assemble(
@@ -56,19 +58,19 @@ def assemble(
     duplicates: int,
     parts: Sequence[Part],
     reasons: Reasons,
-    texts: Mapping[int, bytes],
+    texts: Callable[[Sequence[int]], Iterable[bytes]],
     unknown: Counter[str],
     missing: tuple[str, ...],
     doubts: tuple[str, ...] = (),
 ) -> Decoded:
     """Return what was found; `reasons` and `texts` of the rejected rows are by position in the body."""
-    rejected = to_rejected(reasons, texts) if reasons else ()
+    rejected, aside = to_rejected(kind, reasons, texts) if reasons else ((), [])
     return Decoded(
         received=received,
         accepted=received - duplicates - len(rejected),
         duplicates=duplicates,
         labels=sum(part.rows for part in parts if part.kind == "labels"),
-        parts=(*parts, *rejected_parts(kind, rejected)),
+        parts=(*parts, *aside),
         rejected=rejected,
         unknown=unknown,
         missing=missing,

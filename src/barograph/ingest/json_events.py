@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias  # Any: JSON values
 
 import msgspec
@@ -44,7 +45,7 @@ def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, no
     """Return the events of a JSON or NDJSON body."""
     body, withheld = treated_body(body, content_type, layout, reserve)
     found = read_json(body, content_type, layout, reserve)
-    found.reasons.update((i, [why]) for i, why in withheld.items())
+    found.reasons.update((i, (why,)) for i, why in withheld.items())
     rows = found.rows
     check = _Check(found)
     ids = check.ids([row[0] for row in rows], layout.fields[0].name)
@@ -82,7 +83,7 @@ def decode_json_events(body: Body, layout: EventLayout, *, content_type: str, no
         duplicates=len(rows) - len(keep) - len(check.bad),
         parts=parts,
         reasons=found.reasons,
-        texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
+        texts=partial(row_texts, body, content_type, layout),
         unknown=found.unknown,
         missing=_missing(layout, values, body, content_type, found.present),
         doubts=(
@@ -96,7 +97,7 @@ def decode_json_labels(body: Body, layout: LabelLayout, *, content_type: str, no
     """Return the labels of a JSON or NDJSON body."""
     body, withheld = treated_body(body, content_type, layout, reserve)
     found = read_json(body, content_type, layout, reserve)
-    found.reasons.update((i, [why]) for i, why in withheld.items())
+    found.reasons.update((i, (why,)) for i, why in withheld.items())
     check = _Check(found)
     places = [[i for i, f in enumerate(layout.fields) if f.kind == kind] for kind in ("id", "text", "time")]
 
@@ -129,7 +130,7 @@ def decode_json_labels(body: Body, layout: LabelLayout, *, content_type: str, no
         duplicates=len(rows) - len(kept),
         parts=_label_parts(layout, kept, len(body)),
         reasons=found.reasons,
-        texts=row_texts(body, content_type, layout, list(found.reasons)) if found.reasons else {},
+        texts=partial(row_texts, body, content_type, layout),
         unknown=found.unknown,
         missing=(),
         doubts=_label_doubts(layout, kept),

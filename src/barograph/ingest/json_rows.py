@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias  # Any: a JSON value
 
@@ -11,10 +11,10 @@ import msgspec
 
 from barograph.errors import InputError, TooLarge
 from barograph.ingest.common_names import under_own_names
-from barograph.ingest.decoded import note
+from barograph.ingest.decoded import Reasons, note
 from barograph.ingest.expand import Body
 from barograph.ingest.fields import Field, opened
-from barograph.ingest.json_split import Span, split_lines, split_list, split_whole
+from barograph.ingest.json_split import Spans, split_lines, split_list, split_whole
 from barograph.ingest.layouts import EventLayout, LabelLayout
 from barograph.ingest.limits import CELL_BYTES
 from barograph.ingest.memory import Reserve
@@ -43,7 +43,7 @@ class JsonRows:
     index: Sequence[int] | None = None
     extra: Sequence[str | None] | None = None
     bad: set[int] = field(default_factory=set)
-    reasons: dict[int, list[str]] = field(default_factory=dict)
+    reasons: Reasons = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     present: set[str] | None = None
 
@@ -71,11 +71,12 @@ def _not_nothing(rows: JsonRows, content_type: str) -> JsonRows:
     return rows
 
 
-def row_texts(body: Body, content_type: str, layout: Layout, wanted: Sequence[int]) -> dict[int, bytes]:
-    """Return the texts of some rows of a body that `read_json` has read."""
+def row_texts(body: Body, content_type: str, layout: Layout, wanted: Sequence[int]) -> Iterator[bytes]:
+    """Yield the texts of some rows of a body that `read_json` has read."""
     body = without_mark(body)
     spans = spans_of(body, content_type, layout.limits.rows(len(layout.fields)))
-    return {i: bytes(body[spans[i][0] : spans[i][1]]) for i in wanted}
+    for i in wanted:
+        yield bytes(body[spans[i][0] : spans[i][1]])
 
 
 def without_mark(body: Body) -> Body:
@@ -83,7 +84,7 @@ def without_mark(body: Body) -> Body:
     return body[len(_BOM) :] if body.startswith(_BOM) else body
 
 
-def spans_of(body: Body, content_type: str, most: int) -> list[Span]:
+def spans_of(body: Body, content_type: str, most: int) -> Spans:
     """Return start and end of each row of a body. Raises like `read_json`."""
     if content_type == NDJSON:
         return split_lines(body, most)
@@ -143,7 +144,7 @@ def present_names(body: Body, content_type: str, layout: Layout, wanted: set[str
     return found
 
 
-def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
+def _one_by_one(body: Body, spans: Spans, layout: Layout) -> JsonRows:
     rows: list[tuple[Any, ...]] = []
     index: list[int] = []
     extra: list[str | None] = []
@@ -154,10 +155,10 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         try:
             values = msgspec.json.decode(text)
         except BAD_JSON as error:
-            found.reasons[i] = [why_bad(text, error)]
+            note(found.reasons, i, why_bad(text, error))
             continue
         if not isinstance(values, dict):
-            found.reasons[i] = [f"expected an object, got {shown(values)}"]
+            note(found.reasons, i, f"expected an object, got {shown(values)}")
             continue
         reasons: list[str] = []
         if layout.objects & values.keys():
@@ -165,7 +166,8 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
         if layout.names.keys() & values.keys():
             values = under_own_names(values, layout.names)
         if len(values) > layout.limits.body_columns:
-            found.reasons[i] = [f"expected at most {layout.limits.body_columns:,} fields, got {len(values):,}"]
+            most = layout.limits.body_columns
+            note(found.reasons, i, f"expected at most {most:,} fields, got {len(values):,}")
             continue
         present.update(values)
         row = tuple(_value(values.pop(f.name, None), f, reasons) for f in layout.fields)
@@ -183,7 +185,7 @@ def _one_by_one(body: Body, spans: Sequence[Span], layout: Layout) -> JsonRows:
             found.bad.add(len(rows))
         rows.append(row)
         index.append(i)
-        extra.append(others)
+        extra.append(None if reasons else others)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterator
 
 from barograph.errors import InputError, TooLarge
@@ -10,6 +11,28 @@ from barograph.ingest.expand import Body
 from barograph.ingest.limits import ROW_BYTES
 
 Span = tuple[int, int]
+
+
+class Spans:
+    """Start and end of each row as plain numbers: as objects, they would take up as much as the body."""
+
+    def __init__(self) -> None:
+        self._ends = array("q")
+
+    def __len__(self) -> int:
+        return len(self._ends) // 2
+
+    def __iter__(self) -> Iterator[Span]:
+        ends = iter(self._ends)
+        return zip(ends, ends, strict=True)
+
+    def __getitem__(self, at: int) -> Span:
+        return self._ends[2 * at], self._ends[2 * at + 1]
+
+    def add(self, span: Span) -> None:
+        """Add the next row."""
+        self._ends.extend(span)
+
 
 _spaces = re.compile(rb"[ \t\r\n]*+").match
 _lines = re.compile(rb"[^ \t\r\n][^\n]*+").finditer
@@ -20,19 +43,19 @@ _brackets = re.compile(_string + rb"|[\[\]{}]", re.DOTALL).finditer
 _scalar = re.compile(_string + rb'|[^\[\]{}", \t\r\n]++', re.DOTALL).match
 
 
-def split_lines(body: Body, most: int) -> list[Span]:
+def split_lines(body: Body, most: int) -> Spans:
     """Return start and end of each line with anything on it. Raises TooLarge for more than `most`.
 
-    >>> split_lines(b'{"a": 1}\\n\\n{"a": 2}', 10)
+    >>> list(split_lines(b'{"a": 1}\\n\\n{"a": 2}', 10))
     [(0, 8), (10, 18)]
     """
     return _bounded((match.span() for match in _lines(body)), most)
 
 
-def split_list(body: Body, most: int) -> list[Span]:
+def split_list(body: Body, most: int) -> Spans:
     """Return start and end of each element of a JSON list, whose own syntax is not looked at.
 
-    >>> split_list(b'[{"a": 1}, {"a": [2]}]', 10)
+    >>> list(split_list(b'[{"a": 1}, {"a": [2]}]', 10))
     [(1, 9), (11, 21)]
 
     Raises InputError where there is no list, and TooLarge for more than `most` elements or one above `ROW_BYTES`.
@@ -40,19 +63,19 @@ def split_list(body: Body, most: int) -> list[Span]:
     return _bounded(_elements(body), most)
 
 
-def split_whole(body: Body) -> list[Span]:
+def split_whole(body: Body) -> Spans:
     """Return start and end of a body that is one row. Raises TooLarge for one above `ROW_BYTES`."""
     return _bounded(iter([(0, len(body))]), 1)
 
 
-def _bounded(spans: Iterator[Span], most: int) -> list[Span]:
-    found: list[Span] = []
+def _bounded(spans: Iterator[Span], most: int) -> Spans:
+    found = Spans()
     for start, end in spans:
         if len(found) >= most:
             raise TooLarge(f"The body has more than {most:,} rows. Send fewer at once.")
         if end - start > ROW_BYTES:
             raise _row_too_large(len(found))
-        found.append((start, end))
+        found.add((start, end))
     return found
 
 

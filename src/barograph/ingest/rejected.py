@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any  # Any: values of a row as they came
+from itertools import islice
+from typing import Any, overload  # Any: values of a row as they came
 
-import msgspec
+import pyarrow as pa
 
 from barograph.ingest.limits import FEW, REJECTED_ALL_BYTES, REJECTED_BYTES
-from barograph.store.batches import Kind, Part, PendingRows, Row
+from barograph.store.batches import Kind, Part, PendingRows, Row, from_payload, to_payload
 
-PART_ROWS = 5_000  # of one piece
+PART_ROWS = 2_000  # of one piece
 _SHOWN = 80  # characters of a value in a reason
+_COLUMNS = pa.schema(
+    {"kind": pa.string(), "index": pa.int64(), "reasons": pa.list_(pa.string()), "row": pa.string()}.items()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,63 @@ class Rejected:
     index: int
     reasons: tuple[str, ...]
     row: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ManyRejected(Sequence[Rejected]):
+    """Rejected rows in the pieces that the spool keeps: objects are made of those that are looked at, and soon gone.
+
+    As objects, the rows of bodies that are read at the same time would lie among each other, and Python gives memory
+    back only where all of a stretch of it is free.
+    """
+
+    payloads: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return sum(from_payload(payload).num_rows for payload in self.payloads)
+
+    def __iter__(self) -> Iterator[Rejected]:
+        for payload in self.payloads:
+            for row in rows_of(payload):
+                yield Rejected(row["index"], tuple(row["reasons"]), row["row"])
+
+    @overload
+    def __getitem__(self, at: int) -> Rejected: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Rejected]: ...
+    def __getitem__(self, at: int | slice) -> Rejected | Sequence[Rejected]:
+        wanted = range(len(self))[at]
+        if isinstance(wanted, int):
+            return next(islice(self, wanted, None))
+        return list(islice(self, wanted.start, wanted.stop, wanted.step))
+
+
+def rows_of(payload: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a piece of rejected rows: `kind`, `index`, `reasons` and `row`."""
+    for batch in from_payload(payload).to_batches(max_chunksize=500):
+        yield from batch.to_pylist()
+
+
+def to_rejected(
+    kind: Kind, reasons: Mapping[int, tuple[str, ...]], texts: Callable[[Sequence[int]], Iterable[bytes]]
+) -> tuple[Sequence[Rejected], list[Part]]:
+    """Return rejected rows in order, and the pieces of them that the spool keeps.
+
+    `texts` gives those of rows, one by one: as they came, or as JSON. Beyond 16 MiB they are left out.
+    """
+    where, size = sorted(reasons), 0
+    found: list[Rejected] = []
+    parts: list[Part] = []
+    rows = iter(texts(where))
+    for index in where:
+        row = shown_row(next(rows)) if size < REJECTED_ALL_BYTES else ""
+        size += len(row)
+        found.append(Rejected(index, reasons[index], row))
+        if len(found) == PART_ROWS:
+            parts += rejected_parts(kind, found)
+            found.clear()
+    parts += rejected_parts(kind, found)
+    return ManyRejected([part.payload() for part in parts]) if len(where) > FEW else tuple(found), parts
 
 
 def rejected_parts(kind: Kind, rejected: Sequence[Rejected]) -> list[Part]:
@@ -39,19 +100,7 @@ def rejected_parts(kind: Kind, rejected: Sequence[Rejected]) -> list[Part]:
 
 
 def _encode(rows: Sequence[Row]) -> bytes:
-    return msgspec.json.encode(
-        [{"kind": kind, "index": index, "reasons": reasons, "row": row} for kind, index, reasons, row in rows]
-    )
-
-
-def to_rejected(reasons: Mapping[int, Sequence[str]], texts: Mapping[int, bytes]) -> tuple[Rejected, ...]:
-    """Return rejected rows in order, with their texts: as they came, or as JSON. Beyond 16 MiB texts are left out."""
-    found, size = [], 0
-    for index in sorted(reasons):
-        text = shown_row(texts.get(index, b"")) if size < REJECTED_ALL_BYTES else ""
-        size += len(text)
-        found.append(Rejected(index, tuple(reasons[index]), text))
-    return tuple(found)
+    return to_payload(pa.table(dict(zip(_COLUMNS.names, zip(*rows, strict=True), strict=True)), schema=_COLUMNS))
 
 
 def shown_row(row: bytes | bytearray | memoryview) -> str:

@@ -16,7 +16,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar  # Any: the sketches that a metric takes differ from metric to metric
 
-from barograph.arrays import Number
+from barograph.arrays import Floats, Number
 from barograph.errors import SpecError, did_you_mean
 from barograph.metrics.broken import Broken
 from barograph.metrics.scales import Scale, scale_of
@@ -62,7 +62,8 @@ class Metric:
     `follows_prevalence` moves also where only the share of positives does, and has an alarm of its own where metrics of
     scores share one. One that `foretells` a performance metric stands in for it where few labels have come, and is
     silent where they have; how it varies is learned as of performance, from blocks of the reference that are cut like
-    the chunks.
+    the chunks. A metric of binary models with a formula of `expected` outcomes, many versions of one table
+    (`estimation.formulas.BinaryTables`), is estimated before labels come.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Metric:
     breaks: Broken | None
     follows_prevalence: bool = False
     foretells: str = ""
+    expected: Callable[[Any], Floats] | None = None
 
     @property
     def scale(self) -> Scale:
@@ -138,6 +140,7 @@ def metric(
     breaks: Broken | None = None,
     follows_prevalence: bool = False,
     foretells: str = "",
+    expected: Callable[[Any], Floats] | None = None,
 ) -> Callable[[F], F]:
     """Register a metric under its function name and its family, and return it unchanged.
 
@@ -184,6 +187,7 @@ def metric(
             breaks=breaks,
             follows_prevalence=follows_prevalence,
             foretells=foretells,
+            expected=expected,
         )
         return function
 

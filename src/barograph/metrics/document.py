@@ -6,7 +6,6 @@ The page is made from the registry and the docstrings, and a test fails when it 
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -19,6 +18,7 @@ from typing import Any, get_args  # Any: an annotation is of no one type
 from barograph.metrics import Metric, catalogue
 from barograph.metrics.facts import capital
 from barograph.tasks import Task
+from barograph.text.docstrings import paragraphs
 from barograph.text.format import listed
 
 HEAD = """# Metrics
@@ -44,7 +44,7 @@ def document() -> str:
 
 def _family(family: str, metrics: list[Metric]) -> str:
     lines = [f"## {family}", ""]
-    lines += _paragraphs(inspect.getdoc(import_module(f"barograph.metrics.{family}")) or "")
+    lines += paragraphs(inspect.getdoc(import_module(f"barograph.metrics.{family}")) or "")
     lines += ["", "| metric | measures | unit | from | to | better | tolerance |", "|---|---|---|---|---|---|---|"]
     for metric in metrics:
         low, high = (_number(bound) for bound in metric.bounds)
@@ -54,7 +54,7 @@ def _family(family: str, metrics: list[Metric]) -> str:
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     for metric in metrics:
         lines += ["", f'<a id="{family}-{metric.name}"></a>', "", f"### {metric.name}", ""]
-        lines += _paragraphs(inspect.getdoc(metric.function) or "")
+        lines += paragraphs(inspect.getdoc(metric.function) or "")
         lines += ["", _facts(metric)]
     return "\n".join(lines) + "\n"
 
@@ -96,39 +96,6 @@ def _tolerance(metric: Metric) -> str:
     parts = [f"{metric.tolerance:g}"] if metric.tolerance else []
     parts += [f"{metric.relative_tolerance:.0%} of the reference"] if metric.relative_tolerance else []
     return " or ".join(parts) or "none"
-
-
-def _paragraphs(docstring: str) -> list[str]:
-    """Return a docstring as Markdown: formulas in dollars, references as a list, and no examples."""
-    lines: list[str] = []
-    blocks = re.split(r"\n\s*\n", docstring)
-    for block in blocks:
-        if block.lstrip().startswith(">>>"):
-            continue
-        for text in re.split(r"(?m)^(?=\.\. )", block):
-            if not text.strip():
-                continue
-            if lines and not (text.startswith(".. [") and lines[-1].startswith("- [")):
-                lines.append("")
-            lines.append(_block(text))
-    return lines
-
-
-def _block(text: str) -> str:
-    if text.startswith(".. math::"):
-        formula = " ".join(line.strip() for line in text.removeprefix(".. math::").splitlines()).strip()
-        return f"$$\n{formula}\n$$"
-    flat = " ".join(line.strip() for line in text.splitlines())
-    if note := re.match(r"\.\. \[(\d+)\] (.*)", flat):
-        return f"- [{note[1]}] {_inline(note[2])}"
-    return _inline(flat)
-
-
-def _inline(text: str) -> str:
-    text = re.sub(r":math:`([^`]*)`", r"$\1$", text)
-    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
-    text = re.sub(r"``([^`]*)``", r"`\1`", text)
-    return re.sub(r"\[(\d+)\]_", r"[\1]", text)
 
 
 def main(arguments: Iterable[str]) -> None:

@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any  # outcomes of one chunk, or of many
 
+import numpy as np
+
+from barograph.arrays import Floats
 from barograph.estimation.calibration import calibrate
 from barograph.estimation.classes import calibrate_classes
-from barograph.estimation.estimate import Estimated, OutOfTime, estimate_binary, estimate_classes, estimate_regression
+from barograph.estimation.estimate import OutOfTime, estimate_binary, estimate_classes, estimate_regression
 from barograph.estimation.experience import HORIZON, When, learn
 from barograph.estimation.out_of_time import residuals
 from barograph.estimation.regression import calibrate_regression
 from barograph.labels.self_audit import SelfAudit, compare, widen
 from barograph.metrics import catalogue
-from barograph.monitors.evaluate import Yardmark, result
+from barograph.monitors.evaluate import Known, Yardmark, rows_of
 from barograph.monitors.monitor import Monitor
 from barograph.monitors.results import Result
 from barograph.monitors.timeline import Timeline
-from barograph.outcome import Estimate, Undefined
+from barograph.outcome import Estimate, Outcomes, stack
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.reference.measure import applies, least_tolerance, measure
 from barograph.reference.reference import Reference
 from barograph.reference.variability import Variability
+from barograph.rules.limits import ALPHA
 from barograph.sketches.cells import RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
 FAMILY = "estimation"
+AT_ONCE = 64  # chunks that are estimated in one go: their expected tables are some 100 kB each
 NEARLY_ALL = 0.9  # of the labels: then the realised value can audit the estimate
 
 
 TOO_FAR = "further from the reference, and from the last labels, than the reference is long"
 Values = tuple[float, float, float, float]  # of a TN, FP, FN and TP
-Estimator = Callable[[Profile, When], Estimated]
+Estimator = Callable[[Profile, When], Mapping[str, Any]]  # Outcome, or Outcomes of many chunks
 Realised = Mapping[tuple[str, str, str], float]  # by metric, segment and chunk
 
 
@@ -66,7 +72,7 @@ def estimating(
         return Estimating()
     names = [
         name
-        for name in estimator(reference.total, When(1.0, 1.0)).outcomes
+        for name in estimator(reference.total, When(1.0, 1.0))
         if applies(catalogue()["performance", name], reference.yardstick, None)
     ]
     return Estimating(
@@ -102,39 +108,67 @@ def evaluate_estimates(
     then. Labels that audit them begin that distance anew.
     """
     estimator = estimator_of(reference, values=what.values)
-    known, after = _known(realised), dict(audits or {})
+    truths, after = _known(realised), dict(audits or {})
     timeline = Timeline.of(reference)
-    rows: list[Result] = []
+    results: list[Result] = []
     for segment, watched in what.watched.items():
         assert estimator is not None  # something is estimated
-        places = timeline.places(profiles.select(segment))
-        for profile in profiles.select(segment):
-            if not profile.n:
-                continue
-            when = places[profile.chunk.key]
-            outcomes = estimator(profile, when).outcomes
+        each = list(profiles.select(segment))
+        places = [*timeline.places(each).values()]
+        for start in range(0, len(each), AT_ONCE):
+            at = slice(start, start + AT_ONCE)
+            chunks, across = profiles.chunks[at], profiles.across(segment, at)
+            when = When(*np.array(places[at], np.float64).T)
+            found = estimator(across, when)
+            coverage = [profile.label_coverage for profile in each[at]]
+            known = Known(model=model, version=version, as_of=as_of, coverage=coverage, alpha=ALPHA)
+            lists = []
             for name, (monitor, mark) in watched.items():
-                published, error = outcomes[name], None
-                if isinstance(published, Estimate):
-                    audit = after.get((segment, name), SelfAudit())
-                    widened = widen(published, audit, bounds=monitor.metric)
-                    published, error = widened, widened.standard_error
-                    if when.middle > audit.until + HORIZON:
-                        published, error = Undefined(TOO_FAR), None
-                    if (truth := known.get((name, segment, profile.chunk.key))) is not None:
-                        after[segment, name] = compare(audit, widened, truth, at=when.middle)
-                row = result(
-                    monitor,
-                    profile,
-                    published,
-                    mark,
-                    model=model,
-                    version=version,
-                    as_of=as_of,
-                    standard_error=error,
+                truth = [truths.get((name, segment, chunk.key)) for chunk in chunks]
+                audit = after.get((segment, name), SelfAudit())
+                published, audit = _published(found[name], audit, monitor, when.middle, truth)
+                if audit != SelfAudit():
+                    after[segment, name] = audit
+                rows, error = across.tables["rows"][at], published.standard_error
+                lists.append(
+                    rows_of(
+                        monitor,
+                        across.yardstick,
+                        chunks,
+                        rows,
+                        published,
+                        mark,
+                        known,
+                        standard_error=error,
+                        empty=False,
+                    )
                 )
-                rows.append(row)
-    return rows, after
+            results += [row for of_chunk in zip(*lists, strict=True) for row in of_chunk]
+    return results, after
+
+
+def _published(
+    found: Outcomes, audit: SelfAudit, monitor: Monitor, middles: Floats, truths: Sequence[float | None]
+) -> tuple[Outcomes, SelfAudit]:
+    """Return the estimates of chunks that follow each other as they are published, and the audit after the last."""
+    factor, until = np.empty(len(truths)), np.empty(len(truths))
+    for i, truth in enumerate(truths):
+        factor[i], until[i] = audit.factor, audit.until
+        if truth is not None and isinstance(one := found[i], Estimate):
+            audit = compare(audit, widen(one, audit, bounds=monitor.metric), truth, at=float(middles[i]))
+    if found.lower is None or found.upper is None or found.standard_error is None:
+        return found, audit  # none has a value
+    (low, high), value = monitor.metric.bounds, found.value
+    far = found.defined & (middles > until + HORIZON)
+    wide = replace(
+        found,
+        lower=np.maximum(low, value - factor * (value - found.lower)),
+        upper=np.minimum(high, value + factor * (found.upper - value)),
+        standard_error=found.standard_error * factor,
+        reasons=(*found.reasons, TOO_FAR),
+        why=np.where(far, len(found.reasons) + 1, found.why).astype(np.uint16),
+    )
+    return wide, audit
 
 
 def _known(realised: Sequence[Result]) -> Realised:
@@ -196,26 +230,40 @@ def _estimator(reference: Reference, values: Values | None) -> Estimator | None:
             return None
         binary = calibrate(total.cells[0], outcomes)
 
-        def of_binary(profile: Profile, when: When) -> Estimated:
+        def of_binary(profile: Profile, when: When) -> Mapping[str, Any]:
             table = profile.outcomes
             assert isinstance(table, ScoreTable)
-            return estimate_binary(binary, profile.cells[0], table, out_of_time=out_of_time(when), values=values)
+            later = out_of_time(when)
+            return estimate_binary(binary, profile.cells[0], table, out_of_time=later, values=values).outcomes
 
         return of_binary
     if isinstance(outcomes, ClassTables):
         classes = calibrate_classes(total.cells, outcomes)
 
-        def of_classes(profile: Profile, when: When) -> Estimated:
+        def of_classes(profile: Profile, when: When) -> Mapping[str, Any]:
             table = profile.outcomes
             assert isinstance(table, ClassTables)
-            return estimate_classes(classes, profile.cells, table, out_of_time=out_of_time(when))
+            return estimate_classes(classes, profile.cells, table, out_of_time=out_of_time(when)).outcomes
 
-        return of_classes
+        return _one_by_one(of_classes)
     regression = calibrate_regression(outcomes)
 
-    def of_regression(profile: Profile, when: When) -> Estimated:
+    def of_regression(profile: Profile, when: When) -> Mapping[str, Any]:
         cells = profile.outcomes
         assert isinstance(cells, RegressionCells)
-        return estimate_regression(regression, cells, out_of_time=out_of_time(when))
+        return estimate_regression(regression, cells, out_of_time=out_of_time(when)).outcomes
 
-    return of_regression
+    return _one_by_one(of_regression)
+
+
+def _one_by_one(estimate: Estimator) -> Estimator:
+    """Return an estimator of many chunks from one that takes one."""
+
+    def of_many(profile: Profile, when: When) -> Mapping[str, Any]:
+        if not isinstance(profile.row, slice):
+            return estimate(profile, when)
+        places = range(*profile.row.indices(len(profile.tables["rows"])))
+        each = [estimate(profile.of(i), When(*w)) for i, w in zip(places, np.transpose(when).tolist(), strict=True)]
+        return {name: stack([found[name] for found in each]) for name in each[0]}
+
+    return of_many

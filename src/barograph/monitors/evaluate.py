@@ -87,7 +87,8 @@ def evaluate(
         if not monitor.metric.counts_rows:
             found = _only_with_rows(found, rows[monitor.segment])
         known = Known(model=model, version=version, as_of=as_of, coverage=coverage[monitor.segment], alpha=alpha)
-        results += _rows(monitor, profiles, rows[monitor.segment], found, mark, known)
+        of, chunk_rows = profiles.yardstick, rows[monitor.segment]
+        results += rows_of(monitor, of, profiles.chunks, chunk_rows, found, mark, known)
     return results
 
 
@@ -159,15 +160,28 @@ def _only_with_rows(found: Outcomes, rows: Ints) -> Outcomes:
     if rows.all():
         return found
     reasons = (*found.reasons, "the chunk has no rows")
-    return replace(found, why=np.where(rows > 0, found.why, len(reasons)).astype(np.uint8), reasons=reasons)
+    return replace(found, why=np.where(rows > 0, found.why, len(reasons)).astype(np.uint16), reasons=reasons)
 
 
-def _rows(
-    monitor: Monitor, profiles: Profiles, rows: Ints, found: Outcomes, mark: Yardmark, known: Known
+def rows_of(
+    monitor: Monitor,
+    yardstick: Yardstick,
+    chunks: Sequence[Chunk],
+    rows: Ints,
+    found: Outcomes,
+    mark: Yardmark,
+    known: Known,
+    *,
+    standard_error: Floats | None = None,
+    empty: bool = True,
 ) -> list[Result]:
-    """Return the rows of one monitor, judged by the limits around the reference."""
+    """Return the rows of one monitor, judged by the limits around the reference.
+
+    `standard_error` is that of the outcomes where it is more than what sampling alone explains. `empty` says whether
+    chunks without rows have one.
+    """
     n, metric, name, segment = len(rows), monitor.metric.name, monitor.name, monitor.segment or None
-    limits, why = _limits_across(monitor, profiles, found, mark, known.alpha)
+    limits, why = _limits_across(monitor, yardstick, chunks, found, mark, known.alpha, standard_error)
     codes, ns, all_rows = found.why.tolist(), found.n.tolist(), rows.tolist()
     levels = [0] * n if limits is None else limits.levels(found.value).tolist()
     value, lower, upper, error, off, below, above = (
@@ -211,8 +225,8 @@ def _rows(
             standard_error=error[i],
             binning_error=off[i],
         )
-        for i, chunk in enumerate(profiles.chunks)
-        if all_rows[i] or segment is None
+        for i, chunk in enumerate(chunks)
+        if all_rows[i] or (empty and segment is None)
     ]
 
 
@@ -223,64 +237,6 @@ def _column(array: Number | None, n: int, codes: Sequence[int]) -> list[float | 
     array = np.asarray(array)
     listed = (array if array.shape == (n,) else np.broadcast_to(array, n)).tolist()
     return [None if code or x != x else x for x, code in zip(listed, codes, strict=True)]  # NaN
-
-
-def result(
-    monitor: Monitor,
-    profile: Profile,
-    outcome: Outcome,
-    mark: Yardmark,
-    *,
-    model: str,
-    version: str,
-    as_of: datetime | None,
-    alpha: float = ALPHA,
-    standard_error: float | None = None,
-) -> Result:
-    """Return the row of one outcome, judged by the limits around the reference.
-
-    `standard_error` is that of the outcome where it is more than what sampling alone explains.
-    """
-    metric, chunk = monitor.metric, profile.chunk
-    reference_value = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
-    where = {
-        "model": model,
-        "version": version,
-        "monitor": monitor.name,
-        "metric": metric.name,
-        "family": monitor.family,
-        "column": monitor.column,
-        "segment": monitor.segment or None,
-        "chunk": chunk.key,
-    }
-    common = {
-        **where,
-        "chunk_start": chunk.start,
-        "chunk_end": chunk.end,
-        "as_of": as_of,
-        "label_coverage": profile.label_coverage,
-        "reference_value": reference_value,
-    }
-    if isinstance(outcome, Undefined):
-        return Result(**common, n=profile.n, status=Status.UNDEFINED, reason=outcome.reason)  # type: ignore[arg-type]  # built from parts of known types
-    limits, reason = _limits(monitor, chunk, profile.yardstick, outcome, mark, alpha, standard_error)
-    status = limits.status(outcome.value) if limits else Status.OK
-    below, above = (limits.lower, limits.upper) if limits else (None, None)
-    if limits and limits.are_none():
-        reason = reason or OUT_OF_REACH
-    return Result(
-        **common,  # type: ignore[arg-type]  # built from parts of known types
-        n=outcome.n,
-        value=outcome.value,
-        lower=outcome.lower,
-        upper=outcome.upper,
-        limit_lower=None if below is None or np.isnan(below) else float(below),
-        limit_upper=None if above is None or np.isnan(above) else float(above),
-        status=status,
-        reason=reason,
-        standard_error=outcome.standard_error,
-        binning_error=outcome.binning_error,
-    )
 
 
 def novelty(column: ColumnBins, metric: Metric) -> float:
@@ -347,16 +303,22 @@ def _constant(outcome: Estimate, mark: Yardmark, most_frequent: float) -> tuple[
 
 
 def _limits_across(
-    monitor: Monitor, profiles: Profiles, found: Outcomes, mark: Yardmark, alpha: float
+    monitor: Monitor,
+    yardstick: Yardstick,
+    chunks: Sequence[Chunk],
+    found: Outcomes,
+    mark: Yardmark,
+    alpha: float,
+    standard_error: Floats | None,
 ) -> tuple[Limits | None, Sequence[str | None]]:
     """Return the limits of all outcomes, NaN where there is none, and why not."""
-    n = len(profiles.chunks)
+    n = len(chunks)
     if _is_limited_by_formula(monitor.metric):
-        limits, why = _limits(monitor, Chunk(key=""), profiles.yardstick, found, mark, alpha, None)
+        limits, why = _limits(monitor, Chunk(key=""), yardstick, found, mark, alpha, standard_error)
         return limits, [why] * n
     each = [
-        _limits(monitor, chunk, profiles.yardstick, one, mark, alpha, None) if isinstance(one, Estimate) else _NONE
-        for chunk, one in zip(profiles.chunks, (found[i] for i in range(n)), strict=True)
+        _limits(monitor, chunk, yardstick, one, mark, alpha, None) if isinstance(one, Estimate) else _NONE
+        for chunk, one in zip(chunks, (found[i] for i in range(n)), strict=True)
     ]
     if all(limits is None for limits, _ in each):
         return None, [why for _, why in each]
@@ -378,7 +340,7 @@ def _limits(
     outcome: Estimate | Outcomes,
     mark: Yardmark,
     alpha: float,
-    standard_error: float | None,
+    standard_error: Floats | None,
 ) -> tuple[Limits | None, str | None]:
     """Return the limits of an outcome, or of many, or None and why it has none."""
     metric, natural = monitor.metric, mark.variability

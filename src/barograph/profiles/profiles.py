@@ -25,7 +25,7 @@ from barograph.sketches.histogram import Binned, Categories, Histogram
 from barograph.sketches.kept import Kept
 from barograph.sketches.moments import Covariance, Moments
 from barograph.sketches.sample import Sample
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import ScoreTable, whole
 from barograph.sketches.serial import pack, unpack
 from barograph.times import from_microseconds, to_microseconds
 
@@ -49,6 +49,10 @@ class Profile:
     _sample: Sample | None = None
     _ids: Distinct | None = None
     _made: dict[tuple[str, str], Any] = field(default_factory=dict)  # sketches of columns: many metrics read each
+
+    def of(self, chunk: int) -> Profile:
+        """Return the sketches of the one chunk that has this place in the arrays."""
+        return replace(self, row=chunk, _made={})
 
     @property
     def n(self) -> int:
@@ -137,7 +141,7 @@ class Profile:
         if not self.yardstick.outcomes:
             return None
         tables = [self._scores(i, outcome) for i, outcome in enumerate(self.yardstick.outcomes)]
-        agreed = int(self.tables["agreed"][self.row])
+        agreed = whole(self.tables["agreed"][self.row])
         if len(tables) == 1:
             return replace(tables[0], agreed=agreed)
         confusion = Confusion(
@@ -145,7 +149,7 @@ class Profile:
             counts=self.tables["confusion.counts"][self.row],
             loss=self.tables["confusion.loss"][self.row],
             agreed=agreed,
-            off_sum=int(self.tables["confusion.off_sum"][self.row]),
+            off_sum=whole(self.tables["confusion.off_sum"][self.row]),
         )
         return ClassTables(scores=tuple(tables), confusion=confusion)
 
@@ -167,7 +171,7 @@ class Profile:
             edges=regression.edges,
             counts=self.tables["regression.counts"][self.row],
             sums=self.tables["regression.sums"][self.row],
-            unusable=unusable if isinstance(self.row, slice) else int(unusable),
+            unusable=whole(unusable),
             center=regression.center,
         )
 
@@ -264,10 +268,10 @@ class Profiles(Sequence[Profile]):
         tables = self.segment_tables[self.segments.index(segment)]
         return Profile(self.yardstick, self.chunks[chunk], segment, tables, chunk)
 
-    def across(self, segment: str = ALL) -> Profile:
-        """Return the sketches of all chunks of one segment, each with a leading axis of chunks."""
+    def across(self, segment: str = ALL, at: slice = slice(None)) -> Profile:
+        """Return the sketches of all chunks of a segment, or those `at` some places, with a leading axis of chunks."""
         tables = self.tables if segment == ALL else self.segment_tables[self.segments.index(segment)]
-        return Profile(self.yardstick, Chunk(key="all"), segment, tables, slice(None))
+        return Profile(self.yardstick, Chunk(key="all"), segment, tables, at)
 
     def select(self, segment: str = ALL) -> Iterator[Profile]:
         """Yield the profiles of one segment, in the order of chunks."""
@@ -350,6 +354,11 @@ class Profiles(Sequence[Profile]):
             extra_columns=tuple(dict.fromkeys((*self.extra_columns, *other.extra_columns))),
             type_changes=tuple(dict.fromkeys((*self.type_changes, *other.type_changes))),
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Return how much memory the arrays take."""
+        return sum(array.nbytes for tables in (self.tables, *self.segment_tables) for array in tables.values())
 
     def to_bytes(self) -> bytes:
         """Return a portable form, without the yardstick."""

@@ -8,7 +8,7 @@ from typing import Any, get_args  # annotations are classes or unions of classes
 
 from barograph.errors import SpecError
 from barograph.metrics import Metric
-from barograph.outcome import Estimate, Outcome, Outcomes, Undefined, stack
+from barograph.outcome import Estimate, Outcome, Outcomes, Undefined, join, stack
 from barograph.profiles.profiles import ALL, Profile, Profiles
 from barograph.profiles.yardstick import NumericBins, Yardstick
 from barograph.sketches.cells import BinaryCells, RegressionCells
@@ -23,7 +23,8 @@ from barograph.sketches.scores import ScoreTable
 
 NOT_OF_SEGMENTS = frozenset({Covariance, Sample, Distinct})  # sketches that are kept of all rows together
 LEAST_ERROR = 0.001  # standard deviations of the label
-ACROSS = frozenset({Counts, Histogram, Categories, BinaryCells, RegressionCells})  # arrays over chunks
+ACROSS = frozenset({Counts, Histogram, Categories, BinaryCells, RegressionCells, ScoreTable})  # arrays over chunks
+AT_ONCE = 128  # chunks whose score tables are looked at in one go: each has some thousand finest bins
 NOT_KEPT = "the profiles do not keep what this metric needs"
 
 
@@ -89,17 +90,7 @@ def measure(
 
     A metric that gets no sketch, or whose result is not finite, is Undefined.
     """
-    arguments: dict[str, Any] = {"current": sketch(metric, current, column)}
-    if wanted(metric, "reference"):
-        if reference is None:
-            return Undefined("there is nothing to compare with")
-        arguments["reference"] = sketch(metric, reference, column)
-    if any(value is None for value in arguments.values()):
-        return Undefined(NOT_KEPT)
-    if column is not None and takes_scale(metric):
-        bins = current.yardstick.columns[current.yardstick.position[column]]
-        arguments["scale"] = bins.scale if isinstance(bins, NumericBins) else None
-    outcome = metric.function(**arguments, **(options or {}))
+    outcome = _call(metric, current, reference, column, options)
     if not isinstance(outcome, Estimate | Undefined):
         raise SpecError(f"metric {metric.name!r} must return an Estimate or Undefined. It returned {outcome!r}.")
     return outcome
@@ -121,19 +112,45 @@ def measure_across(
     One call computes all of them where the sketches are arrays over chunks, and the metric is written for that.
     `across` and `chunks` are the profiles of the segment, where several metrics are to read the same ones.
     """
-    if not wanted(metric) <= ACROSS or metric.family == "performance" or not metric.is_own:
+    if not _is_across(metric, current.yardstick):
         each = current.select(segment) if chunks is None else chunks
         return stack([measure(metric, p, reference, column=column, options=options) for p in each])
     profile = across or current.across(segment)
-    arguments: dict[str, Any] = {"current": sketch(metric, profile, column)}
+    length = AT_ONCE if ScoreTable in wanted(metric) else len(current.chunks)
+    parts = []
+    for start in range(0, len(current.chunks), max(length, 1)):
+        some = profile if length >= len(current.chunks) else current.across(segment, slice(start, start + length))
+        found = _call(metric, some, reference, column, options)
+        assert isinstance(found, Outcomes)  # many pairs
+        parts.append(found)
+    return parts[0] if len(parts) == 1 else join(parts)
+
+
+def _is_across(metric: Metric, yardstick: Yardstick) -> bool:
+    """Return whether one call gives the outcomes of all chunks: not of several classes, samples, ids and moments."""
+    sketches = wanted(metric)
+    if not metric.is_own or (ClassTables in sketches and len(yardstick.outcomes) > 1):
+        return False
+    if metric.family == "performance" and Histogram in sketches:
+        return False
+    return sketches - {ClassTables} <= ACROSS
+
+
+def _call(
+    metric: Metric, current: Profile, reference: Profile | None, column: str | None, options: Mapping[str, Any] | None
+) -> Outcome | Outcomes:
+    """Call a metric with what it asks for."""
+    arguments: dict[str, Any] = {"current": sketch(metric, current, column)}
     if wanted(metric, "reference"):
-        assert reference is not None
+        if reference is None:
+            return Undefined("there is nothing to compare with")
         arguments["reference"] = sketch(metric, reference, column)
+    if any(value is None for value in arguments.values()):
+        return Undefined(NOT_KEPT)
     if column is not None and takes_scale(metric):
         bins = current.yardstick.columns[current.yardstick.position[column]]
         arguments["scale"] = bins.scale if isinstance(bins, NumericBins) else None
-    found = metric.function(**arguments, **(options or {}))
-    assert isinstance(found, Outcomes)  # many pairs
+    found: Outcome | Outcomes = metric.function(**arguments, **(options or {}))
     return found
 
 

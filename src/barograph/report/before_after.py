@@ -35,7 +35,8 @@ def before_after(report: Report, incident: Incident) -> tuple[Line, ...]:
     during = [profile for profile in during if profile.n]
     if not during:
         return ()
-    return (*_performance(report, {p.chunk.key for p in during}), *_flagged(report, during), *_columns(incident))
+    keys = {profile.chunk.key for profile in during}
+    return (*_performance(report, keys), *_shares(report, during), *_columns(report, incident, during))
 
 
 def _performance(report: Report, keys: set[str]) -> Iterator[Line]:
@@ -63,34 +64,46 @@ def _mean(rows: Sequence[Result]) -> float:
     return sum((r.value or 0.0) * r.n for r in rows) / sum(r.n for r in rows)
 
 
-def _flagged(report: Report, during: Sequence[Profile]) -> Iterator[Line]:
-    """Yield the share of predictions that are the positive class."""
+def _shares(report: Report, during: Sequence[Profile]) -> Iterator[Line]:
+    """Yield the shares of predictions and of labels that are the positive class."""
     schema = report.reference.schema
-    if schema.prediction is None or len(schema.classes) != 2:
+    if len(schema.classes) != 2:
         return
-    shares = []
-    for profiles in ([report.reference.total], during):
-        counts = [p.binned(schema.prediction).counts[:2] for p in profiles]
-        no, yes = (sum(int(c[i]) for c in counts) for i in (0, 1))
-        if not no + yes:
-            return
-        shares.append(percent(yes / (no + yes)))
-    yield Line(f"Predicted {schema.positive}", *shares)
+    for what, column in (("Predicted", schema.prediction), ("True", schema.label)):
+        shares = [_positive(of, column) for of in ([report.reference.total], during)] if column else []
+        if shares and None not in shares:
+            yield Line(f"{what} {schema.positive}", *(percent(share or 0.0) for share in shares))
 
 
-def _columns(incident: Incident) -> Iterator[Line]:
-    """Yield what was seen of the columns that are suspected, the worst chunk's value."""
-    of_column: dict[str, Alert] = {}
+def _positive(profiles: Sequence[Profile], column: str) -> float | None:
+    counts = [profile.binned(column).counts[:2] for profile in profiles]
+    no, yes = (sum(int(c[i]) for c in counts) for i in (0, 1))
+    return yes / (no + yes) if no + yes else None
+
+
+def _columns(report: Report, incident: Incident, during: Sequence[Profile]) -> Iterator[Line]:
+    """Yield what is seen of the columns that are suspected: faults of the input, and the mean of numbers that moved."""
+    keys = {profile.chunk.key for profile in during}
+    of_column: dict[str, list[Alert]] = {}
     for alert in incident.alerts:
-        breach = alert.worst
-        if breach.column is not None and breach.is_feature and breach.reference_value is not None:
-            of_column.setdefault(breach.column, alert)
-    for column, alert in list(of_column.items())[:MOST_COLUMNS]:
-        breach = alert.worst
-        if breach.value is not None and breach.reference_value is not None:
-            before, after = (value_of(v, breach.metric, breach.family) for v in (breach.reference_value, breach.value))
-            yield Line(f"{heading_of(breach.metric)} of {column}", before, after)
-    for alert in incident.alerts:
-        if alert.factor is not None:
-            yield Line(f"Size of {alert.last_breach.column}", "1", number(alert.factor))
-            return
+        breach = alert.last_breach
+        if breach.column is not None and breach.is_feature and breach.segment is None:
+            of_column.setdefault(breach.column, []).append(alert)
+    for column, alerts in list(of_column.items())[:MOST_COLUMNS]:
+        for monitor in dict.fromkeys(a.last_breach.monitor for a in alerts if a.last_breach.family == "quality"):
+            rows = [r for r in report.rows if r.monitor == monitor and r.chunk in keys and r.value is not None and r.n]
+            if rows and (before := rows[-1].reference_value) is not None:
+                name, family = rows[0].metric, rows[0].family
+                after = value_of(_mean(rows), name, family)
+                yield Line(f"{heading_of(name)} of {column}", value_of(before, name, family), after)
+        if any(a.last_breach.family == "drift" or a.factor is not None for a in alerts):
+            yield from _means(report, column, during)
+
+
+def _means(report: Report, column: str, during: Sequence[Profile]) -> Iterator[Line]:
+    if column not in report.reference.yardstick.numeric:
+        return
+    usual, now = report.reference.total.moments(column), [profile.moments(column) for profile in during]
+    n = sum(m.n for m in now)
+    if usual.n and n:
+        yield Line(f"Mean of {column}", number(usual.mean), number(sum(m.mean * m.n for m in now if m.n) / n))

@@ -17,6 +17,8 @@ from barograph.checks.assess import assess, outputs_of, unjudged
 from barograph.checks.loss import loss_of_worst_chunk
 from barograph.checks.not_checked import NotChecked, not_checked
 from barograph.checks.plan import Plan
+from barograph.checks.power import blind_to
+from barograph.checks.recovery import is_shown
 from barograph.checks.spec_check import check_said, plan_of
 from barograph.checks.verdict import checked_condition, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule
@@ -141,7 +143,13 @@ def report_of(
         silences=silences,
         now=now,
     )
-    state = checked_condition(judge(reference, profiles, found.rows), incidents)
+    judged = replace(judge(reference, profiles, found.rows), blind=blind_to(found.watches, reference.schema.task))
+    state = checked_condition(
+        judged,
+        incidents,
+        is_shown=lambda incident: is_shown(incident, found.rows, profiles.chunks[:closed], plan.tolerances),
+        outside=profiles.outside,
+    )
     return Report(
         model=plan.model,
         reference=reference,
@@ -162,9 +170,14 @@ def report_of(
         trust=found.trust,
         audits=found.audits,
         loss=loss_of_worst_chunk(reference, profiles, found.rows),
-        read=(*read, *(line for line in reference.decisions if line.startswith("timezone:") and line not in read)),
+        read=tuple(dict.fromkeys((*read, *filter(_is_told, reference.decisions)))),
         hygiene=hygiene([row for row in found.rows if row.monitor in {*found.alerting, CONCEPT}]),
     )
+
+
+def _is_told(decision: str) -> bool:
+    """Return whether a decision of the reference is told with each report: the zone, and what is not watched."""
+    return decision.startswith("timezone:") or ": ignored (" in decision
 
 
 def _opened_or_why_not(current: Source | Rows) -> tuple[Rows, None] | tuple[None, InputError]:

@@ -24,7 +24,7 @@ from barograph.errors import InputError
 from barograph.extras import needs
 from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.before_after import Line, before_after
-from barograph.report.explanations import why
+from barograph.report.explanations import unlabelled_since, why
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
 from barograph.report.ranking import Digest, digest
 from barograph.report.report import Report
@@ -210,7 +210,9 @@ def _figures(report: Report, ranked: Digest) -> list[Figure]:
     if ranked.keys not in ((), ("all",)):
         found.append(Figure(label="Period", value=printable(ranked.period)))
     if ranked.label_coverage is not None:
-        found.append(Figure(label="Labels arrived", value=percent(ranked.label_coverage), note="of all rows"))
+        since = unlabelled_since(report)
+        note = f"none since {since}" if since else "of all rows"
+        found.append(Figure(label="Labels arrived", value=percent(ranked.label_coverage), note=note))
     main = ranked.main
     latest = main.latest_of(ranked.incomplete) if main else None
     if main and latest and latest.value is not None:

@@ -9,7 +9,8 @@ from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.drift_heat_map import relative_distance
 from barograph.chunks import noun_of
-from barograph.metrics.facts import alerting, drift_rank, find_metric, harm_metrics
+from barograph.metrics.broken import Broken
+from barograph.metrics.facts import alerting, drift_rank, find_metric, harm_metrics, what_breaks
 from barograph.monitors.results import Result
 from barograph.report.report import Report
 from barograph.rules.limits import Status
@@ -133,7 +134,7 @@ def digest(report: Report) -> Digest:
         label_coverage=labelled,
         performance=performance,
         drift=tuple(_drift(report, series)),
-        quality=tuple(_quality(series)),
+        quality=tuple(_quality(series, report.reference.schema.label)),
         segments=tuple(r for r in report.rows if r.segment and r.family == "performance"),
         harm_seen=any(breaches(p.rows) for p in performance) or any(map(_is_harmful_drift, report.incidents)),
         noun=noun_of(profiles.chunks),
@@ -196,8 +197,13 @@ def _drift_rank(drift: Drift) -> tuple[bool, float]:
     return (not broken, -max(broken or [_distance(row) for row in drift.rows], default=0.0))
 
 
-def _quality(series: dict[Key, Rows]) -> list[Rows]:
-    found = [rows for (family, _, _), rows in series.items() if family == "quality"]
+def _quality(series: dict[Key, Rows], label: str | None) -> list[Rows]:
+    """Return the series of quality, the worst first; that a label has yet to come is no fault of the input."""
+    found = [
+        rows
+        for (family, metric, column), rows in series.items()
+        if family == "quality" and not (column == label and what_breaks(metric, family) is Broken.MISSING)
+    ]
     return sorted((rows for rows in found if rows), key=_quality_rank)
 
 

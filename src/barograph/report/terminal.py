@@ -110,7 +110,7 @@ def _incidents(report: Report) -> Iterator[RenderableType]:
     found = told(report.incidents)
     for incident in found.loud[:MAX_INCIDENTS]:
         figures = "; ".join(f"{one.what} {one.before} → {one.after}" for one in before_after(report, incident))
-        yield line(incident.severity, incident.title, figures, incident.advice)
+        yield line(incident.severity, incident.title, f"On average: {figures}" if figures else "", incident.advice)
     if (more := len(found.loud) - MAX_INCIDENTS) > 0:
         yield Text(f"and {count(more, 'milder incident')}", "dim")
     for notice in found.notices:

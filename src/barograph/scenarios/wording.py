@@ -79,7 +79,7 @@ def drawn(name: str, marks: str, **changes: Any) -> list[Breach]:
                     end=chunk.end,
                     severity=MARKS[mark],
                     text=f"{metric} is not known",
-                    is_feature=not column or column[0] != "score",
+                    is_feature=not column or column[0] not in ("score", "label"),
                     **said,
                 )
             )
@@ -139,12 +139,25 @@ def examples() -> Iterator[Example]:
     yield one("a loss of a metric that is better low", ("performance.log_loss", "....cccccccc"))
     yield one("a loss below a limit of one's own", (auc, "....cccccccc", {"reference_value": None}))
     yield one("a loss of segments", (auc, "....cccccccc"), ("performance.roc_auc@origin=JFK", "....wwwwwwww"))
+    yield one(
+        "a loss that began in a segment", (auc, "......cccccc"), ("performance.roc_auc@origin=JFK", "...wwwwwwwww")
+    )
     yield one("a loss of a segment alone", ("performance.roc_auc@origin=JFK", "....wwwwwwww"))
     yield one("a loss, and what moved with it", (auc, "....cccccccc"), (drift + "income", "....nnnnnnnn"))
     yield one(
         "a loss, and a unit that moved with it",
         (auc, "....cccccccc"),
         (drift + "income", "....nnnnnnnn", {"factor": 1000.0}),
+    )
+    rule = ("concept.concept_residual", "....wwwwwwww")
+    yield one("a loss by another rule", (auc, "....cccccccc"), rule)
+    yield one("a loss, and other labels", (auc, "....cccccccc"), rule, (drift + "label", "....nnnnnnnn"))
+    places = {"swapped_with": "amount"}
+    yield one("columns that changed places", (auc, "....cccccccc"), (drift + "income", "....nnnnnnnn", places))
+    yield one(
+        "broken columns that changed places",
+        ("quality.out_of_range_share.income", "....wwwwwwww", places),
+        (auc, "....cccccccc"),
     )
     yield one("an estimated loss", ("estimation.roc_auc", "....cccccccc"))
     yield one("another rule", ("concept.concept_residual", "....cccccccc"))
@@ -195,6 +208,10 @@ def verdicts() -> Iterator[tuple[str, str]]:
     silent = Trouble(
         severity=Severity.CRITICAL, title="no events have come since 2026-03-02 10:00 UTC", family="operations"
     )
+    outage = replace(silent, title="No rows came on 2026-03-02", family="quality", metric="row_count")
+    stopped = replace(
+        well, doubt="no labels have come for the last 12 days, which are judged by estimates alone", lost=12
+    )
     mute = replace(silent, severity=Severity.WARNING, title="no labels have come since 2026-03-02 10:00 UTC")
     unusable = Trouble(
         severity=Severity.CRITICAL, title="score is missing in 98 % of the rows", family="quality", column="score"
@@ -210,16 +227,22 @@ def verdicts() -> Iterator[tuple[str, str]]:
         ("no rows", Judged(rows=0, chunks=0), ()),
         ("in trouble", well, (worse,)),
         ("in trouble, with more", well, (worse, broken, moved)),
-        ("was in trouble", well, (replace(worse, is_over=True),)),
+        ("was in trouble", well, (replace(worse, is_over=True, is_shown=True),)),
+        ("was in trouble, as far as is shown", well, (replace(worse, is_over=True),)),
         ("was in trouble, as estimated", well, (replace(worse, is_over=True, family="estimation"),)),
         ("getting worse", well, (early,)),
-        ("was worse", well, (replace(early, is_over=True),)),
+        ("was worse", well, (replace(early, is_over=True, is_shown=True),)),
+        ("was worse, as far as is shown", well, (replace(early, is_over=True),)),
         ("was worse, as estimated", well, (replace(early, is_over=True, family="estimation"),)),
         ("a part is worse", well, (part,)),
         ("worse if labels have shifted", well, (shifted,)),
         ("worse for a while if labels had shifted", doubted, (replace(shifted, is_over=True),)),
         ("broken, no loss seen", well, (broken,)),
         ("broken, loss not known", doubted, (broken,)),
+        ("rows again", well, (replace(outage, is_over=True),)),
+        ("no rows any more", well, (outage,)),
+        ("labels stopped", stopped, ()),
+        ("all right, as far as few rows tell", replace(well, blind="a loss below 0.1 would not be seen"), ()),
         ("silent", well, (silent,)),
         ("no labels", well, (mute,)),
         ("no labels, nothing judged", doubted, (mute,)),
@@ -252,6 +275,7 @@ def verdicts() -> Iterator[tuple[str, str]]:
     unread = Unread(name="s3", since=MONDAY, reason="the bucket is not there")
     yield "with a source that cannot be read", condition(lifecycle=live, judged=well, unread=[unread]).verdict
     yield "with rejected rows", condition(lifecycle=live, judged=well, rejected=7).verdict
+    yield "with rows without a time", condition(lifecycle=live, judged=well, outside=7).verdict
 
 
 def document() -> str:

@@ -8,10 +8,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from barograph.arrays import Number
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.kept import Array
 from barograph.sketches.lattice import finest_bins_of
-from barograph.sketches.serial import pack, unpack
 
 NEGATIVE, POSITIVE, PENDING, OTHER_LABEL = 0, 1, 2, 3  # on the outcome axis; pending: no label yet; other: of no class
 NO, YES, OTHER, NONE = 0, 1, 2, 3  # on the prediction axis; other: something that is no class; none: nothing was said
@@ -24,7 +25,7 @@ LOG_CLIP = float(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ScoreTable:
+class ScoreTable(ByContent):
     """Counts by prediction, score bin and outcome, with sums of the scores.
 
     For a binary task the positive class is the yes; for a multiclass task there is one table a class. What is neither
@@ -41,7 +42,8 @@ class ScoreTable:
     Shapes: `counts` (4, B + 1, 4) by prediction (`NO`, `YES`, `OTHER`, `NONE`), bin, outcome (`NEGATIVE`, `POSITIVE`,
     `PENDING`, `OTHER_LABEL`); `sums` (B, 3, 4) by bin, outcome as scores see it, `SCORE_SUMS`;
     `losses` (2, 2) by negative and positive, `SQUARED_LOSSES`; `finest` (F, 2, 2) by bin, negative and positive:
-    how many, and the sum of their distances from the lower end of the bin, which keeps all digits near 1.
+    how many, and the sum of their distances from the lower end of the bin, which keeps all digits near 1. The tables of
+    many chunks have an axis of chunks before these (see `Profiles.across`), and so have the counts that they give.
     """
 
     edges: npt.NDArray[np.float64]
@@ -49,7 +51,7 @@ class ScoreTable:
     sums: npt.NDArray[np.float64]
     losses: npt.NDArray[np.float64]
     finest: npt.NDArray[np.float64]
-    agreed: int = 0
+    agreed: Number = 0
 
     @staticmethod
     def arrays(bins: int, finest: int) -> dict[str, Array]:
@@ -101,34 +103,34 @@ class ScoreTable:
         return table
 
     @property
-    def n(self) -> int:
+    def n(self) -> Number:
         """Return the rows with a prediction and a label."""
-        return int(self.said.sum())
+        return whole(self.said.sum(axis=(-2, -1)))
 
     @property
-    def rows(self) -> int:
+    def rows(self) -> Number:
         """Return all rows."""
-        return int(self.counts.sum())
+        return whole(self.counts.sum(axis=(-3, -2, -1)))
 
     @property
-    def unusable(self) -> int:
+    def unusable(self) -> Number:
         """Return the rows without a prediction, or with one that is no class and not confirmed by its label."""
-        return int(self.counts[OTHER:].sum()) - self.agreed
+        return whole(self.counts[..., OTHER:, :, :].sum(axis=(-3, -2, -1))) - self.agreed
 
     @property
-    def right(self) -> int:
+    def right(self) -> Number:
         """Return the rows whose prediction is their label."""
-        return int(self.confusion.trace()) + self.agreed
+        return whole(self.confusion.trace(axis1=-2, axis2=-1)) + self.agreed
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
         """Return the rows of the two classes as (predicted no/yes, actually no/yes): [[TN, FN], [FP, TP]]."""
-        return np.asarray(self.counts[:OTHER, :, :PENDING].sum(axis=1))
+        return np.asarray(self.counts[..., :OTHER, :, :PENDING].sum(axis=-2))
 
     @property
     def said(self) -> npt.NDArray[np.int64]:
         """Return the labelled predictions as (3, 3): predicted no, yes, other × actually no, yes, other."""
-        return np.asarray(self.counts[:NONE, :, (NEGATIVE, POSITIVE, OTHER_LABEL)].sum(axis=1))
+        return np.asarray(self.counts[..., :NONE, :, (NEGATIVE, POSITIVE, OTHER_LABEL)].sum(axis=-2))
 
     @property
     def square(self) -> npt.NDArray[np.int64]:
@@ -138,9 +140,9 @@ class ScoreTable:
     @property
     def by_score(self) -> npt.NDArray[np.int64]:
         """Return the counts of rows with a valid score as (bin, outcome as scores see it), in ascending order."""
-        counts = self.counts[:, :-1].sum(axis=0)
-        counts[:, NEGATIVE] += counts[:, OTHER_LABEL]
-        return np.asarray(counts[:, :OTHER_LABEL])
+        counts = self.counts[..., :-1, :].sum(axis=-3)
+        counts[..., NEGATIVE] += counts[..., OTHER_LABEL]
+        return np.asarray(counts[..., :OTHER_LABEL])
 
     def merge(self, other: Self) -> Self:
         """Return the table of both sets of rows."""
@@ -155,22 +157,10 @@ class ScoreTable:
             agreed=self.agreed + other.agreed,
         )
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ScoreTable) and self.to_bytes() == other.to_bytes()
 
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        arrays = {name: getattr(self, name) for name in ("edges", "counts", "sums", "losses", "finest")}
-        return pack("scores", FORMAT_VERSION, {"agreed": self.agreed}, arrays)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="scores", version=FORMAT_VERSION)
-        return cls(agreed=meta["agreed"], **arrays)
+def whole(count: Number) -> Number:
+    """Return one count as a whole number of Python, and many as they are."""
+    return int(count) if np.ndim(count) == 0 else count
 
 
 def square_of(said: npt.NDArray[np.int64], agreed: int) -> npt.NDArray[np.int64]:
@@ -184,10 +174,16 @@ def square_of(said: npt.NDArray[np.int64], agreed: int) -> npt.NDArray[np.int64]
     >>> square_of(np.array([[5, 0, 2], [1, 4, 0], [0, 0, 7]]), 6).tolist()
     [[5, 0, 2, 0], [1, 4, 0, 0], [0, 0, 6, 1], [0, 0, 0, 0]]
     """
-    k = len(said) - 1
-    differ = int(said[k, k]) - agreed
-    table = np.zeros((k + 2, k + 2), np.int64)
-    table[: k + 1, : k + 1] = said
-    table[k, k], table[k, k + 1] = agreed, differ
-    size = k + 2 if differ else k + 1 if said[k].any() or said[:, k].any() else k
+    table, size = padded_square(said, agreed)
     return table[:size, :size]
+
+
+def padded_square(said: npt.NDArray[np.int64], agreed: Number) -> tuple[npt.NDArray[np.int64], Number]:
+    """Return the tables of `square_of` with both classes more, of one set of rows or many, and how many there are."""
+    k = said.shape[-1] - 1
+    differ = said[..., k, k] - agreed
+    table = np.zeros((*said.shape[:-2], k + 2, k + 2), np.int64)
+    table[..., : k + 1, : k + 1] = said
+    table[..., k, k], table[..., k, k + 1] = agreed, differ
+    other = said[..., k, :].any(axis=-1) | said[..., :, k].any(axis=-1)
+    return table, whole(np.where(differ, k + 2, np.where(other, k + 1, k)))

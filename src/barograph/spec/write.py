@@ -11,11 +11,13 @@ from typing import Any  # Any: values of any TOML type
 from barograph.chunks import GRAMMAR
 from barograph.spec.file import ModelSpec, MonitorSpec, ServiceSpec, Value
 from barograph.spec.infer import Inferred
+from barograph.tasks import Task
+from barograph.text.format import listed
 
 MEANING: Mapping[str, str] = {
     "name": "how the model is called in results",
     "version": "of the model",
-    "task": "binary, multiclass or regression; found from the label",
+    "task": f"{listed([*Task], last=' or ')}; found from the label",
     "label": "what was later true; found by its name: y_true, target or label",
     "label_timestamp": "when the label became known; found by its name",
     "score": "probability of the positive class, or a table of class and column; found by its name: y_pred_proba, "

@@ -7,9 +7,12 @@ follows from whether it has classes, and from the summary that its outcomes are 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from barograph.tasks.facts import Classes, Facts
+if TYPE_CHECKING:
+    from barograph.tasks.facts import Classes, Facts
 
 
 class Task(StrEnum):
@@ -26,7 +29,7 @@ class Task(StrEnum):
         >>> Task.REGRESSION.facts.noun, Task.BINARY.facts.measure
         ('a regression', 'accuracy')
         """
-        return _FACTS[self]
+        return _facts(self)
 
     @property
     def numeric(self) -> bool:
@@ -46,7 +49,10 @@ class Task(StrEnum):
         return self.facts.classes
 
 
-_FACTS: dict[Task, Facts] = {task: import_module(f"{__name__}.{task}").FACTS for task in Task}
+@cache
+def _facts(task: Task) -> Facts:
+    facts: Facts = import_module(f"{__name__}.{task}").FACTS  # when it is asked for: names alone need no numpy
+    return facts
 
 
 def with_classes(n: int) -> Task:

@@ -6,7 +6,7 @@ for any more raise alerts; results are there for all. Silences are none of its b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from barograph.alerts.habits import Habits
@@ -34,6 +34,7 @@ from barograph.worker.keep_carried import keep, look
 from barograph.worker.profile_cache import pieces_at, remembered
 
 ROWS_AT_ONCE = 5_000  # results that are compared and written in one transaction
+MANY, NEWEST = 200, 24  # chunks of a history that is shown newest first, and how many of them
 
 TOLD = "told"  # in `detail` of a state: incidents of the model were evaluated for people since it is live
 
@@ -50,8 +51,9 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         state = states.get_state(scope, live.model_id)
         known.kept = look(scope, live.model_id, live.learned, str(live.rule), known.kept)
     before = known.kept.carried
-    again = _assessed(ctx, live, known, found, before)
     first = min(known.heads, default=0)
+    writing = _Writing(ctx, live, lease, before.key, now_us=now_us)
+    again = _assessed(ctx, live, known, found, before, writing)
     last = max((times_of(head)[1] for head in heads), default=None)
     lateness = round(seconds_of(live.spec.service.lateness) * 1e6)
     # A producer's clock that is ahead must not close a chunk that others still fill; nor does ours open one.
@@ -61,13 +63,16 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
     closed = closed_chunks(found.chunks, watermark)
     carried, watched = watched_until(again.carried, closed)
     alerts, troubles = group(watched.alerts, found.chunks[:closed], outputs=outputs_of(live.reference))
-    written = _write_results(ctx, live, lease, again, before, since_us=first, now_us=now_us)
+    if before.key is None:  # the first evaluation, or a new reference: chunks that were cut in another way hold no more
+        writing.forget({to_microseconds(one.chunk.start) for one in carried.known}, since_us=first)
+    written = writing.written
     sizes = [one.size for one in carried.known]
     judged = judge_by(
         live.reference,
         rows=sum(size.rows[0] for size in sizes),
         labelled=any(size.coverage[0] for size in sizes),
         by=[one.basis for one in carried.known],
+        keys=[chunk.key for chunk in found.chunks],
         about=doubt_of(live.reference, found.chunks, rows=max((size.rows[0] for size in sizes), default=0)),
         noun=live.rule.noun,
     )
@@ -98,7 +103,9 @@ def _tells(state: ModelState | None) -> Tells:
     return Tells.NEW if state.detail.get(TOLD) else Tells.ALL
 
 
-def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: Cut, before: Carried) -> Again:
+def _assessed(
+    ctx: WorkerContext, live: ServedModel, known: ModelCache, found: Cut, before: Carried, writing: _Writing
+) -> Again:
     chunks, by_key = found.chunks, {head.chunk: head for head in found.heads}
     of_chunks = [by_key.get(chunk.key) for chunk in chunks]
     newest = found.heads[-1:]
@@ -113,44 +120,60 @@ def _assessed(ctx: WorkerContext, live: ServedModel, known: ModelCache, found: C
         other = {piece.chunk: piece.profiles for piece in some}
         return join(live.reference.yardstick, [chunks[i] for i in places], parts or other)
 
-    return assess_again(
-        before,
-        live.reference,
-        chunks,
-        [-1 if head is None else head.revision for head in of_chunks],
-        load,
-        replace(plan_of(live.spec), model=live.name),
-        segments=some[0].profiles.segments if some else (),
-    )
+    plan = replace(plan_of(live.spec), model=live.name)
+    revisions = [-1 if head is None else head.revision for head in of_chunks]
+    segments = some[0].profiles.segments if some else ()
+    if before.key is None and len(chunks) > MANY:
+        # A long history takes its time: its newest day is seen first, as if the watch had begun with it.
+        last = range(len(chunks) - NEWEST, len(chunks))
+        first_seen = assess_again(
+            Carried(),
+            live.reference,
+            [chunks[i] for i in last],
+            [revisions[i] for i in last],
+            lambda places: load([last[i] for i in places]),
+            plan,
+            segments=segments,
+        )
+        writing(first_seen.carried.key or "", first_seen.changed)
+    return assess_again(before, live.reference, chunks, revisions, load, plan, segments=segments, tell=writing)
 
 
-def _write_results(
-    ctx: WorkerContext, live: ServedModel, lease: Lease, again: Again, before: Carried, *, since_us: int, now_us: int
-) -> int:
-    """Write the results of chunks that are not what was written last, and return how many results changed."""
-    written = 0
-    for rows in _slices(again.changed):
-        ctx.check()
-        with ctx.write(live.project_id) as scope:
-            leases.check(scope.connection, lease)
-            if not written and again.carried.key != before.key:  # half of them by other rules is nothing to go on from
-                pieces.void(scope, live.model_id)
-            written += results.write_points(
+class _Writing:
+    """Writes results of chunks that are not what was written last, and counts those that changed."""
+
+    def __init__(self, ctx: WorkerContext, live: ServedModel, lease: Lease, before: str | None, *, now_us: int) -> None:
+        self.ctx, self.live, self.lease, self.key, self.now_us = ctx, live, lease, before, now_us
+        self.written = 0
+
+    def __call__(self, key: str, changed: Mapping[Chunk, Sequence[Result]]) -> None:
+        """Write the rows of some chunks, which were judged by `key`."""
+        for rows in _slices(changed):
+            self.ctx.check()
+            packed = results.pack([row for of_chunk in rows.values() for row in of_chunk])  # not while others wait
+            self._write(packed, {start for chunk in rows if (start := to_microseconds(chunk.start)) is not None}, key)
+
+    def forget(self, starts: Collection[int | None], *, since_us: int) -> None:
+        """Take away what holds of all other chunks."""
+        with self.ctx.read(self.live.project_id) as scope:
+            gone = results.current_chunks(scope, self.live.model_id, since_us=since_us) - {*starts}
+        if gone:
+            self._write(results.pack([]), gone, self.key)
+
+    def _write(self, packed: results.Packed, chunks: Collection[int], key: str | None) -> None:
+        with self.ctx.write(self.live.project_id) as scope:
+            leases.check(scope.connection, self.lease)
+            if key != self.key:  # half of them by other rules is nothing to go on from
+                pieces.void(scope, self.live.model_id)
+            self.written += results.write_points(
                 scope,
-                live.model_id,
-                [row for of_chunk in rows.values() for row in of_chunk],
-                now_us=now_us,
-                chunks={start for chunk in rows if (start := to_microseconds(chunk.start)) is not None},
-                resolution_us=round(ctx.settings.resolution_seconds * 1e6),
+                self.live.model_id,
+                packed,
+                now_us=self.now_us,
+                chunks=chunks,
+                resolution_us=round(self.ctx.settings.resolution_seconds * 1e6),
             )
-    if before.key is None:  # the first evaluation, or a new reference: chunks that were cut in another way hold no more
-        starts = {to_microseconds(one.chunk.start) for one in again.carried.known}
-        with ctx.write(live.project_id) as scope:
-            leases.check(scope.connection, lease)
-            gone = results.current_chunks(scope, live.model_id, since_us=since_us) - starts
-            if gone:
-                written += results.write_points(scope, live.model_id, [], now_us=now_us, chunks=gone)
-    return written
+        self.key = key
 
 
 def _slices(changed: Mapping[Chunk, Sequence[Result]]) -> Iterator[dict[Chunk, Sequence[Result]]]:

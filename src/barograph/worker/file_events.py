@@ -6,9 +6,8 @@ tables remember how far they have filed each spool, and the quarantine where eac
 
 from __future__ import annotations
 
-import json
-
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from barograph.errors import FormatError, InputError, MismatchError
 from barograph.logs import logger
@@ -107,15 +106,16 @@ def _set_aside(ctx: WorkerContext, spool: Spool, model: Model, kind: Kind, one: 
 def _set_apart(ctx: WorkerContext, spool: Spool, project_id: int, model_id: int, stored: list[Stored]) -> None:
     with ctx.write(project_id) as scope:
         for one in stored:
-            rows = json.loads(one.batch.payload)
+            rows = from_payload(one.batch.payload)
             origin = f"{spool.node}:{one.sequence}"
             added = 0
             for kind in ("events", "labels"):
+                mine = rows.filter(pc.equal(rows.column("kind"), kind)).select(["reasons", "row"])
                 added += quarantine.add(
                     scope,
                     model_id,
                     kind,
-                    [quarantine.Refused(row["reasons"], row["row"]) for row in rows if row["kind"] == kind],
+                    [quarantine.Refused(**row) for row in mine.to_pylist()],
                     origin=f"{origin}:{kind}",
                     received_us=one.batch.received_us,
                     keep=ctx.settings.rejected_rows,

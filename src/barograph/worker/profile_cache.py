@@ -12,7 +12,7 @@ from barograph.worker.chunk_profile import ChunkProfile
 from barograph.worker.context import ModelCache, ServedModel, WorkerContext
 
 AT_ONCE = 500  # profiles that are read in one query
-KEPT = 128  # profiles of a model that stay in memory; a few hundred kB each
+KEPT_BYTES = 16_000_000  # of the profiles of a model that stay in memory
 
 
 def remembered(ctx: WorkerContext, live: ServedModel) -> ModelCache:
@@ -81,7 +81,7 @@ def remember(known: ModelCache, pieces: Sequence[ChunkProfile], written: Written
         return
     known.heads |= {head.start_us: head for head in written.heads}
     known.stamp = written.stamp
-    for piece in pieces[-KEPT:]:
+    for piece in pieces[-_kept(pieces[-1]) :] if pieces else ():
         known.pieces.pop(piece.start_us, None)
         known.pieces[piece.start_us] = known.heads[piece.start_us].revision, piece
     _forget(known)
@@ -89,5 +89,12 @@ def remember(known: ModelCache, pieces: Sequence[ChunkProfile], written: Written
 
 def _forget(known: ModelCache) -> None:
     """Let go of the profiles that were read or written first."""
-    for start in list(known.pieces)[: len(known.pieces) - KEPT]:
-        del known.pieces[start]
+    if known.pieces:
+        _, newest = next(reversed(known.pieces.values()))
+        for start in list(known.pieces)[: -_kept(newest)]:
+            del known.pieces[start]
+
+
+def _kept(like: ChunkProfile) -> int:
+    """Return how many profiles of the size of this one are kept: the two that an update needs at least."""
+    return max(2, KEPT_BYTES // max(like.profiles.nbytes, 1))

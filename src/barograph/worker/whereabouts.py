@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal  # Any: values of an event
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.errors import StoreError
+from barograph.ingest.rejected import rows_of
 from barograph.store.batches import from_payload
 from barograph.store.catalog import profiles, quarantine
 from barograph.store.catalog.models import Model
@@ -168,11 +168,11 @@ def _waiting_rejected(stored: Sequence[Stored], id_column: str, id: str) -> Iter
     for one in stored:
         if one.batch.kind != "rejected":
             continue
-        for row in msgspec.json.decode(one.batch.payload):
+        for row in rows_of(one.batch.payload):
             if _is_of(row["row"], id_column if row["kind"] == "events" else ID, id):
                 yield FoundRejected(
                     kind=row["kind"],
-                    reasons=list(row["reasons"]),
+                    reasons=row["reasons"],
                     received_at=from_microseconds(one.batch.received_us),
                     replayed_at=None,
                 )

@@ -56,7 +56,7 @@ def test_a_model_goes_with_all_that_is_its(catalog: Catalog) -> None:
     reference = catalog.reference(model)
     with catalog.write() as scope:
         profiles.write_profiles(scope, model.id, reference.id, "chunk", [profile()], now_us=NOW)
-        results.write_points(scope, model.id, [result()], now_us=NOW)
+        results.write_points(scope, model.id, results.pack([result()]), now_us=NOW)
         assert models.delete_model(scope, model.id)
         assert not models.delete_model(scope, model.id)
     with catalog.read() as scope:

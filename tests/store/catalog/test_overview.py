@@ -38,8 +38,8 @@ def model(catalog: Catalog) -> int:
     every = [row for name in NAMES for row in rows_of(name)]
     with catalog.write() as scope:
         first = [result(name, day=day, value=0.1) for name in NAMES for day in range(7)]
-        results.write_points(scope, id, first, now_us=NOW)
-        results.write_points(scope, id, every, now_us=NOW + DAY)
+        results.write_points(scope, id, results.pack(first), now_us=NOW)
+        results.write_points(scope, id, results.pack(every), now_us=NOW + DAY)
     return id
 
 

@@ -20,7 +20,7 @@ from barograph.store.catalog.schema import FOREVER
 
 def write(catalog: Catalog, model_id: int, *given: Result, at: int = NOW, **options: object) -> int:
     with catalog.write() as scope:
-        return results.write_points(scope, model_id, given, now_us=at, **options)  # type: ignore[arg-type]  # of a test
+        return results.write_points(scope, model_id, results.pack(given), now_us=at, **options)  # type: ignore[arg-type]  # of a test
 
 
 def every(catalog: Catalog, model_id: int, **filters: object) -> list[Point]:

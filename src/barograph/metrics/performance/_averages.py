@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
-from typing import Literal
+from math import isnan, sqrt
+from typing import Any, Literal  # Any: an outcome, or the outcomes of many
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def check_average(average: Average) -> None:
         raise SpecError(f"average must be 'macro' or 'weighted'. Got {average!r} instead.")
 
 
-def average_of_classes(one_class: Callable[[ScoreTable], Outcome], current: ClassTables, average: Average) -> Outcome:
+def average_of_classes(one_class: Callable[[ScoreTable], Any], current: ClassTables, average: Average) -> Outcome:
     """Return the mean of a metric over the classes for which it is defined, from the table of each class.
 
     `macro` weighs the classes alike, `weighted` by their labelled rows. The tables do not tell how the errors
@@ -47,9 +47,10 @@ def average_of_classes(one_class: Callable[[ScoreTable], Outcome], current: Clas
     value = float(weights @ values)
     errors = [o.standard_error for o, _ in known]
     lowers, uppers = [o.lower for o, _ in known], [o.upper for o, _ in known]
-    off = told(float(weights @ np.array([o.binning_error or 0.0 for o, _ in known])))
+    off = float(told(weights @ np.array([o.binning_error or 0.0 for o, _ in known])))
+    near = None if isnan(off) else off
     if None in errors or None in lowers or None in uppers:
-        return Estimate(value=value, n=n, binning_error=off)
+        return Estimate(value=value, n=n, binning_error=near)
     of_weights = sqrt(float(weights @ (values - value) ** 2) / rows.sum()) if average == "weighted" else 0.0
     below = float(weights @ (values - np.array(lowers, np.float64)))
     above = float(weights @ (np.array(uppers, np.float64) - values))
@@ -59,5 +60,5 @@ def average_of_classes(one_class: Callable[[ScoreTable], Outcome], current: Clas
         standard_error=float(weights @ np.array(errors, np.float64)) + of_weights,
         lower=max(0.0, value - below - 2 * of_weights),
         upper=min(1.0, value + above + 2 * of_weights),
-        binning_error=off,
+        binning_error=near,
     )

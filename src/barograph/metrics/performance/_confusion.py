@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from barograph.arrays import Floats
+from barograph.arrays import Floats, Number
 from barograph.metrics.performance._averages import Average, check_average
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Estimate, Outcome, Outcomes, Undefined, outcome
 from barograph.sketches.confusion import Confusion
 
 Terms = tuple[int, int, int, int]
 PSEUDO_ROWS = 2.0  # spread over all cells before a variance is taken, so that a perfect table has one too
 
 
-def ratio_of_classes(current: Confusion, average: Average, *, numerator: Terms, denominator: Terms) -> Outcome:
+def ratio_of_classes(
+    current: Confusion, average: Average, *, numerator: Terms, denominator: Terms
+) -> Outcome | Outcomes:
     """Return the mean over the classes of a ratio of counts, with the delta method on the whole confusion table.
 
     Numerator and denominator are given by their whole-number coefficients of: rows of the class that are predicted so,
@@ -26,7 +28,7 @@ def ratio_of_classes(current: Confusion, average: Average, *, numerator: Terms, 
     check_average(average)
     n = current.n
     if not n:
-        return nothing_labelled(current)
+        return outcome(np.nan, n=0, undefined=nothing_labelled(current))
     counts = current.square.astype(np.float64)
     over, under = np.array(numerator, np.float64), np.array(denominator, np.float64)
     defined = _terms(counts) @ under > 0
@@ -38,7 +40,7 @@ def ratio_of_classes(current: Confusion, average: Average, *, numerator: Terms, 
     value, _ = _mean_ratio(counts, over, under, defined, average)
     smoothed = counts + PSEUDO_ROWS / counts.size
     centre, gradient = _mean_ratio(smoothed / smoothed.sum(), over, under, defined, average)
-    variance = multinomial_variance(smoothed, gradient, n)
+    variance = float(multinomial_variance(smoothed, gradient, n))
     if not variance:  # one class alone
         return Estimate(value=value, n=n)
     return bounded_estimate(value, n, variance=variance, effective=centre * (1 - centre) / variance, df=n)
@@ -67,8 +69,8 @@ def _mean_ratio(
     return value, np.diag(each[:, 0]) + each[:, 1][:, None] + by_actual[None, :]
 
 
-def multinomial_variance(counts: Floats, gradient: Floats, n: int) -> float:
+def multinomial_variance(counts: Floats, gradient: Floats, n: Number) -> Number:
     """Return the variance, by the delta method, of a function of the shares of `n` rows in the cells of a table."""
-    shares = counts / counts.sum()
-    mean = float((shares * gradient).sum())
-    return max(0.0, float((shares * gradient**2).sum()) - mean * mean) / n
+    shares = counts / counts.sum(axis=(-2, -1), keepdims=True)
+    mean = (shares * gradient).sum(axis=(-2, -1))
+    return np.maximum(0.0, (shares * gradient**2).sum(axis=(-2, -1)) - mean * mean) / n

@@ -10,10 +10,10 @@ from math import inf
 
 import numpy as np
 
-from barograph.arrays import Floats
+from barograph.arrays import Floats, Number
 from barograph.metrics import LAST, Metric
 from barograph.metrics.performance._score_bins import ScoreBins, score_bins
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, Undefined, outcome
 from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import NEGATIVE, POSITIVE, SCORE_SUMS, ScoreTable
@@ -25,7 +25,7 @@ GROUP_ROWS, GROUPS = 200.0, 20  # of the reference, at least; at most: single bi
 PSEUDO_ROWS = 20.0  # of a group, as positive as their score says; of a bin of predictions, with the usual error
 
 
-def excess_loss(current: ScoreTable | ClassTables | RegressionCells, reference: object) -> Outcome:
+def excess_loss(current: ScoreTable | ClassTables | RegressionCells, reference: object) -> Outcome | Outcomes:
     r"""Return the mean loss above what is expected of these rows, as a share of the reference's mean loss.
 
     .. math:: \frac{1}{n \bar L} \sum_i \bigl(L_i - \mathsf{E} L_i\bigr)
@@ -67,22 +67,21 @@ RESIDUAL = Metric(
 """The residual as a metric that is in no catalogue: it has evidence, and the rows of concept drift show it."""
 
 
-def _of_scores(current: ScoreTable, reference: ScoreTable) -> Outcome:
+def _of_scores(current: ScoreTable, reference: ScoreTable) -> Outcome | Outcomes:
     bins, known = score_bins(current), score_bins(reference)
-    if not bins.n or not known.n:
-        return Undefined("no row has a valid score and a label")
-    sums, all_sums = (table.sums[:, (NEGATIVE, POSITIVE)] for table in (current, reference))
-    logs = np.minimum(sums[:, :, (LOG_COMPLEMENT, LOG_SCORE)], 0.0)
-    rows, score = bins.rows.sum(axis=1), (bins.rows * bins.mean).sum(axis=1)
+    sums, all_sums = (table.sums[..., (NEGATIVE, POSITIVE), :] for table in (current, reference))
+    logs = np.minimum(sums[..., (LOG_COMPLEMENT, LOG_SCORE)], 0.0)
+    rows, score = bins.rows.sum(axis=-1), (bins.rows * bins.mean).sum(axis=-1)
     mean = score / np.maximum(rows, 1)
     positive = np.clip(mean + _off_by(known), LEAST, 1 - LEAST)
-    realised = -(logs[:, NEGATIVE, 0] + logs[:, POSITIVE, 1])
-    of_negative, of_positive = -logs[:, :, 0].sum(axis=1), -logs[:, :, 1].sum(axis=1)
+    realised = -(logs[..., NEGATIVE, 0] + logs[..., POSITIVE, 1])
+    of_negative, of_positive = -logs[..., 0].sum(axis=-1), -logs[..., 1].sum(axis=-1)
     expected = (1 - positive) * of_negative + positive * of_positive
     log_odds = (of_negative - of_positive) / np.maximum(rows, 1)
     variance = rows * positive * (1 - positive) * log_odds**2
-    usual = -(all_sums[:, NEGATIVE, LOG_COMPLEMENT] + all_sums[:, POSITIVE, LOG_SCORE]).sum() / known.n
-    return _relative(float((realised - expected).sum()), float(variance.sum()), bins.n, float(usual))
+    usual = -(all_sums[:, NEGATIVE, LOG_COMPLEMENT] + all_sums[:, POSITIVE, LOG_SCORE]).sum() / max(known.n, 1)
+    none = (np.equal(bins.n, 0) | (known.n == 0), "no row has a valid score and a label")
+    return _relative((realised - expected).sum(axis=-1), variance.sum(axis=-1), bins.n, float(usual), none)
 
 
 def _off_by(known: ScoreBins) -> Floats:
@@ -98,22 +97,21 @@ def _off_by(known: ScoreBins) -> Floats:
     return np.asarray(((positive - score) / (n + PSEUDO_ROWS))[group])
 
 
-def _of_errors(current: RegressionCells, reference: RegressionCells) -> Outcome:
-    sums, known = current.sums.sum(axis=0), reference.sums.sum(axis=0)
-    rows, theirs = (cells.counts.sum(axis=0)[:, 0].astype(np.float64) for cells in (current, reference))
-    n = float(rows.sum())
-    if not n or not theirs.sum():
-        return Undefined("no row has a prediction and a label")
-    usual = float(known[:, ABSOLUTE].sum() / theirs.sum())
+def _of_errors(current: RegressionCells, reference: RegressionCells) -> Outcome | Outcomes:
+    sums, known = current.sums.sum(axis=-3), reference.sums.sum(axis=0)
+    rows, theirs = (cells.counts.sum(axis=-3)[..., 0].astype(np.float64) for cells in (current, reference))
+    none = (np.equal(current.n, 0) | (not theirs.sum()), "no row has a prediction and a label")
+    usual = float(known[:, ABSOLUTE].sum() / max(theirs.sum(), 1.0))
     # A bin that the reference does not know is as all of it.
     per_row = (known[:, ABSOLUTE] + PSEUDO_ROWS * usual) / (theirs + PSEUDO_ROWS)
     square = (known[:, SQUARED] + PSEUDO_ROWS * usual**2) / (theirs + PSEUDO_ROWS)
     variance = rows * np.maximum(square - per_row**2, 0.0)
-    return _relative(float(sums[:, ABSOLUTE].sum() - (rows * per_row).sum()), float(variance.sum()), int(n), usual)
+    total = sums[..., ABSOLUTE].sum(axis=-1) - (rows * per_row).sum(axis=-1)
+    return _relative(total, variance.sum(axis=-1), current.n, usual, none)
 
 
-def _relative(total: float, variance: float, n: int, usual: float) -> Outcome:
-    if not usual > 0:
-        return Undefined("the reference has no loss to compare with")
-    error = float(np.sqrt(variance)) / (n * usual)
-    return Estimate(value=total / (n * usual), n=n, standard_error=error if error > 0 else None)
+def _relative(total: Number, variance: Number, n: Number, usual: float, none: tuple[Number, str]) -> Outcome | Outcomes:
+    loss = np.maximum(n, 1) * (usual if usual > 0 else 1.0)
+    error = np.sqrt(variance) / loss
+    nothing = (not usual > 0, "the reference has no loss to compare with")
+    return outcome(total / loss, n=n, undefined=[none, nothing], standard_error=np.where(error > 0, error, np.nan))

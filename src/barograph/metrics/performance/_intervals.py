@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from math import exp, sqrt
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+from typing import Any  # bounds of several kinds
 
 import numpy as np
 
-from barograph.arrays import Floats, Ints
+from barograph.arrays import Floats, Ints, Number
 from barograph.metrics.intervals import wilson
-from barograph.outcome import Estimate
+from barograph.outcome import Estimate, Outcome, Outcomes, Undefined, outcome
 from barograph.sketches.histogram import Histogram
 
 # Above this share (and rows) of the rows, in the bins around a quantile, it is a guess between their ends.
@@ -16,25 +19,30 @@ CROWDED, BY_CHANCE = 0.01, 10
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding: the rows are all alike
 
 
-def t_quantile(df: float) -> float:
+Reasons = Sequence[tuple[Number, str]]
+
+
+def t_quantile(df: Number) -> Number:
     """Return the 97.5 % point of Student's t with `df` degrees of freedom (at least one is taken).
 
-    >>> round(t_quantile(10), 3)
+    >>> round(float(t_quantile(10)), 3)
     2.228
     """
     from scipy.special import stdtrit
 
-    return float(stdtrit(max(df, 1.0), 0.975))
+    return stdtrit(np.maximum(df, 1.0), 0.975)
 
 
-def share_of(k: float, n: int) -> Estimate:
-    """Return the share `k / n` with Wilson's interval.
+def share_of(k: Number, n: Number, undefined: Reasons = ()) -> Outcome | Outcomes:
+    """Return the share `k / n` with Wilson's interval, of one pair of counts or of many.
 
     The standard error is that of ``(k + 1/2) / (n + 1)``: 0 or 1 in a sample is seldom exactly so in truth.
     """
-    share, smoothed = k / n, (k + 0.5) / (n + 1)
-    lower, upper = map(float, wilson(share, n))
-    return Estimate(value=share, n=n, standard_error=sqrt(smoothed * (1 - smoothed) / n), lower=lower, upper=upper)
+    rows = np.maximum(n, 1)
+    share, smoothed = k / rows, (k + 0.5) / (rows + 1)
+    lower, upper = wilson(share, rows)
+    error = np.sqrt(smoothed * (1 - smoothed) / rows)
+    return outcome(share, n=n, undefined=undefined, standard_error=error, lower=lower, upper=upper)
 
 
 def ends(current: Histogram) -> tuple[Floats, Floats]:
@@ -63,58 +71,75 @@ def between(low: Floats, high: Floats, rows: Ints, value: float, *, sides: int =
 
 
 def bounded_estimate(
-    value: float, n: int, *, variance: float, effective: float, df: float, binning_error: float | None = None
-) -> Estimate:
+    value: Number,
+    n: Number,
+    *,
+    variance: Number,
+    effective: Number,
+    df: Number,
+    binning_error: Number | None = None,
+    undefined: Reasons = (),
+) -> Outcome | Outcomes:
     """Return a number in [0, 1] with Wilson's interval for `effective` rows: as many as give a share this `variance`.
 
     `df` are the degrees of freedom of the variance.
     """
-    lower, upper = map(float, wilson(value, effective, quantile=t_quantile(df)))
-    error = sqrt(variance)
-    return Estimate(value=value, n=n, standard_error=error, lower=lower, upper=upper, binning_error=binning_error)
+    lower, upper = wilson(value, effective, quantile=t_quantile(df))
+    error = np.sqrt(variance)
+    bounds: dict[str, Number] = {
+        "standard_error": error,
+        "lower": lower,
+        "upper": upper,
+        "binning_error": binning_error,
+    }
+    return outcome(value, n=n, undefined=undefined, **bounds)
 
 
-def mean_of_rows(n: int, total: float, squares: float) -> Estimate:
+def mean_of_rows(n: Number, total: Number, squares: Number, undefined: Reasons = ()) -> Outcome | Outcomes:
     """Return the mean of `n` rows with sum `total` and sum of squares `squares`, with Student's interval.
 
     One row, or rows that are all alike, say nothing about the spread: no standard error and no interval.
     """
-    mean = total / n
-    variance = squares / n - mean * mean
-    if n < 2 or variance <= CONSTANT * squares / n:
-        return Estimate(value=mean, n=n)
-    error = sqrt(variance / (n - 1))
-    half = t_quantile(n - 1) * error
-    return Estimate(value=mean, n=n, standard_error=error, lower=mean - half, upper=mean + half)
+    mean, error = _mean(n, total, squares)
+    half = t_quantile(np.asarray(n) - 1) * error
+    return outcome(mean, n=n, undefined=undefined, standard_error=error, lower=mean - half, upper=mean + half)
 
 
-def mean_loss(n: int, total: float, squares: float) -> Estimate:
+def mean_loss(
+    n: Number, total: Number, squares: Number, undefined: Reasons = (), *, most: float = inf
+) -> Outcome | Outcomes:
     """Return the mean of `n` losses, none below zero, with Student's interval on the scale of the logarithm.
 
-    Losses are skewed to the right, and on that scale the interval covers better than a symmetric one.
+    Losses are skewed to the right, and on that scale the interval covers better than a symmetric one. No mean is above
+    `most`.
     """
-    mean = mean_of_rows(n, total, squares)
-    if mean.standard_error is None:
-        return mean
-    factor = exp(t_quantile(n - 1) * mean.standard_error / mean.value)
-    return Estimate(
-        value=mean.value,
-        n=n,
-        standard_error=mean.standard_error,
-        lower=mean.value / factor,
-        upper=mean.value * factor,
-    )
+    mean, error = _mean(n, total, squares)
+    factor = np.exp(t_quantile(np.asarray(n) - 1) * error / np.where(np.isnan(error), 1.0, mean))
+    bounds = {"standard_error": error, "lower": mean / factor, "upper": np.minimum(mean * factor, most)}
+    return outcome(mean, n=n, undefined=undefined, **bounds)
 
 
-def square_root(squared: Estimate) -> Estimate:
-    """Return the root of a mean of squares; the standard error is that of the delta method, ``se / (2 root)``."""
-    root = sqrt(squared.value)
-    if squared.standard_error is None or squared.lower is None or squared.upper is None:
-        return Estimate(value=root, n=squared.n)
-    return Estimate(
-        value=root,
-        n=squared.n,
-        standard_error=squared.standard_error / (2 * root),
-        lower=sqrt(squared.lower),
-        upper=sqrt(squared.upper),
-    )
+def _mean(n: Number, total: Number, squares: Number) -> tuple[Floats, Floats]:
+    """Return the mean of rows and its standard error; NaN where that is not known."""
+    rows = np.maximum(n, 1)
+    mean = np.asarray(total / rows)
+    variance = squares / rows - mean * mean
+    alike = np.less(n, 2) | (variance <= CONSTANT * squares / rows)
+    error = np.sqrt(np.where(alike, 0.0, variance) / np.maximum(rows - 1, 1))
+    return mean, np.where(alike, np.nan, error)
+
+
+def square_root(squared: Outcome | Outcomes) -> Outcome | Outcomes:
+    """Return the root of means of squares; the standard error is that of the delta method, ``se / (2 root)``."""
+    if isinstance(squared, Undefined):
+        return squared
+    root = np.sqrt(squared.value)
+    error = squared.standard_error
+    if error is not None:
+        error = np.divide(error, 2 * root, out=np.full(np.shape(root), np.nan), where=np.greater(root, 0))
+    bounds = {name: None if (end := getattr(squared, name)) is None else np.sqrt(end) for name in ("lower", "upper")}
+    found: dict[str, Any] = {"value": root, "standard_error": error, **bounds}
+    if isinstance(squared, Estimate):
+        single = {name: float(x) for name, x in found.items() if x is not None}
+        return Estimate(n=squared.n, level=squared.level, **single)
+    return replace(squared, **found)

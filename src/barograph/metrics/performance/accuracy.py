@@ -5,7 +5,7 @@ from __future__ import annotations
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 from barograph.tasks import Task
@@ -20,7 +20,7 @@ from barograph.tasks import Task
     harm_in=(Task.BINARY, Task.MULTICLASS),
     rank=2,
 )
-def accuracy(current: ScoreTable | ClassTables) -> Outcome:
+def accuracy(current: ScoreTable | ClassTables) -> Outcome | Outcomes:
     r"""Measure which share of the labelled predictions is right.
 
     .. math:: \mathrm{accuracy} = \frac{\mathrm{TP} + \mathrm{TN}}{n}
@@ -42,6 +42,5 @@ def accuracy(current: ScoreTable | ClassTables) -> Outcome:
 
     .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
     """
-    if not current.n:
-        return nothing_labelled(current.confusion if isinstance(current, ClassTables) else current)
-    return share_of(current.right, current.n)
+    table = current.confusion if isinstance(current, ClassTables) else current
+    return share_of(current.right, current.n, nothing_labelled(table))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 import numpy as np
 
 from barograph.arrays import Floats
@@ -12,18 +10,18 @@ from barograph.metrics.performance._averages import Average, average_of_classes
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_scored
 from barograph.metrics.performance._score_bins import LEAST_VARIANCE, ScoreBins, finest_bins, told
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
 PSEUDO_ROWS = 2
 LEAST_SPREAD = 0.01
-NODES = np.array([[0.125], [0.375], [0.625], [0.875]])  # in a bin, the positives are put at these shares from above
-NORMAL_NODES = np.array([[1.15035], [0.31864], [-0.31864], [-1.15035]])  # Φ⁻¹(1 - NODES)
+NODES = np.array([0.125, 0.375, 0.625, 0.875])  # in a bin, the positives are put at these shares from above
+NORMAL_NODES = np.array([1.15035, 0.31864, -0.31864, -1.15035])  # Φ⁻¹(1 - NODES)
 
 
 @metric(unit="", bounds=(0.0, 1.0), better="higher", tolerance=0.03, needs="scores")
-def average_precision(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+def average_precision(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome | Outcomes:
     r"""Measure the precision at each positive, going down from the highest score, averaged over the positives.
 
     .. math:: \mathrm{AP} = \frac1P \sum_{i: y_i = 1} \frac{T_i}{N_i}
@@ -56,57 +54,64 @@ def average_precision(current: ScoreTable | ClassTables, *, average: Average = "
     if isinstance(current, ClassTables):
         return average_of_classes(average_precision, current, average)
     bins = finest_bins(current)
-    if not bins.n:
-        return nothing_scored(current)
-    P = float(bins.rows[:, 1].sum())
-    if not P:
-        return Undefined("only negative labels: average precision needs positive ones")
+    positives = bins.rows[..., 1].sum(axis=-1)
+    none = (positives == 0, "only negative labels: average precision needs positive ones")
+    P = np.maximum(positives, 1.0)
     down, rows_down = _at_positives(bins)
-    p = bins.rows[::-1, 1]
-    value = min(float(p @ down.mean(axis=0)) / P, 1.0)
+    p = bins.rows[..., ::-1, 1]
+    value = np.minimum((p * down.mean(axis=0)).sum(axis=-1) / P, 1.0)
     seen = value * P / (P + 1)  # below 1, so that a sample without a mistake does not claim certainty
     df = P - 1 + PSEUDO_ROWS
     variance = ((P - 1) * _variance(bins, value, down, rows_down) + PSEUDO_ROWS * seen * (1 - seen) / P) / df
-    effective = max(value * (1 - value) / variance, P / 2)
+    variance = np.where(none[0], 1.0, variance)
+    effective = np.maximum(value * (1 - value) / variance, P / 2)
     off = _off_by(bins, down)
-    effective /= 1 + off**2 / 3 * effective / max(value * (1 - value), LEAST_SPREAD)
-    variance += off**2 / 3  # as if any error up to `off` were as likely
-    return bounded_estimate(value, bins.n, variance=variance, effective=effective, df=df, binning_error=told(off))
+    effective /= 1 + off**2 / 3 * effective / np.maximum(value * (1 - value), LEAST_SPREAD)
+    variance = variance + off**2 / 3  # as if any error up to `off` were as likely
+    how = {"variance": variance, "effective": effective, "df": df, "binning_error": told(off)}
+    return bounded_estimate(value, bins.n, undefined=[*nothing_scored(current), none], **how)
+
+
+def _from_above(bins: ScoreBins) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the negatives and positives of each bin, from the top, and the positives and rows above them."""
+    q, p = bins.rows[..., ::-1, 0], bins.rows[..., ::-1, 1]
+    return q, p, np.cumsum(p, axis=-1) - p, np.cumsum(p + q, axis=-1) - p - q
 
 
 def _at_positives(bins: ScoreBins) -> tuple[Floats, Floats]:
-    """Return the precision at the positives of each bin (`NODES` × bins, from the top) and the rows down to there."""
+    """Return the precision at the positives of each bin (`NODES`, ..., bins, from above) and the rows down to there."""
     from scipy.special import ndtr
 
-    q, p = bins.rows[::-1].T
-    (mean_q, mean_p), (variance_q, variance_p) = bins.mean[::-1].T, bins.variance[::-1].T
-    positives, rows = np.cumsum(p) - p, np.cumsum(p + q) - p - q
+    q, p, positives, rows = _from_above(bins)
+    (mean_q, mean_p), (variance_q, variance_p) = (
+        (of[..., ::-1, 0], of[..., ::-1, 1]) for of in (bins.mean, bins.variance)
+    )
+    nodes, normal = (of.reshape(-1, *[1] * p.ndim) for of in (NODES, NORMAL_NODES))
     spread = np.sqrt(np.maximum(np.maximum(variance_q, variance_p), LEAST_VARIANCE))
-    above = ndtr((mean_q - mean_p) / spread - np.sqrt(variance_p) / spread * NORMAL_NODES)
-    tied = bins.one_value[::-1]
-    own = np.where(tied, p, 1 + np.maximum(p - 1, 0) * NODES)
+    above = ndtr((mean_q - mean_p) / spread - np.sqrt(variance_p) / spread * normal)
+    tied = bins.one_value[..., ::-1]
+    own = np.where(tied, p, 1 + np.maximum(p - 1, 0) * nodes)
     rows_down = np.maximum(rows + own + q * np.where(tied, 1.0, above), 1)
     return (positives + own) / rows_down, rows_down
 
 
-def _off_by(bins: ScoreBins, down: Floats) -> float:
+def _off_by(bins: ScoreBins, down: Floats) -> Floats:
     """Return how far AP may be from that of unbinned scores, if the orders within different bins are unrelated.
 
     A positive's precision is highest where all positives of its bin are tied above the negatives, and lowest, for the
     mean of them, where all are below.
     """
-    q, p = bins.rows[::-1].T
-    positives, rows = np.cumsum(p) - p, np.cumsum(p + q) - p - q
+    q, p, positives, rows = _from_above(bins)
     highest = (positives + p) / np.maximum(rows + p, 1)
     above = rows + q
     grown = np.log((above + p + 0.5) / (above + 0.5))  # the sum of 1 / (above + i) over the positives
     lowest = np.where(p > 0, 1 + (positives - above) * grown / np.maximum(p, 1), 0.0)
     found = down.mean(axis=0)
-    unsure = p * np.where(bins.one_value[::-1], 0.0, np.maximum(highest - found, found - lowest))
-    return sqrt(float(unsure @ unsure)) / float(p.sum())
+    unsure = p * np.where(bins.one_value[..., ::-1], 0.0, np.maximum(highest - found, found - lowest))
+    return np.asarray(np.sqrt((unsure * unsure).sum(axis=-1)) / np.maximum(p.sum(axis=-1), 1.0))
 
 
-def _variance(bins: ScoreBins, value: float, down: Floats, rows_down: Floats) -> float:
+def _variance(bins: ScoreBins, value: Floats, down: Floats, rows_down: Floats) -> Floats:
     r"""Return the variance of AP from its influence function, which at a row with score s and label y is
 
     .. math:: \frac1\pi \Big(y\,(P(s) - \mathrm{AP}) + \sum_{i: s_i \le s} \frac{y - P(s_i)}{N_i}\Big)
@@ -114,12 +119,13 @@ def _variance(bins: ScoreBins, value: float, down: Floats, rows_down: Floats) ->
     where i runs over the positives, P(s) is the precision at s, :math:`N_i` are the rows down to :math:`s_i`, and π is
     the share of positives. A row has half of the other rows of its bin below it.
     """
-    q, p = bins.rows[::-1].T
+    q, p, _, _ = _from_above(bins)
     m = p + q
     others = (m - 1) / (2 * np.maximum(m, 1))
     weight = 1 / rows_down
     gain, loss = p * weight.mean(axis=0), p * (down * weight).mean(axis=0)
-    gain, loss = (np.cumsum(x[::-1])[::-1] - x * others for x in (gain, loss))
+    gain, loss = (np.cumsum(x[..., ::-1], axis=-1)[..., ::-1] - x * others for x in (gain, loss))
     precision = down.mean(axis=0)
     within = (down * down).mean(axis=0) - precision * precision
-    return float(p @ ((precision - value + gain - loss) ** 2 + within) + q @ loss**2) / float(p.sum()) ** 2
+    of_p, of_q = p * ((precision - value[..., None] + gain - loss) ** 2 + within), q * loss**2
+    return np.asarray((of_p + of_q).sum(axis=-1) / np.maximum(p.sum(axis=-1), 1.0) ** 2)

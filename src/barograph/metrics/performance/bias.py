@@ -7,12 +7,12 @@ from math import inf
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_of_rows
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
 
 
 @metric(unit="label", bounds=(-inf, inf), better="zero")
-def bias(current: RegressionCells) -> Outcome:
+def bias(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure by how much predictions exceed labels on average, in the label's unit.
 
     .. math:: \mathrm{bias} = \frac1n \sum_i (p_i - y_i)
@@ -31,7 +31,5 @@ def bias(current: RegressionCells) -> Outcome:
 
     .. [1] Student, "The probable error of a mean", Biometrika 6, 1908.
     """
-    n = current.n
-    if not n:
-        return nothing_labelled(current)
-    return mean_of_rows(n, current.total("error"), current.total("squared_error"))
+    sums = current.total("error"), current.total("squared_error")
+    return mean_of_rows(current.n, *sums, nothing_labelled(current))

@@ -9,7 +9,7 @@ from barograph.metrics.performance._averages import average_of_classes
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import nothing_scored
 from barograph.metrics.performance._score_bins import score_bins
-from barograph.outcome import Estimate, Outcome
+from barograph.outcome import Estimate, Outcome, Outcomes
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import SQUARED_LOSSES, ScoreTable
 
@@ -25,7 +25,7 @@ SQUARED = SQUARED_LOSSES.index("fourth_power")
     title="Brier score",
     needs="probabilities",
 )
-def brier_score(current: ScoreTable | ClassTables) -> Outcome:
+def brier_score(current: ScoreTable | ClassTables) -> Outcome | Outcomes:
     r"""Measure the mean squared difference between the score and what came true.
 
     .. math:: \mathrm{BS} = \frac1n \sum_i (s_i - y_i)^2
@@ -50,21 +50,10 @@ def brier_score(current: ScoreTable | ClassTables) -> Outcome:
     if isinstance(current, ClassTables):
         return _sum_over_classes(current)
     bins = score_bins(current)
-    if not bins.n:
-        return nothing_scored(current)
     label = np.array([0.0, 1.0])  # of the negatives and the positives
-    distance = label - bins.mean
-    losses = distance**2 + bins.variance
-    estimate = mean_loss(bins.n, float((bins.rows * losses).sum()), float(current.losses[:, SQUARED].sum()))
-    if estimate.upper is None:
-        return estimate
-    return Estimate(
-        value=estimate.value,
-        n=bins.n,
-        standard_error=estimate.standard_error,
-        lower=estimate.lower,
-        upper=min(estimate.upper, 1.0),
-    )
+    losses = (label - bins.mean) ** 2 + bins.variance
+    total, squares = (bins.rows * losses).sum(axis=(-2, -1)), current.losses[..., SQUARED].sum(axis=-1)
+    return mean_loss(bins.n, total, squares, nothing_scored(current), most=1.0)
 
 
 def _sum_over_classes(current: ClassTables) -> Outcome:

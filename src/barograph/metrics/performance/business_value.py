@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite, sqrt
+from math import inf, isfinite
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from barograph.errors import SpecError
 from barograph.metrics import metric
 from barograph.metrics.intervals import wilson
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.scores import ScoreTable
 from barograph.tasks import Task
 
@@ -23,7 +23,7 @@ from barograph.tasks import Task
     alerts=(Task.BINARY,),
     rank=3,
 )
-def business_value(current: ScoreTable, *, values: tuple[float, float, float, float]) -> Outcome:
+def business_value(current: ScoreTable, *, values: tuple[float, float, float, float]) -> Outcome | Outcomes:
     r"""Measure the mean value of a labelled prediction, from what each kind of hit and mistake is worth.
 
     .. math:: V = \frac1n (v_{TN}\,\mathrm{TN} + v_{FP}\,\mathrm{FP} + v_{FN}\,\mathrm{FN} + v_{TP}\,\mathrm{TP})
@@ -47,32 +47,33 @@ def business_value(current: ScoreTable, *, values: tuple[float, float, float, fl
     """
     if len(values) != 4 or not all(isfinite(v) for v in values):
         raise SpecError(f"values must be four finite numbers: of a TN, FP, FN and TP. Got {values!r} instead.")
-    counts = current.confusion.T.ravel()  # TN, FP, FN, TP
-    n = int(counts.sum())
-    if not n:
-        return (
-            Undefined("no labelled prediction is of a class that has a value")
-            if current.n
-            else nothing_labelled(current)
-        )
+    counts = np.swapaxes(current.confusion, -2, -1).reshape(*current.confusion.shape[:-2], 4)  # TN, FP, FN, TP
+    n = counts.sum(axis=-1)
+    nothing = (
+        np.equal(n, 0) & np.greater(current.n, 0),
+        "no labelled prediction is of a class that has a value",
+    )
+    rows = np.maximum(n, 1)[..., None]
     v = np.asarray(values, np.float64)
-    shares = counts / n
-    value = float(v @ counts) / n
+    shares = counts / rows
+    value = (v * counts).sum(axis=-1) / rows[..., 0]
 
     # Relative to the most frequent cell, which drops out: adding a constant to all values only shifts the interval.
-    relative = v - v[np.argmax(counts)]
-    bounds = relative[:, None] * np.array([wilson(float(share), n) for share in shares])
-    odds = np.sqrt(shares / np.where(relative == 0, 1.0, 1 - shares)) * np.sign(relative)
-    correlation = np.eye(4) - np.outer(odds, odds) * (1 - np.eye(4))
-    below = relative * shares - bounds.min(axis=1)
-    above = bounds.max(axis=1) - relative * shares
+    relative = v - v[np.argmax(counts, axis=-1)][..., None]
+    bounds = relative * np.stack(wilson(shares, rows))
+    odds = np.sqrt(shares / np.where(relative == 0, 1.0, np.where(shares == 1, 1.0, 1 - shares))) * np.sign(relative)
+    correlation = np.eye(4) - odds[..., :, None] * odds[..., None, :] * (1 - np.eye(4))
+    ends = relative * shares - bounds.min(axis=0), bounds.max(axis=0) - relative * shares
+    below, above = (np.sqrt(np.maximum(0.0, np.einsum("...i,...ij,...j", x, correlation, x))) for x in ends)
 
-    smoothed = (counts + 0.5) / (n + 2)
-    variance = float(smoothed @ (v - smoothed @ v) ** 2) / n
-    return Estimate(
-        value=value,
+    smoothed = (counts + 0.5) / (rows + 2)
+    mean = (smoothed * v).sum(axis=-1, keepdims=True)
+    variance = (smoothed * (v - mean) ** 2).sum(axis=-1) / rows[..., 0]
+    return outcome(
+        value,
         n=n,
-        standard_error=sqrt(variance),
-        lower=value - sqrt(max(0.0, float(below @ correlation @ below))),
-        upper=value + sqrt(max(0.0, float(above @ correlation @ above))),
+        undefined=[nothing, *nothing_labelled(current)],
+        standard_error=np.sqrt(variance),
+        lower=value - below,
+        upper=value + above,
     )

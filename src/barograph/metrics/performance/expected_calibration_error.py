@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import pi, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from barograph.arrays import Floats
+from barograph.arrays import Floats, Number
 from barograph.metrics import metric
 from barograph.metrics.intervals import Z
 from barograph.metrics.performance._averages import Average, average_of_classes
 from barograph.metrics.performance._labelled import nothing_scored
 from barograph.metrics.performance._score_bins import ScoreBins, finest_bins, told
-from barograph.outcome import Estimate, Outcome
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 
@@ -32,7 +33,7 @@ MOST_BIAS, LEAST_BIAS = 0.47, -0.094
     needs="probabilities",
     no_limits="it depends on the number of rows, also without a change",
 )
-def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome | Outcomes:
     r"""Measure how far mean scores are from shares of positives, less what is due to chance.
 
     The rows are cut into at most 15 groups of about equal numbers, and of 50 rows or more, by their scores; where a cut
@@ -69,53 +70,71 @@ def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Av
     if isinstance(current, ClassTables):
         return average_of_classes(expected_calibration_error, current, average)
     bins = finest_bins(current)
-    n, rows, p = bins.n, bins.rows.sum(axis=1), bins.rows[:, 1]
-    if not n:
-        return nothing_scored(current)
-    groups = min(MAX_GROUPS, max(1, n // ROWS_PER_GROUP))
-    ends = np.append(0.0, np.cumsum(rows))
-    borders = _borders(ends, bins.one_value, groups)
-    n_g, p_g, s_g = (
-        np.diff(np.interp(borders, ends, np.append(0.0, np.cumsum(x))))
-        for x in (rows, p, (bins.rows * bins.mean).sum(axis=1))
-    )
-    n_g, p_g, s_g = (x[n_g > 0] for x in (n_g, p_g, s_g))
+    counts, score = bins.rows.sum(axis=-1), (bins.rows * bins.mean).sum(axis=-1)
+    lead = counts.shape[:-1]
+    rows, p, s = (x.reshape(-1, counts.shape[-1]) for x in (counts, bins.rows[..., 1], score))
+    tied = bins.one_value.reshape(rows.shape)
+    n = rows.sum(axis=-1)
+    groups = np.clip(n.astype(np.int64) // ROWS_PER_GROUP, 1, MAX_GROUPS)
+    n_g, p_g, s_g = _in_groups(rows, tied, groups, (rows, p, s))
+    safe = np.where(n_g > 0, n_g, 1.0)
 
-    distance = np.abs(s_g - p_g) / n_g
-    share = (p_g + s_g / n_g) / (n_g + 1)  # with one row more that is right in the mean: never 0 or 1 by chance
-    sigma = np.maximum(np.sqrt(share * (1 - share) / n_g), 1e-12)
+    distance = np.abs(s_g - p_g) / safe
+    share = (p_g + s_g / safe) / (safe + 1)  # with one row more that is right in the mean: never 0 or 1 by chance
+    sigma = np.maximum(np.sqrt(np.maximum(share * (1 - share), 0.0) / safe), 1e-12)
     z = distance / sigma
     excess = sigma * (sqrt(2 / pi) * np.exp(-(z**2) / 2) - 2 * z * ndtr(-z))  # E|X| - |d|
-    weights = n_g / n
-    value = min(max(0.0, float(weights @ (distance - excess))), 1.0)
-    error = sqrt(float(weights**2 @ sigma**2))
-    unsure = float(weights @ sigma)
-    hidden = _hidden(bins, n / groups)
-    return Estimate(
-        value=value,
-        n=n,
+    weights = n_g / np.maximum(n, 1.0)[:, None]
+    value = np.clip((weights * (distance - excess)).sum(axis=-1), 0.0, 1.0)
+    error = np.sqrt((weights**2 * sigma**2).sum(axis=-1))
+    unsure = (weights * sigma).sum(axis=-1)
+    value, error, unsure = (x.reshape(lead) for x in (value, error, unsure))
+    hidden = _hidden(bins, (n / groups).reshape(lead))
+    return outcome(
+        value,
+        n=bins.n,
+        undefined=nothing_scored(current),
         standard_error=error,
-        lower=max(0.0, value - MOST_BIAS * unsure - Z * error),
-        upper=min(1.0, value - LEAST_BIAS * unsure + Z * error + hidden),
+        lower=np.maximum(0.0, value - MOST_BIAS * unsure - Z * error),
+        upper=np.minimum(1.0, value - LEAST_BIAS * unsure + Z * error + hidden),
         binning_error=told(hidden),
     )
 
 
-def _borders(ends: Floats, tied: npt.NDArray[np.bool_], groups: int) -> Floats:
-    """Return where groups of equal numbers begin and end, in rows; not within rows that all have one score."""
-    borders = np.linspace(0.0, ends[-1], groups + 1)
-    of = np.clip(np.searchsorted(ends, borders, side="right") - 1, 0, len(tied) - 1)
-    nearer = np.where(borders - ends[of] < ends[of + 1] - borders, ends[of], ends[of + 1])
-    return np.where(tied[of], nearer, borders)
+def _in_groups(
+    rows: Floats, tied: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], sums: Sequence[Floats]
+) -> list[Floats]:
+    """Return sums over bins (chunks, bins) for groups of equal numbers of rows (chunks, `MAX_GROUPS`).
+
+    No group begins or ends within rows that all have one score; groups that a chunk does not have are empty.
+    """
+    chunks, bins = rows.shape
+    ends = np.concatenate((np.zeros((chunks, 1)), np.cumsum(rows, axis=-1)), axis=-1)
+    total = ends[:, -1:]
+    borders = total * np.minimum(np.arange(MAX_GROUPS + 1) / groups[:, None], 1.0)
+    # One search in all chunks: each has its own range of numbers, with a gap before that of the next.
+    start = np.cumsum(total, axis=0) - total + np.arange(chunks)[:, None]
+    at = np.searchsorted((ends + start).ravel(), (borders + start).ravel(), side="right").reshape(borders.shape)
+    of = np.clip(at - 1 - np.arange(chunks)[:, None] * (bins + 1), 0, bins - 1)
+    low, high = np.take_along_axis(ends, of, axis=-1), np.take_along_axis(ends, of + 1, axis=-1)
+    nearer = np.where(borders - low < high - borders, low, high)
+    borders = np.where(np.take_along_axis(tied, of, axis=-1), nearer, borders)
+    part = np.divide(borders - low, high - low, out=np.ones_like(low), where=high > low)
+    found = []
+    for x in sums:
+        before = np.concatenate((np.zeros((chunks, 1)), np.cumsum(x, axis=-1)), axis=-1)
+        below, upto = np.take_along_axis(before, of, axis=-1), np.take_along_axis(before, of + 1, axis=-1)
+        found.append(np.diff(below + part * (upto - below), axis=-1))
+    return found
 
 
-def _hidden(bins: ScoreBins, size: float) -> float:
+def _hidden(bins: ScoreBins, size: Number) -> Floats:
     """Return the most that is not seen, as it may cancel within bins of more rows than a group has.
 
     The errors of a bin are at most those that its rows have one by one, and at least that of their mean. All rows with
     one score are of one group, whatever the bins.
     """
-    (q, p), (s_q, s_p) = bins.rows.T, bins.mean.T
+    (q, p), (s_q, s_p) = ((of[..., 0], of[..., 1]) for of in (bins.rows, bins.mean))
     one_by_one, together = q * s_q + p * (1 - s_p), np.abs(q * s_q - p * (1 - s_p))
-    unsplit = (p + q > size) & ~bins.one_value
-    return float((one_by_one - together)[unsplit].sum()) / bins.n
+    unsplit = (p + q > np.asarray(size)[..., None]) & ~bins.one_value
+    return np.asarray(np.where(unsplit, one_by_one - together, 0.0).sum(axis=-1) / np.maximum(bins.n, 1))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any  # one share, or many
+
+import numpy as np
+
 from barograph.metrics import metric
 from barograph.metrics.performance._averages import Average
 from barograph.metrics.performance._confusion import ratio_of_classes
 from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import POSITIVE, YES, ScoreTable
 from barograph.tasks import Task
@@ -23,7 +27,7 @@ from barograph.tasks import Task
     alerts=(Task.BINARY, Task.MULTICLASS),
     rank=4,
 )
-def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome | Outcomes:
     r"""Measure the harmonic mean of precision and recall.
 
     .. math:: F_1 = \frac{2\,\mathrm{TP}}{2\,\mathrm{TP} + \mathrm{FP} + \mathrm{FN}} = \frac{2 J}{1 + J}, \qquad
@@ -49,22 +53,15 @@ def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outc
     """
     if isinstance(current, ClassTables):
         return ratio_of_classes(current.confusion, average, numerator=(2, 0, 0, 0), denominator=(0, 1, 1, 0))
-    n = current.n
-    if not n:
-        return nothing_labelled(current)
-    true_positive = int(current.said[YES, POSITIVE])
-    false_positive = int(current.said[YES].sum()) - true_positive
-    false_negative = int(current.said[:, POSITIVE].sum()) - true_positive
-    some_positive = true_positive + false_positive + false_negative
-    if not some_positive:
-        return Undefined("no prediction and no label is positive")
-    jaccard = share_of(true_positive, some_positive)
-    assert jaccard.standard_error is not None  # a share always has its interval
-    assert jaccard.lower is not None
-    assert jaccard.upper is not None
-    return Estimate(
-        value=2 * true_positive / (some_positive + true_positive),
-        n=n,
+    said = current.said
+    true_positive = said[..., YES, POSITIVE]
+    some_positive = said[..., YES, :].sum(axis=-1) + said[..., POSITIVE].sum(axis=-1) - true_positive
+    none = (np.equal(some_positive, 0), "no prediction and no label is positive")
+    jaccard: Any = share_of(true_positive, np.maximum(some_positive, 1))
+    return outcome(
+        2 * true_positive / np.maximum(some_positive + true_positive, 1),
+        n=current.n,
+        undefined=[*nothing_labelled(current), none],
         standard_error=2 / (1 + jaccard.value) ** 2 * jaccard.standard_error,
         lower=2 * jaccard.lower / (1 + jaccard.lower),
         upper=2 * jaccard.upper / (1 + jaccard.upper),

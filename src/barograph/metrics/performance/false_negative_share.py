@@ -5,7 +5,7 @@ from __future__ import annotations
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.scores import ScoreTable
 
 
@@ -17,7 +17,7 @@ from barograph.sketches.scores import ScoreTable
     rule="none",
     no_limits="a part of the confusion table; accuracy, precision and recall are judged",
 )
-def false_negative_share(current: ScoreTable) -> Outcome:
+def false_negative_share(current: ScoreTable) -> Outcome | Outcomes:
     r"""Measure which share of the labelled predictions was predicted negative but is positive (a miss).
 
     .. math:: \frac{\mathrm{FN}}{\mathrm{TN} + \mathrm{FP} + \mathrm{FN} + \mathrm{TP}}
@@ -34,4 +34,4 @@ def false_negative_share(current: ScoreTable) -> Outcome:
 
     .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
     """
-    return share_of(int(current.confusion[0, 1]), current.n) if current.n else nothing_labelled(current)
+    return share_of(current.confusion[..., 0, 1], current.n, nothing_labelled(current))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import NO_LABELS, NO_ROWS, nothing_scored
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import NEGATIVE, PENDING, POSITIVE, SCORE_SUMS, SQUARED_LOSSES, ScoreTable
 from barograph.tasks import Task
@@ -24,7 +24,7 @@ SQUARED = SQUARED_LOSSES.index("squared_log")
     rank=5,
     needs="probabilities",
 )
-def log_loss(current: ScoreTable | ClassTables) -> Outcome:
+def log_loss(current: ScoreTable | ClassTables) -> Outcome | Outcomes:
     r"""Measure the mean negative logarithm of the probability that was given to what came true.
 
     .. math:: L = -\frac1n \sum_i \big(y_i \ln s_i + (1 - y_i) \ln (1 - s_i)\big)
@@ -49,15 +49,14 @@ def log_loss(current: ScoreTable | ClassTables) -> Outcome:
     .. [1] I. J. Good, "Rational decisions", Journal of the Royal Statistical Society B 14, 1952.
     """
     if isinstance(current, ClassTables):
-        rows, total, squares = current.confusion.loss.tolist()
-        if rows:
-            return mean_loss(int(rows), total, squares)
-        if not current.confusion.counts.sum():
-            return NO_ROWS
-        labelled = current.confusion.counts[:, :-1].any()
-        return Undefined("no row has valid scores and a label") if labelled else NO_LABELS
-    n = int(current.by_score[:, :PENDING].sum())
-    if not n:
-        return nothing_scored(current)
-    total = -float(current.sums[:, NEGATIVE, LOG_COMPLEMENT].sum() + current.sums[:, POSITIVE, LOG_SCORE].sum())
-    return mean_loss(n, total, float(current.losses[:, SQUARED].sum()))
+        counts, (rows, total, squares) = current.confusion.counts, current.confusion.loss.tolist()
+        nothing = [
+            (not rows and not counts.sum(), NO_ROWS),
+            (not rows and not counts[:, :-1].any(), NO_LABELS),
+            (not rows, "no row has valid scores and a label"),
+        ]
+        return mean_loss(int(rows), total, squares, nothing)
+    n = current.by_score[..., :PENDING].sum(axis=(-2, -1))
+    of_negative, of_positive = current.sums[..., NEGATIVE, LOG_COMPLEMENT], current.sums[..., POSITIVE, LOG_SCORE]
+    total = -(of_negative.sum(axis=-1) + of_positive.sum(axis=-1))
+    return mean_loss(n, total, current.losses[..., SQUARED].sum(axis=-1), nothing_scored(current))

@@ -7,7 +7,7 @@ from math import inf
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
 from barograph.tasks import Task
 
@@ -22,7 +22,7 @@ from barograph.tasks import Task
     harm_in=(Task.REGRESSION,),
     rank=1,
 )
-def mae(current: RegressionCells) -> Outcome:
+def mae(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure how far predictions are from labels, on average and in the label's unit.
 
     .. math:: \mathrm{MAE} = \frac1n \sum_i |p_i - y_i|
@@ -40,7 +40,5 @@ def mae(current: RegressionCells) -> Outcome:
     .. [1] C. J. Willmott, K. Matsuura, "Advantages of the mean absolute error (MAE) over the root mean square error
        (RMSE) in assessing average model performance", Climate Research 30, 2005.
     """
-    n = current.n
-    if not n:
-        return nothing_labelled(current)
-    return mean_loss(n, current.total("absolute_error"), current.total("squared_error"))
+    sums = current.total("absolute_error"), current.total("squared_error")
+    return mean_loss(current.n, *sums, nothing_labelled(current))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
+
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
 
 
 @metric(unit="ratio", bounds=(0.0, inf), better="lower", tolerance=1e-4, relative_tolerance=0.10, title="MAPE")
-def mape(current: RegressionCells) -> Outcome:
+def mape(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure how large errors are beside the labels, on average: 0.1 for ten percent.
 
     .. math:: \mathrm{MAPE} = \frac1n \sum_{i: y_i \ne 0} \Big|\frac{p_i - y_i}{y_i}\Big|
@@ -31,9 +33,7 @@ def mape(current: RegressionCells) -> Outcome:
     .. [1] R. J. Hyndman, A. B. Koehler, "Another look at measures of forecast accuracy", International Journal of
        Forecasting 22, 2006.
     """
-    if not current.n:
-        return nothing_labelled(current)
-    n = round(current.total("percentage_rows"))
-    if not n:
-        return Undefined("all labels are 0: an error has no size relative to 0")
-    return mean_loss(n, current.total("percentage_error"), current.total("squared_percentage_error"))
+    n = np.rint(current.total("percentage_rows")).astype(np.int64)
+    none = (np.equal(n, 0), "all labels are 0: an error has no size relative to 0")
+    sums = current.total("percentage_error"), current.total("squared_percentage_error")
+    return mean_loss(n, *sums, [*nothing_labelled(current), none])

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from collections.abc import Sequence
+from typing import Any  # one share, or many
 
 import numpy as np
 
-from barograph.arrays import Floats
+from barograph.arrays import Floats, Ints, Number
 from barograph.metrics import metric
 from barograph.metrics.performance._confusion import PSEUDO_ROWS, multinomial_variance
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, Undefined, outcome, stack
 from barograph.sketches.class_tables import ClassTables
-from barograph.sketches.scores import ScoreTable
+from barograph.sketches.scores import ScoreTable, padded_square
 
 
 @metric(unit="", bounds=(-1.0, 1.0), better="higher", tolerance=0.05, title="MCC")
-def mcc(current: ScoreTable | ClassTables) -> Outcome:
+def mcc(current: ScoreTable | ClassTables) -> Outcome | Outcomes:
     r"""Measure the correlation of predictions and labels, which stays honest when one class is rare.
 
     With shares of the labelled rows: :math:`c` on the diagonal of the confusion table, :math:`p_k` predicted as class
@@ -40,38 +41,58 @@ def mcc(current: ScoreTable | ClassTables) -> Outcome:
     .. [1] J. Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient",
        Computational Biology and Chemistry 28, 2004.
     """
-    square = current.confusion.square if isinstance(current, ClassTables) else current.square
-    counts = square.astype(np.float64)
-    n = int(square.sum())
-    if not n:
-        return nothing_labelled(current.confusion if isinstance(current, ClassTables) else current)
-    for what, margin in (("predictions", counts.sum(axis=1)), ("labels", counts.sum(axis=0))):
-        if np.count_nonzero(margin) < 2:
-            return Undefined(f"all {what} are of one class: a correlation needs two")
+    table = current.confusion if isinstance(current, ClassTables) else current
+    nothing = [(np.reshape(where, -1), why) for where, why in nothing_labelled(table)]
+    tables, sizes = padded_square(table.said, table.agreed)
+    lead, n = np.shape(sizes), np.reshape(table.n, -1)
+    tables, sizes = tables.reshape(-1, *tables.shape[-2:]), np.reshape(sizes, -1)
+    found: list[Outcome] = [NOT_YET] * len(n)
+    for size in np.unique(sizes).tolist():  # with rows that are no class, there are more
+        at = np.flatnonzero(sizes == size)
+        some = _of_squares(tables[at, :size, :size], n[at], [(where[at], why) for where, why in nothing])
+        for i, place in enumerate(at.tolist()):
+            found[place] = some[i]
+    return stack(found) if lead else found[0]
+
+
+NOT_YET = Undefined("")
+
+
+def _of_squares(square: Ints, n: Ints, nothing: Sequence[tuple[Number, str]]) -> Outcomes:
+    """Return the correlation of many tables of one size."""
+    margins = [("predictions", square.sum(axis=-1)), ("labels", square.sum(axis=-2))]
+    one = [
+        ((margin > 0).sum(axis=-1) < 2, f"all {what} are of one class: a correlation needs two")
+        for what, margin in margins
+    ]
+    unknown = np.logical_or.reduce([where for where, _ in (*nothing, *one)])
+    # What has no value is computed from a table without a problem, and not read.
+    counts = np.where(unknown[:, None, None], np.eye(square.shape[-1]), square.astype(np.float64))
     value, _ = _correlation(counts)
-    smoothed = counts + PSEUDO_ROWS / counts.size
+    smoothed = counts + PSEUDO_ROWS / square.shape[-1] ** 2
     centre, gradient = _correlation(smoothed)
-    variance = multinomial_variance(smoothed, gradient, n)
+    variance = multinomial_variance(smoothed, gradient, np.maximum(n, 1))
     effective = (1 - centre**2) / variance  # of (1 + MCC) / 2, where the fours cancel
-    share = bounded_estimate((1 + value) / 2, n, variance=variance / 4, effective=effective, df=n)
-    assert share.standard_error is not None  # a share always has its interval
-    assert share.lower is not None
-    assert share.upper is not None
-    return Estimate(
-        value=value,
+    share: Any = bounded_estimate((1 + value) / 2, n, variance=variance / 4, effective=effective, df=np.maximum(n, 1))
+    found = outcome(
+        value,
         n=n,
+        undefined=[*nothing, *one],
         standard_error=2 * share.standard_error,
         lower=2 * share.lower - 1,
         upper=2 * share.upper - 1,
     )
+    assert isinstance(found, Outcomes)
+    return found
 
 
-def _correlation(counts: Floats) -> tuple[float, Floats]:
-    """Return the coefficient and its derivative by the share of each cell, predicted × actual."""
-    shares = counts / counts.sum()
-    p, t = shares.sum(axis=1), shares.sum(axis=0)
-    spread_p, spread_t = 1 - float(p @ p), 1 - float(t @ t)
-    root = sqrt(spread_p * spread_t)
-    value = (float(shares.trace()) - float(p @ t)) / root
-    by_cell = (np.eye(len(p)) - t[:, None] - p[None, :]) / root
-    return value, by_cell + value * (p[:, None] / spread_p + t[None, :] / spread_t)
+def _correlation(counts: Floats) -> tuple[Floats, Floats]:
+    """Return the coefficients and their derivatives by the share of each cell, predicted × actual."""
+    shares = counts / counts.sum(axis=(-2, -1), keepdims=True)
+    p, t = shares.sum(axis=-1), shares.sum(axis=-2)
+    spread_p, spread_t = 1 - (p * p).sum(axis=-1), 1 - (t * t).sum(axis=-1)
+    root = np.sqrt(spread_p * spread_t)
+    value = (shares.trace(axis1=-2, axis2=-1) - (p * t).sum(axis=-1)) / root
+    by_cell = (np.eye(p.shape[-1]) - t[..., :, None] - p[..., None, :]) / root[..., None, None]
+    rise = p[..., :, None] / spread_p[..., None, None] + t[..., None, :] / spread_t[..., None, None]
+    return value, by_cell + value[..., None, None] * rise

@@ -7,12 +7,12 @@ from math import inf
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
 
 
 @metric(unit="label²", bounds=(0.0, inf), better="lower", relative_tolerance=0.2, title="MSE")
-def mse(current: RegressionCells) -> Outcome:
+def mse(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure the mean squared difference between prediction and label.
 
     .. math:: \mathrm{MSE} = \frac1n \sum_i (p_i - y_i)^2
@@ -31,7 +31,5 @@ def mse(current: RegressionCells) -> Outcome:
 
     .. [1] E. L. Lehmann, G. Casella, "Theory of Point Estimation", 2nd edition, chapter 1, 1998.
     """
-    n = current.n
-    if not n:
-        return nothing_labelled(current)
-    return mean_loss(n, current.total("squared_error"), current.total("fourth_power_error"))
+    sums = current.total("squared_error"), current.total("fourth_power_error")
+    return mean_loss(current.n, *sums, nothing_labelled(current))

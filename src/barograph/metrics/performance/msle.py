@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
+
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import mean_loss
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
 
 
 @metric(unit="", bounds=(0.0, inf), better="lower", tolerance=1e-8, relative_tolerance=0.2, title="MSLE")
-def msle(current: RegressionCells) -> Outcome:
+def msle(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure the mean squared difference between the logarithms of prediction and label.
 
     .. math:: \mathrm{MSLE} = \frac1n \sum_i \big(\ln(1 + p_i) - \ln(1 + y_i)\big)^2
@@ -31,10 +33,11 @@ def msle(current: RegressionCells) -> Outcome:
     .. [1] C. Tofallis, "A better measure of relative prediction accuracy for model selection and model
        estimation", Journal of the Operational Research Society 66, 2015.
     """
-    n = current.n
-    if not n:
-        return nothing_labelled(current)
-    outside = n - round(current.total("log_rows"))
-    if outside:
-        return Undefined(f"{outside} of {n} rows have a prediction or label of -1 or less, which has no ln(1 + x)")
-    return mean_loss(n, current.total("squared_log_error"), current.total("fourth_power_log_error"))
+    n, usable = np.asarray(current.n), np.rint(current.total("log_rows")).astype(np.int64)
+    reasons = nothing_labelled(current)
+    for outside, of in {*zip(np.ravel(n - usable).tolist(), np.ravel(n).tolist(), strict=True)}:
+        if outside:
+            why = f"{outside} of {of} rows have a prediction or label of -1 or less, which has no ln(1 + x)"
+            reasons.append(((n - usable == outside) & (n == of), why))
+    sums = current.total("squared_log_error"), current.total("fourth_power_log_error")
+    return mean_loss(current.n, *sums, reasons)

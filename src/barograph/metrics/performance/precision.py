@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from barograph.metrics import metric
 from barograph.metrics.performance._averages import Average
 from barograph.metrics.performance._confusion import ratio_of_classes
 from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import POSITIVE, YES, ScoreTable
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
-def precision(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+def precision(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome | Outcomes:
     r"""Measure which share of the positive predictions is right.
 
     .. math:: \mathrm{precision} = \frac{\mathrm{TP}}{\mathrm{TP} + \mathrm{FP}}
@@ -36,10 +38,6 @@ def precision(current: ScoreTable | ClassTables, *, average: Average = "macro") 
     """
     if isinstance(current, ClassTables):
         return ratio_of_classes(current.confusion, average, numerator=(1, 0, 0, 0), denominator=(0, 1, 0, 0))
-    true_positive = int(current.said[YES, POSITIVE])
-    false_positive = int(current.said[YES].sum()) - true_positive
-    if not current.n:
-        return nothing_labelled(current)
-    if not true_positive + false_positive:
-        return Undefined("no labelled row was predicted positive")
-    return share_of(true_positive, true_positive + false_positive)
+    true_positive, positive = current.said[..., YES, POSITIVE], current.said[..., YES, :].sum(axis=-1)
+    none = (np.equal(positive, 0), "no labelled row was predicted positive")
+    return share_of(true_positive, positive, [*nothing_labelled(current), none])

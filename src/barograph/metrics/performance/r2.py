@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from math import exp, inf, sqrt
+from math import inf
 
 import numpy as np
 
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import CONSTANT, t_quantile
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Estimate, Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes, outcome
 from barograph.sketches.cells import REGRESSION_SUMS, RegressionCells
 
-SUMS = [REGRESSION_SUMS.index(name) for name in ("error", "squared_error", "fourth_power_error", "label")]
-SQUARED_LABEL = REGRESSION_SUMS.index("squared_label")
+SUMS = [
+    REGRESSION_SUMS.index(name) for name in ("error", "squared_error", "fourth_power_error", "label", "squared_label")
+]
 
 
 @metric(unit="", bounds=(-inf, 1.0), better="higher", tolerance=0.05, title="R²")
-def r2(current: RegressionCells) -> Outcome:
+def r2(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure which share of the variance of the labels the predictions explain.
 
     .. math:: R^2 = 1 - \frac{\sum_i (p_i - y_i)^2}{\sum_i (y_i - \bar y)^2}
@@ -42,31 +43,36 @@ def r2(current: RegressionCells) -> Outcome:
 
     .. [1] A. W. van der Vaart, "Asymptotic Statistics", chapter 3, 1998 (the delta method).
     """
-    n = current.n
-    if n < 2:
-        return Undefined("R² needs two rows with a label, there is one") if n else nothing_labelled(current)
-    filled = current.counts[:, :, 0] > 0
-    rows = current.counts[:, :, 0][filled].astype(np.float64)
-    sums = current.sums[filled]
-    e, e2, e4, y = sums[:, SUMS].T / rows
-    y2 = sums[:, SQUARED_LABEL] / rows
-    share = rows / n
-    mean = float(share @ y)
-    squared_error, squared_label = float(share @ e2), float(share @ y2)
+    n = np.asarray(current.n)
+    known = np.maximum(n, 2)
+    rows = current.counts[..., 0].astype(np.float64)
+    e, e2, e4, y, y2 = (current.sums[..., i] / np.maximum(rows, 1) for i in SUMS)
+    share = rows / known[..., None, None]
+    mean = (share * y).sum(axis=(-2, -1))
+    squared_error, squared_label = (share * e2).sum(axis=(-2, -1)), (share * y2).sum(axis=(-2, -1))
     variance = squared_label - mean * mean
-    if variance <= CONSTANT * squared_label:
-        return Undefined("the labels are constant: there is no variance to explain")
+    constant = variance <= CONSTANT * squared_label
+    variance = np.where(constant, 1.0, variance)
     ratio = squared_error / variance
 
-    between = e2 - ratio * (y2 - 2 * mean * y + mean * mean)
+    m, r = mean[..., None, None], ratio[..., None, None]
+    between = e2 - r * (y2 - 2 * m * y + m * m)
     of_e = np.maximum(e2 - e**2, 0)
     of_p = np.maximum(y2 - y**2 - of_e, 0)
-    slope = 2 * ratio * (y + e - mean)  # y + e is the mean prediction of the cell
-    within = (1 - ratio) ** 2 * np.maximum(e4 - e2**2, 0) + slope * (slope + 4 * (1 - ratio) * e) * of_e
-    within += 4 * ratio**2 * of_p * ((y - mean) ** 2 + of_e)
-    spread = float(share @ (between**2 + np.maximum(within, 0)))
-    if not ratio or spread <= CONSTANT * variance**2:
-        return Estimate(value=1 - ratio, n=n)
-    error = sqrt(spread / (n - 1)) / variance
-    factor = exp(min(t_quantile(n - 1) * error / ratio, 700.0))
-    return Estimate(value=1 - ratio, n=n, standard_error=error, lower=1 - ratio * factor, upper=1 - ratio / factor)
+    slope = 2 * r * (y + e - m)  # y + e is the mean prediction of the cell
+    within = (1 - r) ** 2 * np.maximum(e4 - e2**2, 0) + slope * (slope + 4 * (1 - r) * e) * of_e
+    within += 4 * r**2 * of_p * ((y - m) ** 2 + of_e)
+    spread = (share * (between**2 + np.maximum(within, 0))).sum(axis=(-2, -1))
+    alike = (ratio == 0) | (spread <= CONSTANT * variance**2)
+    error = np.where(alike, np.nan, np.sqrt(spread / (known - 1)) / variance)
+    factor = np.exp(np.minimum(t_quantile(known - 1) * error / np.where(alike, 1.0, ratio), 700.0))
+    few = (n == 1, "R² needs two rows with a label, there is one")
+    nothing = (constant, "the labels are constant: there is no variance to explain")
+    return outcome(
+        1 - ratio,
+        n=n,
+        undefined=[*nothing_labelled(current), few, nothing],
+        standard_error=error,
+        lower=1 - ratio * factor,
+        upper=1 - ratio / factor,
+    )

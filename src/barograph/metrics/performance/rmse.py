@@ -7,7 +7,7 @@ from math import inf
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import square_root
 from barograph.metrics.performance.mse import mse
-from barograph.outcome import Estimate, Outcome
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
 from barograph.tasks import Task
 
@@ -21,7 +21,7 @@ from barograph.tasks import Task
     alerts=(Task.REGRESSION,),
     rank=2,
 )
-def rmse(current: RegressionCells) -> Outcome:
+def rmse(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure the typical difference between prediction and label, with large ones weighing more.
 
     .. math:: \mathrm{RMSE} = \sqrt{\tfrac1n \sum_i (p_i - y_i)^2}
@@ -38,5 +38,4 @@ def rmse(current: RegressionCells) -> Outcome:
 
     .. [1] A. W. van der Vaart, "Asymptotic Statistics", chapter 3, 1998 (the delta method).
     """
-    squared = mse(current)
-    return square_root(squared) if isinstance(squared, Estimate) else squared
+    return square_root(mse(current))

@@ -7,12 +7,12 @@ from math import inf
 from barograph.metrics import metric
 from barograph.metrics.performance._intervals import square_root
 from barograph.metrics.performance.msle import msle
-from barograph.outcome import Estimate, Outcome
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.cells import RegressionCells
 
 
 @metric(unit="", bounds=(0.0, inf), better="lower", tolerance=1e-4, relative_tolerance=0.10, title="RMSLE")
-def rmsle(current: RegressionCells) -> Outcome:
+def rmsle(current: RegressionCells) -> Outcome | Outcomes:
     r"""Measure the typical difference between the logarithms of prediction and label.
 
     .. math:: \mathrm{RMSLE} = \sqrt{\tfrac1n \sum_i \big(\ln(1 + p_i) - \ln(1 + y_i)\big)^2}
@@ -29,5 +29,4 @@ def rmsle(current: RegressionCells) -> Outcome:
 
     .. [1] A. W. van der Vaart, "Asymptotic Statistics", chapter 3, 1998 (the delta method).
     """
-    squared = msle(current)
-    return square_root(squared) if isinstance(squared, Estimate) else squared
+    return square_root(msle(current))

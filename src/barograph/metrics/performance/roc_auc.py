@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 import numpy as np
 
 from barograph.metrics import metric
@@ -11,7 +9,7 @@ from barograph.metrics.performance._averages import Average, average_of_classes
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_scored
 from barograph.metrics.performance._score_bins import LEAST_VARIANCE, finest_bins, told
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import ScoreTable
 from barograph.tasks import Task
@@ -31,7 +29,7 @@ LEAST_SPREAD = 0.01
     rank=1,
     needs="scores",
 )
-def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome | Outcomes:
     r"""Measure how often a positive has a higher score than a negative.
 
     With :math:`p_b` of the P positives and :math:`q_b` of the Q negatives in score bin b,
@@ -76,32 +74,34 @@ def roc_auc(current: ScoreTable | ClassTables, *, average: Average = "macro") ->
     if isinstance(current, ClassTables):
         return average_of_classes(roc_auc, current, average)
     bins = finest_bins(current)
-    q, p = bins.rows.T
-    Q, P = float(q.sum()), float(p.sum())
-    if not P + Q:
-        return nothing_scored(current)
-    if not P or not Q:
-        return Undefined(f"only {'positive' if P else 'negative'} labels: ROC AUC compares positives with negatives")
-    spread = np.sqrt(np.maximum(bins.variance.sum(axis=1), LEAST_VARIANCE))
+    q, p = bins.rows[..., 0], bins.rows[..., 1]
+    positives, negatives = p.sum(axis=-1), q.sum(axis=-1)
+    one_class = ((positives == 0, "negative"), (negatives == 0, "positive"))
+    reasons = [(none, f"only {side} labels: ROC AUC compares positives with negatives") for none, side in one_class]
+    P, Q = np.maximum(positives, 1.0), np.maximum(negatives, 1.0)
+    spread = np.sqrt(np.maximum(bins.variance.sum(axis=-1), LEAST_VARIANCE))
     order_known = (p > 0) & (q > 0) & ~bins.one_value
-    inside = np.where(order_known, ndtr((bins.mean[:, 1] - bins.mean[:, 0]) / spread), 0.5)
-    below = (np.cumsum(q) - q + inside * q) / Q  # for a positive of the bin, the share of negatives below it
-    above = (P - np.cumsum(p) + inside * p) / P  # for a negative of the bin, the share of positives above it
-    value = min(float(p @ below) / P, 1.0)
+    inside = np.where(order_known, ndtr((bins.mean[..., 1] - bins.mean[..., 0]) / spread), 0.5)
+    # For a positive of the bin, the share of negatives below it; for a negative, the share of positives above it.
+    below = (np.cumsum(q, axis=-1) - q + inside * q) / Q[..., None]
+    above = (positives[..., None] - np.cumsum(p, axis=-1) + inside * p) / P[..., None]
+    value = np.minimum((p * below).sum(axis=-1) / P, 1.0)
 
-    fewer = min(P, Q)
+    fewer = np.minimum(P, Q)
     likely = (value * fewer + 0.5) / (fewer + 1)  # a sample without a pair in disorder does not prove 1
-    extreme = max(likely, 1 - likely)
+    extreme = np.maximum(likely, 1 - likely)
     prior = PSEUDO_ROWS * extreme**2 * (1 - extreme) / (1 + extreme)
     within = np.where(order_known, inside * (1 - inside) / 3, 0)  # of a rank in the bin: 1/12 for an even spread
     df_p, df_q = P - 1 + PSEUDO_ROWS, Q - 1 + PSEUDO_ROWS
-    of_p = (float(p @ ((below - value) ** 2 + within * (q / Q) ** 2)) + prior) / df_p / P
-    of_q = (float(q @ ((above - value) ** 2 + within * (p / P) ** 2)) + prior) / df_q / Q
+    off_p, off_q = below - value[..., None], above - value[..., None]
+    of_p = ((p * (off_p**2 + within * (q / Q[..., None]) ** 2)).sum(axis=-1) + prior) / df_p / P
+    of_q = ((q * (off_q**2 + within * (p / P[..., None]) ** 2)).sum(axis=-1) + prior) / df_q / Q
     variance = of_p + of_q
     df = variance**2 / (of_p**2 / df_p + of_q**2 / df_q)
-    effective = max(value * (1 - value) / variance, P * Q / (P + Q))  # the second is the least there can be
-    unsure = np.where(order_known, p * q * np.maximum(inside, 1 - inside), 0.0) / (P * Q)
-    off = sqrt(float(unsure @ unsure))
-    effective /= 1 + off**2 / 3 * effective / max(value * (1 - value), LEAST_SPREAD)
-    variance += off**2 / 3  # as if any error up to `off` were as likely
-    return bounded_estimate(value, bins.n, variance=variance, effective=effective, df=df, binning_error=told(off))
+    effective = np.maximum(value * (1 - value) / variance, P * Q / (P + Q))  # the second is the least there can be
+    unsure = np.where(order_known, p * q * np.maximum(inside, 1 - inside), 0.0) / (P * Q)[..., None]
+    off = np.sqrt((unsure * unsure).sum(axis=-1))
+    effective /= 1 + off**2 / 3 * effective / np.maximum(value * (1 - value), LEAST_SPREAD)
+    variance = variance + off**2 / 3  # as if any error up to `off` were as likely
+    how = {"variance": variance, "effective": effective, "df": df, "binning_error": told(off)}
+    return bounded_estimate(value, bins.n, undefined=[*nothing_scored(current), *reasons], **how)

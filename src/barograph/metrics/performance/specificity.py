@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from barograph.metrics import metric
 from barograph.metrics.performance._averages import Average
 from barograph.metrics.performance._confusion import ratio_of_classes
 from barograph.metrics.performance._intervals import share_of
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Outcome, Undefined
+from barograph.outcome import Outcome, Outcomes
 from barograph.sketches.class_tables import ClassTables
 from barograph.sketches.scores import NEGATIVE, NO, ScoreTable
 
 
 @metric(unit="share", bounds=(0.0, 1.0), better="higher", tolerance=0.05)
-def specificity(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome:
+def specificity(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outcome | Outcomes:
     r"""Measure which share of the negatives was predicted negative (true negative rate).
 
     .. math:: \mathrm{specificity} = \frac{\mathrm{TN}}{\mathrm{TN} + \mathrm{FP}}
@@ -38,10 +40,6 @@ def specificity(current: ScoreTable | ClassTables, *, average: Average = "macro"
     """
     if isinstance(current, ClassTables):
         return ratio_of_classes(current.confusion, average, numerator=(1, -1, -1, 1), denominator=(0, 0, -1, 1))
-    true_negative = int(current.said[NO, NEGATIVE])
-    false_positive = int(current.said[:, NEGATIVE].sum()) - true_negative
-    if not current.n:
-        return nothing_labelled(current)
-    if not true_negative + false_positive:
-        return Undefined("only positive labels: specificity needs negative ones")
-    return share_of(true_negative, true_negative + false_positive)
+    true_negative, negative = current.said[..., NO, NEGATIVE], current.said[..., NEGATIVE].sum(axis=-1)
+    none = (np.equal(negative, 0), "only positive labels: specificity needs negative ones")
+    return share_of(true_negative, negative, [*nothing_labelled(current), none])

@@ -32,7 +32,7 @@ class Change(StrEnum):
     TREND = "slow trend"  # two weeks of daily means that rise or fall, with no single step
 
 
-_CHANGES = (Change.SPIKE, Change.SPIKE, Change.LEVEL_SHIFT, Change.FLAT_LINE, Change.MISSING_DATA, Change.TREND)
+_CHANGES = (Change.SPIKE, Change.LEVEL_SHIFT, Change.FLAT_LINE, Change.MISSING_DATA, Change.TREND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,31 +42,33 @@ class Adaptive:
     `step` is the time between values and `false_alarms_per_day` the budget: nothing else is to be set, for any series.
     A value that did not come is NaN; steps are never left out, because the rhythm is counted in them.
 
-    1. *Baseline* :math:`b_t`: the median of the same time of day in the last 6 days, one step before and after
-       included; or of the same time of week in the last 6 weeks, once there are 3 and while that has been closer.
-       Before the second day, the median of the last 61 values, or the value of sibling series :math:`s`, as
-       :math:`(n b + 20 s)/(n + 20)` with :math:`n` own values of that phase. Steps of a day have a weekly rhythm
-       only; longer ones none.
-    2. *Scale* :math:`\sigma_t`: the root mean square of :math:`e_t = y_t - b_t`, decayed by half in 5 days, squares cut
-       at 27 times what is expected, or at the 99 % quantile; at least a thousandth of the usual size of :math:`y`. The
-       known sampling error is taken out when it is learned and added when a value is judged.
-    3. *Calibration*: :math:`|e_t|/\sigma_t`, the change since the last value, the number of steps without a change and
-       the level evidence below are each turned into a p-value by their rank among their own past (older values fade
-       by half in 28 days [1]_), and beyond the 98 % quantile by a generalised Pareto tail [2]_, whose shape is raised
-       by one over the number of values that it rests on.
-    4. *Level evidence*: innovations of the standardised residuals (lag-1 autocorrelation removed) give one-sided
-       p-values, these give e-values :math:`\kappa p^{\kappa - 1}`, and Shiryaev-Roberts sums of their products
-       accumulate over time, up and down. Missing values are bet on in the same way; a trend is a Mann-Kendall test of
-       14 daily means with its variance corrected for autocorrelation.
-    5. *Evidence* of a step is the largest :math:`\log(w_i / p_i)` of the six, :math:`w` being their shares in the
-       budget: the log of the mean number of steps until chance brings as much. An incident opens at the log run length
-       between false alarms that the budget grants. It closes when evidence has been below a tenth of that, or
-       residuals have been small for level evidence, for 3 to 12 steps.
-    6. While an incident is open nothing is learned, for at most a day (7 steps of a day). Then its median residual is
-       taken for a new level and learning goes on; a shorter incident is remembered as one extreme value.
+    With :math:`S` steps a day, and of each value only what came before it:
+
+    1. *Value* :math:`y = \mathrm{sign}(v)\,|v|^{2/3}`, the normalising power of counts.
+    2. *Baseline*: the mean of the last week, the median of the same time of day in the last 6 days, and of the same
+       time of week in the last 6 weeks (one step before and after included, from 4 steps a day on), weighted by
+       :math:`e^{0.3\,\ell}`, :math:`\ell` being each one's Laplace log likelihood beside the mean's, decayed by half
+       in 3 days. The value of sibling series :math:`s` is blended in as :math:`(n b + 20 s)/(n + 20)`, with :math:`n`
+       own values of the phase.
+    3. *Views* :math:`x` of the residual :math:`e`: its innovation (lag-1 autocorrelation removed), the jump since the
+       last value, and running means of :math:`e` over 3, 12 and :math:`S/4` steps; in units of the root mean square at
+       that time of day, shrunk to that of all by 20 values. A known sampling error enters its unit beside what is left
+       of the usual square without it.
+    4. *Evidence* of a view is a power e-value [1]_: :math:`|x|^p` over its decayed mean so far, which chance exceeds
+       :math:`c`-fold at most once in :math:`c` steps whatever the distribution, with powers of 3, 3, 4, 6 and 8, one
+       fifth of the mean being of both sides and the rest of the value's own; half-life 7 days. The largest counts. A
+       measured table turns it into the log of the mean number of steps until chance brings as much.
+    5. *Other kinds*: the number of steps without a change of value, by the same e-value; missing values, by
+       Shiryaev-Roberts bets on a larger share of them; a trend, by a Mann-Kendall test of 14 daily means with its
+       variance corrected for autocorrelation. What comes to most, less the log of its share in the budget, is the
+       evidence of the step.
+    6. An incident opens at the log run length between false alarms that the budget grants, raised by 1/3 for each
+       incident that the series had, which goes down again at the stated rate. It closes when evidence has been below a
+       tenth of that, and residuals not far on one side, for 3 to 12 steps. After a day (7 steps of a day) its median
+       residual is taken for a new level. What a person has `confirmed` is not learned; everything else is.
 
     The budget is kept as far as the future resembles the past: it is measured, not proven (`docs/adaptive.md`). A step
-    costs one to three microseconds in :func:`scan`.
+    costs about three microseconds in :func:`scan`.
 
     >>> rule = Adaptive(step=timedelta(hours=1), false_alarms_per_day=1 / 30)
     >>> hours = np.arange(24 * 40)
@@ -77,8 +79,7 @@ class Adaptive:
     >>> readings.opened[800:].nonzero()[0].tolist(), readings[906].change, round(readings[900].baseline)
     ([100], <Change.LEVEL_SHIFT: 'level shift'>, 100)
 
-    .. [1] V. Vovk, A. Gammerman, G. Shafer, "Algorithmic learning in a random world", 2nd edition, Springer, 2022.
-    .. [2] A. Siffer et al., "Anomaly detection in streams with extreme value theory", KDD 2017.
+    .. [1] V. Vovk, R. Wang, "E-values: calibration, combination and applications", Annals of Statistics 49, 2021.
     """
 
     step: timedelta
@@ -109,16 +110,13 @@ class Adaptive:
         """Return the rule in steps."""
         a_day = DAY / self.step
         short = max(round(a_day), 1)
-        frequent = short >= 24
         return Settings(
             short=short,
             long=7 * short if self.step <= DAY else 0,
-            growth=2.0 ** (1 / max(28 * a_day, 200.0)),
-            decay=2.0 ** (-1 / max(5 * a_day, 20.0)),
-            freeze=max(short, 7),
+            decay=2.0 ** (-1 / max(at.HALF_LIFE_DAYS * a_day, at.SHORTEST_HALF_LIFE)),
+            forget=2.0 ** (-1 / max(3 * a_day, at.SHORTEST_HALF_LIFE)),
+            accept=max(short, 7),
             close=min(max(round(short**0.5), 3), 12),
-            ready=20 if frequent else 8,
-            warm=60 if frequent else 20,
             threshold=log(self.run_length),
             ceiling=log(self.run_length) + log(10.0) - float(at.LOG_SHARES.min()),
         )
@@ -126,7 +124,7 @@ class Adaptive:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdaptiveState:
-    """What a rule has learned of one series: a hundred kilobytes for steps of five minutes, twenty for hours."""
+    """What a rule has learned of one series: 160 kilobytes for steps of five minutes, 17 for hours."""
 
     rule: Adaptive
     arrays: State
@@ -164,7 +162,6 @@ class Reading:
     evidence: float | None
     change: Change | None
     opened: bool
-    learning: bool
 
     @property
     def open(self) -> bool:
@@ -188,7 +185,6 @@ class Readings:
     stream: npt.NDArray[np.int64]
     open: Bools
     opened: Bools
-    learning: Bools
 
     def __len__(self) -> int:
         return len(self.evidence)
@@ -205,7 +201,6 @@ class Readings:
             evidence=known(self.evidence),
             change=_CHANGES[self.stream[i]] if self.open[i] else None,
             opened=bool(self.opened[i]),
-            learning=bool(self.learning[i]),
         )
 
     def changes(self) -> list[Change | None]:
@@ -224,11 +219,13 @@ def scan(
     *,
     standard_errors: npt.ArrayLike = 0.0,
     siblings: npt.ArrayLike = np.nan,
+    confirmed: npt.ArrayLike = False,
 ) -> tuple[AdaptiveState, Readings]:
     """Return the state after `values`, and what was said of each, knowing only those before it.
 
     `values` are one a step, NaN where none came. `standard_errors` are their known sampling errors, `siblings` what
-    similar series have at this phase, NaN where that is not known; each is one number or one a value. Scanning in parts
+    similar series have at this phase, NaN where that is not known; `confirmed` says where a person has confirmed a
+    trouble: such a value is judged and nothing is learned of it. Each is one or one a value. Scanning in parts
     gives exactly what scanning the whole gives. No values change nothing. Infinite values, and errors that are negative
     or not finite, raise MismatchError.
     """
@@ -237,12 +234,13 @@ def scan(
     y = np.array(values, np.float64).reshape(-1)
     errors = np.broadcast_to(np.asarray(standard_errors, np.float64), y.shape)
     beside = np.broadcast_to(np.asarray(siblings, np.float64), y.shape)
+    told = np.broadcast_to(np.asarray(confirmed, np.bool_), y.shape)
     if np.isinf(y).any() or np.isinf(beside).any():
         raise MismatchError("A value of a series is a finite number, or NaN where none came. Got an infinite one.")
     if not (np.isfinite(errors).all() and (errors >= 0).all()):
         raise MismatchError("A standard error is a finite number of at least zero. Leave it out where it is not known.")
     arrays = at.map_arrays(state.arrays, np.copy)
-    out = kernels.scanner()(arrays, state.rule.settings, y, errors.copy(), beside.copy())
+    out = kernels.scanner()(arrays, state.rule.settings, y, errors.copy(), beside.copy(), told.copy())
     column = {name: out[:, i] for i, name in enumerate(kernels.NAMES)}
     return AdaptiveState(state.rule, arrays), Readings(
         baseline=column["baseline"],
@@ -253,7 +251,6 @@ def scan(
         stream=column["stream"].astype(np.int64),
         open=column["open"] > 0,
         opened=column["opened"] > 0,
-        learning=column["learning"] > 0,
     )
 
 

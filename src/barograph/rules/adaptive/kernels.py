@@ -1,4 +1,4 @@
-"""The loops of the adaptive rule, compiled. Imported inside functions only: numba takes a second to load."""
+"""The loop of the adaptive rule, compiled. Imported inside functions only: numba takes a second to load."""
 
 from __future__ import annotations
 
@@ -10,245 +10,163 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from barograph.arrays import Floats
-from barograph.rules.adaptive import learning as adaptive_learning
+from barograph.arrays import Bools, Floats
+from barograph.rules.adaptive import channels as adaptive_channels
+from barograph.rules.adaptive import forecast as adaptive_forecast
 from barograph.rules.adaptive import state as at
-from barograph.rules.adaptive import tails as adaptive_tails
 from barograph.rules.adaptive import watch as adaptive_watch
-from barograph.rules.adaptive.learning import Step, learn, learn_calibration, learn_peaks, mean_square, median
+from barograph.rules.adaptive.channels import (
+    correlation,
+    evidence_of,
+    floor_of,
+    forget_first_day,
+    learn_views,
+    needed,
+    usual_power,
+    views,
+    weigh,
+)
+from barograph.rules.adaptive.forecast import READY, WITH_NEIGHBOURS, expect, from_power, learn_forecasts, to_power
 from barograph.rules.adaptive.state import Settings, State, compiled
-from barograph.rules.adaptive.tails import bin_of, refit, tail_p, tail_quantile
-from barograph.rules.adaptive.watch import bet, mean_of_chains, missing_evidence, watch_days
+from barograph.rules.adaptive.watch import flat_evidence, learn_missing, missing_evidence, watch_days
 
 # Columns of the output of `scan`.
-NAMES = ("baseline", "scale", "lower", "upper", "evidence", "stream", "open", "opened", "learning")
-BASELINE, SCALE, LOWER, UPPER, EVIDENCE, STREAM, OPEN, OPENED, LEARNING = range(9)
+NAMES = ("baseline", "scale", "lower", "upper", "evidence", "stream", "open", "opened")
+BASELINE, SCALE, LOWER, UPPER, EVIDENCE, STREAM, OPEN, OPENED = range(8)
 
-Scan: TypeAlias = Callable[[State, Settings, Floats, Floats, Floats], Floats]
+Scan: TypeAlias = Callable[[State, Settings, Floats, Floats, Floats, Bools], Floats]
 
-REFIT = 20  # a tail is fitted again after so many values
-CLUSTER = np.array([1.0, 1.0, 12.0, 12.0])  # values that count as one: evidence and runs come in clusters
-SHRINK = 20.0  # number of own values that weigh as much as the siblings' value
-RARELY_UNCHANGED = 0.3  # a value that repeats itself is never taken for rarer than this
+RAISE = 1 / 3  # nats by which an alarm raises the series' own threshold; at the stated rate they go down again
 
 
 @compiled
-def expect(state: State, settings: Settings, value: float, error: float, sibling: float, scratch: Floats) -> Step:
-    """Return what is expected now: by the day or the week, whichever has been closer of late."""
+def one_step(
+    state: State,
+    settings: Settings,
+    value: float,
+    error: float,
+    sibling: float,
+    known: bool,
+    each: Floats,
+    x: Floats,
+    units: Floats,
+    log_e: Floats,
+    evidence: Floats,
+    scratch: Floats,
+    out: Floats,
+) -> None:
+    """Judge one value by what was known before it, then learn from it unless a person has said what it was."""
     numbers = state.numbers
     step = int(numbers[at.STEPS])
-    phase_short, phase_long = step % settings.short, step % max(settings.long, 1)
-    settle(state, settings, phase_short)
-    short, long = baselines(state, settings, step, phase_short, phase_long, sibling, scratch)
-    weekly = not np.isnan(long) and numbers[at.LOSS_LONG] < numbers[at.LOSS_SHORT]
-    baseline = long if weekly else short
-    if np.isnan(baseline):
-        baseline = value
-    square = max(mean_square(numbers, at.RESIDUAL_MOMENT), floor_of(numbers, value) ** 2)
-    scale = np.sqrt(square + error * error)
-    z = (value - baseline) / scale
-    return Step(value, error, short, long, baseline, scale, z, phase_short, phase_long)
-
-
-@compiled
-def floor_of(numbers: Floats, value: float) -> float:
-    """Return a thousandth of the series' usual size: no scale is taken for smaller."""
-    size = 0.0 if np.isnan(value) else abs(value)
-    if numbers[at.SIZE_WEIGHT] > 0:
-        size = numbers[at.SIZE] / numbers[at.SIZE_WEIGHT]
-    return 1e-3 * size + 1e-12
-
-
-@compiled
-def judge_and_learn(state: State, settings: Settings, now: Step, x: Floats, evidence: Floats, out: Floats) -> None:
-    """Judge one value by what was known before it, then learn from it unless an incident forbids it."""
-    numbers = state.numbers
-    missing = np.isnan(now.value)
+    if settings.short >= WITH_NEIGHBOURS and step == settings.short + 2:
+        forget_first_day(state)
+    missing = np.isnan(value)
+    y = to_power(value)
+    expected = expect(state, settings, step, sibling, each, scratch)
+    baseline = from_power(y if np.isnan(expected) else expected)
+    variance = (0.5 * (to_power(baseline + error) - to_power(baseline - error))) ** 2 if error > 0 else 0.0
     evidence[:] = -np.inf
-    evidence[at.MISSING] = missing_evidence(state, settings, now.phase_short, now.phase_long, missing)
-    x[:] = np.nan
-    innovation, bin_signed = np.nan, -1
+    evidence[at.MISSING] = missing_evidence(
+        state, settings, step % settings.short, step % max(settings.long, 1), missing
+    )
+    x[:], units[:], log_e[:] = np.nan, 1.0, -np.inf
+    scale = np.nan
     if not missing:
-        innovation, bin_signed = statistics(state, settings, now, x)
-        calibrate(state, settings, x, evidence)
+        if not np.isnan(expected):
+            views(state, settings, step, y, expected, variance, x, units)
+            weigh(state, x, log_e)
+            for kind, of in ((at.SPIKE, log_e[: at.FIRST_LEVEL]), (at.LEVEL, log_e[at.FIRST_LEVEL :])):
+                if of.max() > -np.inf:
+                    evidence[kind] = evidence_of(max(of.max(), 0.0)) + at.LOG_SHARES[kind]
+        evidence[at.FLAT] = flat_evidence(state, settings, y)
         evidence[at.TREND] = numbers[at.TREND_EVIDENCE]
+    if state.usual[1] >= READY:
+        scale = max(np.sqrt(state.usual[0] / state.usual[1]), floor_of(numbers)) * units[0]
+    limits(state, settings, expected, units[0], out)
     best = int(np.argmax(evidence))
-    learning = follow_incident(state, settings, now, evidence, x)
+    follow_incident(state, settings, y - expected, scale, evidence)
     is_open = numbers[at.OPEN] > 0
-    half_width = now.scale * tail_quantile(state.tails[at.SPIKE], np.exp(-settings.threshold) * at.SHARES[at.SPIKE])
-    out[BASELINE], out[SCALE], out[EVIDENCE] = now.baseline, now.scale, evidence[best]
-    out[LOWER], out[UPPER] = now.baseline - half_width, now.baseline + half_width
-    out[OPEN] = 1.0 if is_open else 0.0
-    out[OPENED] = 1.0 if is_open and numbers[at.OPENED_AT] == numbers[at.STEPS] else 0.0
+    opened = is_open and numbers[at.OPENED_AT] == step
+    out[BASELINE], out[EVIDENCE] = baseline, evidence[best]
+    out[SCALE] = 0.5 * (from_power(expected + scale) - from_power(expected - scale))
+    out[OPEN], out[OPENED] = 1.0 if is_open else 0.0, 1.0 if opened else 0.0
     out[STREAM] = numbers[at.KIND] if is_open else -1.0
-    out[LEARNING] = 1.0 if learning else 0.0
-    if learning:
-        learn(state, settings, now, innovation)
+    numbers[at.RAISED] = max(numbers[at.RAISED] - RAISE * np.exp(-settings.threshold), 0.0) + RAISE * out[OPENED]
+    if not known:
+        learn_missing(state, settings, step % settings.short, step % max(settings.long, 1), missing)
         if not missing:
-            learn_calibration(state, settings, x, bin_signed)
-    watch_days(state, settings, now.phase_short, now.value)
-    numbers[at.PREVIOUS], numbers[at.PREVIOUS_Z], numbers[at.PREVIOUS_ERROR] = now.value, now.z, now.error
+            # An incident is learned from, too: of a value that is not, each that comes would be an alarm.
+            if not np.isnan(expected):
+                learn_views(state, settings, step, y, expected, variance, x, units)
+            numbers[at.SIZE] = settings.decay * numbers[at.SIZE] + abs(y)
+            numbers[at.SIZE_WEIGHT] = settings.decay * numbers[at.SIZE_WEIGHT] + 1
+            learn_forecasts(state, settings, step, y, each)
+            numbers[at.PREVIOUS], numbers[at.PREVIOUS_ERROR] = y, variance
+    watch_days(state, settings, step % settings.short, value)
     numbers[at.STEPS] += 1
 
 
 @compiled
-def same_phase(ring: Floats, count: Floats, phase: int, newest_is_last: bool, scratch: Floats) -> int:
-    """Copy the last values of a phase and its two neighbours to `scratch`; return how many there are.
-
-    The newest value of the phase before is of this period, not of an earlier one, if the last step was learned.
-    """
-    kept, n = ring.shape[1], 0
-    for neighbour in range(-1, 2):
-        if neighbour != 0 and ring.shape[0] == 1:
-            continue
-        q = (phase + neighbour) % ring.shape[0]
-        first = 1 if neighbour == -1 and newest_is_last else 0
-        for k in range(first, first + kept - 1):
-            if k < count[q]:
-                scratch[n] = ring[q, (int(count[q]) - 1 - k) % kept]
-                n += 1
-    return n
-
-
-@compiled
-def baselines(
-    state: State, settings: Settings, step: int, phase_short: int, phase_long: int, sibling: float, scratch: Floats
-) -> tuple[float, float]:
-    """Return what is expected by the day and by the week; NaN where nothing is known yet."""
-    numbers = state.numbers
-    follows = numbers[at.LAST_LEARNED] == step - 1
-    n = same_phase(state.short, state.short_count, phase_short, follows, scratch)
-    short = np.nan
-    if n > 0:
-        short = median(scratch[:n]) + numbers[at.OFFSET]
-    elif numbers[at.LEARNED] > 0:
-        short = median(state.recent[: int(min(numbers[at.LEARNED], at.RECENT))].copy()) + numbers[at.OFFSET]
-    if not np.isnan(sibling):
-        own = 0.0 if np.isnan(short) else state.short_count[phase_short]
-        short = sibling if own == 0 else (own * short + SHRINK * sibling) / (own + SHRINK)
-    long = np.nan
-    if settings.long > 0 and state.long_count[phase_long] >= 3:
-        n = same_phase(state.long, state.long_count, phase_long, follows, scratch)
-        long = median(scratch[:n]) + numbers[at.OFFSET]
-    return short, long
-
-
-@compiled
-def settle(state: State, settings: Settings, phase_short: int) -> None:
-    """Let the scales be learned anew, once, when same-phase baselines replace the cold start's."""
-    numbers = state.numbers
-    if settings.short == 1 or numbers[at.SETTLED] > 0 or state.short_count[phase_short] < 2:
+def limits(state: State, settings: Settings, expected: float, unit: float, out: Floats) -> None:
+    """Set the bounds within which a value is no spike by its innovation; NaN where none would be beyond them."""
+    numbers, n = state.numbers, state.channels[at.COUNT, at.INNOVATION]
+    out[LOWER] = out[UPPER] = np.nan
+    if np.isnan(expected) or n < READY:
         return
-    numbers[at.SETTLED] = 1.0
-    for moment in (at.RESIDUAL_MOMENT, at.INNOVATION_MOMENT):
-        if numbers[moment + 1] > 1:  # what is known of it counts like one value
-            numbers[moment], numbers[moment + 1] = mean_square(numbers, moment), 1.0
-    numbers[at.CROSS], numbers[at.SQUARES] = 0.0, 0.0
+    log_e = needed(settings.threshold + numbers[at.RAISED] - at.LOG_SHARES[at.SPIKE])
+    share = (n + adaptive_channels.OWN) / np.exp(log_e) - adaptive_channels.OWN
+    if share <= 0:
+        return
+    middle = expected + correlation(numbers) * numbers[at.PREVIOUS_RESIDUAL]
+    for up, column in ((False, LOWER), (True, UPPER)):
+        usual = usual_power(state, at.INNOVATION, up, floor_of(numbers))
+        half = unit * (n * usual / share) ** (1 / at.POWERS[at.INNOVATION])
+        out[column] = from_power(middle + half if up else middle - half)
 
 
 @compiled
-def statistics(state: State, settings: Settings, now: Step, x: Floats) -> tuple[float, int]:
-    """Fill `x`; return the innovation of the residuals, and its bin among signed ones (-1: not known yet)."""
+def follow_incident(state: State, settings: Settings, residual: float, scale: float, evidence: Floats) -> None:
+    """Open, follow or close an incident; one that lasts is taken for the new level."""
     numbers = state.numbers
-    ready = numbers[at.LEARNED] >= settings.ready
-    if ready:
-        x[at.SPIKE] = abs(now.z)
-    if np.isnan(numbers[at.PREVIOUS]):
-        return np.nan, -1
-    change = now.value - numbers[at.PREVIOUS]
-    usual = max(mean_square(numbers, at.CHANGE_MOMENT), floor_of(numbers, now.value) ** 2)
-    numbers[at.UNCHANGED_RUN] = numbers[at.UNCHANGED_RUN] + 1 if change * change <= 1e-4 * usual else 0.0
-    # Residuals follow each other; what is new in this one is fair to bet on.
-    phi = min(max(numbers[at.CROSS] / numbers[at.SQUARES], 0.0), 0.995) if numbers[at.SQUARES] > 0 else 0.0
-    innovation = now.z - phi * numbers[at.PREVIOUS_Z]
-    if not ready:
-        return innovation, -1
-    x[at.JUMP] = abs(change) / np.sqrt(usual + now.error**2 + numbers[at.PREVIOUS_ERROR] ** 2)
-    x[at.FLAT] = numbers[at.UNCHANGED_RUN]
-    spread = max(np.sqrt(mean_square(numbers, at.INNOVATION_MOMENT)), 1e-3)
-    b = bin_of(abs(innovation) / spread)
-    b = at.BINS + b if innovation >= 0 else at.BINS - 1 - b
-    if numbers[at.SIGNED_SEEN] >= settings.warm:
-        above = state.signed[b + 1 :].sum() + 0.5 * state.signed[b]
-        increment = numbers[at.INCREMENT]
-        up = (0.5 * increment + above) / (increment + state.signed.sum())
-        bet(state.chains[0], up, settings.ceiling)
-        bet(state.chains[1], 1.0 - up, settings.ceiling)
-        x[at.LEVEL] = max(mean_of_chains(state.chains[:2]), 0.0)
-    return innovation, b
-
-
-@compiled
-def calibrate(state: State, settings: Settings, x: Floats, evidence: Floats) -> None:
-    """Turn each statistic into the log of the mean number of steps until chance brings as much."""
-    numbers = state.numbers
-    for k in range(at.CALIBRATED):
-        if np.isnan(x[k]) or state.seen[k] < settings.warm:
-            continue
-        weight = CLUSTER[k] * numbers[at.INCREMENT]
-        if state.seen[k] % REFIT == 0 or state.tails[k, 0] == 0:
-            refit(state.histogram[k], state.sums[k], state.totals[k], weight, state.tails[k])
-        p = tail_p(state.histogram[k], state.totals[k], weight, state.tails[k], x[k])
-        if k == at.FLAT:
-            share = (numbers[at.UNCHANGED_SHARE] + 1) / (numbers[at.UNCHANGED_WEIGHT] + 2)
-            p = max(p, max(share, RARELY_UNCHANGED) ** x[k])
-        evidence[k] = at.LOG_SHARES[k] - np.log(max(p, 1e-300))
-
-
-@compiled
-def follow_incident(state: State, settings: Settings, now: Step, evidence: Floats, x: Floats) -> bool:
-    """Open, follow, accept or close an incident; return whether this step may be learned."""
-    numbers = state.numbers
-    missing = np.isnan(now.value)
-    if not missing:
-        side = 0.0 if abs(now.z) < 1 else np.sign(now.z)
+    missing = np.isnan(residual)
+    if not missing and not np.isnan(scale):
+        unit = numbers[at.OPEN_SCALE] if numbers[at.OPEN] > 0 else scale
+        side = 0.0 if abs(residual) < unit else np.sign(residual)
         same = side != 0 and side * numbers[at.ONE_SIDE] >= 0
         numbers[at.ONE_SIDE] = numbers[at.ONE_SIDE] + side if same else side
     if numbers[at.OPEN] == 0:
-        best = int(np.argmax(evidence))
-        if evidence[best] < settings.threshold:
-            return True
+        best, enough = int(np.argmax(evidence)), settings.threshold + numbers[at.RAISED]
+        if evidence[best] < enough:
+            return
+        if best == at.LEVEL and evidence[at.SPIKE] >= enough:
+            best = at.SPIKE  # a spike moves the means of many steps, too
         numbers[at.OPEN], numbers[at.OPENED_AT], numbers[at.KIND] = 1.0, numbers[at.STEPS], best
-        # A trend was learned on the way: nothing is left to protect.
+        numbers[at.OPEN_SCALE] = 1e-12 if np.isnan(scale) else scale
+        # A trend was learned on the way: there is no new level to take.
         numbers[at.ACCEPTED] = 1.0 if best == at.TREND else 0.0
         numbers[at.QUIET], numbers[at.INCIDENT_RESIDUALS] = 0.0, 0.0
-        numbers[at.PEAK_RESIDUAL], numbers[at.PEAK_CHANGE] = 0.0, 0.0
-        state.peaks[:] = 0.0
     numbers[at.QUIET] = 0.0 if is_lasting(numbers, settings, evidence) else numbers[at.QUIET] + 1
     name_kind(numbers, settings, evidence)
     if not missing:
-        for k in range(at.CALIBRATED):
-            if not np.isnan(x[k]):
-                state.peaks[k] = max(state.peaks[k], x[k])
-        residual, change = now.value - now.baseline, now.value - numbers[at.PREVIOUS]
         state.residuals[int(numbers[at.INCIDENT_RESIDUALS]) % at.RESIDUALS] = residual
         numbers[at.INCIDENT_RESIDUALS] += 1
-        numbers[at.PEAK_RESIDUAL] = max(numbers[at.PEAK_RESIDUAL], residual * residual)
-        if not np.isnan(change):
-            numbers[at.PEAK_CHANGE] = max(numbers[at.PEAK_CHANGE], change * change)
-    frozen = numbers[at.ACCEPTED] == 0
     if numbers[at.QUIET] >= settings.close:
         numbers[at.OPEN] = 0.0
-        state.chains[:2] = -np.inf
-        if frozen:
-            learn_peaks(state, settings)
-        return True
-    if frozen and numbers[at.STEPS] - numbers[at.OPENED_AT] >= settings.freeze:
-        accept(state, settings)
-        return True
-    return not frozen
+    elif numbers[at.ACCEPTED] == 0 and numbers[at.STEPS] - numbers[at.OPENED_AT] >= settings.accept:
+        accept(state)
 
 
 @compiled
 def is_lasting(numbers: Floats, settings: Settings, evidence: Floats) -> bool:
-    """Return whether any evidence is above a tenth of the alarm's; that of a level only while residuals are off it.
+    """Return whether an incident goes on: evidence above a tenth of the alarm's, or residuals that stay on one side.
 
-    Evidence that took days to grow would take days to fall: the incident would outlive the trouble.
+    Evidence of a value is of change, and soon over in a trouble that lasts; it counts only beside such residuals, as
+    means of many steps would outlive the trouble.
     """
     limit = settings.threshold - np.log(10.0)
-    lasting = False
-    for k in range(at.STREAMS):
-        lasting |= evidence[k] > limit and (k != at.LEVEL or numbers[at.ONE_SIDE] != 0)
+    lasting: bool = abs(numbers[at.ONE_SIDE]) >= settings.close
+    for k in range(at.KINDS):
+        lasting |= evidence[k] > limit and (k > at.LEVEL or numbers[at.ONE_SIDE] != 0)
     return lasting
 
 
@@ -261,22 +179,20 @@ def name_kind(numbers: Floats, settings: Settings, evidence: Floats) -> None:
         numbers[at.KIND] = at.FLAT
     elif evidence[at.TREND] >= settings.threshold:
         numbers[at.KIND] = at.TREND
-    elif numbers[at.KIND] in (at.SPIKE, at.JUMP) and (
-        abs(numbers[at.ONE_SIDE]) >= settings.close or evidence[at.LEVEL] >= settings.threshold
-    ):
+    elif numbers[at.KIND] == at.SPIKE and abs(numbers[at.ONE_SIDE]) >= settings.close:
         numbers[at.KIND] = at.LEVEL
 
 
 @compiled
-def accept(state: State, settings: Settings) -> None:
-    """Take a long incident for the new normal: move the level, forget the evidence, learn from now on."""
+def accept(state: State) -> None:
+    """Take a long incident for the new normal: move the level, and learn from now on."""
     numbers = state.numbers
-    numbers[at.ACCEPTED] = 1.0
+    numbers[at.ACCEPTED], numbers[at.ONE_SIDE] = 1.0, 0.0
     n = int(min(numbers[at.INCIDENT_RESIDUALS], at.RESIDUALS))
     if n > 0:
-        numbers[at.OFFSET] += median(state.residuals[:n])
-    state.chains[:2] = -np.inf
-    learn_peaks(state, settings)
+        moved = np.median(state.residuals[:n])
+        numbers[at.OFFSET] += moved
+        state.channels[at.SMOOTHED] = 0.0
 
 
 def compile_scan(sources: str) -> Scan:
@@ -288,14 +204,32 @@ def compile_scan(sources: str) -> Scan:
 
     from numba import njit
 
-    def scan(state: State, settings: Settings, values: Floats, errors: Floats, siblings: Floats) -> Floats:
+    def scan(
+        state: State, settings: Settings, values: Floats, errors: Floats, siblings: Floats, known: Bools
+    ) -> Floats:
         out = np.empty((len(values), len(NAMES)))
         if len(sources) == 0:
             return out
-        x, evidence, scratch = np.empty(at.CALIBRATED), np.empty(at.STREAMS), np.empty(64)
+        each, scratch = np.empty(at.FORECASTS), np.empty(3 * at.PERIODS)
+        x, units, log_e = np.empty(at.CHANNELS), np.empty(2), np.empty(at.CHANNELS)
+        evidence = np.empty(at.KINDS)
         for i in range(len(values)):
-            now = expect(state, settings, values[i], errors[i], siblings[i], scratch)
-            judge_and_learn(state, settings, now, x, evidence, out[i])
+            row = out[i]
+            one_step(
+                state,
+                settings,
+                values[i],
+                errors[i],
+                siblings[i],
+                known[i],
+                each,
+                x,
+                units,
+                log_e,
+                evidence,
+                scratch,
+                row,
+            )
         return out
 
     return cast(Scan, njit(cache=True, error_model="numpy")(scan))
@@ -305,6 +239,6 @@ def compile_scan(sources: str) -> Scan:
 def scanner() -> Scan:
     """Return the loop that advances a state in place over values (NaN: none came), with a row of `NAMES` for each."""
     digest = sha256()
-    for module in (at, adaptive_learning, adaptive_tails, adaptive_watch):
+    for module in (at, adaptive_forecast, adaptive_channels, adaptive_watch):
         digest.update(Path(str(module.__file__)).read_bytes())
     return compile_scan(digest.hexdigest())

@@ -1,4 +1,4 @@
-"""What the adaptive rule remembers of a series: ring buffers, decayed histograms and a few numbers."""
+"""What the adaptive rule remembers of a series: rings of past values, decayed sums and a few numbers."""
 
 from __future__ import annotations
 
@@ -11,58 +11,54 @@ from barograph.arrays import Floats
 
 F = TypeVar("F", bound=Callable[..., object])
 
-PERIODS = 6  # K: same-phase values of how many past days, or weeks
-VALUES_WITHOUT_RHYTHM = 18  # a series of days or longer has no daily rhythm: the last values stand in
-RECENT = 61  # before there is a same-phase value
+PERIODS = 6  # same-phase values of how many past days, or weeks
 RESIDUALS = 256  # of an open incident, to learn a new level from
 TREND_DAYS = 14
+HALF_LIFE_DAYS, SHORTEST_HALF_LIFE = 7.0, 20.0  # of what is remembered of residuals; the second in steps
 
-# What is calibrated against its own past, each a row of `histogram`:
-SPIKE, JUMP, LEVEL, FLAT = range(4)
-CALIBRATED = 4
-MISSING, TREND = 4, 5
-STREAMS = 6
-# How the false-alarm budget is divided among them, and what that costs each in log evidence.
-SHARES = np.array([0.3, 0.2, 0.3, 0.05, 0.1, 0.05])
+# Kinds of change, and how the false-alarm budget is divided: the first two are one alarm.
+SPIKE, LEVEL, FLAT, MISSING, TREND = range(5)
+KINDS = 5
+SHARES = np.array([0.8, 0.8, 0.05, 0.1, 0.05])
 LOG_SHARES = np.log(SHARES)
 
-# Histogram of a non-negative statistic: bins of equal ratio from SMALLEST on.
-BINS = 300
-SMALLEST = 1e-3
-LOG_RATIO = float(np.log(1.07))
+MISSING_SHARES = np.array([0.5, 0.9])  # alternatives that are bet on
 
-# Bets of the Shiryaev-Roberts chains, e = κ p^(κ - 1), and alternatives of the missing share.
-KAPPAS = np.array([0.2, 0.4, 0.6, 0.8, 0.9])
-MISSING_SHARES = np.array([0.5, 0.9])
+# Forecasts: the mean of the last week, the median of the same time of day, of the same time of week.
+MEAN, DAILY, WEEKLY = range(3)
+FORECASTS = 3
+# Rows of `forecasts`: decayed sum and weight of absolute errors, log likelihood.
+ERRORS, ERROR_WEIGHT, LIKELIHOOD = range(3)
 
-# Positions in `numbers`. "moment" is a decayed sum of squares, "weight" that of its terms' weights.
+# Channels: the innovation, the jump since the last value, and means of so many steps (below 0: of a share of a day).
+INNOVATION, JUMP = 0, 1
+SPANS = np.array([1.0, 1.0, 3.0, 12.0, -0.25])
+POWERS = np.array([3.0, 3.0, 4.0, 6.0, 8.0])
+CHANNELS = 5
+FIRST_LEVEL = 3  # channels from this one on tell of a level
+# Rows of `channels`: the running mean, decayed sums of |x|^p, of those with x >= 0, and of 1.
+SMOOTHED, ALL, UPPER_SIDE, COUNT = range(4)
+
+# Rows of `scales`: decayed sum of squares and weight by phase, of residuals and of jumps; of `usual`: of all phases.
 (
     STEPS,  # steps since the start, missing ones included
     LEARNED,  # values learned from
-    LAST_LEARNED,  # the step of the last of them
-    OFFSET,  # accepted changes of level: rings hold values less this
-    PREVIOUS,  # last value; NaN: the last step had none
-    PREVIOUS_Z,  # its standardised residual
-    PREVIOUS_ERROR,  # its sampling standard error
-    RESIDUAL_MOMENT,
-    RESIDUAL_WEIGHT,
-    CHANGE_MOMENT,
-    CHANGE_WEIGHT,
-    INNOVATION_MOMENT,
-    INNOVATION_WEIGHT,
-    CROSS,  # Σ z[t] z[t-1] and Σ z[t-1]², for the autocorrelation
+    MEAN_WEEK,  # mean of the last week, of values less the offset, and how many values it rests on
+    MEAN_COUNT,
+    OFFSET,  # accepted changes of level: rings and mean hold values less this
+    PREVIOUS,  # last value; NaN before the first
+    PREVIOUS_RESIDUAL,  # cut at three of its scales
+    PREVIOUS_ERROR,  # variance of its sampling
+    CROSS,  # Σ e[t] e[t-1] and Σ e[t-1]², for the autocorrelation
     SQUARES,
-    SIZE,  # Σ |y|, for the floor of the scales; Σ of the standard errors; the weight of both
-    ERROR,
+    SIZE,  # Σ |y|, for the floor of the scales, and the weight of it
     SIZE_WEIGHT,
-    LOSS_SHORT,  # Σ |residual| of the daily and the weekly baseline
-    LOSS_LONG,
-    SETTLED,  # 1 once the scales rest on same-phase baselines alone
-    INCREMENT,  # weight of the next count in the histograms: it grows, which makes the older ones fade
-    SIGNED_SEEN,
-    UNCHANGED_RUN,  # steps without a change of value, up to now
-    UNCHANGED_SHARE,  # decayed sum and weight of steps without a change
-    UNCHANGED_WEIGHT,
+    KNOWN,  # Σ of the variances of sampling, and the weight of it
+    KNOWN_WEIGHT,
+    RAISED,  # nats by which the series' own alarms have raised its threshold
+    RUN,  # steps with the same value, up to now
+    RUNS,  # Σ |completed runs|^4 and the weight of it
+    RUN_WEIGHT,
     MISSED_SHARE,
     MISSED_WEIGHT,
     DAY_SUM,
@@ -71,15 +67,14 @@ MISSING_SHARES = np.array([0.5, 0.9])
     TREND_EVIDENCE,
     OPEN,  # 1 while an incident is open
     OPENED_AT,
-    ACCEPTED,  # 1 once the open incident is being learned
+    OPEN_SCALE,  # scale of residuals when it opened
+    ACCEPTED,  # 1 once the open incident is taken for a new level
     QUIET,  # steps below the closing evidence
     INCIDENT_RESIDUALS,
-    PEAK_RESIDUAL,  # largest squares since it opened
-    PEAK_CHANGE,
     ONE_SIDE,  # steps in a row with residuals of one sign beyond one scale
     KIND,  # of the open incident
-) = range(41)
-NUMBERS = 41
+) = range(32)
+NUMBERS = 32
 
 
 class Settings(NamedTuple):
@@ -87,12 +82,10 @@ class Settings(NamedTuple):
 
     short: int  # steps a day, or 1 for steps of a day and longer
     long: int  # steps a week, or 0
-    growth: float  # of the weight of counts from value to value: older ones fade
-    decay: float  # of sums of squares from value to value
-    freeze: int  # nothing is learned for so long while an incident is open
-    close: int  # steps below a tenth of the alarm's evidence that close it
-    ready: int  # values before residuals count
-    warm: int  # values before a statistic is calibrated
+    decay: float  # of sums from value to value
+    forget: float  # of the likelihoods of forecasts
+    accept: int  # steps after which an incident is taken for a new level
+    close: int  # quiet steps that close it
     threshold: float  # log of the run length between false alarms, in steps
     ceiling: float  # of log evidence that accumulates: more than an alarm needs would only delay its end
 
@@ -101,46 +94,37 @@ class State(NamedTuple):
     """The arrays of one series; their sizes follow from the settings."""
 
     numbers: Floats  # (NUMBERS,)
-    short: Floats  # (short, K + 1): last values of each phase of the day, less the offset
+    short: Floats  # (short, PERIODS): last values of each phase of the day, less the offset
     short_count: Floats  # (short,)
-    long: Floats  # (long, K + 1)
+    long: Floats  # (long, PERIODS)
     long_count: Floats  # (long,)
     short_missed: Floats  # (short,): running share of missing values of a phase
     long_missed: Floats  # (long,)
-    recent: Floats  # (RECENT,)
-    histogram: Floats  # (CALIBRATED, BINS): decayed counts
-    sums: Floats  # (CALIBRATED, BINS): and sums, of the statistic
-    totals: Floats  # (CALIBRATED,)
-    seen: Floats  # (CALIBRATED,)
-    tails: Floats  # (CALIBRATED, 4): threshold, share beyond, shape, scale of the generalised Pareto tail
-    peaks: Floats  # (CALIBRATED,): largest statistics of the open incident
-    signed: Floats  # (2 BINS,): decayed counts of innovations, from the most negative on
-    chains: Floats  # (3, K): log Shiryaev-Roberts statistics: level up, level down, missing
+    forecasts: Floats  # (3, FORECASTS)
+    scales: Floats  # (4, short): squares and weights of residuals by phase, then of jumps
+    usual: Floats  # (4,): the same of all phases
+    channels: Floats  # (4, CHANNELS)
+    missing: Floats  # (shares,): log Shiryaev-Roberts statistics
     residuals: Floats  # (RESIDUALS,)
     days: Floats  # (TREND_DAYS,)
 
 
 def shapes(settings: Settings) -> dict[str, tuple[int, ...]]:
     """Return the shape of each array of `State`."""
-    same_phase = (PERIODS if settings.short > 1 else VALUES_WITHOUT_RHYTHM) + 1
     long = max(settings.long, 1)
     return {
         "numbers": (NUMBERS,),
-        "short": (settings.short, same_phase),
+        "short": (settings.short, PERIODS),
         "short_count": (settings.short,),
-        "long": (long, PERIODS + 1),
+        "long": (long, PERIODS),
         "long_count": (long,),
         "short_missed": (settings.short,),
         "long_missed": (long,),
-        "recent": (RECENT,),
-        "histogram": (CALIBRATED, BINS),
-        "sums": (CALIBRATED, BINS),
-        "totals": (CALIBRATED,),
-        "seen": (CALIBRATED,),
-        "tails": (CALIBRATED, 4),
-        "peaks": (CALIBRATED,),
-        "signed": (2 * BINS,),
-        "chains": (3, len(KAPPAS)),
+        "forecasts": (3, FORECASTS),
+        "scales": (4, settings.short),
+        "usual": (4,),
+        "channels": (4, CHANNELS),
+        "missing": (len(MISSING_SHARES),),
         "residuals": (RESIDUALS,),
         "days": (TREND_DAYS,),
     }
@@ -149,11 +133,9 @@ def shapes(settings: Settings) -> dict[str, tuple[int, ...]]:
 def empty_state(settings: Settings) -> State:
     """Return the state before the first value."""
     state = State(**{name: np.zeros(shape) for name, shape in shapes(settings).items()})
-    state.chains[:] = -np.inf
-    state.numbers[[PREVIOUS, PREVIOUS_Z]] = np.nan
-    state.numbers[LAST_LEARNED] = -2.0
+    state.missing[:] = -np.inf
+    state.numbers[PREVIOUS] = np.nan
     state.numbers[TREND_EVIDENCE] = -np.inf
-    state.numbers[INCREMENT] = 1.0
     return state
 
 

@@ -1,4 +1,4 @@
-"""Evidence that grows over steps and days: level, missing values, slow trend. Compiled; imported inside functions."""
+"""What is no single value: missing values, one value for long, a slow trend. Compiled; imported inside functions."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.rules.adaptive import state as at
+from barograph.rules.adaptive.channels import evidence_of, log_e_value
 from barograph.rules.adaptive.state import Settings, State, compiled
+
+RUN_POWER, SHORTEST_RUN, FEWEST_RUNS = 4.0, 3.0, 20.0  # runs of equal values: no mean is taken for shorter
+RUN_DECAY = 0.25  # of the decay of values: how often a value repeats itself changes slowly
 
 
 @compiled
 def stake(chain: float) -> float:
     """Return log(M + 1) of a chain log M: a new bet of one starts at each step."""
     return np.log1p(np.exp(chain)) if chain < 30 else chain
-
-
-@compiled
-def bet(chains: Floats, p: float, cap: float) -> None:
-    """Multiply each Shiryaev-Roberts chain by its e-value of `p`, e = κ p^(κ - 1), in logarithms."""
-    log_p = np.log(max(p, 1e-12))
-    for k in range(len(at.KAPPAS)):
-        kappa = at.KAPPAS[k]
-        chains[k] = min(stake(chains[k]) + np.log(kappa) + (kappa - 1.0) * log_p, cap)
 
 
 @compiled
@@ -46,11 +41,43 @@ def missing_evidence(state: State, settings: Settings, phase_short: int, phase_l
     n = len(at.MISSING_SHARES)
     for k in range(n):
         share = at.MISSING_SHARES[k]
-        state.chains[2, k] = stake(state.chains[2, k])
+        state.missing[k] = stake(state.missing[k])
         if share > allowed:
             e = share / allowed if missing else (1.0 - share) / (1.0 - allowed)
-            state.chains[2, k] = min(state.chains[2, k] + np.log(e), settings.ceiling)
-    return mean_of_chains(state.chains[2, :n]) + at.LOG_SHARES[at.MISSING] if missing else -np.inf
+            state.missing[k] = min(state.missing[k] + np.log(e), settings.ceiling)
+    return mean_of_chains(state.missing) + at.LOG_SHARES[at.MISSING] if missing else -np.inf
+
+
+@compiled
+def learn_missing(state: State, settings: Settings, phase_short: int, phase_long: int, missing: bool) -> None:
+    """Take one step into the shares of missing values: of all steps, of its phase of the day and of the week."""
+    numbers, one = state.numbers, 1.0 if missing else 0.0
+    numbers[at.MISSED_SHARE] = settings.decay * numbers[at.MISSED_SHARE] + one
+    numbers[at.MISSED_WEIGHT] = settings.decay * numbers[at.MISSED_WEIGHT] + 1
+    for missed, phase, period in (
+        (state.short_missed, phase_short, settings.short),
+        (state.long_missed, phase_long, max(settings.long, 1)),
+    ):
+        seen = min(numbers[at.STEPS] // period, at.PERIODS) + 1
+        missed[phase] += (one - missed[phase]) / seen
+
+
+@compiled
+def flat_evidence(state: State, settings: Settings, y: float) -> float:
+    """Count the steps with one value, and return the evidence that they are too many; -inf where there is none."""
+    numbers = state.numbers
+    if y == numbers[at.PREVIOUS]:
+        numbers[at.RUN] += 1
+        if numbers[at.RUN_WEIGHT] < FEWEST_RUNS:
+            return -np.inf
+        usual = max(numbers[at.RUNS] / numbers[at.RUN_WEIGHT], SHORTEST_RUN**RUN_POWER)
+        log_e = log_e_value(numbers[at.RUN], usual, numbers[at.RUN_WEIGHT], RUN_POWER)
+        return float(evidence_of(log_e) + at.LOG_SHARES[at.FLAT])
+    decay = settings.decay**RUN_DECAY
+    numbers[at.RUNS] = decay * numbers[at.RUNS] + max(numbers[at.RUN], 1.0) ** RUN_POWER
+    numbers[at.RUN_WEIGHT] = decay * numbers[at.RUN_WEIGHT] + 1
+    numbers[at.RUN] = 1.0
+    return -np.inf
 
 
 @compiled

@@ -8,8 +8,19 @@ from functools import partial
 from starlette.responses import Response
 
 from barograph.alerts.severity import Severity
-from barograph.dashboard.fleet import ORDER, PAGE, SORTS, FleetModel, ModelSeries, chosen, fleet_page
+from barograph.dashboard.fleet import (
+    ORDER,
+    PAGE,
+    SORTS,
+    FleetModel,
+    ModelSeries,
+    ProjectLine,
+    chosen,
+    fleet_page,
+    project_lines,
+)
 from barograph.dashboard.page_exports import of_fleet
+from barograph.dashboard.words import look
 from barograph.metrics.facts import harm_metrics, row_counts
 from barograph.server.pages.results import results
 from barograph.server.pages.visit import Visit
@@ -22,6 +33,7 @@ from barograph.tasks import Task
 # Of a model, the first of these that it has is its main metric.
 MAIN = tuple(dict.fromkeys(name for task in Task for name in harm_metrics(task)))
 NEWEST = 30  # chunks of a sparkline
+MOST_PROJECTS = 50  # that the page has a line for, besides its own
 
 
 def fleet(visit: Visit) -> Response:
@@ -36,6 +48,7 @@ def fleet(visit: Visit) -> Response:
         page = visit.number("page", 1, least=1, most=pages)
         shown = wanted if visit.takes else wanted[(page - 1) * PAGE : page * PAGE]
         series = read_series(scope, shown)
+        elsewhere = _elsewhere(visit, scope)
     return visit.page(
         "fleet.html",
         fleet_page(
@@ -48,9 +61,22 @@ def fleet(visit: Visit) -> Response:
             sort=sort,
             page=page,
             may_add=visit.caller.may("edit"),
+            project=visit.site.viewer.project if visit.site.viewer and elsewhere else "",
+            elsewhere=elsewhere,
         ),
         exports=partial(of_fleet, wanted, series),
     )
+
+
+def _elsewhere(visit: Visit, scope: Scope) -> list[ProjectLine]:
+    """Return how the models of the viewer's other projects are."""
+    projects = [(one.id, one.path) for one in (visit.visitor.projects if visit.visitor else ())]
+    others = [one for one in projects if one[0] != visit.caller.project_id][:MOST_PROJECTS]
+    looks = {}
+    for id, _ in others:
+        states = conditions(Scope(scope.connection, id), now_us=visit.now_us).values()
+        looks[id] = [look(one.condition.lifecycle, one.condition.judgement) for one in states]
+    return project_lines(others, looks)
 
 
 def read_models(scope: Scope, *, now_us: int) -> list[FleetModel]:

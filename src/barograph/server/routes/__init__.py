@@ -1,64 +1,8 @@
-"""The routes, one file a noun."""
+"""The routes, one file a noun: each has a `router`, and is found by being here."""
 
-from barograph.server.routes import (
-    audit,
-    changes,
-    cloud_events,
-    deliveries,
-    events,
-    handling,
-    health,
-    incidents,
-    jobs,
-    keys,
-    labels,
-    models,
-    otlp,
-    poison,
-    probes,
-    producers,
-    profiles,
-    projects,
-    quarantine,
-    references,
-    removals,
-    replay,
-    report,
-    results,
-    silences,
-    sources,
-    users,
-)
+from __future__ import annotations
 
-ROUTERS = tuple(
-    module.router
-    for module in (
-        models,
-        references,
-        results,
-        labels,
-        report,
-        replay,
-        profiles,
-        events,
-        cloud_events,
-        otlp,
-        incidents,
-        handling,
-        silences,
-        changes,
-        producers,
-        sources,
-        probes,
-        quarantine,
-        poison,
-        deliveries,
-        jobs,
-        removals,
-        projects,
-        users,
-        keys,
-        audit,
-        health,
-    )
-)
+import pkgutil
+from importlib import import_module
+
+ROUTERS = tuple(import_module(f"{__name__}.{found.name}").router for found in pkgutil.iter_modules(__path__))

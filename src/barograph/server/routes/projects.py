@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import Field
 
+from barograph.alerts.condition import Judgement
 from barograph.server.api_models import Answer, Asked, CallerOf, ServiceOf, problems
 from barograph.server.auth import Caller
 from barograph.server.catalog_lookup import MOST_ID, audited
 from barograph.server.problems import Problem, not_found
 from barograph.server.projects import moved_to, projects_of
 from barograph.store.catalog import projects
+from barograph.store.catalog.conditions import conditions
 from barograph.store.catalog.projects import Project
 from barograph.store.catalog.scope import Scope
 from barograph.times import from_microseconds
@@ -42,6 +45,11 @@ class ProjectAnswer(Answer):
     name: str
     organisation: str
     created_at: datetime
+    models: dict[Judgement, int] | None = Field(
+        default=None,
+        description="How many of its models are how, in the list of projects; null to keys that are limited to models.",
+        examples=[{"well": 9, "in trouble": 1}],
+    )
 
 
 class ProjectsAnswer(Answer):
@@ -53,9 +61,16 @@ class ProjectsAnswer(Answer):
 @router.get("/v1/projects", operation_id="list_projects", summary="List projects")
 def list_all(service: ServiceOf, caller: CallerOf) -> ProjectsAnswer:
     """List the projects that the caller can be in, the oldest first."""
+    now_us = service.now_us()
     with service.read(caller) as scope:
         found = projects_of(scope.connection, caller)
-    return ProjectsAnswer(items=[_answer(project) for project in found])
+        states = {} if caller.is_limited else {one.id: _states(scope, one.id, now_us=now_us) for one in found}
+    return ProjectsAnswer(items=[_answer(project, states.get(project.id)) for project in found])
+
+
+def _states(scope: Scope, project_id: int, *, now_us: int) -> dict[Judgement, int]:
+    seen = conditions(Scope(scope.connection, project_id), now_us=now_us).values()
+    return dict(Counter(one.condition.judgement for one in seen))
 
 
 @router.post(
@@ -107,8 +122,9 @@ def _organisation(scope: Scope, caller: Caller, name: str | None) -> int:
     return projects.add_organisation(scope.connection, name) if found is None else found
 
 
-def _answer(project: Project) -> ProjectAnswer:
+def _answer(project: Project, models: dict[Judgement, int] | None = None) -> ProjectAnswer:
     return ProjectAnswer(
+        models=models,
         id=project.id,
         name=project.name,
         organisation=project.organisation,

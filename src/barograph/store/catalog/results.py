@@ -7,7 +7,8 @@ results can be read as of any time. Within one series and chunk, these spans nev
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from math import isclose, isnan
+from math import isclose
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple  # Any: values of points, of every kind
 
 import sqlalchemy as sa
@@ -35,6 +36,8 @@ _NUMBERS = (
     "label_coverage",
 )
 _SAID = ("chunk", "end_us", "version", "n", "status", "reason", *_NUMBERS)
+_COLUMNS = ("series_id", "chunk_us", "from_us", "until_us", "model_id", *_SAID)
+_numbers = attrgetter(*_NUMBERS)
 # As a literal: a database uses the index of what holds now only where it sees that the query asks for just that.
 _NOW = points.c.until_us == sa.literal_column(str(FOREVER))
 
@@ -82,16 +85,67 @@ _SERIES = tuple(table.series.c[name] for name in Series._fields)
 _POINT = tuple((table.series if name in Series._fields else points).c[name] for name in Point._fields[1:])
 
 
+class Packed(NamedTuple):
+    """Result rows as points: what is said by monitor and chunk, and what each monitor measures."""
+
+    said: dict[tuple[str, int], tuple[Any, ...]]
+    series: dict[str, tuple[str, str, str | None, str | None]]
+
+
+def pack(results: Sequence[Result]) -> Packed:
+    """Return result rows as they are stored; work that needs no transaction, and is done before one.
+
+    Raises InputError for results without times, or two of one monitor and chunk.
+    """
+    said: dict[tuple[str, int], tuple[Any, ...]] = {}
+    series: dict[str, tuple[str, str, str | None, str | None]] = {}
+    texts: dict[str, str] = {}  # the same few, again and again
+
+    def words(text: str) -> str:
+        known = texts.get(text)
+        if known is None:
+            known = texts[text] = storable(text)
+        return known
+
+    span: tuple[object, object] = (None, None)
+    for r in results:
+        if r.chunk_start is None or r.chunk_end is None:
+            raise InputError(f"The catalog keeps results of chunks of time. Got {r.monitor!r} of chunk {r.chunk!r}.")
+        if r.chunk_start is not span[0] or r.chunk_end is not span[1]:  # rows of one chunk share them
+            span = r.chunk_start, r.chunk_end
+            begin, end = to_microseconds(r.chunk_start), to_microseconds(r.chunk_end)
+        key = words(r.monitor), begin
+        if key in said:
+            raise InputError(f"There are two results of {r.monitor!r} that begin at {r.chunk_start}.")
+        said[key] = (
+            words(r.chunk),
+            end,
+            words(r.version),
+            int(r.n),
+            r.status.value,
+            None if r.reason is None else words(r.reason),
+            *[None if x is None or x != x else float(x) for x in _numbers(r)],  # NaN is absent, as in all output
+        )
+        if key[0] not in series:
+            series[key[0]] = (
+                words(r.metric),
+                words(r.family),
+                None if r.column is None else words(r.column),
+                None if r.segment is None else words(r.segment),
+            )
+    return Packed(said, series)
+
+
 def write_points(
     scope: Scope,
     model_id: int,
-    results: Sequence[Result],
+    results: Packed,
     *,
     now_us: int,
     chunks: Collection[int] | None = None,
     resolution_us: int = 0,
 ) -> int:
-    """Make `results` what holds for these chunks, and return how many points that changed.
+    """Make what was packed what holds for these chunks, and return how many points that changed.
 
     `chunks` are the starts of all chunks that were evaluated; None: all that the model has. A point that they have no
     result for holds no more. One that says the same as before stays; so does its `from_us`. A point that holds for less
@@ -99,11 +153,11 @@ def write_points(
     is then right to within that span.
 
     Writes of one model have strictly rising times, also if the clock steps back; `now_us` is moved on where it must.
-    Raises NotFoundError, and InputError for results without times, or two of one monitor and chunk.
+    Raises NotFoundError.
     """
     now_us = _claim_time(scope, model_id, now_us)
-    ids = _series_ids(scope, model_id, results)
-    wanted = _wanted(results, ids)
+    ids = _series_ids(scope, model_id, results.series)
+    wanted = {(ids[monitor], chunk): said for (monitor, chunk), said in results.said.items()}
     evaluated = None if chunks is None else {*chunks, *(chunk for _, chunk in wanted)}
     current = _current(scope, model_id, evaluated)
 
@@ -112,12 +166,12 @@ def write_points(
         if _is_same(wanted.get(key), said):
             continue
         if key in wanted and now_us - since < resolution_us:
-            replaced.append(_row(model_id, key, since, wanted[key]))
+            replaced.append((*key, since, FOREVER, model_id, *wanted[key]))
         else:
             closed.append({"of_series": key[0], "of_chunk": key[1], "of_from": since})
             if key in wanted:
-                added.append(_row(model_id, key, now_us, wanted[key]))
-    added += [_row(model_id, key, now_us, said) for key, said in wanted.items() if key not in current]
+                added.append((*key, now_us, FOREVER, model_id, *wanted[key]))
+    added += [(*key, now_us, FOREVER, model_id, *said) for key, said in wanted.items() if key not in current]
 
     close = scope.update(points).where(
         points.c.series_id == sa.bindparam("of_series"),
@@ -125,8 +179,8 @@ def write_points(
         points.c.from_us == sa.bindparam("of_from"),
     )
     scope.change_each(close.values(until_us=now_us), closed)
-    scope.upsert(points, replaced, key=("series_id", "chunk_us", "from_us"), replace=_SAID)
-    scope.insert(points, added)
+    scope.write_all(points, _COLUMNS, replaced, key=("series_id", "chunk_us", "from_us"))
+    scope.write_all(points, _COLUMNS, sorted(added, key=itemgetter(0, 1)))  # in the order of the table
     both = sum(
         1 for row in closed if (row["of_series"], row["of_chunk"]) in wanted
     )  # closed and added again: one point
@@ -251,40 +305,19 @@ def _claim_time(scope: Scope, model_id: int, now_us: int) -> int:
     return int(time)
 
 
-def _series_ids(scope: Scope, model_id: int, results: Sequence[Result]) -> dict[str, int]:
-    """Return the ids of the results' series by monitor; those that are new are added."""
+def _series_ids(
+    scope: Scope, model_id: int, of: Mapping[str, tuple[str, str, str | None, str | None]]
+) -> dict[str, int]:
+    """Return the ids of a model's series by monitor; those that are new are added."""
     statement = scope.select(table.series, table.series.c.monitor, table.series.c.id).where(
         table.series.c.model_id == model_id
     )
     ids = {row[0]: row[1] for row in scope.rows(statement)}
-    new = {name: r for r in results if (name := storable(r.monitor)) not in ids}
+    new = [(model_id, name, *facts) for name, facts in of.items() if name not in ids]
     if new:
-        of = ("metric", "family", "column", "segment")
-        named = {name: {field: getattr(r, field) for field in of} for name, r in new.items()}
-        scope.insert(table.series, [{"model_id": model_id, "monitor": name, **rest} for name, rest in named.items()])
+        scope.write_all(table.series, ("model_id", "monitor", "metric", "family", "column", "segment"), new)
         ids = {row[0]: row[1] for row in scope.rows(statement)}
     return ids
-
-
-def _wanted(results: Sequence[Result], ids: Mapping[str, int]) -> dict[tuple[int, int], tuple[Any, ...]]:
-    wanted: dict[tuple[int, int], tuple[Any, ...]] = {}
-    for r in results:
-        if r.chunk_start is None or r.chunk_end is None:
-            raise InputError(f"The catalog keeps results of chunks of time. Got {r.monitor!r} of chunk {r.chunk!r}.")
-        key = ids[storable(r.monitor)], to_microseconds(r.chunk_start)
-        if key in wanted:
-            raise InputError(f"There are two results of {r.monitor!r} that begin at {r.chunk_start}.")
-        reason = None if r.reason is None else storable(r.reason)
-        wanted[key] = (
-            storable(r.chunk),
-            to_microseconds(r.chunk_end),
-            storable(r.version),
-            int(r.n),
-            str(r.status),
-            reason,
-            *(_number(getattr(r, name)) for name in _NUMBERS),
-        )
-    return wanted
 
 
 def _is_same(new: tuple[Any, ...] | None, old: tuple[Any, ...]) -> bool:
@@ -296,11 +329,6 @@ def _is_same(new: tuple[Any, ...] | None, old: tuple[Any, ...]) -> bool:
             for a, b in zip(new, old, strict=True)
         )
     )
-
-
-def _number(value: float | None) -> float | None:
-    """Return a number as both databases keep it; one that is none is absent, as in all output."""
-    return None if value is None or isnan(value) else float(value)
 
 
 def _current(
@@ -317,17 +345,6 @@ def _current(
         statement = statement.where(one)
     found = scope.rows(statement)
     return {(row[0], row[1]): (row[2], tuple(row[3:])) for row in found if chunks is None or row[1] in chunks}
-
-
-def _row(model_id: int, key: tuple[int, int], since: int, said: tuple[Any, ...]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "series_id": key[0],
-        "chunk_us": key[1],
-        "from_us": since,
-        "until_us": FOREVER,
-        "model_id": model_id,
-    }
-    return row | dict(zip(_SAID, said, strict=True))
 
 
 def _joined(scope: Scope, model_id: int) -> sa.Select[Any]:

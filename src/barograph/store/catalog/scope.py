@@ -84,6 +84,31 @@ class Scope:
         if rows:
             self.connection.execute(sa.insert(table), [{**row, "project_id": self.project_id} for row in rows])
 
+    def write_all(
+        self,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+        *,
+        key: Sequence[str] = (),
+    ) -> None:
+        """Insert many rows, given as tuples of these columns, in one go; where `key` is there already, replace them.
+
+        The driver gets the values as they are, which is some ten times as fast as `insert`: texts must be storable.
+        """
+        if not rows:
+            return
+        dialect = self.connection.dialect
+        quote = dialect.identifier_preparer.quote
+        names = [quote(name) for name in (*columns, "project_id")]
+        marks = ", ".join(["?" if dialect.name == "sqlite" else "%s"] * len(names))
+        statement = f"INSERT INTO {quote(table.name)} ({', '.join(names)}) VALUES ({marks})"
+        if key:
+            new = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in key)
+            mine = f"{quote(table.name)}.project_id = excluded.project_id"
+            statement += f" ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {new} WHERE {mine}"
+        self.connection.exec_driver_sql(statement, [(*row, self.project_id) for row in rows])
+
     def upsert(
         self,
         table: sa.Table,

@@ -56,8 +56,10 @@ def fill(scope: Scope) -> None:
     profiles.set_position(scope, model.id, reference.id, moved, expected=Position())
     profiles.mark_dirty(scope, model.id, reference.id, [day_us(1)], now_us=NOW)
     given = [result("drift.psi.x", day=day, value=day / 3) for day in range(2)]
-    results.write_points(scope, model.id, given, now_us=NOW)
-    results.write_points(scope, model.id, [result("drift.psi.x", value=None, reason="no rows")], now_us=NOW + DAY)
+    results.write_points(scope, model.id, results.pack(given), now_us=NOW)
+    results.write_points(
+        scope, model.id, results.pack([result("drift.psi.x", value=None, reason="no rows")]), now_us=NOW + DAY
+    )
     states.set_state(scope, model.id, verdict="bad", severity="warning", events=7, detail={"a": [1.5, None]})
     changes.add_change(scope, model.id, at_us=NOW, kind="deployment", title="second try", version="2", now_us=NOW)
     silent = OperationsIncident(
