@@ -36,7 +36,7 @@ from barograph.spec.file import spec_of
 
 DAY = 86_400_000_000
 START = 19_800  # days since 1970
-HISTORIES = int(os.environ.get("BAROGRAPH_HISTORIES", "50"))
+HISTORIES = int(os.environ.get("BAROGRAPH_HISTORIES", "15"))
 
 
 @dataclass(frozen=True)
