@@ -26,7 +26,7 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 WELL = Judged(rows=900, chunks=3, how="by its labels")
 DOUBTED = Judged(rows=900, chunks=3, doubt="no labels have arrived")
 FAILURE = Failure(since=NOON, reason="no such column: 'age'.")
-OVER = Trouble(severity=Severity.CRITICAL, title="AUC fell", family="performance", is_over=True)
+OVER = Trouble(severity=Severity.CRITICAL, title="AUC fell", family="performance", is_over=True, is_shown=True)
 GUESSED = replace(OVER, family="estimation")
 WORSE = Trouble(severity=Severity.CRITICAL, title="AUC fell", family="performance")
 SILENT = Trouble(severity=Severity.CRITICAL, title="no events have come since noon", family="operations")
@@ -179,6 +179,15 @@ def test_times_are_told_in_utc() -> None:
 
 def said(judged: Judged, *troubles: Trouble) -> str:
     return condition(lifecycle=Lifecycle.LIVE, judged=judged, troubles=troubles).verdict
+
+
+def test_an_alarm_that_is_over_does_not_show_that_the_model_is_as_before() -> None:
+    for severity in (Severity.CRITICAL, Severity.WARNING):
+        shown = replace(OVER, severity=severity)
+        assert "is within its limits again" in said(WELL, shown)
+        assert "its alarm is over, but that it is as good as before is not shown yet" in said(
+            WELL, replace(shown, is_shown=False)
+        )
 
 
 def test_what_the_service_itself_warns_of_is_told_by_its_own_words() -> None:

@@ -268,7 +268,7 @@ def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks:
             "performance.roc_auc ..cc\nperformance.roc_auc@city=A .www",
             (
                 "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 weeks "
-                "since 2013-09-02; also in city=A"
+                "since 2013-09-02, first in city=A, in all rows in the week of 2013-09-09; also in city=A"
             ),
         ),
     ],

@@ -42,8 +42,12 @@ class Judgement(StrEnum):
     CANNOT_BE_EVALUATED = "cannot be evaluated"  # the evaluation itself fails
 
 
-# An alarm of labels ends when its evidence has fallen to a tenth; one of estimates when these are within their limits.
+# An alarm of labels ends when its evidence has fallen to a tenth, which shows nothing by itself (`checks/recovery.py`);
+# one of estimates when these are within their limits.
+AGAIN = "is within its limits again"
 AS_ESTIMATED = "its estimates are within their limits again: that it is well is not shown until labels come"
+NOT_SHOWN = "its alarm is over, but that it is as good as before is not shown yet"
+OF_LABELS = ("performance", "concept")  # families that can show that it is as good as before
 HELD = (Lifecycle.PAUSED, Lifecycle.RETIRED)  # those that a person chooses
 
 
@@ -76,7 +80,8 @@ class Trouble:
 
     `family`, `metric`, `column` and `segment` are those of its root alert; `unusable` is the share of predictions that
     could not be used at worst, where that is what it is about; `is_over` says that all of its gravest alerts are
-    resolved, and `by_itself` that the root is one of them: else it explains what is graver than it.
+    resolved, `is_shown` that the chunks since show the model to be as good as before, and `by_itself` that the root is
+    one of them: else it explains what is graver than it.
     """
 
     severity: Severity
@@ -87,6 +92,7 @@ class Trouble:
     segment: str | None = None
     unusable: float | None = None
     is_over: bool = False
+    is_shown: bool = False
     by_itself: bool = True
 
 
@@ -192,8 +198,8 @@ def condition(
     return Condition(lifecycle=lifecycle, judgement=judgement, severity=severity, verdict=verdict)
 
 
-def trouble_of(incident: Incident) -> Trouble:
-    """Return what of an incident the state of its model follows from."""
+def trouble_of(incident: Incident, *, is_shown: bool) -> Trouble:
+    """Return what of an incident the state of its model follows from; `is_shown` as in `Trouble`."""
     root, loud = incident.root.last_breach, heard(incident.root, incident.alerts) or incident.alerts
     gravest = [alert for alert in loud if alert.severity is incident.severity]
     return Trouble(
@@ -205,6 +211,7 @@ def trouble_of(incident: Incident) -> Trouble:
         segment=root.segment,
         unusable=unusable_share(incident),
         is_over=all(alert.state is State.RESOLVED for alert in gravest),
+        is_shown=is_shown,
         by_itself=incident.root.severity is incident.severity,
     )
 
@@ -235,7 +242,8 @@ def _judged(
         is_over = all(trouble.is_over for trouble in worst)  # drift that came with it may last
         more = len(worst) + len(broken) - 1
         also = f" (and {more} more {'incident' if more == 1 else 'incidents'})" if more else ""
-        verdict = f"{_in_trouble(worst[0], is_over, judged)}: {worst[0].title}{also}{_besides(silenced)}."
+        is_shown = all(trouble.is_shown for trouble in worst)
+        verdict = f"{_in_trouble(worst[0], is_over, is_shown, judged)}: {worst[0].title}{also}{_besides(silenced)}."
         return Judgement.ATTENTION if is_over else Judgement.IN_TROUBLE, severity, verdict
     if lifecycle is Lifecycle.NEW:
         missing = "no event has come" if has_reference else "it has no reference to be compared with"
@@ -257,7 +265,7 @@ def _apart_from(rows: int, which: str) -> str:
     return f" Apart from {count(rows, 'row')} {which}." if rows else ""
 
 
-def _in_trouble(worst: Trouble, is_over: bool, judged: Judged | None) -> str:
+def _in_trouble(worst: Trouble, is_over: bool, is_shown: bool, judged: Judged | None) -> str:
     if what_breaks(worst.metric, worst.family) is Broken.NO_ROWS and worst.segment is None:
         rest = judged.how if judged and judged.is_enough else ""
         rest = f", and the model is all right {rest} apart from that" if rest else ""
@@ -270,7 +278,7 @@ def _in_trouble(worst: Trouble, is_over: bool, judged: Judged | None) -> str:
         return f"{worst.unusable:.0%} of the predictions cannot be used" if few else "No usable predictions come"
     if is_over and worst.family == "estimation":
         return f"The model was in trouble, and {AS_ESTIMATED}"
-    return "The model was in trouble, and is within its limits again" if is_over else "The model is in trouble"
+    return f"The model was in trouble, and {AGAIN if is_shown else NOT_SHOWN}" if is_over else "The model is in trouble"
 
 
 def _broken(trouble: Trouble, judged: Judged) -> str:
@@ -284,7 +292,8 @@ def _broken(trouble: Trouble, judged: Judged) -> str:
         return f"Whether the model {worse} {unknown}: {trouble.title}"
     if trouble.family in ("performance", "estimation", "concept") and not trouble.segment:
         if trouble.is_over:
-            again = AS_ESTIMATED if trouble.family == "estimation" else "is within its limits again"
+            again = AGAIN if trouble.is_shown else NOT_SHOWN
+            again = AS_ESTIMATED if trouble.family == "estimation" else again
             return f"The model was worse for a while, and {again}: {trouble.title}"
         return f"The model is getting worse, by how much is not certain yet: {trouble.title}"
     if trouble.family in ("performance", "estimation"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from barograph.alerts.condition import Condition, Judged, Lifecycle, condition, trouble_of
@@ -21,15 +21,18 @@ ALL = 0.95  # of the labels have arrived
 PATIENCE, PATIENCE_PART = 3, 1 / 3  # chunks, and their part of all: so long labels may be on their way
 
 
-def checked_condition(judged: Judged, incidents: Sequence[Incident], *, outside: int) -> Condition:
+def checked_condition(
+    judged: Judged, incidents: Sequence[Incident], *, is_shown: Callable[[Incident], bool], outside: int
+) -> Condition:
     """Return the state of a model in the whole time that was checked, also by incidents that are over.
 
-    The verdict names rows that are `outside` of it, without a usable time.
+    `is_shown` says of one that is over whether the model is shown to be as good as before. The verdict names rows that
+    are `outside` of it, without a usable time.
     """
     return condition(
         lifecycle=Lifecycle.LIVE,
         judged=judged,
-        troubles=[trouble_of(incident) for incident in incidents if not incident.silenced_by],
+        troubles=[trouble_of(i, is_shown=is_shown(i)) for i in incidents if not i.silenced_by],
         silenced=sum(1 for incident in incidents if incident.silenced_by),
         outside=outside,
     )

@@ -18,6 +18,7 @@ from barograph.checks.loss import loss_of_worst_chunk
 from barograph.checks.not_checked import NotChecked, not_checked
 from barograph.checks.plan import Plan
 from barograph.checks.power import blind_to
+from barograph.checks.recovery import is_shown
 from barograph.checks.spec_check import check_said, plan_of
 from barograph.checks.verdict import checked_condition, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule
@@ -143,7 +144,12 @@ def report_of(
         now=now,
     )
     judged = replace(judge(reference, profiles, found.rows), blind=blind_to(found.watches, reference.schema.task))
-    state = checked_condition(judged, incidents, outside=profiles.outside)
+    state = checked_condition(
+        judged,
+        incidents,
+        is_shown=lambda incident: is_shown(incident, found.rows, profiles.chunks[:closed], plan.tolerances),
+        outside=profiles.outside,
+    )
     return Report(
         model=plan.model,
         reference=reference,

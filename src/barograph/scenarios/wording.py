@@ -139,6 +139,9 @@ def examples() -> Iterator[Example]:
     yield one("a loss of a metric that is better low", ("performance.log_loss", "....cccccccc"))
     yield one("a loss below a limit of one's own", (auc, "....cccccccc", {"reference_value": None}))
     yield one("a loss of segments", (auc, "....cccccccc"), ("performance.roc_auc@origin=JFK", "....wwwwwwww"))
+    yield one(
+        "a loss that began in a segment", (auc, "......cccccc"), ("performance.roc_auc@origin=JFK", "...wwwwwwwww")
+    )
     yield one("a loss of a segment alone", ("performance.roc_auc@origin=JFK", "....wwwwwwww"))
     yield one("a loss, and what moved with it", (auc, "....cccccccc"), (drift + "income", "....nnnnnnnn"))
     yield one(
@@ -224,10 +227,12 @@ def verdicts() -> Iterator[tuple[str, str]]:
         ("no rows", Judged(rows=0, chunks=0), ()),
         ("in trouble", well, (worse,)),
         ("in trouble, with more", well, (worse, broken, moved)),
-        ("was in trouble", well, (replace(worse, is_over=True),)),
+        ("was in trouble", well, (replace(worse, is_over=True, is_shown=True),)),
+        ("was in trouble, as far as is shown", well, (replace(worse, is_over=True),)),
         ("was in trouble, as estimated", well, (replace(worse, is_over=True, family="estimation"),)),
         ("getting worse", well, (early,)),
-        ("was worse", well, (replace(early, is_over=True),)),
+        ("was worse", well, (replace(early, is_over=True, is_shown=True),)),
+        ("was worse, as far as is shown", well, (replace(early, is_over=True),)),
         ("was worse, as estimated", well, (replace(early, is_over=True, family="estimation"),)),
         ("a part is worse", well, (part,)),
         ("worse if labels have shifted", well, (shifted,)),

@@ -164,7 +164,7 @@ def is_lasting(numbers: Floats, settings: Settings, evidence: Floats) -> bool:
     means of many steps would outlive the trouble.
     """
     limit = settings.threshold - np.log(10.0)
-    lasting = abs(numbers[at.ONE_SIDE]) >= settings.close
+    lasting: bool = abs(numbers[at.ONE_SIDE]) >= settings.close
     for k in range(at.KINDS):
         lasting |= evidence[k] > limit and (k > at.LEVEL or numbers[at.ONE_SIDE] != 0)
     return lasting

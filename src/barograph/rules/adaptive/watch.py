@@ -72,7 +72,7 @@ def flat_evidence(state: State, settings: Settings, y: float) -> float:
             return -np.inf
         usual = max(numbers[at.RUNS] / numbers[at.RUN_WEIGHT], SHORTEST_RUN**RUN_POWER)
         log_e = log_e_value(numbers[at.RUN], usual, numbers[at.RUN_WEIGHT], RUN_POWER)
-        return evidence_of(log_e) + at.LOG_SHARES[at.FLAT]
+        return float(evidence_of(log_e) + at.LOG_SHARES[at.FLAT])
     decay = settings.decay**RUN_DECAY
     numbers[at.RUNS] = decay * numbers[at.RUNS] + max(numbers[at.RUN], 1.0) ** RUN_POWER
     numbers[at.RUN_WEIGHT] = decay * numbers[at.RUN_WEIGHT] + 1

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from barograph.alerts.alert import State
 from barograph.alerts.condition import (
+    OF_LABELS,
     Condition,
     Failure,
     Judged,
@@ -144,6 +145,8 @@ def troubles_of(seen: Sequence[SeenIncident]) -> list[Trouble]:
             unusable=one.stored.body.get("unusable"),
             by_itself=one.root.severity == one.severity,
             is_over=all(member.state == RESOLVED for member in one.loud if member.severity == one.severity),
+            # What the chunks since show is told by reports, which have them.
+            is_shown=not any(member.family in OF_LABELS for member in one.loud if member.severity == one.severity),
         )
         for one in sorted(seen, key=order)
     ]
