@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VERSIONS := 3.11 3.12 3.13 3.14
 
-.PHONY: demo test provider versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories soak power streams
+.PHONY: demo test provider sbom versions coverage wheel lint bench accuracy certify alarms chaos hostile torture fuzz load replays delivery screenshots docs format lock clean producers sdk-bench sdk-soak sdk-wheel kafka history histories soak power streams
 
 demo: $(STAMP)  ## train real models, serve them, and watch a story of real and injected troubles until Ctrl-C
 	$(BIN)/barograph demo
@@ -37,6 +37,16 @@ wheel: $(STAMP)  ## the wheel and the source archive, in dist
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv build --quiet --out-dir dist
 
+sbom:  ## what a server consists of, with versions and hashes of the lock, as CycloneDX: dist/barograph.cdx.json
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check "cyclonedx-bom==7.5.0" "uv>=0.5"
+	mkdir -p dist
+	build/sbom/bin/uv pip compile pyproject.toml --extra server --extra report --extra sql --extra kafka --extra iceberg \
+		--constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-annotate --no-header --quiet -o build/sbom/requirements.txt
+	build/sbom/bin/cyclonedx-py requirements build/sbom/requirements.txt --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --validate -o dist/barograph.cdx.json
+
 lint: $(STAMP)  ## style, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,8 +56,8 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## ratios of speed and memory, measured in one run
-	$(BIN)/python benchmarks/run.py
+bench: $(STAMP)  ## speed and memory against targets: make bench [PARTS="kernel peers"] [PEERS=folder of environments of other tools]
+	$(BIN)/python benchmarks/run.py $(PARTS) $(if $(PEERS),--peers $(PEERS)) --write
 
 accuracy: $(STAMP)  ## how good the estimates are: make accuracy DATA=folder
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py $(DATA)

@@ -38,6 +38,7 @@ from typing import Any  # Any: JSON values, and values of the mail server's libr
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 
+from barograph.errors import StoreError
 from barograph.store.catalog import models
 from barograph.store.catalog.alerts import OperationsIncident, write_operations
 from barograph.store.catalog.database import migrate, open_database, reading, writing
@@ -47,6 +48,7 @@ from barograph.store.clock import wall_clock_us
 DOCUMENT = Path(__file__).parents[1] / "docs" / "delivery.md"
 CODE = "import sys; from barograph.cli import main; sys.argv = sys.argv[1:]; main()"
 BEGIN, END = "<!-- chaos: begin -->\n", "<!-- chaos: end -->"
+WRITES = 5  # attempts to write an incident
 HANG_S = 4.0  # longer than an attempt may take
 MODELS = 10
 RECEIVERS = ("hook", "slack", "pager", "mail")
@@ -341,8 +343,14 @@ def run(folder: Path, *, incidents: int, kills: int, seed: int, patience_s: floa
             until_us=now_us if state == "resolved" else None,
             body={"advice": "Wait."},
         )
-        with writing(engine) as connection:
-            write_operations(Scope(connection, 1), of[i % MODELS], one, now_us=now_us)
+        for left in reversed(range(WRITES)):  # as workers do, when the catalog is locked for too long
+            try:
+                with writing(engine) as connection:
+                    return write_operations(Scope(connection, 1), of[i % MODELS], one, now_us=now_us)
+            except StoreError:
+                if not left:
+                    raise
+        return None
 
     began = time.monotonic()
     with ExitStack() as stack:
@@ -390,7 +398,7 @@ def _kill(processes: Processes, result: Result, kills: int, rng: Random, stop: t
 def _write_incidents(
     write: Callable[[int, Any], None], result: Result, incidents: int, rng: Random, end: float
 ) -> None:
-    """Let incidents fire, and end those of which the webhook has heard, a few at a time."""
+    """Let incidents fire, and end those of which all have heard, a few at a time."""
     fire, over = list(range(incidents)), set[int]()
     fired: list[int] = []
     while len(over) < incidents:
@@ -400,7 +408,9 @@ def _write_incidents(
             if fire and len(fired) - len(over) < 100:
                 write(fire[0], "firing")
                 fired.append(fire.pop(0))
-        told = {one[0] for one in list(result.heard["hook"].came) if one[1] == "new"}
+        # What is over before a receiver has heard of it is never told to it: so all must have.
+        came = [{one[0] for one in list(heard.came) if one[1] == "new"} for heard in result.heard.values()]
+        told = set.intersection(*came)
         for i in fired:
             if i not in over and f"i{i}" in told and rng.random() < 0.5:
                 write(i, "resolved")

@@ -12,8 +12,9 @@ import cProfile
 import pstats
 import resource
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +27,9 @@ from barograph.ingest.decode import decode_events
 from barograph.ingest.layouts import event_layout
 from barograph.spec.file import spec_of
 from barograph.store.catalog import cross_project as everywhere
-from barograph.store.catalog import models, references
+from barograph.store.catalog import models, profiles, references, results
 from barograph.store.catalog.database import migrate, open_database, reading
+from barograph.store.catalog.scope import Scope
 from barograph.store.reference_files import keep_reference
 from barograph.store.settings import Settings
 from barograph.store.spool import Batch, Spool
@@ -62,6 +64,33 @@ def rows_of(hours: int, a_hour: int, *, seed: int, first: int = 0) -> pl.DataFra
         "score": score,
     }
     return pl.DataFrame(columns)
+
+
+@dataclass
+class Watch:
+    """How long the longest write transaction took, and when the newest chunk had results, by the clock on the wall."""
+
+    longest_s: float = 0.0
+    seen: float | None = None
+    look: Callable[[], bool] = lambda: False
+
+
+WATCH = Watch()
+
+
+class Timed(WorkerContext):
+    """A workshop whose write transactions are timed."""
+
+    @contextmanager
+    def write(self, project_id: int) -> Iterator[Scope]:
+        """Give a project of the catalog, to change."""
+        began = time.perf_counter()
+        with WorkerContext.write(self, project_id) as scope:
+            began = time.perf_counter()  # it has the lock
+            yield scope
+        WATCH.longest_s = max(WATCH.longest_s, time.perf_counter() - began)
+        if WATCH.seen is None and WATCH.look():
+            WATCH.seen = time.perf_counter()
 
 
 @dataclass
@@ -144,10 +173,60 @@ def service(folder: Path) -> Iterator[Service]:
     migrate(engine)
     with Spool(given.spool, max_bytes=given.spool_bytes) as spool:
         held: list[Service] = []
-        ctx = WorkerContext(settings=given, engine=engine, owner="bench", now_us=lambda: held[0].now_us, spool=spool)
+        ctx = Timed(settings=given, engine=engine, owner="bench", now_us=lambda: held[0].now_us, spool=spool)
         held.append(Service(ctx=ctx, spool=spool))
         yield held[0]
     engine.dispose()
+
+
+def queries(one: Service, chunks: int) -> dict[str, float]:
+    """Return the 95th percentile of questions to the catalog, in ms, while a worker is busy with the same model."""
+    ctx, model, stop = one.ctx, one.model_id, threading.Event()
+    live = live_model(ctx, PROJECT, model)
+    assert live is not None
+
+    def busy() -> None:
+        for i in range(10_000):
+            if stop.is_set():
+                return
+            one.send(rows_of(1, MORE, seed=5_000 + i, first=chunks - 1))
+            one.work()
+
+    asked: dict[str, Callable[[Scope], object]] = {
+        "series": lambda scope: results.series(scope, model, metric="psi", column="x0", limit=8_760),
+        "as_of": lambda scope: results.series(
+            scope, model, metric="psi", column="x0", as_of_us=one.now_us - 60_000_000, limit=8_760
+        ),
+        "profiles": lambda scope: profiles.profile_heads(scope, live.reference_id, "chunk"),
+        "breaches": lambda scope: results.rows(scope, model, status="breach", limit=100),
+    }
+    thread = threading.Thread(target=busy)
+    thread.start()
+    found = {}
+    try:
+        for name, ask in asked.items():
+            took = []
+            for _ in range(40):
+                began = time.perf_counter()
+                with ctx.read(PROJECT) as scope:
+                    ask(scope)
+                took.append(1_000 * (time.perf_counter() - began))
+            found[f"{name}_p95_ms"] = float(np.quantile(took, 0.95))
+    finally:
+        stop.set()
+        thread.join()
+    return found
+
+
+def first_result() -> float:
+    """Return the seconds from the acknowledgement of a new small model's first events until they have results."""
+    with tempfile.TemporaryDirectory() as folder, service(Path(folder)) as one:
+        one.register([])
+        more = rows_of(3, A_CHUNK, seed=3)
+        began = time.perf_counter()
+        one.send(more)
+        one.work()
+        return time.perf_counter() - began
 
 
 def measure(chunks: int, *, segments: bool = False, profile: str = "") -> dict[str, float]:
@@ -158,11 +237,16 @@ def measure(chunks: int, *, segments: bool = False, profile: str = "") -> dict[s
     with tempfile.TemporaryDirectory() as folder, service(Path(folder)) as one:
         one.register(["c0"] if segments else [])
         history = rows_of(chunks, A_CHUNK, seed=3)
+        last_us = START_US + (chunks - 1) * HOUR_US
+        WATCH.longest_s, WATCH.seen = 0.0, None
+        WATCH.look = lambda: _is_visible(one, last_us)
         began, wall = time.process_time(), time.perf_counter()
         for at in range(0, len(history), AT_ONCE):
             one.send(history[at : at + AT_ONCE])
         one.work()
         filled, filled_wall = time.process_time() - began, time.perf_counter() - wall
+        filled_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        newest = (WATCH.seen or time.perf_counter()) - wall
         found, parts = [], []
         for i in range(UPDATES + 1):
             more = rows_of(1, MORE, seed=100 + i, first=chunks - 1)
@@ -200,8 +284,16 @@ def measure(chunks: int, *, segments: bool = False, profile: str = "") -> dict[s
             "acknowledge": float(acknowledged),
             "file": float(filing),
             "work": float(working),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mb": filled_mb,
+            "newest_visible_s": newest,
+            "longest_write_s": WATCH.longest_s,
+            **queries(one, chunks),
         }
+
+
+def _is_visible(one: Service, chunk_us: int) -> bool:
+    with one.ctx.read(PROJECT) as scope:
+        return bool(results.rows(scope, one.model_id, start_us=chunk_us, limit=1))
 
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -213,12 +305,18 @@ def write_table(found: list[dict[str, float]]) -> None:
     rows = [
         f"| {one['chunks']:,} | {one['update_cpu_s']:.3f} | {one['update_cpu_s'] / found[0]['update_cpu_s']:.2f} | "
         f"{one['restarted_cpu_s']:.2f} | {one['filled_cpu_s']:.1f} | "
-        f"{1000 * one['filled_cpu_s'] / one['chunks']:.0f} | {one['peak_mb']:,.0f} |"
+        f"{1000 * one['filled_cpu_s'] / one['chunks']:.0f} | {one['peak_mb']:,.0f} | {one['newest_visible_s']:.0f} | "
+        f"{one['longest_write_s']:.2f} | {one['series_p95_ms']:.0f} / {one['as_of_p95_ms']:.0f} / "
+        f"{one['profiles_p95_ms']:.0f} / {one['breaches_p95_ms']:.0f} |"
         for one in found
     ]
+    columns = (
+        "| chunks | update, CPU s | ratio | first of a new process | back-filled, CPU s | a chunk, ms | peak MB | "
+        "newest visible, s | longest write, s | series / as of / profiles / breaches, p95 ms |"
+    )
     head = [
-        "| chunks | update, CPU s | ratio | the first of a new process | back-filled, CPU s | a chunk, ms | peak MB |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
+        columns,
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     text = DOCUMENT.read_text("utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
@@ -237,6 +335,7 @@ def main() -> None:
     for chunks in given.chunks:
         found.append(measure(chunks, segments=given.segments, profile=given.profile))
         print({name: round(value, 3) for name, value in found[-1].items()}, flush=True)
+    print({"first_result_s": round(first_result(), 3)})
     if given.write:
         write_table(found)
 

@@ -206,7 +206,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> None:
         threading.Thread(target=run.watch, args=(over,), daemon=True).start()
         run.send(1_000)
         run.finished()  # the group has begun, everything is loaded
-        calm = asked.messages // 10
+        calm = asked.calm or asked.messages // 10
         began, before = time.monotonic(), run.processor_s()
         run.send(calm)
         run.finished()
@@ -270,6 +270,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--calm", type=int, help="of them, those before any trouble, for the rate; a tenth")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument(
         "--away", type=int, default=60, help="seconds for which server and broker stand still; 0: never"

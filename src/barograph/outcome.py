@@ -126,11 +126,13 @@ def stack(found: Sequence[Outcome]) -> Outcomes:
 
 
 def join(parts: Sequence[Outcomes]) -> Outcomes:
-    """Return outcomes of pairs that follow each other, (n,) each, as one table.
+    """Return outcomes of pairs that follow each other, (n,) each, as one table; none of none.
 
     >>> join([stack([Estimate(value=0.5, n=2)]), stack([Undefined("current has no rows")])]).defined.tolist()
     [True, False]
     """
+    if not parts:
+        return stack(())
     reasons = tuple(dict.fromkeys(reason for part in parts for reason in part.reasons))
     codes = [np.array([0, *(1 + reasons.index(reason) for reason in part.reasons)], np.uint16) for part in parts]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import polars as pl
 import pytest
@@ -37,3 +39,25 @@ def test_what_has_no_mean_or_no_numbers_has_no_factor(reference: Reference) -> N
     profile = reference.profile(frame(1_000, 4, 10.0)).total()
     assert factor_of(reference, profile, "kind") is None
     assert factor_of(reference, reference.profile(frame(10, 5, 10.0)).total(), "amount") is None
+
+
+def weather(first: int, days: int) -> pl.DataFrame:
+    """Return so many days from the first: the pressure of one is narrow, and moves from day to day."""
+    rng = np.random.default_rng(first)
+    of_day = rng.normal(1017.0, 7.0, days)
+    values = (of_day[:, None] + rng.normal(0.0, 1.5, (days, 100))).ravel()
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    times = [start + timedelta(days=first + i // 100, minutes=14 * (i % 100)) for i in range(days * 100)]
+    return pl.DataFrame({"timestamp": times, "pressure": values, "kind": ["a", "b"] * (days * 50)})
+
+
+def test_a_day_varies_less_than_a_year() -> None:
+    reference = barograph.fit(weather(0, 60))
+
+    def found(pressure: pl.Expr) -> float | None:
+        (day,) = reference.profile(weather(70, 1).with_columns(pressure), chunk="1d").select()
+        return factor_of(reference, day, "pressure")
+
+    assert found(pl.col("pressure") / 33.86) == pytest.approx(1 / 33.86, rel=0.03)
+    assert found(pl.col("pressure") * 60 - 58_000) is None  # the spread did not grow with the mean
+    assert found(pl.col("pressure")) is None

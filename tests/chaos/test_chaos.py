@@ -22,7 +22,7 @@ EVENTS = {
 
 
 def test_nothing_is_lost_or_counted_twice_when_processes_are_killed(tmp_path: Path) -> None:
-    program = [sys.executable, str(PROGRAM), "--rounds", "2", "--seconds", "3", "--seed", "11"]
+    program = [sys.executable, str(PROGRAM), "--rounds", "1", "--seconds", "3", "--seed", "11"]
     done = subprocess.run([*program, "--folder", str(tmp_path)], capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
 

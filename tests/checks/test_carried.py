@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -36,7 +36,7 @@ from barograph.spec.file import spec_of
 
 DAY = 86_400_000_000
 START = 19_800  # days since 1970
-HISTORIES = int(os.environ.get("BAROGRAPH_HISTORIES", "50"))
+HISTORIES = int(os.environ.get("BAROGRAPH_HISTORIES", "15"))
 
 
 @dataclass(frozen=True)
@@ -174,20 +174,21 @@ class Watcher:
         )
         assert_same([one.to_dict() for one in self.alerts[0]], [one.to_dict() for one in alerts[0]])
         assert_same([one.to_dict() for one in self.alerts[1]], [one.to_dict() for one in alerts[1]])
-        assert self.judged == judge(reference(), profiles, found.rows)
+        assert_same(self.judged, judge(reference(), profiles, found.rows))
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
     if isinstance(theirs, float) and isinstance(ours, float):
         assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12)
-    elif isinstance(theirs, Result):
-        for name in Result.__slots__:
-            assert_same(getattr(ours, name), getattr(theirs, name))
+    elif is_dataclass(theirs):
+        assert type(ours) is type(theirs)
+        for one in fields(theirs):
+            assert_same(getattr(ours, one.name), getattr(theirs, one.name))
     elif isinstance(theirs, dict):
         assert ours.keys() == theirs.keys()
         for name, value in theirs.items():
             assert_same(ours[name], value)
-    elif isinstance(theirs, list):
+    elif isinstance(theirs, list | tuple):
         assert len(ours) == len(theirs)
         for one, other in zip(ours, theirs, strict=True):
             assert_same(one, other)

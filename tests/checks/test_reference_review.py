@@ -54,6 +54,14 @@ def test_a_short_one_is_told() -> None:
     assert "weekends" in found["the rhythm of the week"]
 
 
+def test_days_that_were_put_together_are_counted_as_blocks() -> None:
+    reference = fit(errors(20))
+    history = finest(reference)
+    assert history is not None
+    found = {doubt.what: doubt.why for doubt in review(reference, history.in_runs(2))}
+    assert "the reference has 10 blocks" in found["small losses of performance"]
+
+
 def test_it_is_not_called_all_right_beside_a_reference_that_drifts() -> None:
     before, now = errors(40, worse=1.5), errors(20, seed=1, first=40)
     report = check(before, now, chunk="1d")

@@ -47,7 +47,7 @@ def test_what_moved_in_a_week_is_told_once(office: Office) -> None:
         ["over, warning", "flights: colour has values that are new"],
     ]
     assert said["text"].splitlines()[1:3] == [
-        "Models: Of 1 model, 1 is in trouble.",
+        "Models: 1 model: 1 in trouble.",
         "Week from: 2023-11-13 08:00 UTC, until 2023-11-20 08:00 UTC",
     ]
     assert at(office, MONDAY + timedelta(days=7)) == ["This week: default: 1 incident (1 goes on)"]

@@ -223,7 +223,7 @@ def test_mails_of_one_trouble_are_one_conversation(box: Mailbox) -> None:
     one, two = box.mails
     assert two["In-Reply-To"] == one["Message-ID"] == first
     assert one["References"] in two["References"]
-    assert two["Subject"].startswith("[critical] Resolved: ")
+    assert two["Subject"].startswith("[was critical] Resolved: ")
 
 
 def test_no_name_can_add_a_header_or_markup_to_a_mail(box: Mailbox) -> None:

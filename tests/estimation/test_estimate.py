@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -39,6 +40,27 @@ def test_expected_positives_are_those_of_the_cells(world: ModuleType) -> None:
     assert expected.table.positive.sum() == pytest.approx(total)
     assert (expected.table.positive >= 0).all()
     assert (expected.table.negative >= -1e-9).all()
+
+
+def test_many_windows_at_once_are_each_window(world: ModuleType) -> None:
+    rng = np.random.default_rng(11)
+    calibration = calibrate(*world.binary(world.rows(rng, 5000)))
+    each = [world.binary(world.rows(rng, n, shift=shift)) for n, shift in ((0, 0.0), (3, 0.0), (700, 0.4), (900, 9.0))]
+    cells = replace(each[0][0], counts=np.stack([one.counts for one, _ in each]))
+    parts = ("counts", "sums", "losses", "finest")
+    arrays = {part: np.stack([getattr(one, part) for _, one in each]) for part in parts}
+    scores = replace(each[0][1], **arrays, agreed=np.zeros(len(each), np.int64))
+    many = estimate_binary(calibration, cells, scores, values=VALUES).outcomes
+    undefined = 0
+    for i, window in enumerate(each):
+        for name, one in estimate_binary(calibration, *window, values=VALUES).outcomes.items():
+            if isinstance(one, Undefined):
+                assert many[name][i] == one
+                undefined += 1
+                continue
+            for number in ("value", "n", "lower", "upper", "standard_error"):
+                assert getattr(many[name][i], number) == pytest.approx(getattr(one, number), rel=1e-11, abs=1e-13)
+    assert undefined >= len(many)  # without rows
 
 
 def test_mean_and_deviation_are_those_of_random_replicas(world: ModuleType) -> None:

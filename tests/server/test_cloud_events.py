@@ -31,7 +31,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 def model(served: Served, name: str, **more: Any) -> str:
     base = f"/v1/models/{name}"
     assert served.client.put(base, json={**SPEC, **more}).status_code == 201
-    sent = served.client.post(f"{base}/references?wait=60", content=parquet(events(1500, seed=1)), headers=PARQUET)
+    sent = served.client.post(f"{base}/references?wait=60", content=parquet(events(300, seed=1)), headers=PARQUET)
     assert sent.status_code == 201, sent.text
     return base
 
@@ -213,7 +213,7 @@ def test_every_inference_counts_once_however_often_the_server_is_killed(tmp_path
         with process(tmp_path, []) as client:
             if life == 0:
                 assert client.put("/v1/models/kserve", json=SPEC).status_code == 201
-                reference = parquet(events(1500, seed=1))
+                reference = parquet(events(300, seed=1))
                 sent = client.post("/v1/models/kserve/references?wait=60", content=reference, headers=PARQUET)
                 assert sent.status_code == 201
             for batch in waiting[: 5 if life < 3 else None]:

@@ -82,3 +82,15 @@ def test_the_table_of_permissions_is_that_of_the_code() -> None:
         cells = " | ".join("yes" if permission in may else "" for may in ROLES.values())
         line = re.sub(r" +", " ", f"| `{permission}` | {cells} | {what} |")
         assert line in page, line
+
+
+def test_the_tests_that_the_asvs_page_names_are_there() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "asvs.md").read_text("utf-8")
+    paths = set(re.findall(r"`(tests/[\w/.]+)`", page))
+    assert len(paths) > 30
+    assert {path for path in paths if not (root / path).exists()} == set()
+    every = "".join(file.read_text("utf-8") for file in (root / "tests").rglob("test_*.py"))
+    files = {file.name for file in (root / "tests").rglob("test_*.py")}
+    names = set(re.findall(r"`(test_\w+)(?:\.py)?`", page))
+    assert {name for name in names if f"def {name}(" not in every and f"{name}.py" not in files} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ from logged import events
 
 CHECKS = [not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance]
 OPERATIONS = [(rule.method, rule.path) for rule in RULES]
-EXAMPLES = 15
+EXAMPLES = int(os.environ.get("BAROGRAPH_EXAMPLES", "8"))
 KNOWN = {"model": "flights", "number": 1, "job": 1, "chunk": "2024-01-03"}
 
 

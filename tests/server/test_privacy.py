@@ -54,7 +54,7 @@ def private(frame: pl.DataFrame) -> pl.DataFrame:
 def test_nothing_clear_reaches_the_disk_the_log_or_an_answer(tmp_path: Path, in_table: Callable[..., None]) -> None:
     data, said = tmp_path / "data", list[str]()
     answers: list[httpx.Response] = []
-    frame = private(events(1500, seed=1))
+    frame = private(events(300, seed=1))
 
     def post(path: str, body: bytes, kind: str) -> httpx.Response:
         answers.append(client.post(BASE + path, content=body, headers={"Content-Type": kind}))
@@ -142,7 +142,7 @@ def test_what_the_service_fetches_is_treated_too(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(data, workers=True, sources=(str(tmp_path),)) as served:
         assert served.client.put(BASE, json=SPEC).status_code == 201
-        sent = served.client.post(f"{BASE}/references?wait=60", content=parquet(private(events(1500))), headers=PARQUET)
+        sent = served.client.post(f"{BASE}/references?wait=60", content=parquet(private(events(300))), headers=PARQUET)
         assert sent.status_code == 201
         put = served.client.put(BASE, json={**SPEC, "sources": {"sql": fetched}})
         assert put.status_code == 200, put.text
@@ -156,7 +156,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 
 @pytest.mark.parametrize("form", ["csv", "arrow", "nested"])
 def test_reference_data_of_each_kind_are_treated(tmp_path: Path, form: str) -> None:
-    frame = private(events(1500, seed=1))
+    frame = private(events(300, seed=1))
     with serving(tmp_path / "data", workers=True) as served:
         assert served.client.put(BASE, json=SPEC).status_code == 201
         if form == "csv":
@@ -180,7 +180,7 @@ def test_what_cannot_be_sensitive_is_refused(tmp_path: Path) -> None:
         assert (wrong.status_code, "hash, drop, mask" in wrong.text) == (422, True)
         spec = {**SPEC, "sensitive": {"event_id": "mask", "score": "mask", "label": "hash"}}
         assert served.client.put(BASE, json=spec).status_code == 201
-        sent = served.client.post(f"{BASE}/references?wait=60", content=parquet(events(1500)), headers=PARQUET)
+        sent = served.client.post(f"{BASE}/references?wait=60", content=parquet(events(300)), headers=PARQUET)
         assert sent.status_code == 422
 
 

@@ -82,6 +82,27 @@ def test_what_is_not_watched_would_not_have_been_told_and_nothing_is_saved(moved
     assert spec(moved) == before
 
 
+def test_the_settings_replay_what_is_written_there_before_it_is_saved(moved: Served) -> None:
+    before = moved.client.get("/v1/models/flights/spec", headers={"Accept": "application/toml"}).text
+    page = moved.client.get("/models/flights/settings", headers=HTML).text
+    token = re.search(r'name="csrf" value="([^"]*)"', page)
+    assert token is not None
+    off = '[[monitors]]\nmetric = "kolmogorov_smirnov"\ncolumns = ["x"]\noff = true\n'
+    form = {"csrf": token[1], "spec": f"{before}\n{off}", "how": "replay"}
+    told = moved.client.post("/models/flights/settings", data=form, headers={**HTML, "Origin": moved.url}).text
+    found = replay(
+        moved, {**spec(moved), "monitors": [{"metric": "kolmogorov_smirnov", "columns": ["x"], "off": True}]}
+    )
+    said = re.search(r'role="status"><pre[^>]*>([^<]*)', told)
+    assert said is not None
+    assert said[1].startswith(found["said"].replace(" chunks", " days"))
+    differ = sum(one["severity_now"] != one["severity_then"] for one in found["incidents"])
+    lines = said[1].partition("\n\n")[0].splitlines()[1:]
+    assert len(lines) == differ
+    assert "+off = true" in said[1]
+    assert spec(moved).get("monitors", []) == []
+
+
 def test_what_would_have_to_be_learned_first_cannot_be_replayed(moved: Served) -> None:
     answer = moved.client.post("/v1/models/flights/replay", json={**spec(moved), "segments": ["colour"]})
     assert answer.status_code == 422

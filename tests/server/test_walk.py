@@ -14,14 +14,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from neighbours import SECRET, furnish, least, rows
 from serving import Served, serving
 
 from barograph.server import members
 from barograph.server.pages.viewers import COOKIE, PROJECT_COOKIE
 from barograph.server.permissions import ROLES
 from barograph.server.route_table import PAGES, RULES, Routes, Rule
-from barograph.store.catalog import keys, projects, sessions, users
+from barograph.store.catalog import jobs, keys, projects, sessions, users
 from barograph.store.catalog.database import writing
+from barograph.store.catalog.models import find_model
 from barograph.store.catalog.scope import Scope
 from barograph.store.clock import wall_clock_us
 
@@ -40,6 +42,7 @@ class World:
     ids: dict[str, int]
     keys: dict[str, dict[str, str]]
     browsers: dict[str, dict[str, str]]
+    things: dict[str, dict[str, object]]  # by project: the ids of what is there
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -84,7 +87,17 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             name = place.split("/")[1]
             headers = {**by_key["operator"], "Barograph-Project": place}
             assert served.client.put(f"/v1/models/in-{name}", json={}, headers=headers).status_code == 201
-        yield World(served, {OWN: 1, OTHER: other.id, FOREIGN: foreign.id}, by_key, by_session)
+        ids = {OWN: 1, OTHER: other.id, FOREIGN: foreign.id}
+        engine = served.service.engine
+        things = {
+            place: furnish(engine, ids[place], acme if place == FOREIGN else 1, model_of(place), now_us=now_us)
+            for place in PLACES
+        }
+        yield World(served, ids, by_key, by_session, things)
+
+
+def model_of(place: str) -> str:
+    return "in-" + place.split("/")[1]
 
 
 def reaches(role: str, place: str) -> bool:
@@ -139,6 +152,122 @@ def test_things_of_other_projects_are_not_there_under_any_route(world: World) ->
                 answer = asked(world, rule, world.keys[role], model)
                 assert answer.status_code in (404, 422), (rule, role, model, answer.text[:300])
                 assert f"There is no model '{model}'" in answer.text or answer.status_code == 422
+
+
+ABSENT: dict[str, object] = {"incident": "nothing"}  # else 999999, which nothing is
+
+
+def filled(rule: Rule, ids: dict[str, object]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda m: str(ids.get(m[1], ABSENT.get(m[1], 999999))), rule.path)
+
+
+def plain(text: str, *told: object) -> str:
+    """Return an answer without the id that was asked for, and that of the request."""
+    text = re.sub(r'"request_id": ?"[^"]*"', "", text)
+    for one in told:
+        text = re.sub(rf"\b{re.escape(str(one))}\b", "ID", text)
+    return re.sub(r"</?q>|&#3[49];", "", text)
+
+
+def test_an_id_that_was_guessed_is_answered_as_one_of_nothing(world: World) -> None:
+    document = world.served.client.get("/v1/openapi.json").json()
+    engine, others = world.served.service.engine, {world.ids[OTHER], world.ids[FOREIGN]}
+    before, tried = rows(engine, others), set()
+    for rule in RULES:
+        named = set(re.findall(r"\{(\w+)\}", rule.path)) & (world.things[OWN].keys() - {"model"})
+        if not named:
+            continue
+        asked_for = document["paths"][rule.path][rule.method.lower()].get("requestBody", {}).get("content", {})
+        schema = asked_for.get("application/json", {}).get("schema")
+        body = None if schema is None else least(schema, document["components"]["schemas"])
+        for role in ("viewer", "editor", "admin", "owner"):
+            for place in (OTHER, FOREIGN):
+                if rule.permission not in ROLES[role] or (named == {"project"} and reaches(role, place)):
+                    continue
+                theirs = {**world.things[place], "model": "in-default"}
+                last = rule.path.rstrip("/").rpartition("{")[2].partition("}")[0]
+                inside = {**world.things[OWN], last: theirs[last]}  # of theirs, below what is one's own
+                guesses = ((theirs, {"model": "in-default"}), (inside, {**inside, last: ABSENT.get(last, 999999)}))
+                for guess in guesses[: len(named)]:
+                    answers = [
+                        world.served.client.request(rule.method, filled(rule, ids), headers=world.keys[role], json=body)
+                        for ids in guess
+                    ]
+                    told = [[ids.get(name, ABSENT.get(name, 999999)) for name in named] for ids in guess]
+                    where = (rule.method, rule.path, role, place, answers[0].text[:300])
+                    assert answers[0].status_code == answers[1].status_code, where
+                    assert answers[0].status_code in (404, 422), where
+                    assert plain(answers[0].text, *told[0]) == plain(answers[1].text, *told[1]), where
+                    tried.add((rule.method, rule.path))
+    assert len(tried) > 25
+    assert rows(engine, others) == before
+
+
+def test_lists_cursors_and_streams_of_one_project_hold_nothing_of_another(world: World) -> None:
+    client, tried = world.served.client, 0
+    operator = {**world.keys["operator"], "Barograph-Project": FOREIGN}
+    for rule in RULES:
+        if rule.method != "GET" or rule.permission is None or "{event}" in rule.path:
+            continue
+        path = filled(rule, {"model": "in-foreign"})
+        theirs = client.get(path, params={"limit": 1}, headers=operator)
+        following = theirs.json().get("next") if "json" in theirs.headers["Content-Type"] else None
+        cursor = re.search(r"after=([^&]+)", following or "")
+        own = filled(rule, {"model": "in-default"})
+        for role in ("viewer", "admin", "owner"):
+            for query in ("", f"?after={cursor[1]}" if cursor else ""):
+                answer = client.get(own + query, headers=world.keys[role])
+                assert answer.status_code in (200, 400, 403, 404, 409, 422), (own, answer.text[:300])
+                assert "default-src 'none'" in answer.headers["Content-Security-Policy"], own
+                assert answer.headers["X-Content-Type-Options"] == "nosniff", own
+                items = answer.json().get("items", []) if "json" in answer.headers["Content-Type"] else []
+                foreign = {str(one) for name, one in world.things[FOREIGN].items() if name != "model"}
+                assert not [item for item in items if isinstance(item.get("id"), str) and item["id"] in foreign], own
+                assert "in-foreign" not in answer.text, (own, role)
+                assert f"p{world.ids[FOREIGN]}-" not in answer.text, (own, role)
+        tried += cursor is not None
+    assert tried >= 6
+    with browser_of(world, "admin") as browser:
+        said = browser.get("/live/now").json()
+        things = furnish_more(world)
+        assert browser.get("/live/now").json() == said
+        with browser.stream("GET", "/live") as stream:
+            assert stream.status_code == 200
+            assert f"p{world.ids[FOREIGN]}" not in next(stream.iter_text())
+    assert things
+
+
+def furnish_more(world: World) -> object:
+    """Let something happen in a foreign project."""
+    with writing(world.served.service.engine) as connection:
+        scope = Scope(connection, world.ids[FOREIGN])
+        model = find_model(scope, "in-foreign")
+        assert model is not None
+        return jobs.add_job(scope, model.id, "fit", detail={}, now_us=wall_clock_us())
+
+
+def test_links_of_another_project_lead_nowhere(world: World) -> None:
+    """A permalink, an export or a form of a page that somebody sends who may see it, opened by who may not."""
+    for role in ("viewer", "admin", "owner"):
+        for place in (OTHER, FOREIGN):
+            with browser_of(world, role) as browser:
+                csrf = re.search(r'data-csrf="(\w+)"', browser.get("/").text)
+                assert csrf is not None
+                for rule in PAGES:
+                    if rule.permission not in ROLES[role] or "{" not in rule.path or rule.body.value == "stream":
+                        continue
+                    answers = []
+                    for ids in (world.things[place], {"model": "nobody"}):
+                        path = filled(rule, ids)
+                        if rule.method == "GET":
+                            answers.append(browser.get(path, params={"export": "list.csv"}).status_code)
+                            page = browser.get(path)
+                            assert SECRET not in page.text, (rule, role, place)
+                        else:
+                            page = browser.post(path, data={"csrf": csrf[1], "role": "viewer", "text": "x"})
+                        answers.append(page.status_code)
+                    assert answers[: len(answers) // 2] == answers[len(answers) // 2 :], (rule, role, place, answers)
+                    assert set(answers) <= {404, 422}, (rule, role, place, answers)
 
 
 def test_lists_have_what_is_of_their_project(world: World) -> None:
@@ -206,6 +335,8 @@ def test_nobody_is_shown_what_they_may_not_do(world: World) -> None:
             while waiting:
                 page = browser.get(waiting.pop())
                 assert page.status_code == 200, (role, page.url, page.text[:300])
+                assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+                assert not re.search(r'(?:href|src|action)="(?:https?:)?//|<[^>]* on\w+=|<script>', page.text), page.url
                 for kind, address in re.findall(r'(href|action)="([^"]+)"', page.text):
                     path = unescape(address).split("?")[0].split("#")[0]
                     if not path or path.startswith(("/static", "/v1", "http", "data:")):

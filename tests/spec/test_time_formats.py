@@ -90,6 +90,12 @@ def test_what_is_no_day_or_hour_is_a_type_error(text: str) -> None:
     assert (times(pa.array([text, ""]), "UTC", "%d/%m/%Y").type_error == [True, False]).all()  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("zone", ["+25:00", "-99:99", "+05:75", "+24"])
+def test_offsets_that_are_none_are_no_times(zone: str) -> None:
+    texts = [f"2024-01-20T10:00:00{zone}", "2024-01-20T10:00:00+14:00"]
+    assert read(texts, "") == [None, datetime(2024, 1, 19, 20, tzinfo=UTC)]
+
+
 def test_zones_that_do_not_exist_are_no_times() -> None:
     assert read(["2024-01-31T08:30[Mars/Base]", "2024-01-31T08:30Z"], "") == [
         None,

@@ -23,6 +23,7 @@ from barograph.store.catalog import audit, jobs, profiles, quarantine, reference
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.removals import Removal
 from barograph.store.catalog.schema import METADATA
+from barograph.store.catalog.sources import SourceState, list_sources, set_source
 from barograph.store.delta.place import open_place
 from barograph.store.model_files import poison_folder
 from barograph.worker import erase as erasing
@@ -128,6 +129,34 @@ def test_nothing_of_an_id_is_left_and_the_results_are_those_without_it(plant: Pl
     plant.work()
     assert_equal(plant, pl.concat([CURRENT, more]))
     assert erased(plant).removed["events"] == 0
+
+
+def test_how_far_a_source_has_got_is_no_value_of_a_row_any_more(plant: Plant) -> None:
+    marks: list[tuple[Any, dict[str, Any]]] = [
+        (
+            {"datetime": "2024-05-01T10:00:07+00:00"},
+            {"watermark": {"datetime": "2024-05-01T10:00:06.999999+00:00"}},
+        ),
+        ({"date": "2023-03-01"}, {"watermark": {"date": "2023-02-28"}}),
+        (123456789, {"watermark": 123456788}),
+        ("2024-05-01T10:00:07Z", {"watermark": "2024-05-01T10:00:06Z"}),
+        (ID, {}),
+    ]
+    plant.register(REFERENCE)
+    plant.send(person())
+    plant.work()
+    with plant.ctx.write(PROJECT) as scope:
+        for i, (mark, _) in enumerate(marks):
+            position = {"of": ["sqlite:///a.db"], "watermark": mark, "known": "0123456789"}
+            set_source(
+                scope, SourceState(model_id=plant.model_id, name=f"{i}", kind="sql", position=position, due_us=1)
+            )
+    erased(plant)
+    with plant.ctx.read(PROJECT) as scope:
+        now = [source.position for source in list_sources(scope, [plant.model_id])]
+    assert now == [{"of": ["sqlite:///a.db"], **less} for _, less in marks]
+    values = [str(next(iter(mark.values())) if isinstance(mark, dict) else mark).encode() for mark, _ in marks]
+    assert remains(plant.ctx.settings.folder, *values, b"0123456789") == []
 
 
 def test_an_id_alone_in_its_chunk_takes_the_chunk_with_it(plant: Plant) -> None:

@@ -230,8 +230,9 @@ def _moved(alerts: Sequence[Alert], outputs: Collection[str], *, beside: bool) -
     features = [column for column in columns if column not in outputs]
     when = _since(alerts, first_of(alerts))
     if len(features) > 1:
-        also = "".join(f"; so did {column}" for column in columns if column in outputs)
-        return f"{count(len(features), 'feature')} moved{harm}: {_names(features)}, {when}{also}"
+        also = [column for column in columns if column in outputs]
+        text = f"{count(len(features), 'feature')} moved{harm}: {_names(features)}, {when}"
+        return text + (f"; so did {_names(also)}" if also else "")
     return f"{_names(columns) if columns else 'The mix of the rows'} moved{harm}, {when}"
 
 
@@ -270,10 +271,20 @@ def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], output
         n = end - begin + 1
         some = "all" if breaches == n else f"{breaches:,} of"
         text += f", {most} {worst}; {side} in {some} {count(n, noun_of(chunks))} {span}"
+        text += _seen_first(first_of((root, *others)), same)
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
     text += f"; also in {_names(segments)}" if segments else ""
     return text + _with_it(root, others, outputs)
+
+
+def _seen_first(onset: Alert, same: Sequence[Alert]) -> str:
+    """Return in what part of the rows a loss began, where all rows followed; `same` are the alerts that tell it."""
+    own = min((a.first for a in same), key=lambda moment: moment.position)
+    where = onset.last_breach.segment
+    if where is None or own.position <= onset.first.position or same[0].last_breach.segment is not None:
+        return ""
+    return f", first in {where}, in all rows {in_chunk(own.chunk)}"
 
 
 def _with_it(root: Alert, others: Sequence[Alert], outputs: Collection[str]) -> str:

@@ -116,7 +116,8 @@ def _series(reference: Reference, history: History) -> list[_Series]:
 
 def _short(history: History) -> Iterator[Doubt]:
     if len(history) < ENOUGH:
-        blocks = count(len(history), parse_chunk_rule(history.chunk).noun)
+        noun = "block" if " " in history.chunk else parse_chunk_rule(history.chunk).noun  # of several, put together
+        blocks = count(len(history), noun)
         why = f"the reference has {blocks}, and how much they vary is not certain: what is told needs more evidence"
         yield Doubt(what="small losses of performance", why=f"{why}. {ENOUGH} or more are better")
 

@@ -19,6 +19,7 @@ class FailOn(StrEnum):
     CRITICAL = "critical"
 
 
+@options.with_roles
 def check(
     reference: Annotated[str, typer.Argument(help=f"Good data: {options.PATHS}; or a saved reference.")],
     current: Annotated[
@@ -27,18 +28,8 @@ def check(
     labels: options.Labels = None,
     on: options.On = None,
     spec: options.Spec = None,
-    task: options.Task = None,
-    label: options.Label = None,
-    score: options.Score = None,
-    prediction: options.Prediction = None,
-    timestamp: options.Timestamp = None,
-    timestamp_format: options.TimestampFormat = None,
-    id: options.Id = None,
-    features: options.Features = None,
-    ignore: options.Ignore = None,
-    timezone: options.Zone = None,
+    given: options.Given = options.NO_ROLES,
     chunk: options.Chunk = None,
-    segment: options.Segment = None,
     budget: Annotated[str | None, typer.Option(help="As in '2 false alarms per week'. Default: 1 per month.")] = None,
     value: Annotated[
         str | None, typer.Option(help="What outcomes are worth: tp=8,fp=-1,fn=-20; those not named nothing.")
@@ -57,19 +48,6 @@ def check(
     from barograph.alerts.severity import Severity
     from barograph.report.check import check as run
 
-    given = options.roles(
-        task=task,
-        label=label,
-        score=score,
-        prediction=prediction,
-        timestamp=timestamp,
-        timestamp_format=timestamp_format,
-        id=id,
-        features=features,
-        ignore=ignore,
-        timezone=timezone,
-        segment=segment,
-    )
     if html is not None:
         from barograph.report.html import check_packages
 

@@ -10,6 +10,7 @@ import typer
 from barograph.cli import options
 
 
+@options.with_roles
 def fit(
     reference: Annotated[
         list[str], typer.Argument(help=f"Good data: {options.PATHS}. Several are one after the other.")
@@ -18,17 +19,7 @@ def fit(
     spec: options.Spec = None,
     labels: options.Labels = None,
     on: options.On = None,
-    task: options.Task = None,
-    label: options.Label = None,
-    score: options.Score = None,
-    prediction: options.Prediction = None,
-    timestamp: options.Timestamp = None,
-    timestamp_format: options.TimestampFormat = None,
-    id: options.Id = None,
-    features: options.Features = None,
-    ignore: options.Ignore = None,
-    timezone: options.Zone = None,
-    segment: options.Segment = None,
+    given: options.Given = options.NO_ROLES,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Learn a reference from good data and save it: `check` takes the file instead of the data, and is faster."""
@@ -37,19 +28,6 @@ def fit(
     from barograph.report.check import learn
     from barograph.spec.file import load_spec
 
-    given = options.roles(
-        task=task,
-        label=label,
-        score=score,
-        prediction=prediction,
-        timestamp=timestamp,
-        timestamp_format=timestamp_format,
-        id=id,
-        features=features,
-        ignore=ignore,
-        timezone=timezone,
-        segment=segment,
-    )
     options.check_places({"--out": out})
     with options.progress("reading", quiet=quiet) as bar:
         learned = learn(

@@ -14,6 +14,7 @@ from barograph.cli import options
 from barograph.errors import InputError
 
 
+@options.with_roles
 def init(
     reference: Annotated[
         list[str], typer.Argument(help=f"Good data: {options.PATHS}. Several are one after the other.")
@@ -22,17 +23,7 @@ def init(
     name: Annotated[str, typer.Option(help="Name of the model.")] = "model",
     labels: options.Labels = None,
     on: options.On = None,
-    task: options.Task = None,
-    label: options.Label = None,
-    score: options.Score = None,
-    prediction: options.Prediction = None,
-    timestamp: options.Timestamp = None,
-    timestamp_format: options.TimestampFormat = None,
-    id: options.Id = None,
-    features: options.Features = None,
-    ignore: options.Ignore = None,
-    timezone: options.Zone = None,
-    segment: options.Segment = None,
+    given: options.Given = options.NO_ROLES,
 ) -> None:
     """Write a specification with the roles and types that are found in a reference."""
     from barograph.frames.labels import labelled
@@ -41,19 +32,6 @@ def init(
     from barograph.spec.infer import infer_schema
     from barograph.spec.write import init_spec
 
-    given = options.roles(
-        task=task,
-        label=label,
-        score=score,
-        prediction=prediction,
-        timestamp=timestamp,
-        timestamp_format=timestamp_format,
-        id=id,
-        features=features,
-        ignore=ignore,
-        timezone=timezone,
-        segment=segment,
-    )
     if str(out) != "-":
         options.check_places({"--out": out})
         if out.exists():

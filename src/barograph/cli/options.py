@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any  # Any: role overrides are of several types
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints  # Any: role overrides are of several types
 
 import typer
 
@@ -17,8 +18,6 @@ from barograph.tasks import Task as Tasks
 from barograph.text.format import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from barograph.spec.schema import Schema
 
 MOST_READ = 8  # lines on how data was read that are printed
@@ -56,34 +55,46 @@ PATHS = "a file (Parquet, CSV, JSON, Arrow), a Delta table, a folder, a pattern,
 Chunk = Annotated[str | None, typer.Option(help=f"{GRAMMAR[:1].upper()}{GRAMMAR[1:]}. Default: chosen from the data.")]
 
 
-def roles(
-    *,
-    task: str | None,
-    label: str | None,
-    score: str | None,
-    prediction: str | None,
-    timestamp: str | None,
-    timestamp_format: str | None,
-    id: str | None,
-    features: str | None,
-    ignore: str | None,
-    timezone: str | None,
-    segment: list[str] | None,
-) -> dict[str, Any]:
+Given = dict[str, Any]  # the roles that were given, as `fit` takes them
+NO_ROLES: Given = {}
+_ROLES: Mapping[str, Any] = {  # in the order of `--help`; of types that typer reads
+    "task": Task,
+    "label": Label,
+    "score": Score,
+    "prediction": Prediction,
+    "timestamp": Timestamp,
+    "timestamp_format": TimestampFormat,
+    "id": Id,
+    "features": Features,
+    "ignore": Ignore,
+    "timezone": Zone,
+    "segment": Segment,
+}
+
+
+def with_roles(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the options of roles where it takes what they say: its parameter `given`."""
+    hints = get_type_hints(command, include_extras=True)
+    own = [p.replace(annotation=hints[name]) for name, p in signature(command).parameters.items()]
+    at = next(i for i, parameter in enumerate(own) if parameter.name == "given")
+    options = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _ROLES.items()]
+    every = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*own[:at], *options, *own[at + 1 :])]
+
+    def run(**said: Any) -> None:
+        given = _roles({name: said.pop(name) for name in _ROLES})
+        command(**said, given=given)
+
+    run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in every}
+    run.__signature__ = Signature(every)  # type: ignore[attr-defined]  # what typer looks at
+    return run
+
+
+def _roles(said: dict[str, Any]) -> Given:
     """Return the roles that were given on the command line, as `fit` takes them."""
-    given: dict[str, Any] = {
-        "task": task,
-        "label": label,
-        "score": _score(score),
-        "prediction": prediction,
-        "timestamp": timestamp,
-        "timestamp_format": _formats(timestamp_format),
-        "id": id,
-        "features": _list(features),
-        "ignore": _list(ignore),
-        "timezone": timezone,
-        "segments": segment or None,
-    }
+    read = {"score": _score, "timestamp_format": _formats, "features": _list, "ignore": _list}
+    given = {name: read[name](value) if name in read else value for name, value in said.items()}
+    given["segments"] = given.pop("segment") or None
     return {name: value for name, value in given.items() if value is not None}
 
 

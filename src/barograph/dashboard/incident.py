@@ -183,7 +183,7 @@ def _answers(data: IncidentData, root: AlertLine | None) -> list[Answer]:
     return [
         since,
         _how_bad(data, root),
-        Answer(question="Probably", said=_probably(line, root), more=data.cause),
+        Answer(question="Probably", said=_probably(line, root, data.alerts), more=data.cause),
         Answer(question="What to do", said=line.advice or "Look at what was changed or deployed when it began."),
         _how_sure(root, chunk_noun(data.chunk)),
     ]
@@ -211,7 +211,7 @@ def _how_bad(data: IncidentData, root: AlertLine | None) -> Answer:
     return Answer(question="How bad", said=f"{heading_of(row.metric)} {was}{now}", more=f"{span}at worst, {row.chunk}")
 
 
-def _probably(line: IncidentLine, root: AlertLine | None) -> str:
+def _probably(line: IncidentLine, root: AlertLine | None, alerts: Sequence[AlertLine]) -> str:
     if root is None:
         return "not known"
     where = f" in {cut(root.segment, length=40)}" if root.segment else ""
@@ -226,6 +226,11 @@ def _probably(line: IncidentLine, root: AlertLine | None) -> str:
             return f"the inputs changed so that the model should be worse{where}"
         case "operations":
             return "what sends the events or the labels has stopped, or a probe fails"
+    if line.columns:
+        names = ", ".join(cut(column, length=24) for column in line.columns[:3])
+        return f"worse{where} since the time when {names} moved"
+    if any(alert.family == "concept" for alert in alerts):
+        return f"the outcome rule changed{where}: the same inputs have other outcomes"
     return f"worse{where}, for a reason that the labels have to tell"
 
 

@@ -17,7 +17,7 @@ from barograph.delivery.message import Kind, Message
 from barograph.delivery.receivers import Receiver
 from barograph.delivery.routes import Names, Patterns, severity_of
 from barograph.errors import did_you_mean
-from barograph.text.format import count, listed
+from barograph.text.format import count
 
 LABELS = ("model", "project", "owner")
 LATE = timedelta(days=1)  # after which a digest is left out: a service that was away does not tell of an old week
@@ -94,7 +94,7 @@ def digest_message(
     order: Sequence[How] = ("new", "goes on", "over")
     counts = {how: sum(one.how == how for one in moved) for how in order}
     said = [f"{n:,} {'go on' if how == 'goes on' and n > 1 else how}" for how, n in counts.items() if n]
-    models = [f"{n:,} {'is' if n == 1 else 'are'} {judgement.value}" for judgement, n in judged.items() if n]
+    models = [f"{n:,} {judgement.value}" for judgement in Judgement if (n := judged.get(judgement))]
     beside = f" {count(silenced, 'incident')} {'is' if silenced == 1 else 'are'} silenced." if silenced else ""
     there = sorted(moved, key=lambda one: (one.how == "over", -one.severity.rank, order.index(one.how), one.model))
     firing = [one for one in there if one.how != "over"]
@@ -108,7 +108,7 @@ def digest_message(
         thread=thread,
         is_open=bool(firing),
         at=_iso(week[1]),
-        how_bad=f"Of {count(sum(judged.values()), 'model')}, {listed(models, last=' and ')}.{beside}",
+        how_bad=f"{count(sum(judged.values()), 'model')}: {', '.join(models)}.{beside}",
         since=_iso(week[0]),
         until=_iso(week[1]),
         link=link,

@@ -78,6 +78,14 @@ class Message:
         return next(iter(self.labels.get("model", ())), "")
 
     @property
+    def tag(self) -> str:
+        """Return how grave it is, in a word or two: what is over is not shown as if it still were."""
+        if self.kind is Kind.DIGEST:
+            return self.kind.value
+        is_over = self.kind in (Kind.RESOLVED, Kind.WITHDRAWN) and not self.is_open
+        return f"was {self.severity}" if is_over else self.severity
+
+    @property
     def subject(self) -> str:
         """Return it in one line: why it is sent, of which model, and what is wrong."""
         head = _BEFORE.get(self.kind, "")
@@ -116,7 +124,7 @@ class Message:
         """
         link = self.link if len(self.link) <= most // 3 else ""
         room = most - (len(link) + 1 if link else 0)
-        lines = [f"[{self.severity}] {self.subject}", *(f"{name}: {text}" for name, text in self.parts())]
+        lines = [f"[{self.tag}] {self.subject}", *(f"{name}: {text}" for name, text in self.parts())]
         whole, room = len(lines), room - (len(_MORE) + 1 if self.moved else 0)
         while len(lines) > 1 and sum(map(len, lines)) + len(lines) - 1 > room:
             over = sum(map(len, lines)) + len(lines) - 1 - room

@@ -36,7 +36,7 @@ def calibration_error(expected: Expected) -> Expectation:
     P, Q = (counts[..., 0, :] for counts in table.by_score)
     lead = P.shape[:-1]
     P, Q = P.reshape(-1, P.shape[-1]), Q.reshape(-1, P.shape[-1])
-    rows = P + Q
+    rows = np.rint(P + Q)  # whole rows: else rounding would tell on which side of a border of groups a bin is
     n = rows.sum(axis=-1)
     some = np.maximum(n, 1.0)[:, None]
     groups = np.clip(n.astype(np.int64) // ROWS_PER_GROUP, 1, MAX_GROUPS)[:, None]

@@ -101,29 +101,14 @@ def mcc(t: BinaryTables) -> Floats:
     return _ratio(covariance, np.sqrt(np.maximum(product, 0)))
 
 
-def true_negative_share(t: BinaryTables) -> Floats:
-    """Return TN / n."""
-    return _share(t, 0)
+def _share_of(which: int) -> Formula:
+    """Return the formula of one cell of the confusion table over all rows."""
 
+    def formula(t: BinaryTables) -> Floats:
+        counts = np.array(t.confusion)
+        return _ratio(counts[which], counts.sum(axis=0) + sum(t.wrong))
 
-def false_negative_share(t: BinaryTables) -> Floats:
-    """Return FN / n."""
-    return _share(t, 1)
-
-
-def false_positive_share(t: BinaryTables) -> Floats:
-    """Return FP / n."""
-    return _share(t, 2)
-
-
-def true_positive_share(t: BinaryTables) -> Floats:
-    """Return TP / n."""
-    return _share(t, 3)
-
-
-def _share(t: BinaryTables, which: int) -> Floats:
-    counts = np.array(t.confusion)
-    return _ratio(counts[which], counts.sum(axis=0) + sum(t.wrong))
+    return formula
 
 
 def business_value(values: tuple[float, float, float, float]) -> Formula:
@@ -181,24 +166,11 @@ def _dot(rows: Floats, means: Floats) -> Floats:
     return np.asarray((rows @ means[..., None])[..., 0])
 
 
+_CELLS = ("true_negative_share", "false_negative_share", "false_positive_share", "true_positive_share")  # `confusion`
+_OTHERS = (accuracy, average_precision, brier_score, f1, log_loss, mcc, precision, recall, roc_auc, specificity)
 FORMULAS: Mapping[str, Formula] = {
-    formula.__name__: formula
-    for formula in (
-        accuracy,
-        average_precision,
-        brier_score,
-        f1,
-        false_negative_share,
-        false_positive_share,
-        log_loss,
-        mcc,
-        precision,
-        recall,
-        roc_auc,
-        specificity,
-        true_negative_share,
-        true_positive_share,
-    )
+    **{name: _share_of(i) for i, name in enumerate(_CELLS)},
+    **{formula.__name__: formula for formula in _OTHERS},
 }
 
 

@@ -43,7 +43,7 @@ class RegressionCalibration:
     @property
     def n(self) -> int:
         """Return the number of labelled reference rows."""
-        return self.cells.n
+        return int(self.cells.n)
 
     def support(self, current: RegressionCells) -> Support:
         """Return how well the reference covers the rows of `current`."""

@@ -111,6 +111,11 @@ def time_array(
     values: Sequence[Any], zone: str, format: str = ""
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return JSON values as microseconds since 1970, and which of them are times, as `columns.times` reads them."""
+    if {*map(type, values)} <= {int, float}:  # as many programs write times; else each value would be looked at
+        try:
+            return _known(pa.array(np.array(values, np.float64)), zone, format)
+        except OverflowError:  # a whole number of hundreds of digits
+            pass
     try:
         return _known(pa.array(values, TEXT), zone, format)
     except pa.ArrowTypeError:  # not all of them are texts

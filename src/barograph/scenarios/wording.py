@@ -139,6 +139,9 @@ def examples() -> Iterator[Example]:
     yield one("a loss of a metric that is better low", ("performance.log_loss", "....cccccccc"))
     yield one("a loss below a limit of one's own", (auc, "....cccccccc", {"reference_value": None}))
     yield one("a loss of segments", (auc, "....cccccccc"), ("performance.roc_auc@origin=JFK", "....wwwwwwww"))
+    yield one(
+        "a loss that began in a segment", (auc, "......cccccc"), ("performance.roc_auc@origin=JFK", "...wwwwwwwww")
+    )
     yield one("a loss of a segment alone", ("performance.roc_auc@origin=JFK", "....wwwwwwww"))
     yield one("a loss, and what moved with it", (auc, "....cccccccc"), (drift + "income", "....nnnnnnnn"))
     yield one(

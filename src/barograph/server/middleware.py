@@ -30,6 +30,9 @@ DISCONNECTED = 499  # in logs and counts: the client went away before there was 
 _SHOWN = 200  # characters of a model's name or a reason in the log
 _LOG = logger("barograph.requests")
 _SANE = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+# No answer is run, applied or shown in a frame, whatever it is taken for; pages say for themselves what they need.
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_PLAIN = (b"content-security-policy", b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -71,7 +74,9 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", name)]
+                given = message["headers"]
+                plain = () if any(key == b"content-security-policy" for key, _ in given) else (_PLAIN,)
+                message["headers"] = [*given, (b"x-request-id", name), _NO_SNIFFING, *plain]
             await send(message)
 
         problem: Problem | None = None

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from barograph.arrays import Number
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.kept import Array
 from barograph.sketches.scores import whole
-from barograph.sketches.serial import pack, unpack
 
 SCORE_GROUPS = 10  # into which the score bins of a cell are taken together where few rows are in each
 # Sums over the labelled rows of a regression cell, with y the label, p the prediction and e = p - y.
@@ -33,7 +33,7 @@ REGRESSION_SUMS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BinaryCells:
+class BinaryCells(ByContent):
     """Counts of a yes-or-no question by leaf of the reference's partition, score bin and outcome.
 
     Axis J holds score bins; where the prediction does not follow from the score, each score bin stands
@@ -73,31 +73,9 @@ class BinaryCells:
             raise MismatchError("Cells of different partitions cannot be merged: use one reference for both.")
         return self._with(self.counts + other.counts)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BinaryCells) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        arrays = {
-            "predicted": self.predicted,
-            "order": self.order,
-            "first_fine": self.first_fine,
-            "counts": self.counts,
-        }
-        return pack("binary cells", 1, {}, arrays)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        _, arrays = unpack(data, kind="binary cells", version=1)
-        return cls(**arrays)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RegressionCells:
+class RegressionCells(ByContent):
     """Counts and sums of a regression by leaf of the reference's partition and prediction bin.
 
     `edges` are the J - 1 cut points of the J prediction bins; `counts` is (L, J, 2): labelled, pending;
@@ -158,27 +136,4 @@ class RegressionCells:
             sums=self.sums + other.sums,
             unusable=self.unusable + other.unusable,
             center=self.center,
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RegressionCells) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        arrays = {"edges": self.edges, "counts": self.counts, "sums": self.sums}
-        return pack("regression cells", 2, {"unusable": self.unusable, "center": self.center}, arrays)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="regression cells", version=2)
-        return cls(
-            edges=arrays["edges"],
-            counts=arrays["counts"],
-            sums=arrays["sums"],
-            unusable=meta["unusable"],
-            center=meta["center"],
         )

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from barograph.errors import MismatchError
 from barograph.sketches.confusion import Confusion
 from barograph.sketches.scores import ScoreTable
-from barograph.sketches.serial import pack, unpack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +57,3 @@ class ClassTables:
             raise MismatchError("Tables of different classes cannot be merged: use one reference for both.")
         scores = tuple(a.merge(b) for a, b in zip(self.scores, other.scores, strict=True))
         return type(self)(scores=scores, confusion=self.confusion.merge(other.confusion))
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        parts = [self.confusion.to_bytes(), *(s.to_bytes() for s in self.scores)]
-        arrays = {str(i): np.frombuffer(part, np.uint8) for i, part in enumerate(parts)}
-        return pack("class tables", 1, {}, arrays)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        _, arrays = unpack(data, kind="class tables", version=1)
-        parts = [arrays[str(i)].tobytes() for i in range(len(arrays))]
-        return cls(scores=tuple(map(ScoreTable.from_bytes, parts[1:])), confusion=Confusion.from_bytes(parts[0]))

@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.kept import Array
 from barograph.sketches.scores import square_of
-from barograph.sketches.serial import pack, unpack
 
 FORMAT_VERSION = 2
 SUM_TOLERANCE = 0.01  # scores are often rounded to two digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Confusion:
+class Confusion(ByContent):
     """Counts by predicted and actual class, and sums of the log loss.
 
     `counts` is (K + 2, K + 2): the rows are the predicted class, then "something that is no known class", then nothing
@@ -87,27 +87,4 @@ class Confusion:
             loss=self.loss + other.loss,
             agreed=self.agreed + other.agreed,
             off_sum=self.off_sum + other.off_sum,
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Confusion) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        meta = {"classes": list(self.classes), "agreed": self.agreed, "off_sum": self.off_sum}
-        return pack("confusion", FORMAT_VERSION, meta, {"counts": self.counts, "loss": self.loss})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="confusion", version=FORMAT_VERSION)
-        return cls(
-            classes=tuple(meta["classes"]),
-            counts=arrays["counts"],
-            loss=arrays["loss"],
-            agreed=meta["agreed"],
-            off_sum=meta["off_sum"],
         )

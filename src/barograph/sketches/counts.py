@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 from barograph.arrays import Number
-from barograph.sketches.serial import pack, unpack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +50,3 @@ class Counts:
     def merge(self, other: Self) -> Self:
         """Return the counts of both sets of rows."""
         return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        return pack("counts", 1, dict(zip(self.__slots__, astuple(self), strict=True)), {})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, _ = unpack(data, kind="counts", version=1)
-        return cls(**meta)

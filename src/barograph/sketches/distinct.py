@@ -9,11 +9,12 @@ import numpy as np
 
 from barograph.arrays import Hashes, Ints
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.serial import pack, unpack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Distinct:
+class Distinct(ByContent):
     """The `k` smallest different 64-bit hashes of the values, each with its exact number of rows [1]_.
 
     Below `k` different values both answers are exact. Above, the relative standard error of `distinct` is
@@ -67,12 +68,6 @@ class Distinct:
         counts = np.zeros(len(hashes), np.int64)
         np.add.at(counts, where, np.concatenate((self.counts, other.counts)))
         return type(self)(k=self.k, hashes=hashes[: self.k], counts=counts[: self.k])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Distinct) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return a portable form."""

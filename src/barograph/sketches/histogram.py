@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Self  # Any: dataclass equality and array dtypes
+from typing import Self  # Any: dataclass equality and array dtypes
 
 import numpy as np
 
 from barograph.arrays import Floats, Ints, Number
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.kept import Array
-from barograph.sketches.serial import pack, unpack
 
 COLUMN_SUMS = ("z", "zz", "below", "above")  # of each numeric column, in the order in which the kernel adds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Histogram:
+class Histogram(ByContent):
     """Counts of finite numbers between fixed cut points.
 
     `edges` are `K` ascending cut points and `counts` has `K + 1` numbers: values below the first edge,
@@ -112,30 +112,9 @@ class Histogram:
             max(self.maximum, other.maximum),
         )
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Histogram) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def _key(self) -> tuple[Any, ...]:
-        scalars = (self.below_sum, self.above_sum, self.minimum, self.maximum)
-        return (self.edges.tobytes(), self.counts.tobytes(), *scalars)
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        tail = np.array([self.below_sum, self.above_sum, self.minimum, self.maximum])
-        return pack("histogram", 1, {}, {"edges": self.edges, "counts": self.counts, "tail": tail})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        _, arrays = unpack(data, kind="histogram", version=1)
-        return cls(arrays["edges"], arrays["counts"], *arrays["tail"].tolist())
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Categories:
+class Categories(ByContent):
     """Counts of the reference's most frequent categories, of its other ones, and of unseen ones.
 
     `counts` has `len(names) + 2` numbers: one a name, then known categories outside the list, then
@@ -180,26 +159,6 @@ class Categories:
         """Return the counts of both sets of rows; raise MismatchError when the names differ."""
         check_same_bins(self, other)
         return type(self)(self.names, self.counts + other.counts)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Categories)
-            and self.names == other.names
-            and self.counts.tobytes() == other.counts.tobytes()
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.names, self.counts.tobytes()))
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        return pack("categories", 1, {"names": list(self.names)}, {"counts": self.counts})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="categories", version=1)
-        return cls(meta["names"], arrays["counts"])
 
 
 Binned = Histogram | Categories

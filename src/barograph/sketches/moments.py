@@ -10,8 +10,8 @@ import numpy as np
 
 from barograph.arrays import Floats
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.kept import Array
-from barograph.sketches.serial import pack, unpack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +59,9 @@ class Moments:
             zz=self.zz + other.zz,
         )
 
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        return pack("moments", 1, {"n": self.n}, {"sums": np.array([self.center, self.scale, self.z, self.zz])})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="moments", version=1)
-        center, scale, z, zz = arrays["sums"].tolist()
-        return cls(center=center, scale=scale, n=meta["n"], z=z, zz=zz)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Covariance:
+class Covariance(ByContent):
     """Sums of the standardised numeric features and of their products, over all rows.
 
     A value that is missing or not finite counts as the reference mean (`z = 0`), and `z` is cut at ±20 so
@@ -111,19 +100,3 @@ class Covariance:
         if self.names != other.names:
             raise MismatchError("Covariances of different features cannot be merged: use one reference for both.")
         return type(self)(names=self.names, n=self.n + other.n, z=self.z + other.z, zz=self.zz + other.zz)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Covariance) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        return pack("covariance", 1, {"names": list(self.names), "n": self.n}, {"z": self.z, "zz": self.zz})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="covariance", version=1)
-        return cls(names=tuple(meta["names"]), n=meta["n"], z=arrays["z"], zz=arrays["zz"])

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.serial import pack, unpack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sample:
+class Sample(ByContent):
     """The `k` rows with the smallest 64-bit hashes, in ascending order of hash.
 
     A row holds its features as bin codes (as the reference cut them, so a sample stays small and holds no raw
@@ -70,12 +71,6 @@ class Sample:
             first = _first_of_each(hashes[order])
         keep = order[first][:k]
         return cls(k=k, hashes=hashes[keep], codes=codes[keep], outputs=outputs[keep])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sample) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return a portable form."""

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from barograph.arrays import Number
 from barograph.errors import MismatchError
+from barograph.sketches import ByContent
 from barograph.sketches.kept import Array
 from barograph.sketches.lattice import finest_bins_of
-from barograph.sketches.serial import pack, unpack
 
 NEGATIVE, POSITIVE, PENDING, OTHER_LABEL = 0, 1, 2, 3  # on the outcome axis; pending: no label yet; other: of no class
 NO, YES, OTHER, NONE = 0, 1, 2, 3  # on the prediction axis; other: something that is no class; none: nothing was said
@@ -25,7 +25,7 @@ LOG_CLIP = float(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ScoreTable:
+class ScoreTable(ByContent):
     """Counts by prediction, score bin and outcome, with sums of the scores.
 
     For a binary task the positive class is the yes; for a multiclass task there is one table a class. What is neither
@@ -156,23 +156,6 @@ class ScoreTable:
             finest=self.finest + other.finest,
             agreed=self.agreed + other.agreed,
         )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ScoreTable) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """Return a portable form."""
-        arrays = {name: getattr(self, name) for name in ("edges", "counts", "sums", "losses", "finest")}
-        return pack("scores", FORMAT_VERSION, {"agreed": self.agreed}, arrays)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the sketch that `to_bytes` wrote."""
-        meta, arrays = unpack(data, kind="scores", version=FORMAT_VERSION)
-        return cls(agreed=meta["agreed"], **arrays)
 
 
 def whole(count: Number) -> Number:

@@ -6,10 +6,13 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Annotated, Any, Literal  # Any: confluent-kafka may not be installed
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from barograph.client.files import Sent
 from barograph.errors import InputError, StoreError
 from barograph.extras import needs
 from barograph.frames.urls import check_url, hiding, is_url, is_variable, revealed
@@ -137,19 +140,34 @@ class Kafka(Followed):
             watch = _Watch()
             consumer = kafka.Consumer(self._settings(watch))
             try:
-                consumer.subscribe([self.topic])
-                self._follow(kafka, consumer, watch, stream, read)
+                with ThreadPoolExecutor(1, "kafka") as thread:
+                    self._follow(kafka, consumer, watch, stream, read, thread)
             finally:
                 consumer.close()
 
-    def _follow(self, kafka: Any, consumer: Any, watch: _Watch, stream: Stream, read: Read) -> None:
+    def _follow(
+        self, kafka: Any, consumer: Any, watch: _Watch, stream: Stream, read: Read, thread: ThreadPoolExecutor
+    ) -> None:
+        """Hand on one batch in a thread while the next is fetched; it is committed before that is handed on."""
+        handed: list[tuple[Future[Sent], Sequence[Any]]] = []
+
+        def settle(*_: object) -> None:
+            while handed:
+                sent, before = handed.pop()
+                sent.result()
+                self._commit(kafka, consumer, before)
+
+        consumer.subscribe([self.topic], on_revoke=settle)
         told = 0.0
         while not stream.stopped():
-            found = self._batch(consumer)
+            found = self._batch(consumer, POLL_S / 10 if handed else POLL_S)
             messages = [one for one in map(self._message, found) if one is not None]
+            settle()
             if messages:
-                put_messages(stream.put, messages, read, id=self.id, timestamp=self.timestamp == "message")
-            self._commit(kafka, consumer, found)
+                asked = partial(put_messages, stream.put, messages, read, id=self.id)
+                handed.append((thread.submit(asked, timestamp=self.timestamp == "message"), found))
+            else:
+                self._commit(kafka, consumer, found)
             if found:
                 watch.away_since = None
             elif watch.is_long_away():
@@ -157,13 +175,14 @@ class Kafka(Followed):
             if time.monotonic() - told > TOLD_S:
                 stream.told(self._lag(kafka, consumer))
                 told = time.monotonic()
+        settle()
 
-    def _batch(self, consumer: Any) -> list[Any]:
-        """Return what came: few of long messages, so that memory stays bounded; nothing after half a second."""
+    def _batch(self, consumer: Any, seconds: float) -> list[Any]:
+        """Return what came: few of long messages, so that memory stays bounded; nothing after so many seconds."""
         found: list[Any] = []
         size, step = 0, FIRST
         while len(found) < BATCH and size < BATCH_BYTES:
-            more = consumer.consume(step, POLL_S if not found else POLL_S / 10)
+            more = consumer.consume(step, seconds if not found else POLL_S / 10)
             if not more:
                 break
             found += more
@@ -180,22 +199,16 @@ class Kafka(Followed):
         if found.value() is None:
             return None
         kind, at_ms = found.timestamp()
-        return Message(
-            topic=found.topic(),
-            partition=found.partition(),
-            offset=found.offset(),
-            key=found.key(),
-            value=found.value(),
-            at_us=at_ms * 1000 if kind else None,
-        )
+        place = found.topic(), found.partition(), found.offset()
+        return Message(*place, found.key(), found.value(), at_ms * 1000 if kind else None)
 
     def _commit(self, kafka: Any, consumer: Any, found: Sequence[Any]) -> None:
         """Commit what was handed on. That it cannot be is no loss: it comes again, and is known by its ids."""
-        ends = {(one.topic(), one.partition()): one.offset() + 1 for one in found if one.error() is None}
-        if not ends:
+        last = {one.partition(): one for one in found if one.error() is None}
+        if not last:
             return
         try:
-            offsets = [kafka.TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
+            offsets = [kafka.TopicPartition(self.topic, one.partition(), one.offset() + 1) for one in last.values()]
             consumer.commit(offsets=offsets, asynchronous=False)
         except kafka.KafkaException:
             return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import inf, nextafter
 from typing import Annotated, Any  # Any: values of any database
 
 import pyarrow as pa
@@ -131,6 +132,31 @@ def before(mark: Any, overlap: str | float | None) -> Any:
             "`overlap` to '0s', or name another column."
         ) from None
     return _like(mark, moment - back)
+
+
+def without_values(position: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how far a table was read without a value or hash of any row: a little less far, so that none is missed.
+
+    Rows that were handed on come again, and are known by their ids.
+
+    >>> without_values({"of": ["sqlite:///a.db"], "watermark": 7, "known": "…"})
+    {'of': ['sqlite:///a.db'], 'watermark': 6}
+    """
+    kept = {key: value for key, value in position.items() if key not in ("watermark", "known")}
+    mark = from_plain(position.get("watermark"))
+    less: Any = None  # of text that is no time nothing is kept: all is read again
+    if isinstance(mark, datetime):
+        less = mark - timedelta(microseconds=1)
+    elif isinstance(mark, date):
+        less = mark - timedelta(days=1)
+    elif isinstance(mark, int):
+        less = mark - 1
+    elif isinstance(mark, float):
+        less = nextafter(mark, -inf)
+    elif mark is not None:
+        moment = _moment(mark)
+        less = None if moment is None else _like(mark, datetime.fromisoformat(mark) - timedelta(seconds=1))
+    return kept if less is None else {**kept, "watermark": to_plain(less)}
 
 
 def _like(text: str, moment: datetime) -> str:

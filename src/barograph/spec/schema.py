@@ -27,11 +27,6 @@ class ColumnType(StrEnum):
         return _COUNTED[self] == "bins"
 
     @property
-    def is_category(self) -> bool:
-        """Return whether values are kept as text, and counted one by one."""
-        return _COUNTED[self] == "categories"
-
-    @property
     def presence_only(self) -> bool:
         """Return whether it is only counted that values are there, and of the right type."""
         return _COUNTED[self] == "presence"

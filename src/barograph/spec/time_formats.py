@@ -207,9 +207,10 @@ def read_text(text: pa.StringArray, format: str = ISO) -> Reading:
     known &= day <= following - first
     fraction = texts("f").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64, strict=False).fill_null(0).to_numpy()
     local = (first + day - 1) * _DAY + (3600 * hour + 60 * minute + second) * _SECOND + fraction
-    zoned = texts("z").is_not_null().to_numpy() & known
     digits = texts("z").str.extract_groups(r"([+-])(\d\d):?(\d\d)?").struct.rename_fields(["sign", "h", "m"])
     parts = [digits.struct.field(name).cast(pl.Int64, strict=False).fill_null(0).to_numpy() for name in ("h", "m")]
+    known &= (parts[0] < 24) & (parts[1] < 60)
+    zoned = texts("z").is_not_null().to_numpy() & known
     negative = (digits.struct.field("sign") == "-").fill_null(False).to_numpy()
     offset = (60 * parts[0] + parts[1]) * np.where(negative, -60, 60) * _SECOND
     names = texts("Z")

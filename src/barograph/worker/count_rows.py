@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from time import monotonic_ns
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -18,18 +19,19 @@ from barograph.chunks import TimeChunks
 from barograph.store.catalog import leases, profiles, states
 from barograph.store.catalog.conditions import LIVE
 from barograph.store.catalog.leases import Lease
-from barograph.store.catalog.profiles import Position
+from barograph.store.catalog.profiles import Position, StoredProfile
 from barograph.store.catalog.scope import Scope
 from barograph.store.layout import CONTEXT, DEFAULT_TIMESTAMP, EXTRA, RECEIVED
 from barograph.store.tables import UNKNOWN
 from barograph.times import DAY_US, from_microseconds, start_of_day, to_microseconds
 from barograph.worker.chunk_profile import ChunkProfile, pieces_of
-from barograph.worker.context import ServedModel, WorkerContext
+from barograph.worker.context import ModelCache, ServedModel, WorkerContext
 from barograph.worker.missing_events import watch_silence
 from barograph.worker.missing_labels import CAME, watch_labels
 from barograph.worker.profile_cache import pieces_at, remember, remembered, write_pieces
 
 MANY_ROWS = 100_000  # that are counted in one transaction
+COUNTED_AT_ONCE = 10_000  # of them, whose profiles are in memory together
 ADOPT_US = 5_000_000  # from one look for the events of waiting labels to the next
 REST = 10  # times as long as a look took, there is none
 SAMPLED = 200  # rows whose unknown fields are looked at
@@ -42,6 +44,14 @@ class Counted:
 
     events: int = 0
     more: bool = False
+
+
+class _Added(NamedTuple):
+    """Rows of one chunk that were counted: how many, when it ends, and of what time the last of them is."""
+
+    rows: int
+    end_us: int
+    last_us: int
 
 
 def profile_added(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us: int, tell: bool = True) -> Counted:
@@ -75,11 +85,8 @@ def profile_added(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us
     labels = tables.rows_filed("labels", at.labels_version, until=labels_version)
     last_label_us = tables.newest_filed_us("labels", at.labels_version, until=labels_version)
     events = pa.concat_tables(batches, promote_options="permissive") if rows else None
-    added = pieces_of(live.reference.yardstick, events, live.rule) if events is not None else []
     known = remembered(ctx, live)
-    there = pieces_at(ctx, live, known, [p.start_us for p in added])
-    merged = [there[p.start_us].merge(p) if p.start_us in there else p for p in added]
-    packed = [piece.stored() for piece in merged]  # not while others wait for the catalog
+    added, newest_pieces, packed = _packed(ctx, live, known, events)  # not while others wait for the catalog
     with ctx.write(live.project_id) as scope:
         leases.check(scope.connection, lease)
         written = write_pieces(scope, live, packed, now_us=now_us)
@@ -88,8 +95,33 @@ def profile_added(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_us
         profiles.set_position(scope, live.model_id, live.reference_id, to, expected=at)
         if tell:
             _tell(scope, live, events, added, labels=labels, last_label_us=last_label_us, now_us=now_us)
-    remember(known, merged, written)
+    remember(known, newest_pieces, written)
     return Counted(events=rows, more=rows >= MANY_ROWS)
+
+
+def _packed(
+    ctx: WorkerContext, live: ServedModel, known: ModelCache, events: pa.Table | None
+) -> tuple[list[_Added], list[ChunkProfile], list[StoredProfile]]:
+    """Return what these rows add to each chunk, and the profiles with them: the last ones, and all of them packed.
+
+    Rows are counted some at a time, in the order of time: the profiles of a long history are not in memory together.
+    """
+    if events is None:
+        return [], [], []
+    timestamp = live.reference.schema.timestamp or DEFAULT_TIMESTAMP
+    ordered = events.sort_by(timestamp) if events.num_rows > COUNTED_AT_ONCE else events
+    added: list[_Added] = []
+    packed: dict[int, StoredProfile] = {}
+    merged: list[ChunkProfile] = []
+    for start in range(0, ordered.num_rows, COUNTED_AT_ONCE):
+        ctx.check()
+        new = pieces_of(live.reference.yardstick, ordered.slice(start, COUNTED_AT_ONCE), live.rule)
+        there = pieces_at(ctx, live, known, [p.start_us for p in new if p.start_us not in packed])
+        there |= {p.start_us: ChunkProfile.of(live.reference, packed[p.start_us]) for p in new if p.start_us in packed}
+        merged = [there[p.start_us].merge(p) if p.start_us in there else p for p in new]
+        packed |= {piece.start_us: piece.stored() for piece in merged}
+        added += [_Added(p.rows, p.end_us, p.last_us) for p in new]
+    return added, merged, list(packed.values())
 
 
 def adopt(ctx: WorkerContext, live: ServedModel, *, now_us: int) -> int | None:
@@ -130,7 +162,7 @@ def _tell(
     scope: Scope,
     live: ServedModel,
     events: pa.Table | None,
-    added: Sequence[ChunkProfile],
+    added: Sequence[_Added],
     *,
     labels: int,
     last_label_us: int | None,

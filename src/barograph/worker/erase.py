@@ -21,7 +21,7 @@ from barograph.worker.backfill import begin
 from barograph.worker.chunk_profile import times_of
 from barograph.worker.context import ServedModel
 from barograph.worker.count_rows import profile_added
-from barograph.worker.erase_aside import erase_aside
+from barograph.worker.erase_aside import erase_aside, forget_marks
 from barograph.worker.erase_reference import erase_from_references
 from barograph.worker.evaluate_model import evaluate_model
 from barograph.worker.file_events import file_all
@@ -50,6 +50,7 @@ def erase(turn: Turn) -> None:
         _erase_rows(turn, id)
     with turn.write() as scope:
         _check_jobs(scope, turn, since_us=started_us)
+        forget_marks(scope, turn.removal.model_id)
         removals.forget_subject(scope, turn.removal.id)
     scrub(turn)
 

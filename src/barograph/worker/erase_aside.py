@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any  # Any: values of rows, of every kind
 
@@ -11,12 +12,15 @@ import pyarrow.compute as pc
 
 from barograph.errors import FormatError
 from barograph.frames.columns import as_text
+from barograph.sources.sql import without_values
 from barograph.spec.plain import schema_from_plain
 from barograph.store.batches import from_payload, to_payload
 from barograph.store.catalog import quarantine
 from barograph.store.catalog.halves import forget_halves
 from barograph.store.catalog.models import Model
 from barograph.store.catalog.quarantine import Poison
+from barograph.store.catalog.scope import Scope
+from barograph.store.catalog.sources import list_sources, set_source
 from barograph.store.delta.durable import replace_with, storing
 from barograph.store.layout import DEFAULT_ID, ID
 from barograph.store.model_files import poison_folder
@@ -35,6 +39,13 @@ def erase_aside(turn: Turn, model: Model, id: str) -> None:
     turn.told("quarantine", removed={"quarantine": rows})
     batches = turn.now().removed["poison"] + _erase_poison(turn, model, id, column)
     turn.told("quarantine", removed={"poison": batches})
+
+
+def forget_marks(scope: Scope, model_id: int) -> None:
+    """Forget the values by which sources know how far they have got: of the newest row, and its id where ids grow."""
+    for source in list_sources(scope, [model_id]):
+        if "watermark" in source.position:
+            set_source(scope, replace(source, position=without_values(source.position)))
 
 
 def purge_aside(turn: Turn, model: Model, before_us: int | None) -> None:

@@ -126,7 +126,7 @@ def _assessed(
     if before.key is None and len(chunks) > MANY:
         # A long history takes its time: its newest day is seen first, as if the watch had begun with it.
         last = range(len(chunks) - NEWEST, len(chunks))
-        newest = assess_again(
+        first_seen = assess_again(
             Carried(),
             live.reference,
             [chunks[i] for i in last],
@@ -135,7 +135,7 @@ def _assessed(
             plan,
             segments=segments,
         )
-        writing(newest.carried.key or "", newest.changed)
+        writing(first_seen.carried.key or "", first_seen.changed)
     return assess_again(before, live.reference, chunks, revisions, load, plan, segments=segments, tell=writing)
 
 

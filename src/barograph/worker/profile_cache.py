@@ -81,7 +81,7 @@ def remember(known: ModelCache, pieces: Sequence[ChunkProfile], written: Written
         return
     known.heads |= {head.start_us: head for head in written.heads}
     known.stamp = written.stamp
-    for piece in pieces[-_kept(pieces[-1]) :]:
+    for piece in pieces[-_kept(pieces[-1]) :] if pieces else ():
         known.pieces.pop(piece.start_us, None)
         known.pieces[piece.start_us] = known.heads[piece.start_us].revision, piece
     _forget(known)

@@ -110,7 +110,7 @@ def compose(
 ) -> EmailMessage:
     """Return a message as a mail, with texts for those who see HTML and those who do not; `image` is a PNG."""
     mail = EmailMessage(policy=SMTP)
-    name = shortened(" ".join(f"[{message.severity}] {message.subject}".split()), _SUBJECT_CHARACTERS)
+    name = shortened(" ".join(f"[{message.tag}] {message.subject}".split()), _SUBJECT_CHARACTERS)
     mail["Subject"] = "".join(c if c.isprintable() else "\ufffd" for c in name)
     mail["From"] = formataddr(parseaddr(sender))
     mail["To"] = ", ".join(formataddr(parseaddr(one)) for one in to)
@@ -142,9 +142,10 @@ def html_of(message: Message, *, with_image: bool = False) -> str:
     image = f'<p><img src="cid:{_CHART}" alt="{alt}" style="max-width:100%"></p>' if with_image else ""
     link = f'<p><a href="{escape(message.link)}">Open in barograph</a></p>' if message.link else ""
     return (
-        '<!doctype html><html><body style="font-family:sans-serif;font-size:14px;color:#222;max-width:600px">'
+        '<!doctype html><html><body style="font-family:sans-serif;font-size:14px;color:#222;max-width:600px;'
+        'overflow-wrap:anywhere">'
         f'<p style="border-left:4px solid {colour};padding-left:10px;font-size:16px;margin:12px 0">'
-        f'<span style="color:{colour}">{escape(message.severity)}</span><br><b>{escape(message.subject)}</b></p>'
+        f'<span style="color:{colour}">{escape(message.tag)}</span><br><b>{escape(message.subject)}</b></p>'
         f'<table style="border-collapse:collapse;font-size:14px">{rows}</table>{image}{link}</body></html>'
     )
 

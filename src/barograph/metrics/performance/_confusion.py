@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any  # an outcome
-
 import numpy as np
 import numpy.typing as npt
 
@@ -11,14 +9,16 @@ from barograph.arrays import Floats, Number
 from barograph.metrics.performance._averages import Average, check_average
 from barograph.metrics.performance._intervals import bounded_estimate
 from barograph.metrics.performance._labelled import nothing_labelled
-from barograph.outcome import Estimate, Undefined, outcome
+from barograph.outcome import Estimate, Outcome, Outcomes, Undefined, outcome
 from barograph.sketches.confusion import Confusion
 
 Terms = tuple[int, int, int, int]
 PSEUDO_ROWS = 2.0  # spread over all cells before a variance is taken, so that a perfect table has one too
 
 
-def ratio_of_classes(current: Confusion, average: Average, *, numerator: Terms, denominator: Terms) -> Any:
+def ratio_of_classes(
+    current: Confusion, average: Average, *, numerator: Terms, denominator: Terms
+) -> Outcome | Outcomes:
     """Return the mean over the classes of a ratio of counts, with the delta method on the whole confusion table.
 
     Numerator and denominator are given by their whole-number coefficients of: rows of the class that are predicted so,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any  # an outcome, or the outcomes of many
+from typing import Any  # bounds of several kinds
 
 import numpy as np
 
 from barograph.arrays import Floats, Ints, Number
 from barograph.metrics.intervals import wilson
-from barograph.outcome import Estimate, Undefined, outcome
+from barograph.outcome import Estimate, Outcome, Outcomes, Undefined, outcome
 from barograph.sketches.histogram import Histogram
 
 # Above this share (and rows) of the rows, in the bins around a quantile, it is a guess between their ends.
@@ -33,7 +33,7 @@ def t_quantile(df: Number) -> Number:
     return stdtrit(np.maximum(df, 1.0), 0.975)
 
 
-def share_of(k: Number, n: Number, undefined: Reasons = ()) -> Any:
+def share_of(k: Number, n: Number, undefined: Reasons = ()) -> Outcome | Outcomes:
     """Return the share `k / n` with Wilson's interval, of one pair of counts or of many.
 
     The standard error is that of ``(k + 1/2) / (n + 1)``: 0 or 1 in a sample is seldom exactly so in truth.
@@ -79,18 +79,23 @@ def bounded_estimate(
     df: Number,
     binning_error: Number | None = None,
     undefined: Reasons = (),
-) -> Any:
+) -> Outcome | Outcomes:
     """Return a number in [0, 1] with Wilson's interval for `effective` rows: as many as give a share this `variance`.
 
     `df` are the degrees of freedom of the variance.
     """
     lower, upper = wilson(value, effective, quantile=t_quantile(df))
     error = np.sqrt(variance)
-    bounds = {"standard_error": error, "lower": lower, "upper": upper, "binning_error": binning_error}
+    bounds: dict[str, Number] = {
+        "standard_error": error,
+        "lower": lower,
+        "upper": upper,
+        "binning_error": binning_error,
+    }
     return outcome(value, n=n, undefined=undefined, **bounds)
 
 
-def mean_of_rows(n: Number, total: Number, squares: Number, undefined: Reasons = ()) -> Any:
+def mean_of_rows(n: Number, total: Number, squares: Number, undefined: Reasons = ()) -> Outcome | Outcomes:
     """Return the mean of `n` rows with sum `total` and sum of squares `squares`, with Student's interval.
 
     One row, or rows that are all alike, say nothing about the spread: no standard error and no interval.
@@ -100,7 +105,9 @@ def mean_of_rows(n: Number, total: Number, squares: Number, undefined: Reasons =
     return outcome(mean, n=n, undefined=undefined, standard_error=error, lower=mean - half, upper=mean + half)
 
 
-def mean_loss(n: Number, total: Number, squares: Number, undefined: Reasons = (), *, most: float = inf) -> Any:
+def mean_loss(
+    n: Number, total: Number, squares: Number, undefined: Reasons = (), *, most: float = inf
+) -> Outcome | Outcomes:
     """Return the mean of `n` losses, none below zero, with Student's interval on the scale of the logarithm.
 
     Losses are skewed to the right, and on that scale the interval covers better than a symmetric one. No mean is above
@@ -122,7 +129,7 @@ def _mean(n: Number, total: Number, squares: Number) -> tuple[Floats, Floats]:
     return mean, np.where(alike, np.nan, error)
 
 
-def square_root(squared: Any) -> Any:
+def square_root(squared: Outcome | Outcomes) -> Outcome | Outcomes:
     """Return the root of means of squares; the standard error is that of the delta method, ``se / (2 root)``."""
     if isinstance(squared, Undefined):
         return squared
@@ -131,6 +138,8 @@ def square_root(squared: Any) -> Any:
     if error is not None:
         error = np.divide(error, 2 * root, out=np.full(np.shape(root), np.nan), where=np.greater(root, 0))
     bounds = {name: None if (end := getattr(squared, name)) is None else np.sqrt(end) for name in ("lower", "upper")}
-    found = {"value": root, "standard_error": error, **bounds}
-    single = isinstance(squared, Estimate)
-    return replace(squared, **{name: float(x) if single and x is not None else x for name, x in found.items()})
+    found: dict[str, Any] = {"value": root, "standard_error": error, **bounds}
+    if isinstance(squared, Estimate):
+        single = {name: float(x) for name, x in found.items() if x is not None}
+        return Estimate(n=squared.n, level=squared.level, **single)
+    return replace(squared, **found)

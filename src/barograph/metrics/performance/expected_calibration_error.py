@@ -72,7 +72,8 @@ def expected_calibration_error(current: ScoreTable | ClassTables, *, average: Av
     bins = finest_bins(current)
     counts, score = bins.rows.sum(axis=-1), (bins.rows * bins.mean).sum(axis=-1)
     lead = counts.shape[:-1]
-    rows, p, s, tied = (x.reshape(-1, counts.shape[-1]) for x in (counts, bins.rows[..., 1], score, bins.one_value))
+    rows, p, s = (x.reshape(-1, counts.shape[-1]) for x in (counts, bins.rows[..., 1], score))
+    tied = bins.one_value.reshape(rows.shape)
     n = rows.sum(axis=-1)
     groups = np.clip(n.astype(np.int64) // ROWS_PER_GROUP, 1, MAX_GROUPS)
     n_g, p_g, s_g = _in_groups(rows, tied, groups, (rows, p, s))

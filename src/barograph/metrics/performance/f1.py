@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any  # one share, or many
+
 import numpy as np
 
 from barograph.metrics import metric
@@ -55,7 +57,7 @@ def f1(current: ScoreTable | ClassTables, *, average: Average = "macro") -> Outc
     true_positive = said[..., YES, POSITIVE]
     some_positive = said[..., YES, :].sum(axis=-1) + said[..., POSITIVE].sum(axis=-1) - true_positive
     none = (np.equal(some_positive, 0), "no prediction and no label is positive")
-    jaccard = share_of(true_positive, np.maximum(some_positive, 1))
+    jaccard: Any = share_of(true_positive, np.maximum(some_positive, 1))
     return outcome(
         2 * true_positive / np.maximum(some_positive + true_positive, 1),
         n=current.n,

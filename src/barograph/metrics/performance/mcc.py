@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any  # one share, or many
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def _of_squares(square: Ints, n: Ints, nothing: Sequence[tuple[Number, str]]) ->
     centre, gradient = _correlation(smoothed)
     variance = multinomial_variance(smoothed, gradient, np.maximum(n, 1))
     effective = (1 - centre**2) / variance  # of (1 + MCC) / 2, where the fours cancel
-    share = bounded_estimate((1 + value) / 2, n, variance=variance / 4, effective=effective, df=np.maximum(n, 1))
+    share: Any = bounded_estimate((1 + value) / 2, n, variance=variance / 4, effective=effective, df=np.maximum(n, 1))
     found = outcome(
         value,
         n=n,

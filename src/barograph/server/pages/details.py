@@ -11,6 +11,7 @@ from barograph.alerts.condition import Lifecycle
 from barograph.dashboard.details import FeatureData, SegmentData, feature_page, segment_page
 from barograph.dashboard.lists import Field, Form, ListPage
 from barograph.dashboard.page_exports import of_feature, of_segment
+from barograph.dashboard.replay import over, replayed_lines
 from barograph.errors import BarographError
 from barograph.metrics.facts import drift_rank
 from barograph.server.catalog_lookup import model_named
@@ -21,12 +22,14 @@ from barograph.server.pages.model import known_of, marks_of, spans_of, zone_of
 from barograph.server.pages.results import readings_of, results
 from barograph.server.pages.visit import Visit
 from barograph.server.problems import Problem, not_found, of_error
+from barograph.server.replayed import compared, verdicts_of
 from barograph.server.route_table import url
 from barograph.server.routes import models as model_routes
 from barograph.server.spec_body import TOML, specification
 from barograph.spec.file import ModelSpec
 from barograph.spec.write import spec_text
 from barograph.store.catalog import overview
+from barograph.store.catalog.models import Model
 
 PAGE = 60
 PRECISION_DAYS = 90
@@ -135,7 +138,7 @@ def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = ""
                     button="Say what would change",
                     fields=(spec,),
                     is_primary=True,
-                    others=(("how", "save", "Put it in force"),),
+                    others=(("how", "replay", "Replay it over the past"), ("how", "save", "Put it in force")),
                 ),
                 *forms,
             ],
@@ -145,17 +148,19 @@ def settings(visit: Visit, *, given: str = "", told: str = "", problem: str = ""
 
 
 def change_settings(visit: Visit) -> Response:
-    """Say what another specification would change, or put it in force."""
+    """Say what another specification would change, or would have told over the past, or put it in force."""
     name, given = visit.parts["model"], visit.form.get("spec", "").replace("\r\n", "\n")
     try:
         spec = specification(given.encode(), TOML, model=name, readable=visit.service.settings.sources)
         model_routes.look_at(name, spec, visit.service, visit.caller)
         with visit.read() as scope:
-            old = spec_text(ModelSpec.model_validate(model_named(scope, name).spec))
+            found = model_named(scope, name)
+        old = spec_text(ModelSpec.model_validate(found.spec))
         if visit.form.get("how") == "save":
             plain = spec.model_dump(mode="json")
             model_routes.put_plain(name, plain, visit.request, visit.service, visit.caller, create=False)
             return visit.go("/models/{model}/settings", model=name)
+        past = _replayed(visit, found, spec) if visit.form.get("how") == "replay" else ""
     except BarographError as error:
         wrong = of_error(error)
         said = "\n".join(f"{one.path}: {one.message}" for one in wrong.errors) or wrong.detail
@@ -165,7 +170,16 @@ def change_settings(visit: Visit) -> Response:
     difference = "\n".join(
         unified_diff(old.splitlines(), spec_text(spec).splitlines(), "now", "then", lineterm="", n=1)
     )
-    return settings(visit, given=given, told=difference or "It is valid, and changes nothing.")
+    return settings(visit, given=given, told=past + (difference or "It is valid, and changes nothing."))
+
+
+def _replayed(visit: Visit, found: Model, spec: ModelSpec) -> str:
+    """Return what a specification would have told over the past that is kept, and in a line each what differs."""
+    comparison, then = compared(visit.service, visit.caller, found.name, spec)
+    verdicts = verdicts_of(visit.service, visit.caller, found.name)
+    differ = [line for line in replayed_lines(comparison, verdicts) if line.change != "as now"]
+    said = comparison.sentence(verdicts, over=over(then.chunks, found.chunk))
+    return "\n".join([said, *(f"{one.change}: {one.severity}: {one.title} ({one.span})" for one in differ), "", ""])
 
 
 def hold(visit: Visit) -> Response:

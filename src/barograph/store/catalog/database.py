@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any  # Any: a database driver's own connection, and its options
 
@@ -104,7 +104,7 @@ def migrate(engine: Engine) -> str:
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
                 config = _config()
                 config.attributes["connection"] = connection
-                with row_security.across(connection):
+                with nullcontext() if known is None else row_security.across(connection):
                     command.upgrade(config, "head")
                 row_security.protect(connection)
                 if sqlite and (torn := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):

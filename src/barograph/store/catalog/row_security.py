@@ -16,11 +16,10 @@ from sqlalchemy.engine import Connection
 # Tables that are read to find out in which project somebody is, before they are in any.
 BEFORE = frozenset({"keys", "links", "members"})
 _ENTERED = "barograph.projects"
-# Each subquery is worked out once a statement, not once a row.
+# The subquery is worked out once a statement, not once a row.
 _POLICY = """
     CREATE POLICY of_project ON {table} USING (
         project_id = ANY ((SELECT string_to_array(current_setting('barograph.projects', true), ','))::bigint[])
-        OR (SELECT current_setting('barograph.across', true) = 'on')
     )
 """
 _OPEN_TABLES = """
@@ -51,9 +50,7 @@ def enter(connection: Connection, project_id: int) -> None:
         return
     entered: frozenset[int] = connection.info.get(_ENTERED, frozenset())
     if project_id not in entered:
-        entered |= {project_id}
-        connection.exec_driver_sql(f"SET LOCAL barograph.projects = '{','.join(map(str, map(int, entered)))}'")
-        connection.info[_ENTERED] = entered
+        _set(connection, entered | {project_id})
 
 
 @contextmanager
@@ -62,9 +59,18 @@ def across(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "postgresql":
         yield
         return
-    connection.exec_driver_sql("SET LOCAL barograph.across = 'on'")
+    before: frozenset[int] = connection.info.get(_ENTERED, frozenset())
+    _set(connection, frozenset(row[0] for row in connection.exec_driver_sql("SELECT id FROM projects")))
     yield  # what fails ends the transaction, and the setting with it
-    connection.exec_driver_sql("SET LOCAL barograph.across = 'off'")
+    _set(connection, before)
+
+
+def _set(connection: Connection, entered: frozenset[int]) -> None:
+    # Of the driver itself: this is done once a transaction, and what SQLAlchemy adds would cost more than it does.
+    driver = connection.connection.dbapi_connection
+    assert driver is not None  # the transaction has one
+    driver.cursor().execute(f"SET LOCAL {_ENTERED} = '{','.join(map(str, map(int, sorted(entered))))}'")
+    connection.info[_ENTERED] = entered
 
 
 def is_void(connection: Connection) -> bool:
