@@ -80,8 +80,9 @@ chaos: $(STAMP)  ## kill the service under load for 50 rounds; writes docs/chaos
 torture: $(STAMP)  ## hostile clients on the wire, for three minutes; writes docs/torture.md
 	$(BIN)/python benchmarks/torture.py --write
 
-fuzz: $(STAMP)  ## damaged files and bodies through the readers and decoders, 20,000 of them
+fuzz: $(STAMP)  ## damaged files and bodies through the readers and decoders, 20,000 of them; then every key and every route, longer than in the tests
 	$(BIN)/python benchmarks/fuzz.py --inputs 20000
+	BAROGRAPH_DOOR=4 BAROGRAPH_EXAMPLES=50 $(BIN)/python -m pytest -q tests/server/test_door.py tests/server/test_openapi.py
 
 hostile: $(STAMP)  ## what hostile bodies do to the memory of a server, for half an hour; writes docs/hostile.md
 	$(BIN)/python benchmarks/hostile.py --write

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any
@@ -137,7 +137,15 @@ class Watcher:
         chunks, first = self.chunks(), min(self.days)
         revisions = [self.days[first + i][0] if first + i in self.days else -1 for i in range(len(chunks))]
         segments = profile_of(first, self.days[first][1]).segments
-        again = assess_again(self.before, reference(), chunks, revisions, self.profiles, self.plan, segments=segments)
+        told: dict[str, list[Result]] = {}
+
+        def tell(key: str, changed: Mapping[Chunk, Sequence[Result]]) -> None:
+            assert not told.keys() & {chunk.key for chunk in changed}  # each once
+            told.update({chunk.key: list(rows) for chunk, rows in changed.items()})
+
+        again = assess_again(
+            self.before, reference(), chunks, revisions, self.profiles, self.plan, segments=segments, tell=tell
+        )
         until = max(len(chunks) - closed, 0)
         carried, watched = watched_until(again.carried, until)
         if not kept:
@@ -149,9 +157,11 @@ class Watcher:
             rows=sum(size.rows[0] for size in sizes),
             labelled=any(size.coverage[0] for size in sizes),
             by=[one.basis for one in carried.known],
+            keys=[chunk.key for chunk in chunks],
             noun=noun_of(chunks),
         )
-        self.told |= {chunk.key: list(rows) for chunk, rows in again.changed.items()}
+        assert not again.changed  # all was told
+        self.told |= told
         self.before = carried
 
     def check(self, *, closed: int) -> None:
@@ -213,6 +223,19 @@ STEPS = st.one_of(
     st.tuples(st.just("lost"), st.just(0), st.just(None)),
     st.tuples(st.just("plan"), st.integers(0, len(PLANS) - 1), st.just(None)),
 )
+
+
+def test_a_long_history_is_judged_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 3)
+    monkeypatch.setattr(module, "MEASURED", 1)
+    one = Watcher()
+    for day in range(14):
+        one.change(day, Day(rows=60, labels=1.0 if 5 < day < 10 else 0.0, wrong=0.6 if day > 7 else 0.0))
+    one.work(closed=1)
+    one.check(closed=1)
+    one.change(2, Day(rows=60, labels=1.0, wrong=0.6))
+    one.work(closed=1)
+    one.check(closed=1)
 
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=HISTORIES <= 50)

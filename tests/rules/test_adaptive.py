@@ -45,7 +45,7 @@ def columns(readings: Readings) -> Floats:
 def plain(values: Floats, a_day: int) -> tuple[Floats, Floats]:
     """Return what is expected of each value, and the largest log e-value, by the formulas of `Adaptive` alone."""
     y = np.sign(values) * np.abs(values) ** (2 / 3)
-    decay, forget = 2 ** (-1 / max(7 * a_day, 20)), 2 ** (-1 / max(3 * a_day, 20))
+    decay, forget = 2 ** (-1 / max(7 * a_day, 60)), 2 ** (-1 / max(3 * a_day, 20))
     each, expected, log_e = np.full((len(y), 3), np.nan), np.full(len(y), np.nan), np.full(len(y), -np.inf)
     views = np.full((len(y), 5), np.nan)
     first, smooth = 0, np.zeros(3)

@@ -22,6 +22,7 @@ from barograph.store.batches import from_payload, to_payload
 from barograph.store.catalog import audit, jobs, profiles, quarantine, references, removals, results, states
 from barograph.store.catalog.database import reading
 from barograph.store.catalog.removals import Removal
+from barograph.store.catalog.row_security import across
 from barograph.store.catalog.schema import METADATA
 from barograph.store.catalog.sources import SourceState, list_sources, set_source
 from barograph.store.delta.place import open_place
@@ -397,7 +398,7 @@ def stored(plant: Plant, bucket_url: str, folder: Path) -> list[str]:
     """Return where the row still is: files of the bucket, tables of the catalog, files beside them."""
     objects(bucket_url, folder)
     found = remains(folder, *clear()) + left(plant)
-    with reading(plant.ctx.engine) as connection:
+    with reading(plant.ctx.engine) as connection, across(connection):  # PostgreSQL shows no project by itself
         for name, table in METADATA.tables.items():
             for row in connection.execute(sa.select(table)):
                 values = [value if isinstance(value, bytes) else repr(value).encode() for value in row]

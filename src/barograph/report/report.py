@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: JSON values
+
+import msgspec
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.breach import Breach
@@ -72,25 +71,30 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON: times in ISO 8601 UTC, absent values None."""
-        return {
+        plain: dict[str, Any] = msgspec.json.decode(self._encoded())
+        return plain
+
+    def _encoded(self) -> bytes:
+        content = {
             "format": FORMAT_VERSION,
             "model": self.model,
             "verdict": self.verdict,
             "judgement": self.judgement.value,
             "severity": self.severity.value if self.severity else None,
-            "results": [_plain(row) for row in self.results.to_dicts()],
-            "alerts": [_plain(alert.to_dict()) for alert in self.alerts],
-            "incidents": [_plain(incident.to_dict()) for incident in self.incidents],
+            "results": self.results.to_dicts(),
+            "alerts": [alert.to_dict() for alert in self.alerts],
+            "incidents": [incident.to_dict() for incident in self.incidents],
             "not_checked": [{"what": n.what, "why": n.why} for n in self.not_checked],
             "read": list(self.read),
             "hygiene": [finding.to_dict() for finding in self.hygiene],
-            "trust": _plain(self.trust and _trusted(self.trust, self.audits)),
+            "trust": self.trust and _trusted(self.trust, self.audits),
             "loss": self.loss and {"chunk": self.loss.chunk, "text": sentence(self.loss.metric, self.loss.parts)},
         }
+        return msgspec.json.encode(content, enc_hook=_of_numpy)  # NaN and infinities as null, times in ISO 8601
 
     def to_json(self) -> str:
         """Return the report as JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+        return msgspec.json.format(self._encoded(), indent=1).decode()
 
     def write_json(self, path: str | PathLike[str]) -> None:
         """Write the report as JSON."""
@@ -128,13 +132,6 @@ def _trusted(trust: Trust, audits: Mapping[str, SelfAudit]) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _of_numpy(value: Any) -> Any:
+    """Return a number of numpy as one of Python."""
+    return value.item()

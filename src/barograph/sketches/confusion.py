@@ -14,7 +14,6 @@ from barograph.sketches import ByContent
 from barograph.sketches.kept import Array
 from barograph.sketches.scores import square_of
 
-FORMAT_VERSION = 2
 SUM_TOLERANCE = 0.01  # scores are often rounded to two digits
 
 

@@ -18,7 +18,6 @@ NEGATIVE, POSITIVE, PENDING, OTHER_LABEL = 0, 1, 2, 3  # on the outcome axis; pe
 NO, YES, OTHER, NONE = 0, 1, 2, 3  # on the prediction axis; other: something that is no class; none: nothing was said
 SCORE_SUMS = ("score", "squared_score", "log_score", "log_complement")  # of s: s, s², ln s, ln(1 - s)
 SQUARED_LOSSES = ("squared_log", "fourth_power")  # sums of (ln p)², p what was given to the label, and of (s - y)⁴
-FORMAT_VERSION = 3
 LOG_CLIP = float(
     np.finfo(np.float64).eps
 )  # scores are cut to [eps, 1 - eps] before the logarithm, as scikit-learn does

@@ -1,7 +1,7 @@
 """Arrays and plain values to bytes and back: the one file format of sketches, profiles and references.
 
 Layout: `b"barograph\\n"`, the length of the header (8 bytes, little-endian), the header (JSON: kind, version,
-meta, arrays), then the zlib-compressed array data. No pickle: reading never runs code.
+meta, arrays), then the array data as a zlib stream, compressed where that repays. No pickle: reading never runs code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from barograph.errors import FormatError
 
 MAGIC = b"barograph\n"
 MAX_HEADER_BYTES = 64 * 2**20
+STORED = 0.8  # from this share of its size on, compressed data are stored as they are
 
 
 def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -35,7 +36,10 @@ def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, 
         ensure_ascii=False,
         allow_nan=False,
     ).encode()
-    body = zlib.compress(b"".join(v.tobytes() for v in little.values()), level=1)
+    plain = b"".join(v.tobytes() for v in little.values())
+    body = zlib.compress(plain, level=1)
+    if len(body) > STORED * len(plain):  # hashes, and what is compressed within: they would be slow to read for nothing
+        body = zlib.compress(plain, level=0)
     check = zlib.crc32(header + body)
     return MAGIC + len(header).to_bytes(8, "little") + check.to_bytes(4, "little") + header + body
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from barograph.plain_arrays import numpy_of
 from barograph.spec.time_formats import ISO, UNITS, read_text
 
 Column: TypeAlias = "pa.ChunkedArray[Any]"
@@ -35,8 +36,6 @@ def is_index(name: str) -> bool:
 
 def numbers_in(column: Column) -> Floats:
     """Return the numbers of a column, NaN for all else."""
-    import polars as pl
-
     plain = column.cast(column.type.value_type) if pt.is_dictionary(column.type) else column
     if pt.is_nested(plain.type):
         return np.full(len(plain), np.nan)
@@ -44,6 +43,10 @@ def numbers_in(column: Column) -> Floats:
         plain = pc.cast(plain, pa.string())
     if pt.is_time(plain.type) or pt.is_duration(plain.type):
         plain = pc.cast(plain, pa.int64() if pt.is_duration(plain.type) or pt.is_time64(plain.type) else pa.int32())
+    if pt.is_integer(plain.type) or pt.is_float32(plain.type) or pt.is_float64(plain.type):
+        return np.array(numpy_of(pc.cast(plain, pa.float64(), safe=False).combine_chunks()))
+    import polars as pl
+
     values = pl.Series(pl.from_arrow(plain)).cast(pl.Float64, strict=False)
     return values.fill_null(float("nan")).to_numpy()
 

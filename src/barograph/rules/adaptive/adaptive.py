@@ -56,8 +56,8 @@ class Adaptive:
        of the usual square without it.
     4. *Evidence* of a view is a power e-value [1]_: :math:`|x|^p` over its decayed mean so far, which chance exceeds
        :math:`c`-fold at most once in :math:`c` steps whatever the distribution, with powers of 3, 3, 4, 6 and 8, one
-       fifth of the mean being of both sides and the rest of the value's own; half-life 7 days. The largest counts. A
-       measured table turns it into the log of the mean number of steps until chance brings as much.
+       fifth of the mean being of both sides and the rest of the value's own; half-life 7 days, at least 60 steps. The
+       largest counts. A measured table turns it into the log of the mean number of steps until chance brings as much.
     5. *Other kinds*: the number of steps without a change of value, by the same e-value; missing values, by
        Shiryaev-Roberts bets on a larger share of them; a trend, by a Mann-Kendall test of 14 daily means with its
        variance corrected for autocorrelation. What comes to most, less the log of its share in the budget, is the
@@ -114,7 +114,7 @@ class Adaptive:
             short=short,
             long=7 * short if self.step <= DAY else 0,
             decay=2.0 ** (-1 / max(at.HALF_LIFE_DAYS * a_day, at.SHORTEST_HALF_LIFE)),
-            forget=2.0 ** (-1 / max(3 * a_day, at.SHORTEST_HALF_LIFE)),
+            forget=2.0 ** (-1 / max(at.FORECASTS_DAYS * a_day, at.SHORTEST_OF_FORECASTS)),
             accept=max(short, 7),
             close=min(max(round(short**0.5), 3), 12),
             threshold=log(self.run_length),

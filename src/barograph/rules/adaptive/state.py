@@ -14,7 +14,9 @@ F = TypeVar("F", bound=Callable[..., object])
 PERIODS = 6  # same-phase values of how many past days, or weeks
 RESIDUALS = 256  # of an open incident, to learn a new level from
 TREND_DAYS = 14
-HALF_LIFE_DAYS, SHORTEST_HALF_LIFE = 7.0, 20.0  # of what is remembered of residuals; the second in steps
+HALF_LIFE_DAYS, FORECASTS_DAYS = 7.0, 3.0  # of what is remembered of residuals, and of how good forecasts were
+# ... in steps, at least: n values that are remembered bound evidence by log(1 + 10 n), and an alarm must be possible.
+SHORTEST_HALF_LIFE, SHORTEST_OF_FORECASTS = 60.0, 20.0
 
 # Kinds of change, and how the false-alarm budget is divided: the first two are one alarm.
 SPIKE, LEVEL, FLAT, MISSING, TREND = range(5)
