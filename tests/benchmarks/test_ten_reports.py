@@ -50,7 +50,7 @@ def test_columns_that_changed_places_are_one_incident() -> None:
 
 def test_an_outage_that_is_over_is_no_trouble_of_the_model() -> None:
     report, day = told("outage")
-    assert report.verdict.startswith("Rows come again after an outage, and the model is all right by the labels of ")
+    assert report.verdict.startswith("Rows come again after an outage; apart from that, the model is all right by the ")
     (incident,) = (one for one in report.incidents if one.severity is Severity.CRITICAL)
     assert incident.since == day
     assert "No rows came" in incident.title

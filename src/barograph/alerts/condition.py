@@ -268,7 +268,7 @@ def _apart_from(rows: int, which: str) -> str:
 def _in_trouble(worst: Trouble, is_over: bool, is_shown: bool, judged: Judged | None) -> str:
     if what_breaks(worst.metric, worst.family) is Broken.NO_ROWS and worst.segment is None:
         rest = judged.how if judged and judged.is_enough else ""
-        rest = f", and the model is all right {rest} apart from that" if rest else ""
+        rest = f"; apart from that, the model is all right {rest}" if rest else ""
         return f"Rows come again after an outage{rest}" if is_over else "The model is silent"
     if worst.family == "operations":
         return "The model is silent"

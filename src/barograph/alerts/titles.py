@@ -97,8 +97,8 @@ def advice(root: Alert, others: Sequence[Alert], *, outputs: Collection[str] = (
     if breach.family in PERFORMANCE and not is_improvement(breach):
         if _labels_moved(others, outputs):
             return (
-                "Other outcomes are as frequent as before: ask why, and if the labels are right, move the threshold or "
-                "recalibrate the scores now, then train with recent data."
+                "Some outcomes come more often than before, others less: ask why. If the labels are right, move the "
+                "threshold or recalibrate the scores now, then train with recent data."
             )
         if _is_another_rule((root, *others)):
             return _ANOTHER_RULE
