@@ -158,6 +158,7 @@ class Watcher:
             labelled=any(size.coverage[0] for size in sizes),
             by=[one.basis for one in carried.known],
             keys=[chunk.key for chunk in chunks],
+            warns=True,  # as `judge` does, which has no incident of its own for labels that stop
             noun=noun_of(chunks),
         )
         assert not again.changed  # all was told
