@@ -182,9 +182,9 @@ class Theirs:
             self.half = Half(model_id=m, name="n", side="request", at_us=NOW, received_us=NOW, rows=b"secret")
             halves.add_halves(scope, m, [self.half])
             said: dict[str, Any] = {"receiver": "hook", "thread": "t", "kind": "new", "message": {"what": "secret"}}
-            self.said = said
             of_incident: dict[str, Any] = {"model_id": m, "incident_id": "i"}
-            self.of_incident = of_incident
+            self.said, self.of_incident = said, of_incident
+            deliveries.add_delivery(scope, **{**said, "kind": "digest", "thread": "w"}, now_us=NOW)
             claimed = {"owner": "a", "now_us": NOW, "seconds": 30}
             first = deliveries.add_delivery(scope, **said, **of_incident, now_us=NOW)
             taken = deliveries.claim(scope, first.id, **claimed)  # type: ignore[arg-type]  # of a test
@@ -195,8 +195,7 @@ class Theirs:
             assert taken is not None
             deliveries.give_up(scope, taken, reason="r", now_us=NOW)
             self.dead = dead.id
-            waits = deliveries.add_delivery(scope, **{**said, "thread": "u"}, **of_incident, now_us=NOW)
-            self.waits = waits.id
+            self.waits = deliveries.add_delivery(scope, **{**said, "thread": "u"}, **of_incident, now_us=NOW).id
             other = deliveries.add_delivery(scope, **{**said, "thread": "v"}, **of_incident, now_us=NOW)
             sending = deliveries.claim(scope, other.id, **claimed)  # type: ignore[arg-type]  # of a test
             assert sending is not None
@@ -340,6 +339,8 @@ class Theirs:
             "deliveries.add_delivery": lambda s: deliveries.add_delivery(s, **self.said, **self.of_incident, **at),
             "deliveries.get_delivery": lambda s: deliveries.get_delivery(s, self.dead),
             "deliveries.list_deliveries": lambda s: deliveries.list_deliveries(s, **page),
+            "deliveries.has_thread": lambda s: deliveries.has_thread(s, "hook", "t"),
+            "deliveries.forget_digests": deliveries.forget_digests,
             "deliveries.claim": lambda s: deliveries.claim(s, self.waits, **claimed),
             "deliveries.sent": lambda s: deliveries.sent(s, self.sending, reference="x", **at),
             "deliveries.put_off": lambda s: deliveries.put_off(s, self.sending, reason="x", due_us=0),
