@@ -26,7 +26,8 @@ def test_labels_that_stopped_are_no_all_clear() -> None:
     report, day = told("labels stop")
     assert report.severity is Severity.WARNING
     assert report.verdict.startswith(
-        f"Whether the model is all right cannot be told, as no labels have come for the last 26 days, since {day}"
+        "Whether the model is all right cannot be told, as only 16 of 42 days have labels: "
+        f"none have come since {day}, and the last 26 are judged by estimates alone"
     )
     assert any(line.startswith(f"No labels came for rows since {day}.") for line in why(report))
 

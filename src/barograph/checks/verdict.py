@@ -18,6 +18,7 @@ from barograph.text.format import count
 
 FEW_ROWS = 100  # below, the 95 % interval of an accuracy may be wider than ± 0.1
 ALL = 0.95  # of the labels have arrived
+FEW_CHUNKS = 10  # up to here, their number is by a tenth or more that of the weeks or days that they span
 PATIENCE, PATIENCE_PART = 3, 1 / 3  # chunks, and their part of all: so long labels may be on their way
 
 
@@ -99,9 +100,19 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         by=[found.get(chunk.chunk.key, NOTHING) for chunk in chunks],
         keys=[chunk.chunk.key for chunk in chunks],
         about=doubt_of(reference, profiles.chunks, rows=profiles.tables["rows"].max(initial=0)),
-        noun=noun_of(profiles.chunks),
+        noun=_noun(profiles.chunks),
         warns=True,
     )
+
+
+def _noun(chunks: Sequence[Chunk]) -> str:
+    """Return what the chunks are counted as: four weeks that begin on a Thursday fill five chunks, but no five weeks.
+
+    >>> _noun([Chunk(key="2024-05-06", complete=False)] * 5), _noun([Chunk(key="2024-05-06", complete=False)] * 50)
+    ('chunk', 'part')
+    """
+    cut = bool(chunks) and not chunks[0].complete and not chunks[-1].complete
+    return "chunk" if cut and 1 < len(chunks) <= FEW_CHUNKS else noun_of(chunks)
 
 
 def doubt_of(reference: Reference, chunks: Sequence[Chunk], *, rows: float) -> str:
@@ -162,8 +173,11 @@ def judge_by(
         doubt = f"nothing is known of the last {count(lost, noun)}"
         size = replace(size, lost=lost)
     elif stopped := unlabelled([one.realised is not None or one.coming for one in by], [one.filled for one in by]):
-        since = f", since {keys[len(by) - stopped]}" if noun != PART else ""
-        doubt = f"no labels have come for the last {count(stopped, noun)}{since}, which are judged by estimates alone"
+        since = f"since {keys[len(by) - stopped]}" if noun != PART else f"for the last {stopped:,}"
+        doubt = (
+            f"only {known:,} of {count(len(filled), noun)} {'has' if known == 1 else 'have'} labels: none have come "
+        )
+        doubt += f"{since}, and the last {stopped:,} are judged by estimates alone"
         size = replace(size, lost=stopped if warns else 0)
     elif reference.total.n < FEW_ROWS:
         doubt = f"a reference of {count(reference.total.n, 'row')} is too small"

@@ -209,9 +209,8 @@ def verdicts() -> Iterator[tuple[str, str]]:
         severity=Severity.CRITICAL, title="no events have come since 2026-03-02 10:00 UTC", family="operations"
     )
     outage = replace(silent, title="No rows came on 2026-03-02", family="quality", metric="row_count")
-    stopped = replace(
-        well, doubt="no labels have come for the last 12 days, which are judged by estimates alone", lost=12
-    )
+    none_since = "none have come since 2024-05-19, and the last 12 are judged by estimates alone"
+    stopped = replace(well, noun="day", doubt=f"only 18 of 30 days have labels: {none_since}", lost=12)
     mute = replace(silent, severity=Severity.WARNING, title="no labels have come since 2026-03-02 10:00 UTC")
     unusable = Trouble(
         severity=Severity.CRITICAL, title="score is missing in 98 % of the rows", family="quality", column="score"
