@@ -121,6 +121,13 @@ def test_a_chunk_without_rows_is_a_breach_of_row_count_and_else_undefined(refere
     assert set(empty.values()) == {Status.UNDEFINED}
 
 
+def test_row_counts_are_compared_with_what_usually_comes_in_such_a_chunk(reference: Reference) -> None:
+    for chunk, usual in (("1d", 1000.0), ("1w", 7000.0)):  # the reference has twenty days with a thousand rows each
+        rows = run(reference, reference.profile(events(20_000, seed=5), chunk=chunk))
+        counts = [r.reference_value for r in rows if r.metric == "row_count" and r.segment is None]
+        assert {round(n, -2) for n in counts if n is not None} == {usual}
+
+
 def test_no_labels_is_undefined_with_the_reason(reference: Reference) -> None:
     results = run(reference, reference.profile(events(2_000, seed=6).with_columns(label=None)))
     for row in results:

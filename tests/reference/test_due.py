@@ -47,6 +47,14 @@ def test_a_feed_that_rests_at_weekends() -> None:
     assert [fewest(found, later + timedelta(days=i)) for i in range(7)] == [500, 510, 520, 530, 540, 0, 0]
 
 
+def test_what_usually_comes_is_the_middle_of_such_days() -> None:
+    weeks = [100.0, 900.0, 0.0, 120.0, 110.0]  # of a Monday: one was a holiday
+    found = due(history(lambda t: weeks[(t - MONDAY).days // 7] * (t.weekday() < 5), hours=24, days=35), zone="UTC")
+    assert found is not None
+    of = [found.usual(Chunk(key="x", start=MONDAY + timedelta(days=70 + i), end=None)) for i in (0, 6)]
+    assert of == [115, 0]
+
+
 def test_hours_are_those_of_the_weekday() -> None:
     found = due(history(lambda t: 0 if t.weekday() > 4 or t.hour < 6 else 40, hours=1, days=14), zone="UTC")
     assert fewest(found, MONDAY + timedelta(days=21, hours=10)) == 40

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import log2
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,8 @@ class Yardmark:
     """What a monitor is compared with: the reference's own outcome, and how much it varies by nature.
 
     `most_frequent` is the share of the most frequent bin of the column, `fewest` gives the fewest rows of a chunk, or
-    why there is no such limit, `least` is the least tolerance that makes sense; see `least_tolerance`.
+    why there is no such limit, and `usual` how many usually come, None where that is not known. `least` is the least
+    tolerance that makes sense; see `least_tolerance`.
     """
 
     outcome: Outcome
@@ -44,6 +46,7 @@ class Yardmark:
     most_frequent: float = 1.0
     least: float = 0.0
     fewest: Callable[[Chunk], tuple[Limits | None, str | None]] = lambda chunk: _NONE
+    usual: Callable[[Chunk], float | None] = lambda chunk: None
 
 
 def evaluate(
@@ -114,6 +117,7 @@ def yardmark(monitor: Monitor, reference: Reference, n: int) -> Yardmark:
             float(total.binned(monitor.column).shares().max()) if monitor.column else 1.0,
             least_tolerance(monitor.metric, total),
             lambda chunk: _few_rows(reference, chunk),
+            lambda chunk: _usual_rows(reference, chunk, total),
         )
 
     return reference.once(("yardmark", monitor.name, repr(monitor.options), n), make)
@@ -198,7 +202,7 @@ def rows_of(
     )
     formula = limits if _is_limited_by_formula(monitor.metric) else None  # others may have none for single chunks
     free = [False] * n if formula is None else np.broadcast_to(formula.are_none(), n).tolist()
-    reference_value = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
+    whole = mark.outcome.value if isinstance(mark.outcome, Estimate) else None
     return [
         Result(
             model=known.model,
@@ -215,7 +219,7 @@ def rows_of(
             value=value[i],
             lower=lower[i],
             upper=upper[i],
-            reference_value=reference_value,
+            reference_value=mark.usual(chunk) if monitor.metric.counts_rows else whole,
             limit_lower=below[i],
             limit_upper=above[i],
             status=Status.UNDEFINED if codes[i] else LEVELS[levels[i]],
@@ -277,6 +281,25 @@ def _few_rows(reference: Reference, chunk: Chunk) -> tuple[Limits | None, str | 
         return _NONE
     lower = max(1.0, NEARLY_DEAD * fewest)
     return Limits(lower=lower, upper=None, tolerated_lower=lower, tolerated_upper=None), None
+
+
+def _usual_rows(reference: Reference, chunk: Chunk, total: Profile) -> float | None:
+    """Return how many rows a complete chunk of time usually has; None where that is not known.
+
+    It is what usually came in the reference at such a time, else what its middle block would bring, in whole rows. Of a
+    segment, whose rows `total` holds, it is the part that the segment had.
+    """
+    if not chunk.complete or chunk.start is None or chunk.end is None:
+        return None
+    seconds = (chunk.end - chunk.start).total_seconds()
+    days = round(seconds / 86_400, 6)
+    rhythm = reference.once(("due", days), lambda: _due(reference, days))
+    usual = None if rhythm is None else rhythm.usual(chunk)
+    if usual is None:
+        rates = reference.once(("rates",), lambda: _rates(reference))
+        usual = median(rates) * seconds if rates else None
+    every = reference.total.n
+    return None if usual is None or not every else float(round(usual * total.n / every))
 
 
 def _due(reference: Reference, days: float) -> Due | None:

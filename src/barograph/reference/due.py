@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,19 +21,36 @@ ALIGNED = 1e-3  # of a chunk: blocks that begin elsewhere in the day are none li
 
 
 @dataclass(frozen=True, slots=True)
+class Came:
+    """The `fewest` rows of chunks that had any, and their `usual` number, the median; 0: the feed rests."""
+
+    fewest: float
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
-    """The fewest rows of chunks that had any, by weekday and place in the day, and by the place alone; 0: it rests.
+    """What came in the reference, by weekday and place in the day, and by the place alone.
 
     Chunks last so many `days`, and the place of a day's chunk in it is 0.
     """
 
     days: float
     zone: str
-    by_week: Mapping[tuple[int, int], float]
-    by_day: Mapping[int, float]
+    by_week: Mapping[tuple[int, int], Came]
+    by_day: Mapping[int, Came]
 
     def fewest(self, chunk: Chunk) -> float | None:
         """Return the fewest rows that came in the reference in chunks like this one; None where it had none such."""
+        came = self._at(chunk)
+        return None if came is None else came.fewest
+
+    def usual(self, chunk: Chunk) -> float | None:
+        """Return the median of the rows that came in the reference in such chunks; None where it had none such."""
+        came = self._at(chunk)
+        return None if came is None else came.usual
+
+    def _at(self, chunk: Chunk) -> Came | None:
         at = None if chunk.start is None else _place(chunk.start, self.days, self.zone)
         if at is None:
             return None
@@ -56,8 +74,8 @@ def due(history: History, *, zone: str) -> Due | None:
     return Due(
         days=history.days,
         zone=zone,
-        by_week={at: _fewest(rows) for at, rows in by_week.items()},
-        by_day={at: _fewest(rows) for at, rows in by_day.items()},
+        by_week={at: _came(rows) for at, rows in by_week.items()},
+        by_day={at: _came(rows) for at, rows in by_day.items()},
     )
 
 
@@ -71,6 +89,7 @@ def _place(start: datetime, days: float, zone: str) -> tuple[int, int] | None:
     return (local.weekday(), place) if abs(of_day - place) <= ALIGNED else None
 
 
-def _fewest(rows: list[float]) -> float:
+def _came(rows: list[float]) -> Came:
     some = [n for n in rows if n]
-    return min(some) if len(rows) - len(some) <= RESTS * len(rows) else 0.0
+    rests = len(rows) - len(some) > RESTS * len(rows)
+    return Came(0.0, 0.0) if rests else Came(min(some), median(some))
