@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from barograph.alerts.alert import State
 from barograph.alerts.breach import Breach
 from barograph.alerts.incident import Incident, worst
+from barograph.alerts.levels import Level
 from barograph.alerts.lifecycle import watch
 from barograph.alerts.severity import Severity
 from barograph.chunks import Chunk
@@ -100,7 +101,7 @@ def test_performance_after_a_pause_is_a_new_incident(incidents: Incidents) -> No
 def test_a_monitor_that_comes_back_at_once_stays_one_incident(incidents: Incidents) -> None:
     (incident,) = incidents("performance.roc_auc cc..c..cc...")
     assert len(incident.alerts) == 3
-    assert "below its limit in 5 of 9 weeks from 2013-08-26 to 2013-10-21" in incident.title
+    assert "in alarm in 5 weeks from 2013-08-26 to 2013-10-21" in incident.title
 
 
 def test_drift_without_harm_is_one_incident(incidents: Incidents) -> None:
@@ -200,11 +201,41 @@ def test_the_fall_of_a_metric_in_words(breach: Callable[..., Breach], weeks: Wee
     ]
     _, (incident,) = watch(breaches, weeks(11))
     assert incident.title == (
-        "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-10-07; "
-        "below its limit in 7 of 11 weeks since 2013-08-26"
+        "ROC AUC fell from 0.735 to 0.636 at worst in the week of 2013-10-07; in alarm in 7 weeks since 2013-08-26"
     )
     assert incident.until is None
     assert "roll back" in incident.advice
+
+
+def test_what_was_measured_is_told_on_average_and_the_chunks_that_were_judged_are_counted(
+    breach: Callable[..., Breach], weeks: Weeks
+) -> None:
+    name = "performance.roc_auc"
+    values = {0: (0.70, 100), 2: (0.65, 300), 3: (0.60, 100), 5: (0.68, 500)}  # of 1 and 4 there are no labels
+    breaches = [breach(name, p, Severity.CRITICAL, value=values[p][0]) for p in (0, 2, 5)]
+    levels = {(name, p): Level(value, n, 0.735) for p, (value, n) in values.items()}
+    (incident,) = watch(breaches, weeks(6), levels=levels, quiet=9)[1]
+    # (0.70 * 100 + 0.65 * 300 + 0.60 * 100 + 0.68 * 500) / 1000 = 0.665; the worst week raised no alarm by itself
+    assert incident.title == (
+        "ROC AUC fell from 0.735 to 0.665 on average, 0.600 at worst in the week of 2013-09-16; "
+        "in alarm in 3 of 4 judged weeks since 2013-08-26"
+    )
+    broken = [breach("quality.missing_share.age", p, Severity.WARNING) for p in range(6)]
+    (incident,) = watch([*broken, *breaches], weeks(6), levels=levels, quiet=9)[1]
+    assert incident.title.endswith("explains ROC AUC 0.735 → 0.665")
+    well = {**levels, (name, 3): Level(0.9, 9_000, 0.735)}  # the average is better than the reference
+    (incident,) = watch(breaches, weeks(6), levels=well, quiet=9)[1]
+    assert incident.title.startswith("ROC AUC fell from 0.735 to 0.650 at worst in the week of 2013-09-09; ")
+
+
+def test_how_many_rows_are_missing_is_told(breach: Callable[..., Breach], weeks: Weeks) -> None:
+    name = "quality.row_count"
+    breaches = [breach(name, p, Severity.CRITICAL) for p in (1, 2)]
+    levels = {(name, p): Level(0.0, 0, 1234.0) for p in (1, 2)} | {(name, 3): Level(900.0, 900, 1234.0)}
+    (incident,) = watch(breaches, weeks(4), levels=levels)[1]
+    assert incident.title == "No rows came from 2013-09-02 to 2013-09-09, about 2,500 fewer than usual"
+    (incident,) = watch(breaches, weeks(4), levels={**levels, (name, 1): Level(0.0, 0, None)})[1]
+    assert incident.title == "No rows came from 2013-09-02 to 2013-09-09"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +298,7 @@ def test_a_title_and_since_name_one_onset(history: History, weeks: Weeks, marks:
         (
             "performance.roc_auc ..cc\nperformance.roc_auc@city=A .www",
             (
-                "ROC AUC fell from 0.735 to 0.636, worst in the week of 2013-09-09; below its limit in 2 of 3 weeks "
+                "ROC AUC fell from 0.735 to 0.636 at worst in the week of 2013-09-09; in alarm in 2 weeks "
                 "since 2013-09-02, first in city=A, in all rows in the week of 2013-09-09; also in city=A"
             ),
         ),

@@ -145,7 +145,7 @@ def test_rows_without_times(history: History) -> None:
     assert alert.fired_at is None
     assert incident.since_at is None
     assert incident.title == (
-        "ROC AUC fell from 0.735 to 0.636, worst in rows 0-999; below its limit in all 3 parts since rows 0-999"
+        "ROC AUC fell from 0.735 to 0.636 at worst in rows 0-999; in alarm in all 3 parts since rows 0-999"
     )
     json.dumps([alert.to_dict(), incident.to_dict()], allow_nan=False)
 

@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from barograph.alerts.incident import group
+from barograph.alerts.levels import levels_of
 from barograph.alerts.lifecycle import watch
 from barograph.checks import assess as assess_module
 from barograph.checks import carried as module
 from barograph.checks.assess import assess, outputs_of, unjudged
-from barograph.checks.carried import Carried, assess_again, watched_until
+from barograph.checks.carried import Carried, assess_again, levels_until, watched_until
 from barograph.checks.plan import Plan
 from barograph.checks.spec_check import plan_of
 from barograph.checks.verdict import judge, judge_by
@@ -150,7 +151,9 @@ class Watcher:
         carried, watched = watched_until(again.carried, until)
         if not kept:
             return
-        self.alerts = group(watched.alerts, chunks[:until], outputs=outputs_of(reference()))
+        self.alerts = group(
+            watched.alerts, chunks[:until], outputs=outputs_of(reference()), levels=levels_until(carried, until)
+        )
         sizes = [one.size for one in carried.known]
         self.judged = judge_by(
             reference(),
@@ -182,6 +185,7 @@ class Watcher:
             outputs=outputs_of(reference()),
             own=found.patience,
             unsettled=unjudged(found.rows, profiles, found.alerting),
+            levels=levels_of(found.rows, {chunk.key: i for i, chunk in enumerate(chunks[:until])}),
         )
         assert_same([one.to_dict() for one in self.alerts[0]], [one.to_dict() for one in alerts[0]])
         assert_same([one.to_dict() for one in self.alerts[1]], [one.to_dict() for one in alerts[1]])

@@ -42,7 +42,7 @@ def test_a_loss_since_when_and_by_how_much(reference: Reference) -> None:
     report = check(reference, worse, chunk="1d")
     assert report.severity is Severity.CRITICAL
     assert report.verdict.startswith("The model is in trouble: ROC AUC fell from 0.8")
-    assert "below its limit in all 10 days since 2024-01-11" in report.verdict
+    assert "in alarm on all 10 days since 2024-01-11" in report.verdict
 
 
 def test_a_trouble_that_is_over(reference: Reference) -> None:

@@ -48,8 +48,15 @@ def test_a_loss_is_told_from_there() -> None:
     reference, current = world(1, after=0), world(2, after=DAYS, signal=-0.3)
     usual = float(np.mean(daily(reference)))
     told = [incident.title for incident in check(reference, current, chunk="1d").incidents]
-    found = re.fullmatch(r"ROC AUC fell from (0\.\d+) to .* below its limit in all 60 days since 2024-03-01.*", told[0])
+    found = re.fullmatch(
+        r"ROC AUC fell from (0\.\d+) to (0\.\d+) on average, (0\.\d+) at worst on (2024-03-\d\d); in alarm "
+        r"on all 60 days since 2024-03-01.*",
+        told[0],
+    )
     assert found, told
+    of_days = daily(current)
+    assert float(found[2]) == pytest.approx(float(np.mean(of_days)), abs=0.01)  # days have the same number of rows
+    assert float(found[3]) == pytest.approx(min(of_days), abs=2e-3)
     assert float(found[1]) == pytest.approx(usual, abs=0.02)
 
 

@@ -12,6 +12,7 @@ from typing import Any  # JSON values
 from barograph.alerts.alert import Alert, State, exceedance, fingerprint
 from barograph.alerts.grouping import troubles
 from barograph.alerts.inhibition import ENOUGH, PERFORMANCE, Inhibition, explained, root_reason
+from barograph.alerts.levels import NO_LEVELS, Levels
 from barograph.alerts.severity import Severity
 from barograph.alerts.silence import Silence, heard
 from barograph.alerts.titles import advice, first_of, title
@@ -84,12 +85,13 @@ class Incident:
 
 
 def group(
-    alerts: Sequence[Alert], chunks: Sequence[Chunk], *, outputs: Collection[str] = ()
+    alerts: Sequence[Alert], chunks: Sequence[Chunk], *, outputs: Collection[str] = (), levels: Levels = NO_LEVELS
 ) -> tuple[list[Alert], list[Incident]]:
     """Return the alerts, with those marked that another explains, and the incidents, the gravest first.
 
     Alerts that have not fired are no part of an incident. Incidents are ordered by severity, harm, size of the
-    exceedance, and time; silenced ones come last.
+    exceedance, and time; silenced ones come last. `levels` are what was measured in these chunks, where that is known:
+    titles tell averages from them.
     """
     marked = list(alerts)
     models: defaultdict[str, list[int]] = defaultdict(list)
@@ -109,7 +111,7 @@ def group(
         for members in groups:
             first, last = _span([fired[i] for i in members])
             beside = any(begin <= last and first <= end for begin, end in graver)
-            incidents.append(_incident([marked[places[i]] for i in members], chunks, outputs, beside=beside))
+            incidents.append(_incident([marked[places[i]] for i in members], chunks, outputs, levels, beside=beside))
     return marked, sorted(incidents, key=_order)
 
 
@@ -146,7 +148,9 @@ def _span(alerts: Sequence[Alert]) -> tuple[int, float]:
     return min(a.first.position for a in alerts), inf if firing else max(a.last.position for a in alerts)
 
 
-def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str], *, beside: bool) -> Incident:
+def _incident(
+    members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str], levels: Levels, *, beside: bool
+) -> Incident:
     in_order = sorted(members, key=_prominence)
     root, others = in_order[0], in_order[1:]
     loud = heard(root, in_order)
@@ -162,7 +166,7 @@ def _incident(members: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collec
         model=root.last_breach.model,
         severity=severity,
         state=State.FIRING if firing else State.RESOLVED,
-        title=title(root, others, chunks, outputs=outputs, beside=beside),
+        title=title(root, others, chunks, outputs=outputs, beside=beside, levels=levels),
         advice=advice(root, others, outputs=outputs, beside=beside),
         since=first.first.chunk.key,
         since_at=first.first.chunk.start,

@@ -10,6 +10,7 @@ from datetime import datetime
 from barograph.alerts.alert import Alert, Moment, State, badness, key_of, step
 from barograph.alerts.breach import Breach
 from barograph.alerts.incident import Incident, group
+from barograph.alerts.levels import NO_LEVELS, Levels
 from barograph.alerts.silence import Silence, silences_at
 from barograph.chunks import Chunk
 from barograph.errors import MismatchError, SpecError
@@ -31,6 +32,7 @@ def watch(
     now: datetime | None = None,
     outputs: Collection[str] = (),
     unsettled: Unsettled | None = None,
+    levels: Levels = NO_LEVELS,
 ) -> tuple[list[Alert], list[Incident]]:
     """Return all alerts, the oldest first, and the incidents, the gravest first.
 
@@ -38,7 +40,7 @@ def watch(
     are numbers of chunks (see `step`), and `own` are those of single monitors, by name.
     `outputs` are the columns that the model makes, such as its score. `unsettled`
     names what else is known of chunks that are not in breach, by model, monitor and position: the evidence (log
-    e-value) that they still had, or None where there was no result.
+    e-value) that they still had, or None where there was no result. `levels` is what was measured, for titles.
 
     `now` is the time at which `silences` hold or do not. Nothing here reads a clock: without `now` it is the end of the
     last chunk, when what is told of it could first be known, as when the past is replayed; chunks without times are
@@ -53,7 +55,7 @@ def watch(
     if silences:
         time = now or (chunks[-1].end if chunks else None)
         alerts = [replace(alert, silenced_by=silences_at(silences, alert.labels, time)) for alert in alerts]
-    return group(alerts, chunks, outputs=outputs)
+    return group(alerts, chunks, outputs=outputs, levels=levels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,14 @@ other. Where what it is told by came later, the title says what came first.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from barograph.alerts.alert import Alert, Moment, State
 from barograph.alerts.breach import Breach
 from barograph.alerts.grouping import is_harmless_drift
 from barograph.alerts.inhibition import ENOUGH, OTHER_VALUES, PERFORMANCE, root_reason
+from barograph.alerts.levels import NO_LEVELS, Levels, average, between, missing_rows
 from barograph.alerts.severity import Severity
 from barograph.alerts.wording import heading, in_chunk, shown, subject_of
 from barograph.chunks import Chunk, noun_of
@@ -43,23 +46,62 @@ def title(
     *,
     outputs: Collection[str] = (),
     beside: bool = False,
+    levels: Levels = NO_LEVELS,
 ) -> str:
     """Return an incident in one sentence, without a full stop: what, from where to where, when, and what came of it.
 
     `outputs` are the columns that the model makes: no features. What is `beside` a graver incident is not said to be
-    without harm.
+    without harm. `levels` are what was measured: with them it is told what a metric was on average, else only at worst.
     """
     reason = root_reason(root)
     if reason is not None:
+        told = _Told.of((root, *others), levels)
         alike = [a for a in others if root_reason(a) is not None and a.inhibited_by is None]
         rest = [a for a in others if root_reason(a) is None or a.inhibited_by is not None]
         onset = first_of((root, *others))
         if root.swapped_with is not None:
-            return f"{_swapped((root,))} have changed places, {_since((root, *alike), onset)}" + _explains(root, rest)
-        return _broken(root, reason, alike, onset) + _explains(root, rest)
+            return f"{_swapped((root,))} have changed places, {_since((root, *alike), onset)}" + _explains(
+                root, rest, told
+            )
+        return _broken(root, reason, alike, onset, levels) + _explains(root, rest, told)
     if is_harmless_drift(root):
         return _moved((root, *others), outputs, beside=beside)
-    return _worse(root, others, chunks, outputs)
+    return _worse(root, others, chunks, outputs, levels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was measured in the chunks of an incident, from its first in breach to its last."""
+
+    levels: Levels
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, alerts: Sequence[Alert], levels: Levels) -> Self:
+        return cls(levels, min(a.first.position for a in alerts), max(a.last.position for a in alerts))
+
+    def average(self, breach: Breach) -> float | None:
+        """Return the mean of a breach's metric; None where it is not known, or looks no worse than the reference."""
+        found = between(self.levels, breach.monitor, self.first, self.last).values()
+        mean = average((level.value, level.n) for level in found)
+        if mean is None or breach.value is None or breach.reference_value is None or len(found) == 1:
+            return None
+        is_so = (mean - breach.reference_value) * (breach.value - breach.reference_value) > 0
+        return mean if is_so and shown(mean, breach) != shown(breach.reference_value, breach) else None
+
+    def farthest(self, breach: Breach, *, better: bool) -> tuple[int, float]:
+        """Return the position and value of the worst (or best) chunk, whether or not it alone raised the alarm."""
+        assert breach.value is not None
+        found = {i: level.value for i, level in between(self.levels, breach.monitor, self.first, self.last).items()}
+        found[breach.position] = breach.value
+        if breach.metric == "concept_residual":
+            sign = 1 if breach.value > 0 else -1
+            return max(found.items(), key=lambda one: one[1] * sign)
+        sign = -1 if better else 1
+        return max(
+            found.items(), key=lambda one: worse_by(one[1], breach.value or 0.0, breach.metric, breach.family) * sign
+        )
 
 
 def first_of(alerts: Sequence[Alert]) -> Alert:
@@ -170,7 +212,7 @@ def _of_the_model(breach: Breach) -> str:
     return "Look at what was changed or deployed when it began."
 
 
-def _broken(root: Alert, reason: Broken, alike: Sequence[Alert], onset: Alert) -> str:
+def _broken(root: Alert, reason: Broken, alike: Sequence[Alert], onset: Alert, levels: Levels) -> str:
     breach = root.worst
     columns = _columns((root, *alike))
     when = _since((root, *alike), onset)
@@ -180,27 +222,36 @@ def _broken(root: Alert, reason: Broken, alike: Sequence[Alert], onset: Alert) -
         came = f"Only {count(round(some), 'row')}" if some else "No rows"
         if root.calm:  # they come again, though the alert has yet to end
             when = _until(root.first, root.last) + _after((root,), onset)
-        return f"{came} came{where} {when}"
+        return f"{came} came{where} {when}{_missing(root, levels)}"
     if len(columns) > 1:
         same = all(root_reason(a) is reason for a in alike)
         what = _WHAT[reason][1] if same else "broke at once"
         return f"{count(len(columns), 'column')} {what}: {_names(columns)}{where}, {when}"
     text = f"{breach.column or 'what the model says'} {_WHAT[reason][0]}{where}"
     if reason is not Broken.CONSTANT and breach.value is not None:
-        text += f" in {shown(breach.value, breach)} of the rows"
+        latest = root.last_breach.value  # the worst chunk is told, where they differ
+        most = "" if latest is None or shown(latest, breach) == shown(breach.value, breach) else "up to "
+        text += f" in {most}{shown(breach.value, breach)} of the rows"
         if breach.reference_value is not None:
             text += f" (reference {shown(breach.reference_value, breach)})"
     return f"{text} {when}"
 
 
-def _explains(root: Alert, others: Sequence[Alert]) -> str:
+def _missing(root: Alert, levels: Levels) -> str:
+    """Return how many rows are missing, in two digits: more are not known."""
+    found = between(levels, root.last_breach.monitor, root.first.position, root.last.position)
+    lost = missing_rows(found.values()) or 0.0
+    return f", about {float(f'{lost:.2g}'):,.0f} fewer than usual" if lost >= 1 else ""
+
+
+def _explains(root: Alert, others: Sequence[Alert], told: _Told) -> str:
     if not others:
         return ""
     first: dict[tuple[str, str], str] = {}  # the gravest says it, for its segments and the estimate too
     for alert in others:
         breach = alert.worst
         what = breach.metric if breach.family in PERFORMANCE else breach.family
-        first.setdefault((what, breach.column or ""), short(breach))
+        first.setdefault((what, breach.column or ""), short(breach, told.average(breach)))
     names = list(first.values())
     return f"; {'explains' if _is_certain(root) else 'together with'} {_names(names)}"
 
@@ -214,13 +265,17 @@ def _is_certain(root: Alert) -> bool:
     return by_itself or (root.blame or 0.0) >= ENOUGH
 
 
-def short(breach: Breach) -> str:
-    """Return what a breach is in a few words: `the drift of age`, `ROC AUC 0.73 → 0.66`."""
+def short(breach: Breach, average: float | None = None) -> str:
+    """Return what a breach is in a few words: `the drift of age`, `ROC AUC 0.73 → 0.66`.
+
+    With the `average` of the incident, it is told instead of the value in the breach.
+    """
     if breach.family == "drift":
         return f"the drift of {breach.column or 'the rows'}" + (f" ({breach.segment})" if breach.segment else "")
     name = subject_of(breach)
     if breach.family in PERFORMANCE and breach.value is not None and breach.reference_value is not None:
-        return f"{name} {shown(breach.reference_value, breach)} → {shown(breach.value, breach)}"
+        value = breach.value if average is None else average
+        return f"{name} {shown(breach.reference_value, breach)} → {shown(value, breach)}"
     return name
 
 
@@ -236,41 +291,34 @@ def _moved(alerts: Sequence[Alert], outputs: Collection[str], *, beside: bool) -
     return f"{_names(columns) if columns else 'The mix of the rows'} moved{harm}, {when}"
 
 
-def _worse(root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str]) -> str:
+def _worse(
+    root: Alert, others: Sequence[Alert], chunks: Sequence[Chunk], outputs: Collection[str], levels: Levels
+) -> str:
     breach, better = root.worst, is_improvement(root.worst)
     if breach.value is None:
         return f"{breach.text.rstrip('.')}, {_since((root,), first_of((root, *others)))}"
-    name, value = heading(breach), shown(breach.value, breach)
-    if breach.metric == "concept_residual":
-        name = "the mean error" if (breach.limit or 0.0) > 0 else "accuracy"  # which side is limited tells
-        way = "less" if breach.value < 0 else "more"
-        text = "The model has become better" if better else "The rule behind the labels has changed"
-        text += f": {name} is {abs(breach.value):.3g} {way} than the reference expects of these rows"
-    elif foretold := foretells(breach.metric, breach.family):
-        was = "" if breach.reference_value is None else f" instead of {shown(breach.reference_value, breach)}"
-        kept = None if breach.otherwise is None else shown(breach.otherwise, breach)
-        text = f"{heading_of(foretold)} would be {value}{was} if the share of positives has moved"
-        text += f", and {kept} if only the inputs have" if kept else ""
-    elif breach.reference_value is None or shown(breach.reference_value, breach) == value:
-        text = f"{name} was {value}"
-    else:
-        verb = "improved" if better else "fell" if breach.value < breach.reference_value else "rose"
-        text = f"{name} {verb} from {shown(breach.reference_value, breach)} to {value}"
     same = [root, *(a for a in others if a.labels == root.labels)]
-    breaches = sum(a.breaches for a in same)
     begin = first_of((root, *others)).first.position
     firing = any(a.state is State.FIRING for a in same)
     end = len(chunks) - 1 if firing else max(a.last.position for a in same)
-    worst = in_chunk(chunks[breach.position])
-    most = "most" if better else "worst"
+    told = _Told.of((root, *others), levels)
     if begin == end:
-        text += f" {worst}"
+        text = _level(breach, _amount(breach.value, breach), better=better) + f" {in_chunk(chunks[breach.position])}"
     else:
-        side = _side(breach)
+        where, value = told.farthest(breach, better=better)
+        worst, mean = _amount(value, breach), told.average(breach)
+        at = f"{'best' if better else 'worst'} {in_chunk(chunks[where])}"
+        if mean is None:
+            text = _level(breach, worst, better=better)
+            is_long = breach.metric == "concept_residual" or foretells(breach.metric, breach.family)
+            text += f", {at}" if is_long else f" at {at}"
+        else:
+            usual = _amount(mean, breach)
+            text = _level(breach, usual, better=better) + " on average"
+            text += f", {worst} at {at}" if worst != usual else ""
+        judged = len(between(levels, root.last_breach.monitor, begin, end))
         span = f"since {chunks[begin].key}" if firing else f"from {chunks[begin].key} to {chunks[end].key}"
-        n = end - begin + 1
-        some = "all" if breaches == n else f"{breaches:,} of"
-        text += f", {most} {worst}; {side} in {some} {count(n, noun_of(chunks))} {span}"
+        text += f"; {_in_alarm(sum(a.breaches for a in same), judged, end - begin + 1, noun_of(chunks))} {span}"
         text += _seen_first(first_of((root, *others)), same)
     found = {a.last_breach.segment for a in others if a.last_breach.family in PERFORMANCE} - {breach.segment}
     segments = sorted(segment for segment in found if segment is not None)
@@ -309,16 +357,45 @@ def is_improvement(breach: Breach) -> bool:
     return bool(sides) and all(worse_by(breach.value, side, breach.metric, breach.family) < 0 for side in sides)
 
 
-def _side(breach: Breach) -> str:
-    """Return on which side of its limit a value is; "in alarm" when evidence told, within the limit of each chunk."""
-    if breach.value is None or breach.limit is None or breach.metric == "concept_residual":
-        return "in alarm"
-    # The limit is one of two: which one it is shows from the side of the reference that it is on.
-    low = breach.reference_value is None or breach.limit <= breach.reference_value
-    high = breach.reference_value is None or breach.limit >= breach.reference_value
-    if low and breach.value < breach.limit:
-        return "below its limit"
-    return "above its limit" if high and breach.value > breach.limit else "in alarm"
+def _amount(value: float, breach: Breach) -> str:
+    return f"{abs(value):.3g}" if breach.metric == "concept_residual" else shown(value, breach)
+
+
+def _level(breach: Breach, value: str, *, better: bool) -> str:
+    """Return what a metric came to, from where."""
+    assert breach.value is not None
+    name, was = heading(breach), breach.reference_value
+    if breach.metric == "concept_residual":
+        name = "the mean error" if (breach.limit or 0.0) > 0 else "accuracy"  # which side is limited tells
+        way = "less" if breach.value < 0 else "more"
+        text = "The model has become better" if better else "The rule behind the labels has changed"
+        return f"{text}: {name} is {value} {way} than the reference expects of these rows"
+    if foretold := foretells(breach.metric, breach.family):
+        instead = "" if was is None else f" instead of {shown(was, breach)}"
+        kept = None if breach.otherwise is None else shown(breach.otherwise, breach)
+        text = f"{heading_of(foretold)} would be {value}{instead} if the share of positives has moved"
+        return text + (f", and {kept} if only the inputs have" if kept else "")
+    if was is None or shown(was, breach) == value:
+        return f"{name} was {value}"
+    verb = "improved" if better else "fell" if breach.value < was else "rose"
+    return f"{name} {verb} from {shown(was, breach)} to {value}"
+
+
+def _in_alarm(breaches: int, judged: int, n: int, noun: str) -> str:
+    """Return in how many of `n` chunks it was in alarm, of those that were `judged`; 0 where these are not known.
+
+    >>> _in_alarm(8, 0, 8, "day"), _in_alarm(21, 21, 25, "day"), _in_alarm(7, 0, 8, "week")
+    ('in alarm on all 8 days', 'in alarm on all 21 judged days', 'in alarm in 7 weeks')
+    >>> _in_alarm(11, 21, 25, "day"), _in_alarm(11, 25, 25, "day")
+    ('in alarm on 11 of 21 judged days', 'in alarm on 11 of 25 days')
+    """
+    on = "on" if noun == "day" else "in"
+    if breaches >= n:
+        return f"in alarm {on} all {count(n, noun)}"
+    if judged < breaches:
+        return f"in alarm {on} {count(breaches, noun)}"
+    some = "all" if breaches == judged else f"{breaches:,} of"
+    return f"in alarm {on} {some} {count(judged, noun if judged == n else f'judged {noun}')}"
 
 
 def _since(alerts: Sequence[Alert], onset: Alert) -> str:

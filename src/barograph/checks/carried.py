@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.breaches import known_metrics, main_metric
+from barograph.alerts.levels import Level, levels_of
 from barograph.alerts.lifecycle import Watched
 from barograph.alerts.lifecycle import go_on as watch_on
 from barograph.checks.assess import Course, alerting_of, breaches_of, go_on, patience_of, unjudged
@@ -67,6 +68,7 @@ class Known:
     digest: int | None = None
     breaches: tuple[Breach, ...] = ()
     unsettled: tuple[str, ...] = ()
+    levels: tuple[tuple[str, Level], ...] = ()
     basis: Basis = NOTHING
 
 
@@ -217,6 +219,11 @@ def watched_until(carried: Carried, closed: int) -> tuple[Carried, Watched]:
     return replace(carried, watched=kept), watched
 
 
+def levels_until(carried: Carried, closed: int) -> dict[tuple[str, int], Level]:
+    """Return what was measured in the first `closed` chunks, as titles tell it."""
+    return {(name, i): level for i, one in enumerate(carried.known[:closed]) for name, level in one.levels}
+
+
 def _sized(
     before: Carried, reference: Reference, chunks: Sequence[Chunk], revisions: Sequence[int], load: Load
 ) -> list[Known]:
@@ -359,6 +366,7 @@ def _told(
                 digest=hash(tuple(of_chunk)),
                 breaches=tuple(broken.get(i, ())),
                 unsettled=tuple(sorted(unsettled.get(i, ()))),
+                levels=tuple((name, level) for (name, _), level in levels_of(of_chunk, {key: i}).items()),
                 basis=by.get(key, NOTHING),
             ),
             of_chunk,

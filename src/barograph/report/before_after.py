@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import Incident
+from barograph.alerts.levels import average
 from barograph.metrics.facts import alerting, find_metric, heading_of, value_of
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profile
@@ -61,7 +62,7 @@ def _is_share(name: str) -> bool:
 
 
 def _mean(rows: Sequence[Result]) -> float:
-    return sum((r.value or 0.0) * r.n for r in rows) / sum(r.n for r in rows)
+    return average((r.value or 0.0, r.n) for r in rows) or 0.0
 
 
 def _shares(report: Report, during: Sequence[Profile]) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: role overrides are passed through to the inference of the schema
 
 from barograph.alerts.hygiene import hygiene
+from barograph.alerts.levels import levels_of
 from barograph.alerts.lifecycle import watch
 from barograph.alerts.silence import Silence
 from barograph.causes.concept import MONITOR as CONCEPT
@@ -140,6 +141,7 @@ def report_of(
         outputs=outputs_of(reference),
         own=found.patience,
         unsettled=unjudged(found.rows, profiles, found.alerting),
+        levels=levels_of(found.rows, {chunk.key: i for i, chunk in enumerate(profiles.chunks[:closed])}),
         silences=silences,
         now=now,
     )

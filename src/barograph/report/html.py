@@ -248,6 +248,7 @@ def _incident(incident: Incident, report: Report) -> IncidentView:
     else:
         span = incident.since if incident.until == incident.since else f"{incident.since} to {incident.until}"
         span += ", over"
+    figures = _lines(incident, report)
     return IncidentView(
         id=incident.id,
         severity=incident.severity.value,
@@ -255,10 +256,10 @@ def _incident(incident: Incident, report: Report) -> IncidentView:
         advice=printable(incident.advice),
         span=printable(span),
         ongoing=ongoing,
-        figures=_lines(incident, report),
+        figures=figures,
         explains=tuple(printable(text) for text in told[:MAX_EXPLAINED]),
         more=max(0, len(told) - MAX_EXPLAINED),
-        harm=_harm(incident, report),
+        harm="" if figures else _harm(incident, report),  # they say it, on average: two numbers contradict each other
         silenced=printable("; ".join(silence.reason for silence in incident.silenced_by)),
     )
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any  # fields of breaches are of several types
 
 from barograph.alerts.breach import Breach
 from barograph.alerts.condition import Failure, Held, Judged, Lifecycle, Trouble, Unread, condition
+from barograph.alerts.levels import Level, Levels
 from barograph.alerts.lifecycle import watch
 from barograph.alerts.nearby import NearChange, told_of
 from barograph.alerts.severity import Severity
@@ -49,6 +50,7 @@ class Example:
     heading: str
     breaches: tuple[Breach, ...]
     outputs: tuple[str, ...] = ("score",)
+    levels: Levels = field(default_factory=dict)
 
 
 def days(n: int) -> list[Chunk]:
@@ -84,6 +86,16 @@ def drawn(name: str, marks: str, **changes: Any) -> list[Breach]:
                 )
             )
     return found
+
+
+def measured(example: Example, values: dict[str, tuple[float, ...]]) -> Example:
+    """Return an example with what was measured in the days in alarm, and in those between, in turn."""
+    levels = {(b.monitor, b.position): Level(b.value or 0.0, b.n or 900, b.reference_value) for b in example.breaches}
+    for monitor, turn in values.items():
+        of = [b for b in example.breaches if b.monitor == monitor]
+        for i, b in enumerate(of[1:]):
+            levels[monitor, b.position] = Level(turn[i % len(turn)], 900, b.reference_value)
+    return replace(example, levels=levels)
 
 
 def examples() -> Iterator[Example]:
@@ -133,6 +145,8 @@ def examples() -> Iterator[Example]:
     )
     yield one("a cause that is seen after its consequence", (missing, ".....wwwwwww"), (auc, "....cccccccc"))
     yield one("a loss", (auc, "....cccc.ccc"))
+    yield measured(one("a loss whose days were measured", (auc, "....cccc.ccc")), {auc: (0.7, 0.68, 0.74)})
+    yield measured(one("missing rows", ("quality.row_count", "....cccc....")), {"quality.row_count": (0.0,)})
     yield one("a loss that is over", (auc, "....cccc...."))
     yield one("a loss in one day", (auc, "...........c"))
     yield one("a loss seen by evidence", (auc, "....wwwwwwww", {"value": 0.81}))
@@ -298,7 +312,7 @@ def document() -> str:
     ]
     for example in examples():
         heading = example.heading
-        _, incidents = watch(example.breaches, days(DAYS), outputs=example.outputs)
+        _, incidents = watch(example.breaches, days(DAYS), outputs=example.outputs, levels=example.levels)
         found = told(incidents)
         rows = [(i.severity.value, i.title, i.advice) for i in found.loud]
         rows += [(n.latest.severity.value, n.title, n.latest.advice) for n in found.notices]

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from barograph.alerts.habits import Habits
 from barograph.alerts.incident import group
 from barograph.checks.assess import outputs_of
-from barograph.checks.carried import Again, Carried, assess_again, watched_until
+from barograph.checks.carried import Again, Carried, assess_again, levels_until, watched_until
 from barograph.checks.spec_check import plan_of
 from barograph.checks.verdict import doubt_of, judge_by
 from barograph.chunks import Chunk
@@ -62,7 +62,12 @@ def evaluate_model(ctx: WorkerContext, live: ServedModel, lease: Lease, *, now_u
         watermark = max(watermark, state.watermark_us)
     closed = closed_chunks(found.chunks, watermark)
     carried, watched = watched_until(again.carried, closed)
-    alerts, troubles = group(watched.alerts, found.chunks[:closed], outputs=outputs_of(live.reference))
+    alerts, troubles = group(
+        watched.alerts,
+        found.chunks[:closed],
+        outputs=outputs_of(live.reference),
+        levels=levels_until(carried, closed),
+    )
     if before.key is None:  # the first evaluation, or a new reference: chunks that were cut in another way hold no more
         writing.forget({to_microseconds(one.chunk.start) for one in carried.known}, since_us=first)
     written = writing.written

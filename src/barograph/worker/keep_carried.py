@@ -26,7 +26,7 @@ from barograph.store.catalog.scope import Scope
 from barograph.times import to_microseconds
 from barograph.worker.context import Kept, Learned
 
-FORMAT = 1
+FORMAT = 2
 
 
 class _Head(NamedTuple):
