@@ -52,4 +52,4 @@ def test_labels_tell_which_shift_it_is() -> None:
     reference = stream(0, 40, share=lambda _: 0.3, seed=1)
     report = barograph.check(reference, stream(40, 20, share=lambda d: 0.3 if d < 8 else 0.5, seed=2), chunk="1d")
     assert "kind of shift" not in report.verdict
-    assert report.verdict.startswith(("The model is in trouble", "The model is getting worse"))
+    assert report.verdict.startswith(("The model is in trouble", "The model has become worse"))

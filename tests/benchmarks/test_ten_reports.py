@@ -37,7 +37,7 @@ def test_another_unit_is_no_other_rule() -> None:
     incident = report.incidents[0]
     assert (incident.severity, incident.since) == (Severity.CRITICAL, day)
     assert incident.advice.startswith("Suspect income, ÷ 12")
-    assert not any("concept drift" in line or "rule behind the labels has changed, and" in line for line in why(report))
+    assert not any("concept drift" in line or "have other outcomes than before, and" in line for line in why(report))
     assert {line.what for line in before_after(report, incident)} >= {"Accuracy", "Predicted 1", "Mean of income"}
 
 
@@ -45,7 +45,7 @@ def test_columns_that_changed_places_are_one_incident() -> None:
     report, day = told("swapped columns")
     incident = report.incidents[0]
     assert (incident.severity, incident.since) == (Severity.CRITICAL, day)
-    assert incident.title.endswith("; balance and limit have changed places")
+    assert incident.title.endswith("; `balance` and `limit` have changed places")
     assert len([one for one in report.incidents if {"balance", "limit"} & {*one.columns}]) == 1
 
 

@@ -9,6 +9,7 @@ import pytest
 from evil import events
 
 from barograph.alerts.severity import Severity
+from barograph.alerts.wording import heading
 from barograph.report.before_after import before_after
 from barograph.report.report import Report
 from barograph.report.terminal import as_text
@@ -28,6 +29,22 @@ def test_figures_are_those_of_the_rows(report_of: Callable[..., Report]) -> None
     assert float(lines["Accuracy"][1]) == pytest.approx(right, abs=0.005)
     text = " ".join(as_text(report).split())
     assert f"Accuracy {lines['Accuracy'][0]} → {lines['Accuracy'][1]}" in text
+    told = worst.root.worst  # the title and the table tell the same average
+    before, after = lines[heading(told)]
+    assert worst.title.startswith(
+        f"{heading(told)} {'fell' if before > after else 'rose'} from {before} to {after} on av"
+    )
+
+
+def test_other_traffic_is_told(report_of: Callable[..., Report]) -> None:
+    now = events(6000, seed=2, drifted=True)
+    whole, third = report_of(now, model="m"), report_of(now.gather_every(3), model="m")
+    found = [{one.what: one for one in before_after(report, report.incidents[0])} for report in (whole, third)]
+    (line,) = (one for what, one in found[1].items() if what.startswith("Rows a "))
+    usual, came = (float(text.replace(",", "")) for text in (line.before, line.after))
+    counts = now.gather_every(3).group_by(pl.col("timestamp").dt.date()).len()["len"]
+    assert came == pytest.approx(float(counts.median() or 0), rel=0.1)  # type: ignore[arg-type]  # a number
+    assert came < 0.8 * usual
 
 
 def test_a_page_has_the_table_of_what_is_loud_alone(broken_report: Report, calm_report: Report) -> None:

@@ -67,7 +67,7 @@ def test_an_outage_lasts_through_the_weekend(weekly: Reference) -> None:
 
     report = checked(weekly, rows(broken, hours=24, first=28, days=21, seed=3), "1d")
     (outage,) = [i for i in report.incidents if i.severity is Severity.CRITICAL]
-    assert outage.title == "No rows came from 2026-02-06 to 2026-02-09"
+    assert outage.title.startswith("No rows came from 2026-02-06 to 2026-02-09, about ")
 
 
 def test_quiet_nights_are_no_outage_and_a_dead_noon_is() -> None:
@@ -80,7 +80,7 @@ def test_quiet_nights_are_no_outage_and_a_dead_noon_is() -> None:
     noon = MONDAY + timedelta(days=16, hours=12)
     dead = rows(lambda t: 0.0 if t == noon else nightly(t), hours=1, first=14, days=4, seed=5)
     found = [i.title for i in checked(reference, dead, "1h").incidents if i.severity is Severity.CRITICAL]
-    assert found == ["No rows came at 2026-01-21T12:00"]
+    assert [title.partition(",")[0] for title in found] == ["No rows came at 2026-01-21T12:00"]
 
 
 def soft(n: int, *, first: int, days: int, seed: int, shift: float = 0.0, lost: float = 0.0) -> pl.DataFrame:

@@ -295,7 +295,7 @@ def _broken(trouble: Trouble, judged: Judged) -> str:
             again = AGAIN if trouble.is_shown else NOT_SHOWN
             again = AS_ESTIMATED if trouble.family == "estimation" else again
             return f"The model was worse for a while, and {again}: {trouble.title}"
-        return f"The model is getting worse, by how much is not certain yet: {trouble.title}"
+        return f"The model has become worse, by how much is not certain yet: {trouble.title}"
     if trouble.family in ("performance", "estimation"):
         return f"The model as a whole is within its limits, but a part of it is not: {trouble.title}"
     if judged.is_enough:

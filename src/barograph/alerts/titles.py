@@ -170,7 +170,7 @@ def _places(alerts: Sequence[Alert]) -> str:
 def _swapped(alerts: Sequence[Alert]) -> str:
     for alert in alerts:
         if (other := alert.swapped_with) is not None:
-            return _names(sorted((other, alert.last_breach.column or "")))
+            return _names([f"`{name}`" for name in sorted((other, alert.last_breach.column or ""))])
     return ""
 
 

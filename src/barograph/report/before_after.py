@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from barograph.alerts.alert import Alert
 from barograph.alerts.incident import Incident
 from barograph.alerts.levels import average
-from barograph.metrics.facts import alerting, find_metric, heading_of, value_of
+from barograph.chunks import noun_of
+from barograph.metrics.facts import alerting, find_metric, heading_of, row_counts, value_of
 from barograph.monitors.results import Result
 from barograph.profiles.profiles import Profile
 from barograph.report.report import Report
@@ -16,6 +18,7 @@ from barograph.text.format import number, percent
 
 MOST_COLUMNS = 2  # that are suspected
 MOST_METRICS = 3
+OTHER_TRAFFIC = 0.2  # of the rows that usually come: fewer or more than that are another traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ def before_after(report: Report, incident: Incident) -> tuple[Line, ...]:
     if not during:
         return ()
     keys = {profile.chunk.key for profile in during}
-    return (*_performance(report, keys), *_shares(report, during), *_columns(report, incident, during))
+    performance, shares = _performance(report, keys), _shares(report, during)
+    return (*performance, *shares, *_rows(report, keys), *_columns(report, incident, during))
 
 
 def _performance(report: Report, keys: set[str]) -> Iterator[Line]:
@@ -54,6 +58,21 @@ def _performance(report: Report, keys: set[str]) -> Iterator[Line]:
                 yield Line(what, before, value_of(_mean(own), name, family))
                 found += 1
                 break
+
+
+def _rows(report: Report, keys: set[str]) -> Iterator[Line]:
+    """Yield how many rows came in a chunk, where that is another number than usually comes then."""
+    told = row_counts()
+    rows = [
+        (r.value, r.reference_value)
+        for r in report.rows
+        if r.metric in told and not r.segment and r.chunk in keys and r.value is not None and r.reference_value
+    ]
+    if not rows:
+        return
+    usual, now = fmean(before for _, before in rows), fmean(after for after, _ in rows)
+    if abs(now - usual) >= OTHER_TRAFFIC * usual:
+        yield Line(f"Rows a {noun_of(report.profiles.chunks)}", number(usual), number(now))
 
 
 def _is_share(name: str) -> bool:

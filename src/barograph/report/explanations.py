@@ -91,7 +91,8 @@ def _course(report: Report, metric: str) -> str:
             error = sqrt((variance(first) + variance(last)) / third)
             if worse_by(now, before, metric, "performance") > CERTAIN * error:
                 shown = [value_of(value, metric, "performance") for value in (before, now)]
-                return f" It grows: {shown[0]} in the first third of that time, {shown[1]} in the last."
+                said = f" The loss grows: {title_of(metric)} is {shown[0]} in the first third of the incident"
+                return f"{said}, {shown[1]} in the last."
     return ""
 
 
@@ -108,10 +109,10 @@ def _trust(trust: Trust, loss: Loss | None) -> str:
     match trust.state:
         case TrustState.CONTRADICTED:
             alike = loss is None or loss.parts.is_comparable
+            rule = "the same inputs have other outcomes than before, and " if alike else ""
             return (
                 f"The labels contradict what the reference expects of these rows (after {trust.contradicted_after:,} "
-                f"labels): {'the rule behind the labels has changed, and ' if alike else ''}estimates without labels "
-                "cannot be trusted."
+                f"labels): {rule}estimates without labels cannot be trusted."
             )
         case TrustState.CONFIRMED:
             return f"The {trust.labels:,} labels that have arrived confirm the estimates."

@@ -93,6 +93,7 @@ class PageContext:
     notices: tuple[IncidentView, ...]
     notices_open: bool
     notices_left_out: int
+    labels_stopped: str
     incidents_left_out: int
     why: tuple[str, ...]
     main: Drawing | None
@@ -165,6 +166,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         notices=notices,
         notices_open=len(notices) <= OPEN_NOTICES,
         notices_left_out=found.more,
+        labels_stopped=printable(unlabelled_since(report)),
         incidents_left_out=len(found.loud) - len(views),
         why=tuple(map(printable, why(report))),
         main=_draw(drawn.main, "performance"),

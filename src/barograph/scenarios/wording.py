@@ -243,7 +243,7 @@ def verdicts() -> Iterator[tuple[str, str]]:
         ("was in trouble", well, (replace(worse, is_over=True, is_shown=True),)),
         ("was in trouble, as far as is shown", well, (replace(worse, is_over=True),)),
         ("was in trouble, as estimated", well, (replace(worse, is_over=True, family="estimation"),)),
-        ("getting worse", well, (early,)),
+        ("has become worse", well, (early,)),
         ("was worse", well, (replace(early, is_over=True, is_shown=True),)),
         ("was worse, as far as is shown", well, (replace(early, is_over=True),)),
         ("was worse, as estimated", well, (replace(early, is_over=True, family="estimation"),)),
