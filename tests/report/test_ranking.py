@@ -32,6 +32,25 @@ def test_the_main_metric_is_the_one_in_breach(broken_report: Report, calm_report
     assert not digest(calm_report).harm_seen
 
 
+def test_the_main_metric_is_the_one_that_is_hurt_most(calm_report: Report) -> None:
+    def main(**losses: float) -> str:
+        rows = [
+            replace(row, value=row.reference_value - losses[row.metric], status=Status.BREACH)
+            if row.family == "performance" and row.metric in losses and not row.segment and row.reference_value
+            else row
+            for row in calm_report.rows
+        ]
+        found = digest(replace(calm_report, rows=rows)).main
+        assert found is not None
+        return found.metric
+
+    assert main(roc_auc=0.03, accuracy=0.35) == "accuracy"
+    assert main(roc_auc=0.3, accuracy=0.03) == "roc_auc"
+    assert main(roc_auc=-0.01, accuracy=0.03) == "accuracy"
+    assert main(roc_auc=0.02, log_loss=-3.0) == "roc_auc"  # harm is not measured in it
+    assert main(log_loss=-3.0) == "log_loss"
+
+
 def test_without_labels_the_estimate_speaks(unlabelled_report: Report, bare_report: Report) -> None:
     main = digest(unlabelled_report).main
     assert main is not None

@@ -85,7 +85,13 @@ def _performance(
     rows, guesses = _of(realised, shown), _of(estimated, shown)
     size = {"width": SMALL, "height": 130} if small else {}
     return performance_over_time(
-        rows, estimated=guesses, incomplete=ranked.incomplete, coverage=not small, notes=not small, **size
+        rows,
+        estimated=guesses,
+        incomplete=ranked.incomplete,
+        distrusted=ranked.distrusted,
+        coverage=not small,
+        notes=not small,
+        **size,
     )
 
 
