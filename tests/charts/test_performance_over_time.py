@@ -5,7 +5,7 @@ import pytest
 
 from barograph.charts.finding import worst_of
 from barograph.charts.performance_over_time import performance_over_time
-from barograph.charts.style import BREACH, BREACH_FILL, CURRENT, ESTIMATED, PAPER, Chart
+from barograph.charts.style import BREACH, CURRENT, ESTIMATED, PAPER, Chart
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
@@ -52,7 +52,8 @@ def test_a_breach_is_a_diamond_and_an_incomplete_chunk_hollow(row: Maker) -> Non
     a, b, c, d = points(performance_over_time(rows, incomplete={"2024-01-04"}))
     assert (a["fill"], a["shape"]) == (CURRENT, "circle")
     assert (b["fill"], b["shape"]) == (BREACH, "diamond")
-    assert (c["fill"], c["shape"]) == (BREACH_FILL, "circle")  # beyond the limit of its chunk, but no breach
+    # Beyond the limit of its chunk, but no breach: a rim, and not hollow, which says another thing.
+    assert (c["fill"], c["stroke"], c["shape"]) == (CURRENT, BREACH, "circle")
     assert (d["fill"], d["stroke"]) == (PAPER, CURRENT)
     assert "not complete" in d["text"]
 

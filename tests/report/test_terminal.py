@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from barograph.metrics.facts import heading_of
+from barograph.report.explanations import why_heading
 from barograph.report.ranking import digest
 from barograph.report.report import Report
 from barograph.report.terminal import print_summary, sparkline, summary
@@ -134,3 +135,11 @@ def test_the_latest_values_have_a_date(broken_report: Report) -> None:
     assert main is not None
     span = f"{main.rows[0].chunk} to {main.rows[-1].chunk}"
     assert f"latest: {latest.chunk}; over time: {span}" in printed(broken_report, width=120)
+
+
+def test_nothing_is_explained_where_nothing_is_wrong(broken_report: Report, calm_report: Report) -> None:
+    calm = printed(calm_report).splitlines()
+    assert "What the numbers rest on" in calm
+    assert "Why" not in calm
+    headings = {"Why", "What the numbers rest on"} & set(printed(broken_report).splitlines())
+    assert headings == {why_heading(broken_report)}

@@ -11,7 +11,6 @@ from typing import Any  # Vega-Lite is JSON
 from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.style import (
     BREACH,
-    BREACH_FILL,
     BREACH_TEXT,
     CURRENT,
     DESCRIBED,
@@ -232,7 +231,7 @@ def _points(points: list[Row], color: str, x: dict[str, Any], y: dict[str, Any],
     rows = []
     for row in points:
         stroke = BREACH if row["breach"] or row["crosses"] else color
-        fill = stroke if row["breach"] or not row["crosses"] else BREACH_FILL
+        fill = BREACH if row["breach"] else color
         look = {
             "fill": fill if row["complete"] else PAPER,
             "stroke": stroke,

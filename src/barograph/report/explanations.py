@@ -30,6 +30,11 @@ def why(report: Report) -> tuple[str, ...]:
     return tuple(_sentences(report))
 
 
+def why_heading(report: Report) -> str:
+    """Return what `why` is about: a loss that people are told of, or how well the numbers are known."""
+    return "Why" if report.loss is not None and _is_told(report.loss, report) else "What the numbers rest on"
+
+
 def _sentences(report: Report) -> Iterator[str]:
     if (loss := report.loss) is not None and _is_told(loss, report):
         yield _loss(loss, report)

@@ -24,7 +24,7 @@ from barograph.errors import InputError
 from barograph.extras import needs
 from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.before_after import Line, before_after
-from barograph.report.explanations import unlabelled_since, why
+from barograph.report.explanations import unlabelled_since, why, why_heading
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
 from barograph.report.ranking import Digest, digest
 from barograph.report.report import Report
@@ -95,6 +95,7 @@ class PageContext:
     notices_left_out: int
     incidents_left_out: int
     why: tuple[str, ...]
+    why_heading: str
     main: Drawing | None
     performance: tuple[Drawing, ...]
     performance_table: Table | None
@@ -167,6 +168,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         notices_left_out=found.more,
         incidents_left_out=len(found.loud) - len(views),
         why=tuple(map(printable, why(report))),
+        why_heading=why_heading(report),
         main=_draw(drawn.main, "performance"),
         performance=_draw_all(drawn, "performance"),
         performance_table=None if brief else performance_table(ranked, sizes),

@@ -14,7 +14,7 @@ from barograph.charts.words import limits_within_reach
 from barograph.metrics.facts import heading_of, unit_of, worse_by
 from barograph.monitors.results import Result, meaning_of_mark
 from barograph.report.before_after import before_after
-from barograph.report.explanations import why
+from barograph.report.explanations import why, why_heading
 from barograph.report.ranking import Digest, Drift, Performance, digest
 from barograph.report.report import Report
 from barograph.rules.limits import Status
@@ -227,7 +227,7 @@ def _why(report: Report) -> Iterator[RenderableType]:
 
     sentences = why(report)
     if sentences:
-        yield Text("Why", "bold")
+        yield Text(why_heading(report), "bold")
     for sentence in sentences:
         yield Text(f"  {printable(sentence)}".replace("`", ""))
 
