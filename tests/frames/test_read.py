@@ -460,7 +460,7 @@ def test_paths_that_hold_nothing_to_read(tmp_path: Path) -> None:
     pq.write_table(TABLE, tmp_path / "b.parquet")
     (tmp_path / "b.csv").write_text("a\n1\n")
     assert "CSV and Parquet files" in refused(tmp_path)
-    assert "polars.scan_parquet('gs://bucket/a.parquet')" in refused("gs://bucket/a.parquet")
+    assert "polars.scan_parquet('hdfs://bucket/a.parquet')" in refused("hdfs://bucket/a.parquet")
 
 
 def test_columns_that_no_name_can_tell_apart_are_refused() -> None:
