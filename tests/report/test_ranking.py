@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from barograph.report.ranking import digest
+from barograph.report.ranking import digest, which_moved
 from barograph.report.report import Report
 from barograph.report.tables import detectable_table, drift_table, performance_table, quality_table
 from barograph.rules.limits import Status
@@ -21,6 +21,15 @@ def test_a_role_is_named_where_the_column_does_not_tell_it(broken_report: Report
     drift = next(d for d in digest(broken_report).drift if d.column == "score")
     assert drift.name == "score"
     assert replace(drift, column="p1").name == "p1 (score)"
+
+
+def test_features_that_moved_are_counted_apart_from_outputs(broken_report: Report) -> None:
+    drift = digest(broken_report).drift
+    features = [d for d in drift if not d.role]
+    score = next(d for d in drift if d.role == "score")
+    assert which_moved([features[0]], drift) == f"1 of {len(features)} features"
+    assert which_moved([score, features[0]], drift) == f"1 of {len(features)} features, score"
+    assert which_moved([], drift) == f"0 of {len(features)} features"
 
 
 def test_the_main_metric_is_the_one_in_breach(broken_report: Report, calm_report: Report) -> None:

@@ -26,7 +26,7 @@ from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.before_after import Line, before_after
 from barograph.report.explanations import unlabelled_since, why, why_heading
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
-from barograph.report.ranking import Digest, digest
+from barograph.report.ranking import Digest, digest, which_moved
 from barograph.report.report import Report
 from barograph.report.svg import Drawing, draw
 from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
@@ -230,12 +230,9 @@ def _figures(report: Report, ranked: Digest) -> list[Figure]:
             )
         )
     if ranked.drift:
-        now = sum(drift.now for drift in ranked.drift)
-        found.append(
-            Figure(
-                label="Columns that moved", value=f"{now} of {len(ranked.drift)}", note=f"in the latest {ranked.noun}"
-            )
-        )
+        now = [drift for drift in ranked.drift if drift.now]
+        note = f"in the latest {ranked.noun}" + (f": {which_moved(now, ranked.drift)}" if now else "")
+        found.append(Figure(label="Columns that moved", value=f"{len(now)} of {len(ranked.drift)}", note=note))
     firing = sum(incident.state is State.FIRING for incident in report.incidents)
     note = f"{firing} ongoing" if report.incidents else ""
     found.append(Figure(label="Incidents", value=str(len(report.incidents)), note=note))

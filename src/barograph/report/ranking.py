@@ -16,6 +16,7 @@ from barograph.metrics.facts import alerting, drift_rank, find_metric, harm_metr
 from barograph.monitors.results import Result
 from barograph.report.report import Report
 from barograph.rules.limits import Status, default_tolerance
+from barograph.text.format import count, listed
 
 Rows = tuple[Result, ...]
 
@@ -251,6 +252,14 @@ def _excess(row: Result) -> float:
     if row.value is None or known is None or known.unit != "share":
         return -1.0
     return row.value - (row.reference_value or 0.0)
+
+
+def which_moved(moved: Iterable[Drift], drift: Iterable[Drift]) -> str:
+    """Return how many features are among the columns that moved, and which outputs or labels: two different matters."""
+    moved = list(moved)
+    features = sum(not one.role for one in moved)
+    said = f"{features} of {count(sum(not one.role for one in drift), 'feature')}"
+    return listed([said, *dict.fromkeys(one.role for one in moved if one.role)])
 
 
 def breaches(rows: Iterable[Result]) -> int:

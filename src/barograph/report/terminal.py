@@ -15,7 +15,7 @@ from barograph.metrics.facts import heading_of, unit_of, worse_by
 from barograph.monitors.results import Result, meaning_of_mark
 from barograph.report.before_after import before_after
 from barograph.report.explanations import why, why_heading
-from barograph.report.ranking import Digest, Drift, Performance, digest
+from barograph.report.ranking import Digest, Drift, Performance, digest, which_moved
 from barograph.report.report import Report
 from barograph.rules.limits import Status
 from barograph.text.format import count, cut, listed, percent, printable, quantity
@@ -251,7 +251,8 @@ def _drift(ranked: Digest, width: int) -> Iterator[RenderableType]:
     for name in names:
         right = name in ("distance", "limit", "in alarm")
         table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ignore")
-    yield Text(f"Drift: {len(moved)} of {count(len(ranked.drift), 'column')} moved{harmless}.", "dim")
+    said = f"{len(moved)} of {count(len(ranked.drift), 'column')} moved ({which_moved(moved, ranked.drift)})"
+    yield Text(f"Drift: {said}{harmless}.", "dim")
     for line in lines:
         table.add_row(*line[: len(names)])
     yield table
