@@ -85,6 +85,7 @@ def only(result: Result) -> Digest:
         quality=((result,),),
         segments=(),
         harm_seen=False,
+        distrusted=frozenset(),
         noun="day",
     )
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
+from barograph.alerts.breach import Breach
 from barograph.alerts.hygiene import Finding, Problem, hygiene
+from barograph.alerts.lifecycle import watch
+from barograph.chunks import Chunk
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
@@ -135,6 +138,31 @@ def test_what_comes_and_goes_is_asked_to_hold() -> None:
     assert found.problem is Problem.FLAPPING
     assert "5 times in 25 days" in found.seen
     assert hygiene(rows([*[0.01] * 15, *[0.3] * 10], limit_upper=0.05)) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "calm", "asked"),
+    [("c", 0, False), ("c", 5, False), ("w", 0, False), ("w", 5, True)],
+    ids=["critical", "critical, over", "goes on", "over"],
+)
+def test_nobody_is_asked_to_quiet_a_monitor_whose_alarms_matter(
+    history: Callable[..., list[Breach]], weeks: Callable[[int], list[Chunk]], mark: str, calm: int, asked: bool
+) -> None:
+    values = [0.01, 0.01, 0.01, 0.01, 0.3] * 5 + [0.01] * calm
+    marks = "".join(mark if value > 0.05 else "." for value in values)
+    found = rows(values, limit_upper=0.05)
+    _, incidents = watch(history(f"{found[0].monitor} {marks}"), weeks(len(values)))
+    assert bool(hygiene(found, incidents=incidents)) is asked
+    assert only(hygiene(rows(values, limit_upper=0.05, column="other"), incidents=incidents))
+
+
+def test_a_critical_change_is_not_taken_for_how_it_is_going_to_be(
+    history: Callable[..., list[Breach]], weeks: Callable[[int], list[Chunk]]
+) -> None:
+    moved = [row for name in "ab" for row in rows([0.0] * 5 + [0.5] * 10, column=name, **DRIFT)]
+    for mark, stale in (("c", False), ("w", True)):
+        _, incidents = watch(history("drift.psi.a ....." + 10 * mark), weeks(15))
+        assert bool(hygiene(moved, incidents=incidents)) is stale
 
 
 def test_a_reference_that_the_input_has_left_is_stale() -> None:

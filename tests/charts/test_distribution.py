@@ -99,3 +99,15 @@ def test_no_rows_now_is_said() -> None:
 def test_numbers_and_categories_cannot_be_compared() -> None:
     with pytest.raises(MismatchError, match="cannot be drawn"):
         distribution(Categories(["a"], [1, 0, 0]), Histogram([0.0], [1, 1]), name="x")
+
+
+def test_the_title_of_what_has_not_moved_makes_nothing_of_chance() -> None:
+    rng = np.random.default_rng(0)
+    was, now = histogram(rng.normal(0, 1, 500)), histogram(rng.normal(0.2, 1, 500))
+    assert ", was " in title(distribution(was, now, name="x"))
+    calm = title(distribution(was, now, name="x", moved=False))
+    assert calm.startswith("x: as in the reference, median ")
+    assert "was" not in calm
+    before, after = (Categories(["a", "b"], [n, 100 - n, 0, 0]) for n in (50, 52))
+    assert "rose" in title(distribution(before, after, name="x"))
+    assert title(distribution(before, after, name="x", moved=False)) == "x: as in the reference"

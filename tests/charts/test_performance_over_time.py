@@ -5,7 +5,7 @@ import pytest
 
 from barograph.charts.finding import worst_of
 from barograph.charts.performance_over_time import performance_over_time
-from barograph.charts.style import BREACH, BREACH_FILL, CURRENT, ESTIMATED, PAPER, Chart
+from barograph.charts.style import BREACH, CURRENT, ESTIMATED, PAPER, Chart
 from barograph.monitors.results import Result
 from barograph.rules.limits import Status
 
@@ -52,7 +52,8 @@ def test_a_breach_is_a_diamond_and_an_incomplete_chunk_hollow(row: Maker) -> Non
     a, b, c, d = points(performance_over_time(rows, incomplete={"2024-01-04"}))
     assert (a["fill"], a["shape"]) == (CURRENT, "circle")
     assert (b["fill"], b["shape"]) == (BREACH, "diamond")
-    assert (c["fill"], c["shape"]) == (BREACH_FILL, "circle")  # beyond the limit of its chunk, but no breach
+    # Beyond the limit of its chunk, but no breach: a rim, and not hollow, which says another thing.
+    assert (c["fill"], c["stroke"], c["shape"]) == (CURRENT, BREACH, "circle")
     assert (d["fill"], d["stroke"]) == (PAPER, CURRENT)
     assert "not complete" in d["text"]
 
@@ -144,3 +145,44 @@ def test_the_worst_is_the_worst_and_not_the_farthest(row: Maker) -> None:
     assert title(performance_over_time(rows)).startswith("ROC AUC fell from 0.720 to 0.700 on 2024-01-01")
     losses = [row(i, v, metric="log_loss", reference_value=0.5, status=Status.BREACH) for i, v in enumerate((0.6, 0.2))]
     assert worst_of(losses) == losses[0]
+
+
+def estimate(row: Maker, i: int, value: float | None = 0.7, **given: Any) -> Result:
+    return row(i, value, family="estimation", **given)
+
+
+def test_an_estimate_is_not_drawn_across_chunks_that_it_lacks(row: Maker) -> None:
+    realised = [row(i, None if i in (2, 3) else 0.7) for i in range(6)]
+    chart = performance_over_time(realised, estimated=[estimate(row, i) for i in (0, 1, 4, 5)])
+    (line,) = [
+        layer["data"]["values"]
+        for layer in layers(chart)
+        if layer["mark"]["type"] == "line" and layer["mark"]["color"] == ESTIMATED
+    ]
+    assert [p["run"] for p in line] == [0, 0, line[-1]["run"], line[-1]["run"]]
+    assert line[-1]["run"] != 0
+
+
+def test_estimates_that_labels_refuted_are_grey_and_do_not_stretch_the_axis(row: Maker) -> None:
+    realised = [row(i, 0.7 if i < 4 else None) for i in range(7)]
+    values = [0.7, 0.7, 0.7, 0.69, 0.7, 0.99, 0.71]
+    guesses = [estimate(row, i, value) for i, value in enumerate(values)]
+    since = {r.chunk for r in guesses[3:]}
+    usual, doubted = (performance_over_time(realised, estimated=guesses, distrusted=d) for d in ((), since))
+    green = [p["chunk"] for p in points(doubted) if p.get("stroke") == ESTIMATED]
+    assert green == [r.chunk for r in guesses[:3]]
+    grey = [p for p in points(doubted) if "not to be trusted" in p["text"]]
+    assert [p["value"] for p in grey] == [0.69, 0.7, 0.71]
+    assert all("stroke" not in p for p in grey)
+    tops = [chart["vconcat"][0]["layer"][0]["encoding"]["y"]["scale"]["domain"][1] for chart in (usual, doubted)]
+    assert tops[1] < 0.8 < tops[0]
+    assert "not to be trusted since 2024-01-04" in str(doubted["title"]["subtitle"])
+    assert "trusted" not in str(usual)
+
+
+def test_the_reference_is_that_of_the_title(row: Maker) -> None:
+    rows = [row(0, 0.7, reference_value=0.72), row(1, None, reference_value=0.73)]
+    chart = performance_over_time(rows, estimated=[estimate(row, 1, reference_value=0.73)])
+    named = [layer["mark"]["text"] for layer in layers(chart) if "reference" in str(layer["mark"].get("text"))]
+    assert named == ["reference 0.720"]
+    assert "reference 0.720" in title(chart)

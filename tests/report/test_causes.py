@@ -13,6 +13,8 @@ from barograph.alerts.severity import Severity
 from barograph.reference.fit import fit
 from barograph.reference.reference import Reference
 from barograph.report.check import check
+from barograph.report.explanations import why
+from barograph.report.ranking import digest
 from barograph.report.report import Report
 
 ROWS = 400
@@ -61,6 +63,10 @@ def test_a_loss_is_not_blamed_on_an_outage_before_it(reference: Reference) -> No
     assert (outage.title, outage.explains) == ("No rows came on 2026-02-11, about 400 fewer than usual", ())
     assert loss.root.last_breach.family in ("performance", "concept")
     assert loss.since == "2026-02-12"
+    # No estimate is to be believed since then, so nothing is praised about how often their intervals held.
+    assert "2026-02-12" <= min(digest(report).distrusted) <= "2026-02-14"
+    assert max(digest(report).distrusted) == "2026-02-21"
+    assert not any("intervals" in sentence for sentence in why(report))
 
 
 def test_a_column_that_the_model_does_not_need_is_no_cause(reference: Reference) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from barograph.report.ranking import digest
+from barograph.report.ranking import digest, which_moved
 from barograph.report.report import Report
 from barograph.report.tables import detectable_table, drift_table, performance_table, quality_table
 from barograph.rules.limits import Status
@@ -23,6 +23,15 @@ def test_a_role_is_named_where_the_column_does_not_tell_it(broken_report: Report
     assert replace(drift, column="p1").name == "p1 (score)"
 
 
+def test_features_that_moved_are_counted_apart_from_outputs(broken_report: Report) -> None:
+    drift = digest(broken_report).drift
+    features = [d for d in drift if not d.role]
+    score = next(d for d in drift if d.role == "score")
+    assert which_moved([features[0]], drift) == f"1 of {len(features)} features"
+    assert which_moved([score, features[0]], drift) == f"1 of {len(features)} features, score"
+    assert which_moved([], drift) == f"0 of {len(features)} features"
+
+
 def test_the_main_metric_is_the_one_in_breach(broken_report: Report, calm_report: Report) -> None:
     assert digest(calm_report).performance[0].metric == "roc_auc"
     main = digest(broken_report).main
@@ -30,6 +39,25 @@ def test_the_main_metric_is_the_one_in_breach(broken_report: Report, calm_report
     assert any(row.status == Status.BREACH for row in main.rows)
     assert digest(broken_report).harm_seen
     assert not digest(calm_report).harm_seen
+
+
+def test_the_main_metric_is_the_one_that_is_hurt_most(calm_report: Report) -> None:
+    def main(**losses: float) -> str:
+        rows = [
+            replace(row, value=row.reference_value - losses[row.metric], status=Status.BREACH)
+            if row.family == "performance" and row.metric in losses and not row.segment and row.reference_value
+            else row
+            for row in calm_report.rows
+        ]
+        found = digest(replace(calm_report, rows=rows)).main
+        assert found is not None
+        return found.metric
+
+    assert main(roc_auc=0.03, accuracy=0.35) == "accuracy"
+    assert main(roc_auc=0.3, accuracy=0.03) == "roc_auc"
+    assert main(roc_auc=-0.01, accuracy=0.03) == "accuracy"
+    assert main(roc_auc=0.02, log_loss=-3.0) == "roc_auc"  # harm is not measured in it
+    assert main(log_loss=-3.0) == "log_loss"
 
 
 def test_without_labels_the_estimate_speaks(unlabelled_report: Report, bare_report: Report) -> None:

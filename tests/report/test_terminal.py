@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from barograph.metrics.facts import heading_of
+from barograph.report.explanations import why_heading
+from barograph.report.ranking import digest
 from barograph.report.report import Report
 from barograph.report.terminal import print_summary, sparkline, summary
 from barograph.rules.limits import Status
@@ -105,3 +107,39 @@ def test_a_line_of_blocks_keeps_gaps_and_extremes() -> None:
     assert line[1] == " "
     assert line[2] == "█"
     assert sparkline([None]) == " "
+
+
+def test_a_line_of_blocks_spans_all_values_whatever_its_width() -> None:
+    step: list[float | None] = [0.8] * 20 + [0.4] * 18
+    for width in (5, 20, 24, 38, 99):
+        line = sparkline(step, width=width)
+        assert len(line) == min(width, 38)
+        assert (line[0], line[-1]) == ("█", "▁")
+        assert line.count("█") / len(line) == pytest.approx(20 / 38, abs=1 / len(line))
+    assert sparkline([*[None] * 4, 1.0, 2.0], width=3) == "  ▄"
+
+
+def test_a_calm_line_of_blocks_looks_calm(calm_report: Report, broken_report: Report) -> None:
+    def heights(report: Report) -> set[str]:
+        lines = printed(report, width=120).splitlines()
+        return set(next(line for line in lines if line.startswith("ROC AUC")).split()[-1])
+
+    assert heights(calm_report) <= set("▃▄▅▆")
+    assert {"▁", "█"} & heights(broken_report)
+
+
+def test_the_latest_values_have_a_date(broken_report: Report) -> None:
+    main = digest(broken_report).main
+    latest = main.latest_of(digest(broken_report).incomplete) if main else None
+    assert latest is not None
+    assert main is not None
+    span = f"{main.rows[0].chunk} to {main.rows[-1].chunk}"
+    assert f"latest: {latest.chunk}; over time: {span}" in printed(broken_report, width=120)
+
+
+def test_nothing_is_explained_where_nothing_is_wrong(broken_report: Report, calm_report: Report) -> None:
+    calm = printed(calm_report).splitlines()
+    assert "What the numbers rest on" in calm
+    assert "Why" not in calm
+    headings = {"Why", "What the numbers rest on"} & set(printed(broken_report).splitlines())
+    assert headings == {why_heading(broken_report)}

@@ -100,6 +100,7 @@ def test_an_id_of_one_value_names_no_event() -> None:
         ({"y_hat": [2.5, 7.5]}, "prediction: none by name; is it `y_hat`? Say --prediction y_hat"),
         ({"prob_0": [0.2, 0.7], "prob_1": [0.8, 0.3]}, "score: none by name; is it `prob_1` or `prob_0`?"),
         ({"createdAt": ["2024-01-31", "2024-02-01"]}, "timestamp: none by name; is it `createdAt`?"),
+        ({"order_no": [7, 8]}, "id: none by name; is it `order_no`? Say --id order_no"),
         ({"customer_id": ["a", "b"]}, "id: none by name; is it `customer_id`? Say --id customer_id"),
     ],
 )  # fmt: skip
@@ -108,6 +109,12 @@ def test_a_name_with_an_affix_is_asked_for_and_not_taken(columns: dict[str, Any]
     assert any(line.startswith(asked) for line in found.decisions)
     assert (found.schema.label, found.schema.prediction, dict(found.schema.scores)) == (None, None, {})
     assert (found.schema.timestamp, found.schema.id) == (None, None)
+
+
+def test_an_amount_that_is_never_twice_the_same_is_no_id() -> None:
+    found = inferred({"key_rate": RNG.normal(size=N), "order_no": np.arange(N)})
+    asked = [line for line in found.decisions if line.startswith("id: ")]
+    assert asked == ["id: none by name; is it `order_no`? Say --id order_no"]  # though it runs on, and is no feature
 
 
 def test_what_only_the_reference_has_may_be_the_label() -> None:

@@ -12,6 +12,9 @@ from math import ceil, erfc, sqrt
 from statistics import median
 from typing import Any  # JSON values
 
+from barograph.alerts.alert import State
+from barograph.alerts.incident import Incident
+from barograph.alerts.severity import Severity
 from barograph.metrics.broken import Broken
 from barograph.metrics.facts import find_metric, title_of, what_breaks
 from barograph.monitors.results import Result, noun_of_rows
@@ -39,6 +42,9 @@ class Problem(StrEnum):
     STALE_REFERENCE = "stale reference"
 
 
+SAYS_LESS = (Problem.LIMIT_IN_NOISE, Problem.FLAPPING)  # what is proposed lets a monitor raise fewer alarms
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One problem of one monitor ("" for the model as a whole): what was seen, and what to change, as sentences."""
@@ -53,22 +59,33 @@ class Finding:
         return {"monitor": self.monitor, "problem": self.problem.value, "seen": self.seen, "proposal": self.proposal}
 
 
-def hygiene(results: Iterable[Result], *, reference_end: datetime | None = None) -> list[Finding]:
+def hygiene(
+    results: Iterable[Result], *, incidents: Iterable[Incident] = (), reference_end: datetime | None = None
+) -> list[Finding]:
     """Return what is wrong with the monitors that gave `results`, the rows of one model in the order of time.
 
-    A monitor has at most one finding: the one that explains the others. `reference_end` is when the reference's last
-    event was. Nothing is said of a monitor with fewer than `FEWEST_CHUNKS` chunks, other than that it is undefined or
+    A monitor has at most one finding: the one that explains the others. `incidents` are what its alarms were about: one
+    that goes on or is critical was worth an alarm, so that nobody is advised to let a monitor that told of it say less,
+    nor to take what is critical for how it is going to be. `reference_end` is when the reference's last event was.
+    Nothing is said of a monitor with fewer than `FEWEST_CHUNKS` chunks, other than that it is undefined or
     that its limit is out of reach. No results give no findings.
     """
     ordered = sorted(results, key=lambda row: row.monitor)
     by_monitor = {name: list(rows) for name, rows in groupby(ordered, key=lambda row: row.monitor)}
     constant = {rows[0].column for rows in by_monitor.values() if _is_constant(rows[0]) and _always_one(rows)}
+    incidents = list(incidents)
+    critical = _monitors(one for one in incidents if one.severity is Severity.CRITICAL)
+    right = critical | _monitors(one for one in incidents if one.state is State.FIRING)
     findings = []
-    for rows in by_monitor.values():
+    for name, rows in by_monitor.items():
         found = _constant_column(rows, constant) or next(filter(None, (check(rows) for check in _CHECKS)), None)
-        if found:
+        if found and not (found.problem in SAYS_LESS and name in right):
             findings.append(found)
-    return [*_stale(by_monitor, reference_end), *findings]
+    return [*_stale(by_monitor, reference_end, critical), *findings]
+
+
+def _monitors(incidents: Iterable[Incident]) -> set[str]:
+    return {alert.last_breach.monitor for incident in incidents for alert in incident.alerts}
 
 
 def _always_undefined(rows: Sequence[Result]) -> Finding | None:
@@ -206,8 +223,11 @@ _CHECKS: tuple[Callable[[Sequence[Result]], Finding | None], ...] = (
 )
 
 
-def _stale(by_monitor: dict[str, list[Result]], reference_end: datetime | None) -> list[Finding]:
-    """Return at most one finding for the model: half of what can move has moved and stays, or the reference is old."""
+def _stale(by_monitor: dict[str, list[Result]], reference_end: datetime | None, critical: set[str]) -> list[Finding]:
+    """Return at most one finding for the model: half of what can move has moved and stays, or the reference is old.
+
+    What is `critical` is to be mended first.
+    """
     watched = [
         rows
         for rows in by_monitor.values()
@@ -217,7 +237,7 @@ def _stale(by_monitor: dict[str, list[Result]], reference_end: datetime | None) 
     ends = [rows[-1].chunk_end for rows in by_monitor.values() if rows[-1].chunk_end is not None]
     age = max(ends) - reference_end if ends and reference_end else timedelta(0)
     proposal = "If this is how it is going to be, learn a new reference from events after that time."
-    if len(moved) >= 2 and 2 * len(moved) >= len(watched):
+    if len(moved) >= 2 and 2 * len(moved) >= len(watched) and not any(rows[0].monitor in critical for rows in moved):
         first = max(_since(rows) for rows in moved)
         seen = f"{len(moved)} of {count(len(watched), 'monitor')} of the input have been in alarm"
         return [

@@ -38,20 +38,22 @@ def distribution(
     *,
     name: str,
     when: str = "now",
+    moved: bool = True,
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> Chart:
     """Draw the distribution of one column in current rows (`when`), against the reference.
 
     Numbers are drawn as shares of rows in bars of equal width, the reference as a grey area, current rows as a line; up
-    to `TAIL` of the rows at either end are left out and told of. Categories, and numbers with few values, are
-    paired bars, the most frequent first. Within a bin of the sketch, values are taken as evenly spread.
+    to `TAIL` of the rows at either end are left out and told of. Categories, and numbers with few values, are paired
+    bars, the most frequent first. The title of a column that has not `moved` makes nothing of chance. Within a bin of
+    the sketch, values are taken as evenly spread.
     """
     when = printable(when)
     if isinstance(reference, Histogram) and isinstance(current, Histogram):
         few = _few_values(reference)
         if few is None:
-            return _numeric(reference, current, name=name, when=when, width=width, height=height)
+            return _numeric(reference, current, name=name, when=when, moved=moved, width=width, height=height)
         names, a, b = few, reference.counts, current.counts
         labels = [f"below {names[0]}", *names, f"above {names[-1]}"]
     elif isinstance(reference, Categories) and isinstance(current, Categories):
@@ -60,7 +62,7 @@ def distribution(
     else:
         raise MismatchError(f"{name!r}: a histogram and counts of categories cannot be drawn against each other.")
     ordered = isinstance(reference, Histogram)
-    return _paired(labels, a, b, name=name, when=when, width=width, ordered=ordered)
+    return _paired(labels, a, b, name=name, when=when, moved=moved, width=width, ordered=ordered)
 
 
 def _few_values(reference: Histogram) -> list[str] | None:
@@ -72,7 +74,9 @@ def _few_values(reference: Histogram) -> list[str] | None:
     return [f"{value:,.0f}" for value in edges[:-1]] if whole else None
 
 
-def _numeric(reference: Histogram, current: Histogram, *, name: str, when: str, width: int, height: int) -> Chart:
+def _numeric(
+    reference: Histogram, current: Histogram, *, name: str, when: str, moved: bool, width: int, height: int
+) -> Chart:
     ends = borders(reference, current)
     rows = []
     for which, sketch in (("reference", reference), ("current", current)):
@@ -100,7 +104,7 @@ def _numeric(reference: Histogram, current: Histogram, *, name: str, when: str, 
         {"data": values(outline), "mark": line, "encoding": {"x": x, "y": y, "order": {"field": "start"}}},
         {"data": values(step), "mark": hover, "encoding": {**box, **DESCRIBED}},
     ]
-    title = _numeric_finding(reference, current, name)
+    title = _numeric_finding(reference, current, name, moved=moved)
     subtitle = f"Line: {when}, {count(current.n, 'row')}. Grey: reference."
     beyond = current.counts[0] + current.counts[-1] if len(current.edges) else 0
     if current.n and beyond / current.n > TAIL:
@@ -112,13 +116,15 @@ def _numeric(reference: Histogram, current: Histogram, *, name: str, when: str, 
     return chart(title, subtitle, f"Distribution of {printable(name)}. {title}.", body, width=width)
 
 
-def _numeric_finding(reference: Histogram, current: Histogram, name: str) -> str:
+def _numeric_finding(reference: Histogram, current: Histogram, name: str, *, moved: bool) -> str:
     name = cut(name)
     if not current.n or not reference.n:
         return f"{name}: no rows {'now' if reference.n else 'in the reference'}"
     was, now = (quantile(sketch, reference, 0.5) for sketch in (reference, current))
     a, b = _value(was), _value(now)
     near = "≈ " if len({_value(end) for end in bin_at(current, reference, 0.5)}) > 1 else ""
+    if not moved:
+        return f"{name}: as in the reference, median {near}{b}"
     if a != b:
         return f"{name}: median {near}{b}, was {a}"
     was_spread, now_spread = (quantile(s, reference, 0.75) - quantile(s, reference, 0.25) for s in (reference, current))
@@ -142,6 +148,7 @@ def _paired(
     *,
     name: str,
     when: str,
+    moved: bool,
     width: int,
     ordered: bool,
 ) -> Chart:
@@ -175,7 +182,11 @@ def _paired(
         },
         {"data": values(names), "mark": at_left, "encoding": {"y": y, "text": {"field": "name", "type": "nominal"}}},
     ]
-    title = _paired_finding(labels, before, after, name) if int(a.sum()) and int(b.sum()) else f"{cut(name)}: no rows"
+    title = (
+        _paired_finding(labels, before, after, name, moved=moved)
+        if int(a.sum()) and int(b.sum())
+        else f"{cut(name)}: no rows"
+    )
     subtitle = f"Blue: {when}, {count(int(b.sum()), 'row')}. Grey: reference."
     if rest:
         total, before_total = percent(float(after[rest].sum())), percent(float(before[rest].sum()))
@@ -188,9 +199,9 @@ def _paired(
     return chart(title, subtitle, f"Distribution of {printable(name)}. {title}.", body, width=width)
 
 
-def _paired_finding(labels: list[str], before: Floats, after: Floats, name: str) -> str:
+def _paired_finding(labels: list[str], before: Floats, after: Floats, name: str, *, moved: bool) -> str:
     i = int(np.abs(after - before).argmax())
     was, now = percent(float(before[i])), percent(float(after[i]))
-    if was == now:
+    if was == now or not moved:
         return f"{cut(name)}: as in the reference"
     return f"{cut(name)}: {cut(labels[i], length=24)} {'rose' if after[i] > before[i] else 'fell'} from {was} to {now}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from math import inf
 from typing import Any  # Vega-Lite is JSON
@@ -10,7 +11,6 @@ from typing import Any  # Vega-Lite is JSON
 from barograph.charts.chunk_axis import chunk_axis
 from barograph.charts.style import (
     BREACH,
-    BREACH_FILL,
     BREACH_TEXT,
     CURRENT,
     DESCRIBED,
@@ -44,6 +44,7 @@ def panel(
     estimated: Sequence[Result] = (),
     keys: Sequence[str] = (),
     incomplete: Collection[str] = (),
+    distrusted: Collection[str] = (),
     width: int = WIDTH,
     height: int = 220,
     labels: bool = True,
@@ -52,10 +53,13 @@ def panel(
     """Return the layers of one metric over chunks.
 
     `keys` are all chunks, in order, where `rows` may lack some; `incomplete` ones are drawn hollow. Chunks without a
-    value have a small cross at the bottom, and the line is broken there. Values that are shown and not judged are small
-    and grey, and in no line. `labels` are those of the chunks.
+    value have a small cross at the bottom, and the line is broken there, as it is where a series lacks a chunk. Values
+    that are shown and not judged are small and grey, and in no line. Estimates of `distrusted` chunks are a grey line
+    without intervals, for which the axis is not stretched. `labels` are those of the chunks.
     """
     keys = list(keys or [row.chunk for row in (rows or estimated)])
+    doubted = [row for row in estimated if row.chunk in distrusted]
+    estimated = [row for row in estimated if row.chunk not in distrusted]
     first = next(iter(rows or estimated), None)
     unit = unit_of(first.metric, first.family) if first else ""
     low, high = _domain([*rows, *estimated], interval=interval)
@@ -72,7 +76,9 @@ def panel(
     ends: list[tuple[float, str, str]] = []  # value, label and colour of a line at its right end
 
     judged = rows if any(row.is_judged for row in rows) else estimated or rows
-    reference = next((r.reference_value for r in reversed(judged) if r.reference_value is not None), None)
+    # A chunk without a value may have another reference: titles speak of those that have one.
+    newest = [r for r in reversed(judged) if r.reference_value is not None]
+    reference = next((r.reference_value for r in (*filter(lambda r: r.is_judged, newest), *newest)), None)
     if reference is not None:
         rule = {"type": "rule", "color": REFERENCE, "strokeDash": [2, 3], "strokeWidth": 1.5, **SILENT}
         layers.append(
@@ -80,7 +86,7 @@ def panel(
         )
         ends.append((reference, f"reference {quantity(reference, unit)}", MUTED))
     for side in (0, 1):
-        limits = _runs((r.chunk, limits_within_reach(r)[side], r) for r in judged)
+        limits = _runs((r.chunk, limits_within_reach(r)[side], r) for r in _in_place(judged, keys))
         limits = [row for row in limits if low <= row["value"] <= high]
         if limits:
             line = {"type": "line", "color": BREACH, "strokeWidth": 1, "interpolate": "step", **SILENT}
@@ -90,7 +96,7 @@ def panel(
     for series, color, dash in ((estimated, ESTIMATED, [5, 3]), (rows, CURRENT, [1, 0])):
         if not series:
             continue
-        in_line = ((r.chunk, r.value if r.is_judged else None, r) for r in series)
+        in_line = ((r.chunk, r.value if r.is_judged else None, r) for r in _in_place(series, keys))
         points = _runs(in_line, unit=unit, incomplete=incomplete, domain=(low, high))
         if series is estimated:  # where the labels have spoken, an estimate is not judged
             points = [{**p, "breach": p["breach"] and p["chunk"] not in known, "crosses": False} for p in points]
@@ -102,8 +108,15 @@ def panel(
         layers.append(_points(marked, color, x, y, square=series is estimated))
         if estimated and points:
             ends.append((points[-1]["value"], "estimated" if series is estimated else "realised", color))
+    doubted = [row for row in doubted if row.value is not None and low <= row.value <= high]
+    if doubted:
+        gray = _runs(((r.chunk, r.value, r) for r in _in_place(doubted, keys)), unit=unit, domain=(low, high))
+        gray = [{**p, "text": f"{p['text']}, not to be trusted"} for p in gray]
+        line = {"type": "line", "color": MUTED, "strokeWidth": 1.2, "strokeDash": [2, 4], **SILENT}
+        layers += [_line(gray, line, x, y), _small(gray, x, y, shape="square")]
+        ends.append((gray[-1]["value"], "not to be trusted", MUTED))
     layers += _aside([r for r in rows if low <= (r.value if r.value is not None else inf) <= high], unit, x, y)
-    layers += _crosses(rows, estimated, x, height)
+    layers += _crosses(rows, [*estimated, *doubted], x, height)
     layers += _end_labels(ends, (low, high), width=width, height=height)
     return {"width": width, "height": height, "layer": layers}
 
@@ -126,6 +139,13 @@ def sentence(row: Result, unit: str, *, complete: bool = True) -> str:
     text += f", {count(row.n, 'row')}"
     said = judgement(row)
     return text + (f", {said}" if said else "") + ("" if complete else ", not complete")
+
+
+def _in_place(rows: Sequence[Result], keys: Sequence[str]) -> list[Result]:
+    """Return a row for each of the chunks, one without value and limits where there is none."""
+    known = {row.chunk: row for row in rows}
+    none: Row = {"value": None, "limit_lower": None, "limit_upper": None}
+    return [known.get(key) or replace(rows[0], chunk=key, **none) for key in keys]
 
 
 def _runs(
@@ -211,7 +231,7 @@ def _points(points: list[Row], color: str, x: dict[str, Any], y: dict[str, Any],
     rows = []
     for row in points:
         stroke = BREACH if row["breach"] or row["crosses"] else color
-        fill = stroke if row["breach"] or not row["crosses"] else BREACH_FILL
+        fill = BREACH if row["breach"] else color
         look = {
             "fill": fill if row["complete"] else PAPER,
             "stroke": stroke,
@@ -236,10 +256,12 @@ def _aside(rows: Sequence[Result], unit: str, x: dict[str, Any], y: dict[str, An
         for row in rows
         if row.value is not None and not row.is_judged
     ]
-    if not points:
-        return []
-    mark = {"type": "point", "shape": "circle", "size": 16, "stroke": MUTED, "fill": PAPER, "opacity": 0.8}
-    return [{"data": values(points), "mark": mark, "encoding": {"x": x, "y": y, **DESCRIBED}}]
+    return [_small(points, x, y, shape="circle")] if points else []
+
+
+def _small(points: list[Row], x: dict[str, Any], y: dict[str, Any], *, shape: str) -> dict[str, Any]:
+    mark = {"type": "point", "shape": shape, "size": 16, "stroke": MUTED, "fill": PAPER, "opacity": 0.8}
+    return {"data": values(points), "mark": mark, "encoding": {"x": x, "y": y, **DESCRIBED}}
 
 
 def _crosses(

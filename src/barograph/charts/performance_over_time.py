@@ -20,6 +20,7 @@ def performance_over_time(
     *,
     estimated: Sequence[Result] = (),
     incomplete: Collection[str] = (),
+    distrusted: Collection[str] = (),
     width: int = WIDTH,
     height: int = 220,
     coverage: bool = True,
@@ -30,8 +31,8 @@ def performance_over_time(
     `realised` and `estimated` are the result rows of the metric from labels and without, in the order of chunks; either
     may be empty. The band is the interval, the dotted line the reference, the thin line the limit; a breach is a large
     diamond, a chunk that is `incomplete` hollow, a chunk without a value a small cross, and a small grey point is not
-    judged. Below stands the share of rows whose label has arrived (`coverage`), where any has. `notes` say how to read
-    it.
+    judged. Estimates of `distrusted` chunks, which labels have refuted, are a thin grey line. Below stands the share of
+    rows whose label has arrived (`coverage`), where any has. `notes` say how to read it.
     """
     rows = [*realised, *estimated]
     if not rows:
@@ -46,6 +47,7 @@ def performance_over_time(
         estimated=estimated,
         keys=keys,
         incomplete=incomplete,
+        distrusted=distrusted,
         width=width,
         height=height,
         labels=not strip,
@@ -57,6 +59,8 @@ def performance_over_time(
         said.append("×: no value")
     if any(row.value is not None and not row.is_judged for row in realised):
         said.append("small grey: too few labels so far to judge by")
+    if doubted := [row.chunk for row in estimated if row.chunk in distrusted]:
+        said.append(f"estimates: not to be trusted since {doubted[0]}")
     subtitle = ", ".join(said) if notes else ""
     description = f"{name}, from {keys[0]} to {keys[-1]}. {title}."
     if not strip:

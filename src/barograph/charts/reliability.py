@@ -82,7 +82,7 @@ def reliability(reference: ScoreTable, current: ScoreTable, *, when: str = "now"
         ]
     main = {"width": size, "height": size, "layer": layers}
     strip = {"width": size, "height": STRIP, "layer": _scores(reference, current, bottom)}
-    title = _title(current)
+    title = _title(current, when)
     subtitle = f"Blue: {printable(when)}, {count(_labelled(current), 'labelled row')}. Grey: reference."
     subtitle += " On the diagonal, scores mean what they say."
     body = {"vconcat": [main, strip], "spacing": 8, "resolve": {"scale": {"y": "independent"}}}
@@ -137,12 +137,12 @@ def _scores(reference: ScoreTable, current: ScoreTable, x: dict[str, Any]) -> li
     return layers
 
 
-def _title(current: ScoreTable) -> str:
+def _title(current: ScoreTable, when: str) -> str:
     n = _labelled(current)
     if not n:
         return "No labelled rows with a score: reliability is not known"
     share = float(current.by_score[:, POSITIVE].sum()) / n
     mean = float(current.sums[:, :PENDING, 0].sum()) / n
-    if abs(mean - share) < ENOUGH:
-        return f"Scores are right on average: mean {percent(mean)}, {percent(share)} came true"
-    return f"Scores are too {'high' if mean > share else 'low'}: mean {percent(mean)}, {percent(share)} came true"
+    how = "right on average" if abs(mean - share) < ENOUGH else f"too {'high' if mean > share else 'low'}"
+    span = "" if when == "now" else f" {printable(when)}"
+    return f"Scores are {how}{span}: mean {percent(mean)}, {percent(share)} came true"

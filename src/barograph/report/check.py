@@ -173,7 +173,7 @@ def report_of(
         audits=found.audits,
         loss=loss_of_worst_chunk(reference, profiles, found.rows),
         read=tuple(dict.fromkeys((*read, *filter(_is_told, reference.decisions)))),
-        hygiene=hygiene([row for row in found.rows if row.monitor in {*found.alerting, CONCEPT}]),
+        hygiene=hygiene([row for row in found.rows if row.monitor in {*found.alerting, CONCEPT}], incidents=incidents),
     )
 
 

@@ -18,7 +18,7 @@ from barograph.labels.trust import TrustState
 from barograph.metrics.facts import harm_metrics, heading_of, title_of, value_of, worse_by
 from barograph.report.report import Report
 from barograph.tasks import Task
-from barograph.text.format import count, listed, percent
+from barograph.text.format import count, listed
 
 FEWEST_IN_THIRD = 3  # chunks of a loss, to say how it goes on
 CERTAIN = 3.0  # standard errors
@@ -28,6 +28,11 @@ SAID_OF_COVERAGE = 5  # chunks with labels, before anything is said of how often
 def why(report: Report) -> tuple[str, ...]:
     """Return what is known of causes, a sentence each; nothing without labels."""
     return tuple(_sentences(report))
+
+
+def why_heading(report: Report) -> str:
+    """Return what `why` is about: a loss that people are told of, or how well the numbers are known."""
+    return "Why" if report.loss is not None and _is_told(report.loss, report) else "What the numbers rest on"
 
 
 def _sentences(report: Report) -> Iterator[str]:
@@ -43,17 +48,29 @@ def _sentences(report: Report) -> Iterator[str]:
         )
     if report.trust is not None and report.trust.labels:
         yield _trust(report.trust, report.loss)
-    for name in harm_metrics(report.reference.schema.task):
-        audit = report.audits.get(name)
-        if audit is not None and len(audit.held) >= SAID_OF_COVERAGE and audit.coverage is not None:
-            wider = f"; they are now {audit.factor:.1f} times as wide" if audit.factor > 1.05 else ""
-            yield (
-                f"The 95 % intervals of the estimated {title_of(name)} held in {percent(audit.coverage)} of the "
-                f"last {count(len(audit.held), noun_of(report.profiles.chunks))} with labels{wider}."
-            )
-            break
+    yield from _intervals(report)
     if report.trust is not None and report.trust.labels and (power := power_in_words(report.watches, _task(report))):
         yield power
+
+
+def _intervals(report: Report) -> Iterator[str]:
+    """Yield how often the intervals of estimates held; nothing of estimates that are not to be trusted anyway."""
+    if report.trust is not None and report.trust.state is TrustState.CONTRADICTED:
+        return
+    for name in harm_metrics(_task(report)):
+        audit = report.audits.get(name)
+        if audit is None or len(audit.held) < SAID_OF_COVERAGE:
+            continue
+        chunks = f"last {count(len(audit.held), noun_of(report.profiles.chunks))} with labels"
+        said = f"The 95 % intervals of the estimated {title_of(name)} held in {sum(audit.held)} of the {chunks}"
+        missed = len(audit.held) - sum(audit.held)
+        if missed and audit.factor > 1.05:
+            said += (
+                "; each miss widens the next ones for a while: now they are "
+                f"{audit.factor:.1f} times as wide as the rows alone would make them"
+            )
+        yield f"{said}."
+        return
 
 
 def _task(report: Report) -> Task:

@@ -85,7 +85,13 @@ def _performance(
     rows, guesses = _of(realised, shown), _of(estimated, shown)
     size = {"width": SMALL, "height": 130} if small else {}
     return performance_over_time(
-        rows, estimated=guesses, incomplete=ranked.incomplete, coverage=not small, notes=not small, **size
+        rows,
+        estimated=guesses,
+        incomplete=ranked.incomplete,
+        distrusted=ranked.distrusted,
+        coverage=not small,
+        notes=not small,
+        **size,
     )
 
 
@@ -108,7 +114,7 @@ def _distributions(report: Report, ranked: Digest) -> list[Chart]:
             continue
         before, now = report.reference.total.binned(drift.column), profile.binned(drift.column)
         try:
-            charts.append(distribution(before, now, name=drift.column, when=_span(row)))
+            charts.append(distribution(before, now, name=drift.column, when=_span(row), moved=drift.breached > 0))
         except MismatchError:  # numbers here, categories there: the type error of the column is told elsewhere
             continue
         if len(charts) == MAX_DISTRIBUTIONS:
@@ -140,7 +146,7 @@ def _reliability(report: Report, ranked: Digest) -> Chart | None:
         return None
     if not now.by_score[:, :2].sum() or not before.by_score[:, :2].sum():
         return None
-    return reliability(before, now, when="throughout", size=SMALL - 60)
+    return reliability(before, now, when="over the whole time", size=SMALL - 60)
 
 
 def _quality(ranked: Digest, shown: Sequence[str]) -> Chart | None:

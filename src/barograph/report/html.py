@@ -24,9 +24,9 @@ from barograph.errors import InputError
 from barograph.extras import needs
 from barograph.metrics.facts import heading_of, unit_of
 from barograph.report.before_after import Line, before_after
-from barograph.report.explanations import unlabelled_since, why
+from barograph.report.explanations import unlabelled_since, why, why_heading
 from barograph.report.figures import MAX_CHUNKS, Figures, figures
-from barograph.report.ranking import Digest, digest
+from barograph.report.ranking import Digest, digest, which_moved
 from barograph.report.report import Report
 from barograph.report.svg import Drawing, draw
 from barograph.report.tables import Table, detectable_table, drift_table, performance_table, quality_table
@@ -96,6 +96,7 @@ class PageContext:
     labels_stopped: str
     incidents_left_out: int
     why: tuple[str, ...]
+    why_heading: str
     main: Drawing | None
     performance: tuple[Drawing, ...]
     performance_table: Table | None
@@ -169,6 +170,7 @@ def context(report: Report, *, brief: bool = False) -> PageContext:
         labels_stopped=printable(unlabelled_since(report)),
         incidents_left_out=len(found.loud) - len(views),
         why=tuple(map(printable, why(report))),
+        why_heading=why_heading(report),
         main=_draw(drawn.main, "performance"),
         performance=_draw_all(drawn, "performance"),
         performance_table=None if brief else performance_table(ranked, sizes),
@@ -230,12 +232,9 @@ def _figures(report: Report, ranked: Digest) -> list[Figure]:
             )
         )
     if ranked.drift:
-        now = sum(drift.now for drift in ranked.drift)
-        found.append(
-            Figure(
-                label="Columns that moved", value=f"{now} of {len(ranked.drift)}", note=f"in the latest {ranked.noun}"
-            )
-        )
+        now = [drift for drift in ranked.drift if drift.now]
+        note = f"in the latest {ranked.noun}" + (f": {which_moved(now, ranked.drift)}" if now else "")
+        found.append(Figure(label="Columns that moved", value=f"{len(now)} of {len(ranked.drift)}", note=note))
     firing = sum(incident.state is State.FIRING for incident in report.incidents)
     note = f"{firing} ongoing" if report.incidents else ""
     found.append(Figure(label="Incidents", value=str(len(report.incidents)), note=note))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from statistics import fmean
 
 from barograph.alerts.incident import Incident
 from barograph.alerts.severity import Severity
 from barograph.charts.drift_heat_map import relative_distance
 from barograph.chunks import noun_of
+from barograph.labels.trust import TrustState
 from barograph.metrics.broken import Broken
-from barograph.metrics.facts import alerting, drift_rank, find_metric, harm_metrics, what_breaks
+from barograph.metrics.facts import alerting, drift_rank, find_metric, harm_metrics, what_breaks, worse_by
 from barograph.monitors.results import Result
 from barograph.report.report import Report
-from barograph.rules.limits import Status
+from barograph.rules.limits import Status, default_tolerance
+from barograph.text.format import count, listed
 
 Rows = tuple[Result, ...]
 
@@ -25,6 +28,7 @@ class Performance:
     metric: str
     realised: Rows
     estimated: Rows
+    is_of_harm: bool = True  # whether harm is measured in it
 
     @property
     def rows(self) -> Rows:
@@ -41,6 +45,23 @@ class Performance:
         """Return the latest row with a value that counts, of a complete chunk where there is one."""
         whole = [row for row in self.rows if row.is_judged and row.chunk not in incomplete]
         return whole[-1] if whole else self.latest
+
+    @property
+    def harm(self) -> float:
+        """Return by how much it is worse than the reference in its chunks in breach, on average, in tolerances.
+
+        0.0 where none is in breach.
+        """
+        found = [_harm(row) for row in self.rows if row.status == Status.BREACH and row.value is not None]
+        return fmean(found) if found else 0.0
+
+
+def _harm(row: Result) -> float:
+    metric, reference = find_metric(row.metric, row.family), row.reference_value
+    if metric is None or reference is None:
+        return 0.0
+    tolerance = default_tolerance(metric, reference)
+    return worse_by(row.value or 0.0, reference, row.metric, row.family) / tolerance if tolerance > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +102,8 @@ class Digest:
 
     `performance` has the metrics that alert, the main one first; `drift` and `quality` (a series a metric and column)
     are ranked, the worst first; `segments` holds the performance rows of segments. `harm_seen` says whether
-    performance, realised or estimated, is in breach, or a drift is told of as more than a notice. `noun` is what a
-    chunk is called.
+    performance, realised or estimated, is in breach, or a drift is told of as more than a notice. `distrusted` are the
+    chunks from the one on whose labels refuted the estimates. `noun` is what a chunk is called.
     """
 
     rows: int
@@ -95,13 +116,17 @@ class Digest:
     quality: tuple[Rows, ...]
     segments: Rows
     harm_seen: bool
+    distrusted: frozenset[str]
     noun: str
 
     @property
     def main(self) -> Performance | None:
-        """Return the metric to show first: one in breach, else the model's main one; None if there is none."""
+        """Return the metric to show first: of those in breach the one that is hurt most, else the model's main one.
+
+        Metrics that harm is measured in come before others. None if there is no metric.
+        """
         known = [p for p in self.performance if p.latest]
-        broken = [p for p in known if breaches(p.rows)]
+        broken = sorted((p for p in known if breaches(p.rows)), key=lambda p: (not p.is_of_harm, -p.harm))
         return next(iter((*broken, *known, *self.performance)), None)
 
     @property
@@ -137,8 +162,16 @@ def digest(report: Report) -> Digest:
         quality=tuple(_quality(series, report.reference.schema.label)),
         segments=tuple(r for r in report.rows if r.segment and r.family == "performance"),
         harm_seen=any(breaches(p.rows) for p in performance) or any(map(_is_harmful_drift, report.incidents)),
+        distrusted=frozenset(_distrusted(report)),
         noun=noun_of(profiles.chunks),
     )
+
+
+def _distrusted(report: Report) -> Iterator[str]:
+    states = report.trust.states if report.trust is not None else ()
+    for chunk, state in zip(report.profiles.chunks, states, strict=False):
+        if state is TrustState.CONTRADICTED:
+            yield chunk.key
 
 
 def _is_harmful_drift(incident: Incident) -> bool:
@@ -167,6 +200,7 @@ def _performance(report: Report, series: dict[Key, Rows]) -> list[Performance]:
             metric=name,
             realised=series.get(("performance", name, None), ()),
             estimated=series.get(("estimation", name, None), ()),
+            is_of_harm=name in harm_metrics(task),
         )
         for name in wanted
         if name in names
@@ -218,6 +252,14 @@ def _excess(row: Result) -> float:
     if row.value is None or known is None or known.unit != "share":
         return -1.0
     return row.value - (row.reference_value or 0.0)
+
+
+def which_moved(moved: Iterable[Drift], drift: Iterable[Drift]) -> str:
+    """Return how many features are among the columns that moved, and which outputs or labels: two different matters."""
+    moved = list(moved)
+    features = sum(not one.role for one in moved)
+    said = f"{features} of {count(sum(not one.role for one in drift), 'feature')}"
+    return listed([said, *dict.fromkeys(one.role for one in moved if one.role)])
 
 
 def breaches(rows: Iterable[Result]) -> int:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from barograph.alerts.severity import Severity
 from barograph.alerts.told import told
+from barograph.charts.words import limits_within_reach
 from barograph.metrics.facts import heading_of, unit_of, worse_by
 from barograph.monitors.results import Result, meaning_of_mark
 from barograph.report.before_after import before_after
-from barograph.report.explanations import why
-from barograph.report.ranking import Digest, Drift, Performance, digest
+from barograph.report.explanations import why, why_heading
+from barograph.report.ranking import Digest, Drift, Performance, digest, which_moved
 from barograph.report.report import Report
 from barograph.rules.limits import Status
-from barograph.text.format import count, cut, percent, printable, quantity
+from barograph.text.format import count, cut, listed, percent, printable, quantity
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "bold yellow", Severity.NOTICE: "cyan", None: "bold green"}
 MARKS = {Severity.CRITICAL: "CRITICAL", Severity.WARNING: "WARNING", Severity.NOTICE: "notice"}
 MAX_INCIDENTS = 8
-MAX_CHUNKS = 24  # of the line of blocks: the latest
+MAX_BLOCKS = 24  # of the line that stands for all chunks
 MAX_DRIFTED = 8
 MAX_NOT_CHECKED = 8
 _BARS = "▁▂▃▄▅▆▇█"
@@ -131,15 +133,23 @@ def _performance(ranked: Digest, width: int) -> Iterator[RenderableType]:
     lines = [list(_performance_row(performance, ranked)) for performance in shown]
     # The line of blocks takes what room there is left, and goes where there is none.
     fixed = sum(2 + max(len(name), *(len(line[i]) for line in lines)) for i, name in enumerate(names[:-1]))
-    blocks = min(MAX_CHUNKS, width - fixed)
+    blocks = min(MAX_BLOCKS, width - fixed)
     if blocks < len(names[-1]):
         names.pop()
     for name, numeric in zip(names, (False, True, True, True, False, True, False), strict=False):
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
     for line, performance in zip(lines, shown, strict=True):
-        line.append(Text(sparkline([row.value for row in performance.rows][-blocks:] if blocks > 0 else [])))
-        table.add_row(*line[: len(names)])
+        if len(names) > len(line):
+            values = [row.value if row.is_judged else None for row in performance.rows]
+            line.append(Text(sparkline(values, width=blocks, within=_around(performance.rows))))
+        table.add_row(*line)
     yield table
+    if ranked.keys != ("all",):
+        when = dict.fromkeys(latest.chunk for p in shown if (latest := p.latest_of(ranked.incomplete)))
+        drawn = {row.chunk for p in shown for row in p.rows}
+        keys = [key for key in ranked.keys if key in drawn]
+        span = f"; over time: {keys[0]} to {keys[-1]}" if names[-1] == "over time" else ""
+        yield Text(printable(f"latest: {listed(list(when))}{span}"), "dim")
     if meaning := meaning_of_mark(p.latest for p in shown if p.latest):
         yield Text(meaning, "dim")
 
@@ -172,19 +182,44 @@ def _performance_row(performance: Performance, ranked: Digest) -> Iterator[Text]
     yield Text(f"{broken} of {len(rows)}", "bold red" if broken else "dim")
 
 
-def sparkline(values: Iterable[float | None]) -> str:
-    """Return values as a line of blocks between their minimum and maximum; a space where there is none.
+def _around(rows: Sequence[Result]) -> list[float]:
+    """Return what a line of blocks should span: the reference, and as far on both sides of it as limits usually are."""
+    reference = next((row.reference_value for row in reversed(rows) if row.reference_value is not None), None)
+    if reference is None:
+        return []
+    away = [abs(limit - reference) for row in rows for limit in limits_within_reach(row) if limit is not None]
+    far = median(away) if away else 0.0
+    return [reference - far, reference + far]
+
+
+def sparkline(values: Iterable[float | None], *, width: int | None = None, within: Iterable[float] = ()) -> str:
+    """Return values as a line of at most `width` blocks; a space where there is none.
+
+    Where there are more values than blocks, each block is the mean of as many that follow each other. The heights are
+    between the least and the greatest of the blocks and of `within`: without the latter, chance fills the line.
 
     >>> sparkline([1, 2, None, 3]), sparkline([5, 5]), sparkline([])
     ('▁▅ █', '▄▄', '')
+    >>> sparkline([1, 1, 3, 3, 3, None], width=3), sparkline([5, 6], within=[0, 10])
+    ('▁██', '▅▅')
     """
-    series = list(values)
+    series = _means(list(values), width)
     known = [value for value in series if value is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    scale = [*known, *within] if known else []
+    low, high = min(scale, default=0.0), max(scale, default=0.0)
     if high == low:
         return "".join(" " if value is None else _BARS[3] for value in series)
     steps = (None if value is None else round((value - low) / (high - low) * (len(_BARS) - 1)) for value in series)
     return "".join(" " if step is None else _BARS[step] for step in steps)
+
+
+def _means(values: list[float | None], width: int | None) -> list[float | None]:
+    """Return at most `width` means of values that follow each other, of as many each as can be."""
+    n = len(values)
+    blocks = n if width is None else min(width, n)
+    parts = [values[i * n // blocks : (i + 1) * n // blocks] for i in range(blocks)]
+    known = [[value for value in part if value is not None] for part in parts]
+    return [fmean(part) if part else None for part in known]
 
 
 def _why(report: Report) -> Iterator[RenderableType]:
@@ -192,7 +227,7 @@ def _why(report: Report) -> Iterator[RenderableType]:
 
     sentences = why(report)
     if sentences:
-        yield Text("Why", "bold")
+        yield Text(why_heading(report), "bold")
     for sentence in sentences:
         yield Text(f"  {printable(sentence)}".replace("`", ""))
 
@@ -216,7 +251,8 @@ def _drift(ranked: Digest, width: int) -> Iterator[RenderableType]:
     for name in names:
         right = name in ("distance", "limit", "in alarm")
         table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ignore")
-    yield Text(f"Drift: {len(moved)} of {count(len(ranked.drift), 'column')} moved{harmless}.", "dim")
+    said = f"{len(moved)} of {count(len(ranked.drift), 'column')} moved ({which_moved(moved, ranked.drift)})"
+    yield Text(f"Drift: {said}{harmless}.", "dim")
     for line in lines:
         table.add_row(*line[: len(names)])
     yield table

@@ -18,7 +18,7 @@ HINTS: Mapping[str, frozenset[str]] = {
     "prediction": frozenset({"pred", "preds", "predicted", "prediction", "predictions", "yhat", "hat", "forecast"}),
     "score": frozenset({"score", "scores", "prob", "probs", "proba", "probas", "probability", "probabilities"}),
     "timestamp": frozenset({"timestamp", "time", "date", "datetime", "ts", "at", "when", "created", "occurred"}),
-    "id": frozenset({"id", "uuid", "guid"}),
+    "id": frozenset({"id", "uuid", "guid", "no", "nr", "number", "key", "ref"}),
 }
 _ANSWERS = frozenset({"is", "has", "was", "did"})  # is_canceled: a yes or no, so perhaps the label
 _OUTPUTS = ("prediction", "score")
@@ -143,12 +143,14 @@ def could_be(role: str, column: Column) -> bool:
     values = distinct(column)
     if role == "timestamp":
         return bool(values) and bool(fit_times(column).formats)
-    if role == "id":
-        return len(values) > 1 and len(values) == len(column)
-    if len(values) < 2 or pa.types.is_temporal(column.type):
+    if len(values) < 2 or (role != "id" and pa.types.is_temporal(column.type)):
+        return False
+    if role == "id" and len(values) < len(column):
         return False
     numbers = numbers_of(values)
     fractions = numbers is not None and not all(n.is_integer() for n in numbers)
+    if role == "id":
+        return not fractions  # amounts are seldom twice the same either
     shares = fractions and all(is_share(value) for value in values)
     return shares if role == "score" else not shares and (numbers is not None or len(values) <= MAX_CLASSES)
 
