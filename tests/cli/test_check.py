@@ -310,7 +310,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "no bytes": (["R", "nothing.parquet"], ["nothing.parquet' is empty"]),
     "no data": (["R", "notes.txt"], ["notes.txt' is none of Parquet, CSV", "or convert it"]),
     "an empty folder": (["R", "folder"], ["folder' holds no Parquet, CSV, JSON or Arrow file"]),
-    "a remote path": (["R", "gs://bucket/x.parquet"], ["of addresses, those of databases"]),
+    "a remote path": (["R", "hdfs://bucket/x.parquet"], ["of addresses, those of databases"]),
     "no rows to learn from": (["E", "C"], ["empty.parquet: the reference has no rows. Give data"]),
     "another model": (["R", "other.parquet"], ["other.parquet has none of the reference's columns", "but 'z'"]),
     "a damaged reference": (["damaged.barograph", "C"], ["damaged.barograph: This barograph reference is damaged"]),

@@ -269,7 +269,7 @@ def _in_trouble(worst: Trouble, is_over: bool, is_shown: bool, judged: Judged | 
     if what_breaks(worst.metric, worst.family) is Broken.NO_ROWS and worst.segment is None:
         rest = judged.how if judged and judged.is_enough else ""
         rest = f"; apart from that, the model is all right {rest}" if rest else ""
-        return f"Rows come again after an outage{rest}" if is_over else "The model is silent"
+        return f"Rows come again after an outage{rest}" if is_over else "Rows are missing"  # some may come by now
     if worst.family == "operations":
         return "The model is silent"
     # Of columns, only the model's outputs are critical by themselves.

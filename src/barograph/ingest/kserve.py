@@ -37,6 +37,7 @@ def request_rows(data: Any, schema: Schema, names: Names) -> list[Row]:
     """Return the rows of a request, each with its `features`. Raises InputError with the reason, and no values.
 
     >>> from barograph.spec.schema import ColumnType
+    >>> from barograph.tasks import Task
     >>> schema = Schema(task=Task.BINARY, features={"a": ColumnType.NUMERIC, "b": ColumnType.NUMERIC})
     >>> request_rows({"instances": [[1, 2], {"a": 3}]}, schema, Names())
     [{'features': {'a': 1, 'b': 2}}, {'features': {'a': 3}}]
@@ -55,6 +56,7 @@ def request_rows(data: Any, schema: Schema, names: Names) -> list[Row]:
 def response_rows(data: Any, schema: Schema, names: Names) -> list[Row]:
     """Return what the model said, a row each, under common names. Raises InputError with the reason, and no values.
 
+    >>> from barograph.tasks import Task
     >>> schema = Schema(task=Task.BINARY, classes=("0", "1"), scores={"1": "p"})
     >>> response_rows({"predictions": [0.25, [0.5, 0.5]]}, schema, Names())
     [{'score': 0.25}, {'score': 0.5}]

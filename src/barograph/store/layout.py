@@ -31,6 +31,7 @@ TEXT, NUMBER = pa.string(), pa.float64()
 def with_id_and_timestamp(schema: Schema) -> Schema:
     """Return the schema with the id and timestamp columns that every model of the service has.
 
+    >>> from barograph.tasks import Task
     >>> served = with_id_and_timestamp(Schema(task=Task.BINARY))
     >>> served.id, served.timestamp
     ('event_id', 'timestamp')
@@ -58,6 +59,8 @@ def event_schema(schema: Schema) -> pa.Schema:
     everything else is text, as `barograph.frames.columns.as_text` writes it, so that profiles of filed events equal
     those of the original rows. Labels and their times are not events: they are rows of `label_schema`.
 
+    >>> from barograph.spec.schema import ColumnType
+    >>> from barograph.tasks import Task
     >>> event_schema(Schema(task=Task.BINARY, features={"x": ColumnType.NUMERIC, "c": ColumnType.CATEGORICAL})).names
     ['event_id', 'timestamp', 'x', 'c', '_received', '_extra']
     """
@@ -76,6 +79,7 @@ def label_schema(schema: Schema) -> pa.Schema:
 
     The label is a number for a regression, else the text of its class. `LABEL_TIMESTAMP` is when it became known.
 
+    >>> from barograph.tasks import Task
     >>> label_schema(Schema(task=Task.BINARY)).names
     ['id', 'label', 'label_timestamp', '_received']
     """

@@ -260,7 +260,7 @@ def step(
     """Return the state after one value (None: it did not come), and what the rule says of it.
 
     >>> state, reading = step(start(Adaptive(step=timedelta(days=1))), 12.5)
-    >>> reading.baseline, reading.evidence, reading.open
+    >>> round(reading.baseline, 6), reading.evidence, reading.open
     (12.5, None, False)
     """
     state, readings = scan(
