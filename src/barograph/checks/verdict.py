@@ -89,8 +89,11 @@ def _basis(rows: Sequence[Result], metrics: Collection[str]) -> Basis:
     )
 
 
-def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -> Judged:
-    """Return what the performance of all rows was judged by: labels, or estimates where there are none."""
+def judge(reference: Reference, profiles: Profiles, results: Sequence[Result], *, noun: str = "") -> Judged:
+    """Return what the performance of all rows was judged by: labels, or estimates where there are none.
+
+    `noun` is what a chunk is called, if not what `noun_of` calls it.
+    """
     found = bases(reference, results)
     chunks = list(profiles.select())
     return judge_by(
@@ -100,15 +103,16 @@ def judge(reference: Reference, profiles: Profiles, results: Sequence[Result]) -
         by=[found.get(chunk.chunk.key, NOTHING) for chunk in chunks],
         keys=[chunk.chunk.key for chunk in chunks],
         about=doubt_of(reference, profiles.chunks, rows=profiles.tables["rows"].max(initial=0)),
-        noun=_noun(profiles.chunks),
+        noun=noun or noun_of(profiles.chunks),
         warns=True,
     )
 
 
-def _noun(chunks: Sequence[Chunk]) -> str:
-    """Return what the chunks are counted as: four weeks that begin on a Thursday fill five chunks, but no five weeks.
+def counted_as(chunks: Sequence[Chunk]) -> str:
+    """Return what chunks of a check are counted as: four weeks from a Thursday on fill five, which are no five weeks.
 
-    >>> _noun([Chunk(key="2024-05-06", complete=False)] * 5), _noun([Chunk(key="2024-05-06", complete=False)] * 50)
+    >>> cut = Chunk(key="2024-05-06", complete=False)
+    >>> counted_as([cut] * 5), counted_as([cut] * 50)
     ('chunk', 'part')
     """
     cut = bool(chunks) and not chunks[0].complete and not chunks[-1].complete

@@ -21,7 +21,7 @@ from barograph.checks.plan import Plan
 from barograph.checks.power import blind_to
 from barograph.checks.recovery import is_shown
 from barograph.checks.spec_check import check_said, plan_of
-from barograph.checks.verdict import checked_condition, judge
+from barograph.checks.verdict import checked_condition, counted_as, judge
 from barograph.chunks import ChunkRule, parse_chunk_rule
 from barograph.errors import BarographError, InputError, SpecError, did_you_mean
 from barograph.frames.labels import Labels, read_labels, with_labels
@@ -145,7 +145,10 @@ def report_of(
         silences=silences,
         now=now,
     )
-    judged = replace(judge(reference, profiles, found.rows), blind=blind_to(found.watches, reference.schema.task))
+    judged = replace(
+        judge(reference, profiles, found.rows, noun=counted_as(profiles.chunks)),
+        blind=blind_to(found.watches, reference.schema.task),
+    )
     state = checked_condition(
         judged,
         incidents,
