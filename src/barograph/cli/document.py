@@ -94,11 +94,16 @@ def _specification() -> Iterator[str]:
     tables = {**{f"sources.{kind}": model for kind, model in kinds().items()}, **_TABLES}
     for name, model in tables.items():
         yield f'\n<a id="{name}"></a>\n\n### {f"[[{name}]]" if name == "monitors" else f"[{name}]"}\n'
-        yield from _paragraphs(model)
-        yield "| key | default |"
-        yield "|---|---|"
-        yield from (f"| `{key}` | {default} |" for key, default in _defaults(model))
+        yield from _keys(model)
     yield ""
+
+
+def _keys(model: type[BaseModel]) -> Iterator[str]:
+    """Yield what a table is for, and its keys."""
+    yield from _paragraphs(model)
+    yield "| key | default |"
+    yield "|---|---|"
+    yield from (f"| `{key}` | {default} |" for key, default in _defaults(model))
 
 
 def _paragraphs(model: type[BaseModel]) -> Iterator[str]:
@@ -148,10 +153,7 @@ def _identity() -> Iterator[str]:
     tables: Mapping[str, type[BaseModel]] = {"[oidc]": Identity, "[[oidc.groups]]": Group}
     for name, model in tables.items():
         yield f"### {name}\n"
-        yield from _paragraphs(model)
-        yield "| key | default |"
-        yield "|---|---|"
-        yield from (f"| `{key}` | {default} |" for key, default in _defaults(model))
+        yield from _keys(model)
         yield ""
 
 

@@ -266,15 +266,13 @@ def _few_rows(reference: Reference, chunk: Chunk) -> tuple[Limits | None, str | 
     A tenth of the fewest that came in the reference at such a time (`reference.due`); where that is not known, of what
     its slowest block would bring: quieter hours or days are in it, so what is below is a feed that is dead or nearly.
     """
-    if not chunk.complete or chunk.start is None or chunk.end is None:
+    seconds = _whole_seconds(chunk)
+    if seconds is None:
         return _NONE
-    seconds = (chunk.end - chunk.start).total_seconds()
-    days = round(seconds / 86_400, 6)
-    usual = reference.once(("due", days), lambda: _due(reference, days))
-    fewest = None if usual is None else usual.fewest(chunk)
+    rhythm = _rhythm(reference, seconds)
+    fewest = None if rhythm is None else rhythm.fewest(chunk)
     if fewest is None:
-        rates = reference.once(("rates",), lambda: _rates(reference))
-        fewest = min(rates) * seconds if rates else 0.0
+        fewest = min(_rates(reference), default=0.0) * seconds
     elif fewest < 1.0:
         return None, NONE_DUE
     if fewest < ENOUGH_DUE:
@@ -289,31 +287,46 @@ def _usual_rows(reference: Reference, chunk: Chunk, total: Profile) -> float | N
     It is what usually came in the reference at such a time, else what its middle block would bring, in whole rows. Of a
     segment, whose rows `total` holds, it is the part that the segment had.
     """
-    if not chunk.complete or chunk.start is None or chunk.end is None:
+    seconds = _whole_seconds(chunk)
+    if seconds is None:
         return None
-    seconds = (chunk.end - chunk.start).total_seconds()
-    days = round(seconds / 86_400, 6)
-    rhythm = reference.once(("due", days), lambda: _due(reference, days))
+    rhythm, rates = _rhythm(reference, seconds), _rates(reference)
     usual = None if rhythm is None else rhythm.usual(chunk)
-    if usual is None:
-        rates = reference.once(("rates",), lambda: _rates(reference))
-        usual = median(rates) * seconds if rates else None
+    if usual is None and rates:
+        usual = median(rates) * seconds
     every = reference.total.n
     return None if usual is None or not every else float(round(usual * total.n / every))
 
 
-def _due(reference: Reference, days: float) -> Due | None:
-    history = reference.history(days=days)
-    return None if history is None else due(history, zone=reference.schema.timezone)
+def _whole_seconds(chunk: Chunk) -> float | None:
+    """Return how long a complete chunk of time is; None for others."""
+    if not chunk.complete or chunk.start is None or chunk.end is None:
+        return None
+    return (chunk.end - chunk.start).total_seconds()
+
+
+def _rhythm(reference: Reference, seconds: float) -> Due | None:
+    """Return how many rows came in the reference in chunks of this length, worked out once."""
+    days = round(seconds / 86_400, 6)
+
+    def learned() -> Due | None:
+        history = reference.history(days=days)
+        return None if history is None else due(history, zone=reference.schema.timezone)
+
+    return reference.once(("due", days), learned)
 
 
 def _rates(reference: Reference) -> list[float]:
-    """Return the rows a second of each block."""
-    return [
-        block.n / (block.chunk.end - block.chunk.start).total_seconds()
-        for block in reference.blocks.select()
-        if block.chunk.start and block.chunk.end and block.chunk.end > block.chunk.start
-    ]
+    """Return the rows a second of each block, worked out once."""
+
+    def counted() -> list[float]:
+        return [
+            block.n / (block.chunk.end - block.chunk.start).total_seconds()
+            for block in reference.blocks.select()
+            if block.chunk.start and block.chunk.end and block.chunk.end > block.chunk.start
+        ]
+
+    return reference.once(("rates",), counted)
 
 
 def _constant(outcome: Estimate, mark: Yardmark, most_frequent: float) -> tuple[Limits | None, str | None]:
