@@ -12,7 +12,7 @@ from barograph.errors import MismatchError
 from barograph.metrics.facts import heading_of, unit_of
 from barograph.outcome import Estimate, Outcome
 from barograph.sketches.histogram import Binned
-from barograph.text.format import percent, quantity
+from barograph.text.format import quantity
 
 MOST_COLUMNS, MOST_DRAWN = 12, 3
 
@@ -164,15 +164,6 @@ def drawings(columns: Sequence[ColumnPair]) -> list[Drawn]:
             )
         )
     return found
-
-
-def coverage_words(side: Side) -> str:
-    """Return which share of a window's rows has a label.
-
-    >>> coverage_words(Side(name="A", first="", last="", chunks=1, rows=9, coverage=None))
-    'no labels'
-    """
-    return "no labels" if not side.coverage else f"{percent(side.coverage)} with a label"
 
 
 def _value(outcome: Outcome, unit: str) -> str:
